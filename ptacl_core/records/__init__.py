@@ -1,0 +1,18 @@
+"""What a file becomes in memory: immutable records, units in their names."""
+
+from ptacl_core.records.cine import CineRecord
+from ptacl_core.records.ecg import LEAD_NAMES, EcgRecord
+from ptacl_core.records.finding import Finding
+from ptacl_core.records.phenotypes import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.records.prepared import PreparedCine, PreparedEcg
+
+__all__ = [
+    "LEAD_NAMES",
+    "PHENOTYPE_NAMES",
+    "PHENOTYPE_UNITS",
+    "CineRecord",
+    "EcgRecord",
+    "Finding",
+    "PreparedCine",
+    "PreparedEcg",
+]

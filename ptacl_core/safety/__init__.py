@@ -1,0 +1,1 @@
+"""Guards used everywhere: atomic files, locks, checksums, clean text."""

@@ -1,0 +1,79 @@
+"""What a shard directory holds: kind, version, columns of the manifest, names of the files.
+
+shards/manifest.parquet       one row per patient and visit, over all shards
+shards/rejected.parquet       one row per file left out, with the reason
+shards/<shard>/ecg.npy        float16 [row, 12, 5000], as `prepare_ecg` normalised it
+shards/<shard>/cine.npy       uint8 [row, 50, 84, 84], [0, 1] in 255 steps
+shards/<shard>/manifest.parquet, rejected.parquet    this shard's rows
+shards/<shard>/shard.json     kind, version, preprocessing, sizes; written last
+"""
+
+from typing import TYPE_CHECKING
+
+from ptacl_core.records import PHENOTYPE_NAMES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KIND = "ptacl-shards"
+VERSION = 1
+SPLIT_NAMES = ("train", "val", "test")
+COVARIATE_NAMES = ("sex_male", "age_years", "height_cm", "weight_kg", "bmi_kg_m2")
+"""Columns of `ShardReader.covariates`: 1 = male, years, cm, kg, kg/m²."""
+MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
+
+ECG_FILE = "ecg.npy"
+CINE_FILE = "cine.npy"
+MANIFEST_FILE = "manifest.parquet"
+REJECTED_FILE = "rejected.parquet"
+DESCRIPTION_FILE = "shard.json"
+
+
+def build_manifest_schema() -> "pa.Schema":
+    """Columns and types of `manifest.parquet`; a null row number means "no such modality"."""
+    import pyarrow as pa
+
+    numbers = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2", *PHENOTYPE_NAMES)
+    return pa.schema(
+        [
+            ("patient", pa.string()),
+            ("visit", pa.string()),
+            ("split", pa.string()),
+            ("shard", pa.string()),
+            ("ecg_row", pa.int32()),
+            ("cine_row", pa.int32()),
+            ("r_peak_samples", pa.list_(pa.int32())),
+            ("heart_rate_bpm", pa.float64()),
+            *((name, pa.float64()) for name in MEASUREMENT_NAMES),
+            ("ecg_scale_mv", pa.list_(pa.float32())),
+            ("ecg_offset_mv", pa.list_(pa.float32())),
+            ("ecg_findings", pa.list_(pa.string())),
+            ("ecg_format", pa.string()),
+            ("ecg_sha256", pa.string()),
+            ("frame_interval_ms", pa.float64()),
+            ("slice_index", pa.int32()),
+            ("centre_row_px", pa.float64()),
+            ("centre_column_px", pa.float64()),
+            ("cmr_findings", pa.list_(pa.string())),
+            ("cmr_format", pa.string()),
+            ("cmr_sha256", pa.string()),
+            ("sex", pa.string()),
+            *((name, pa.float64()) for name in numbers),
+        ]
+    )
+
+
+def build_rejected_schema() -> "pa.Schema":
+    """Columns and types of `rejected.parquet`."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("patient", pa.string()),
+            ("visit", pa.string()),
+            ("modality", pa.string()),
+            ("file", pa.string()),
+            ("reason", pa.string()),
+            ("message", pa.string()),
+        ]
+    )

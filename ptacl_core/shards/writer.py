@@ -1,0 +1,232 @@
+"""Writes shards: rows are buffered, a shard is complete once its `shard.json` is there."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.safety.atomic import atomic_path, write_json
+from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.shards import spec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardEntry:
+    """One patient's visit, as it goes into a shard; `attributes` are manifest columns."""
+
+    patient: str
+    visit: str
+    split: str
+    ecg: PreparedEcg | None
+    cine: PreparedCine | None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One recording left out: `reason` is a finding's or an error's code."""
+
+    patient: str
+    visit: str
+    modality: str
+    file: str
+    reason: str
+    message: str
+
+
+class ShardWriter:
+    """Appends entries to `<directory>/<prefix>00000`, `…00001` and so on.
+
+    Memory is bounded by `rows_per_shard`. Shards that are complete are never written again:
+    `num_complete_shards` tells a restarted job where to go on. Raises OSError.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        preprocessing: PreprocessSettings,
+        prefix: str = "part-",
+        rows_per_shard: int = 256,
+    ):
+        self.directory = directory
+        self.preprocessing = preprocessing
+        self.prefix = prefix
+        self.rows_per_shard = rows_per_shard
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o700)
+        self.num_complete_shards = self._count_complete()
+        self._entries: list[ShardEntry] = []
+        self._rejections: list[Rejection] = []
+
+    def add(self, entry: ShardEntry) -> None:
+        """Take one visit; a full shard is written to disk."""
+        self._entries.append(entry)
+        if len(self._entries) >= self.rows_per_shard:
+            self.flush()
+
+    def reject(self, rejection: Rejection) -> None:
+        """Record a file left out; it is stored with the shard being filled."""
+        self._rejections.append(rejection)
+
+    def flush(self) -> None:
+        """Write what is buffered as one complete shard (nothing buffered: nothing)."""
+        if not self._entries and not self._rejections:
+            return
+        name = f"{self.prefix}{self.num_complete_shards:05d}"
+        folder = self.directory / name
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700)
+        self._write_arrays(folder)
+        _write_parquet(
+            folder / spec.MANIFEST_FILE,
+            [self._manifest_row(name, *numbered) for numbered in _number_rows(self._entries)],
+            spec.build_manifest_schema(),
+        )
+        _write_parquet(
+            folder / spec.REJECTED_FILE,
+            [
+                {field: getattr(rejection, field) for field in Rejection.__slots__}
+                for rejection in self._rejections
+            ],
+            spec.build_rejected_schema(),
+        )
+        files = sorted(path for path in folder.iterdir() if path.name != spec.DESCRIPTION_FILE)
+        write_json(
+            folder / spec.DESCRIPTION_FILE,
+            {
+                "kind": spec.KIND,
+                "version": spec.VERSION,
+                "preprocessing": self.preprocessing.model_dump(mode="json"),
+                "preprocessing_hash": self.preprocessing.hash(),
+                "rows": len(self._entries),
+                "sha256": {path.name: compute_sha256(path) for path in files},
+            },
+        )
+        self.num_complete_shards += 1
+        self._entries, self._rejections = [], []
+
+    def finish(self) -> None:
+        """Write what is left and merge the shards' manifests into the cohort's."""
+        self.flush()
+        merge_manifests(self.directory)
+
+    def _count_complete(self) -> int:
+        count = 0
+        while (self.directory / f"{self.prefix}{count:05d}" / spec.DESCRIPTION_FILE).exists():
+            count += 1
+        return count
+
+    def _write_arrays(self, folder: Path) -> None:
+        ecgs = [entry.ecg.signal for entry in self._entries if entry.ecg is not None]
+        cines = [entry.cine.frames for entry in self._entries if entry.cine is not None]
+        if ecgs:
+            _write_npy(folder / spec.ECG_FILE, np.stack(ecgs).astype(np.float16))
+        if cines:
+            levels = np.empty((len(cines), *cines[0].shape), np.uint8)
+            for row, frames in enumerate(cines):
+                levels[row] = np.rint(frames * 255)
+            _write_npy(folder / spec.CINE_FILE, levels)
+
+    def _manifest_row(
+        self, shard: str, entry: ShardEntry, ecg_row: int | None, cine_row: int | None
+    ) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "patient": entry.patient,
+            "visit": entry.visit,
+            "split": entry.split,
+            "shard": shard,
+            "ecg_row": ecg_row,
+            "cine_row": cine_row,
+        }
+        if entry.ecg is not None:
+            scale_mv, offset_mv = _scale_to_mv(entry.ecg)
+            row |= {
+                "r_peak_samples": entry.ecg.r_peak_samples.tolist(),
+                "heart_rate_bpm": entry.ecg.heart_rate_bpm,
+                "ecg_scale_mv": scale_mv.tolist(),
+                "ecg_offset_mv": offset_mv.tolist(),
+                "ecg_findings": [json.dumps(f.as_dict()) for f in entry.ecg.findings],
+            }
+        if entry.cine is not None:
+            row |= {
+                "frame_interval_ms": entry.cine.frame_interval_ms,
+                "slice_index": entry.cine.slice_index,
+                "centre_row_px": entry.cine.centre_px[0],
+                "centre_column_px": entry.cine.centre_px[1],
+                "cmr_findings": [json.dumps(f.as_dict()) for f in entry.cine.findings],
+            }
+        unknown = set(entry.attributes) - set(spec.build_manifest_schema().names)
+        if unknown:
+            raise KeyError(f"not columns of the manifest: {sorted(unknown)}")
+        return row | dict(entry.attributes)
+
+
+def merge_manifests(directory: Path) -> None:
+    """Write `manifest.parquet` and `rejected.parquet` of all complete shards in `directory`.
+
+    A patient's visit that stands in several shards counts once, as the latest one has it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shards = sorted(path.parent for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}"))
+    for name, schema in (
+        (spec.MANIFEST_FILE, spec.build_manifest_schema()),
+        (spec.REJECTED_FILE, spec.build_rejected_schema()),
+    ):
+        tables = [pq.read_table(shard / name, schema=schema) for shard in shards]
+        table = pa.concat_tables(tables) if tables else schema.empty_table()
+        if name == spec.MANIFEST_FILE:
+            table = _keep_latest(table)
+        with atomic_path(directory / name) as temporary:
+            pq.write_table(table, temporary)
+
+
+def _keep_latest(table: Any) -> Any:
+    keys = zip(table.column("patient").to_pylist(), table.column("visit").to_pylist(), strict=True)
+    latest = {key: row for row, key in enumerate(keys)}
+    return table.take(sorted(latest.values()))
+
+
+def _number_rows(
+    entries: list[ShardEntry],
+) -> list[tuple[ShardEntry, int | None, int | None]]:
+    ecg_row = cine_row = 0
+    numbered = []
+    for entry in entries:
+        has_ecg, has_cine = entry.ecg is not None, entry.cine is not None
+        numbered.append((entry, ecg_row if has_ecg else None, cine_row if has_cine else None))
+        ecg_row += has_ecg
+        cine_row += has_cine
+    return numbered
+
+
+def _scale_to_mv(ecg: PreparedEcg) -> tuple[Float32[Array, "12"], Float32[Array, "12"]]:
+    """Per lead a, b with `signal_mv` = a · `signal` + b (normalisation is affine per lead)."""
+    span = np.ptp(ecg.signal, axis=1)
+    span_mv = np.ptp(ecg.signal_mv, axis=1)
+    scale = np.divide(span_mv, span, out=np.zeros(12, np.float32), where=span > 0)
+    offset = ecg.signal_mv.mean(axis=1) - scale * ecg.signal.mean(axis=1)
+    return scale.astype(np.float32), offset.astype(np.float32)
+
+
+def _write_npy(path: Path, values: Array) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, values, allow_pickle=False)
+
+
+def _write_parquet(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
