@@ -37,8 +37,9 @@ class CineSettings(Settings):
     """Frames over the cycle, resampled cyclically from end-diastole."""
     size_px: int = Field(default=84, ge=12)
     """Side of the square crop, in pixels."""
-    pixel_mm: float | None = Field(default=1.8, gt=0)
-    """In-plane pixel size that the slice is resampled to, in mm; None keeps the source's."""
+    pixel_mm: float | None = Field(default=1.83, gt=0)
+    """In-plane pixel size that the slice is resampled to, in mm (UK Biobank's own, so that its
+    cines are never interpolated); within 1 % nothing is resampled; None keeps the source's."""
     slice_choice: Literal["middle", "segmentation"] = "middle"
     """Z // 2 of the sorted stack, or the middle of the slices with left ventricle."""
     upper_percentile: float = Field(default=99.5, gt=50, le=100)

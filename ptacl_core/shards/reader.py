@@ -40,7 +40,7 @@ class ShardReader:
         self.preprocessing = preprocessing
         self.preprocessing_hash = preprocessing.hash()
         self.patients: list[str] = table.column("patient").to_pylist()
-        self.visits: list[str] = table.column("visit").to_pylist()
+        self.visits: list[int] = table.column("visit").to_pylist()
         self.splits: list[str] = table.column("split").to_pylist()
         self._shards: list[str] = table.column("shard").to_pylist()
         self._row_in_shard = {

@@ -37,7 +37,7 @@ def build_manifest_schema() -> "pa.Schema":
     return pa.schema(
         [
             ("patient", pa.string()),
-            ("visit", pa.string()),
+            ("visit", pa.int32()),
             ("split", pa.string()),
             ("shard", pa.string()),
             ("ecg_row", pa.int32()),
@@ -70,7 +70,7 @@ def build_rejected_schema() -> "pa.Schema":
     return pa.schema(
         [
             ("patient", pa.string()),
-            ("visit", pa.string()),
+            ("visit", pa.int32()),
             ("modality", pa.string()),
             ("file", pa.string()),
             ("reason", pa.string()),

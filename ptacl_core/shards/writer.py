@@ -22,7 +22,7 @@ class ShardEntry:
     """One patient's visit, as it goes into a shard; `attributes` are manifest columns."""
 
     patient: str
-    visit: str
+    visit: int
     split: str
     ecg: PreparedEcg | None
     cine: PreparedCine | None
@@ -34,7 +34,7 @@ class Rejection:
     """One recording left out: `reason` is a finding's or an error's code."""
 
     patient: str
-    visit: str
+    visit: int
     modality: str
     file: str
     reason: str

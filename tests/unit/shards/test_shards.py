@@ -39,7 +39,7 @@ def cohort(tmp_path):
     entries = [
         ShardEntry(
             f"p{index}",
-            "2",
+            2,
             ("train", "val", "test")[index % 3],
             make_ecg(generator) if index != 1 else None,
             make_cine(generator) if index != 2 else None,
@@ -50,7 +50,7 @@ def cohort(tmp_path):
     writer = ShardWriter(tmp_path / "shards", preprocessing=PreprocessSettings(), rows_per_shard=2)
     for entry in entries:
         writer.add(entry)
-    writer.reject(Rejection("p9", "2", "ecg", "x.xml", "lead_off", "V1 is constant"))
+    writer.reject(Rejection("p9", 2, "ecg", "x.xml", "lead_off", "V1 is constant"))
     writer.finish()
     return tmp_path, entries
 
@@ -125,7 +125,7 @@ def test_other_preprocessing_beside_it_is_refused(cohort):
     path, entries = cohort
     other = PreprocessSettings(ecg=EcgSettings(normalisation="per_lead"))
     writer = ShardWriter(path / "shards", preprocessing=other, prefix="other-")
-    writer.add(ShardEntry("q0", "2", "train", entries[0].ecg, None))
+    writer.add(ShardEntry("q0", 2, "train", entries[0].ecg, None))
     writer.finish()
     with pytest.raises(ShardError, match="different preprocessing"):
         ShardReader.open(path)
@@ -147,7 +147,7 @@ def test_no_shards_says_how_to_make_them(tmp_path):
 
 def test_an_unknown_attribute_is_refused(tmp_path):
     writer = ShardWriter(tmp_path / "shards", preprocessing=PreprocessSettings())
-    writer.add(ShardEntry("p0", "", "train", None, None, {"agee_years": 3}))
+    writer.add(ShardEntry("p0", 0, "train", None, None, {"agee_years": 3}))
     with pytest.raises(KeyError, match="agee_years"):
         writer.flush()
 

@@ -1,0 +1,298 @@
+"""The app: themes, screens, and which patient is shown. Screens do the rest."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+from rich.segment import Segments
+from rich.text import Text
+from textual import work
+from textual.app import App
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from ptacl_app import messages
+from ptacl_app.actions import build_bindings
+from ptacl_app.app_settings import AppSettings, get_state_dir
+from ptacl_app.back_pressure import MAX_QUEUED_WRITES, count_queued_writes
+from ptacl_app.cohort_reader import CohortReader
+from ptacl_app.commands import AppCommands
+from ptacl_app.crash import describe_fault, write_crash_note
+from ptacl_app.formatting import safe
+from ptacl_app.output_guard import OutputGuard
+from ptacl_app.patient_view import CohortSummary, PatientView
+from ptacl_app.playback import TimeSource
+from ptacl_app.privacy import PatientNames
+from ptacl_app.screens.about import AboutScreen
+from ptacl_app.screens.cohort import CohortScreen
+from ptacl_app.screens.help import HelpScreen
+from ptacl_app.screens.neighbours import NeighboursScreen
+from ptacl_app.screens.patient import PatientScreen
+from ptacl_app.screens.runs import RunsScreen
+from ptacl_app.screens.sql import SqlScreen
+from ptacl_app.themes import DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
+from ptacl_core.errors import PtaclError
+
+OUR_THEMES = tuple(theme.name for theme in build_themes())
+STALE_CHECK_S = 5.0
+
+
+class PtaclApp(App[int]):
+    """Opens one cohort read-only. `time_source` is the only clock that playback knows."""
+
+    TITLE = "PTACL"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen]]] = {
+        "cohort": CohortScreen,
+        "patient": PatientScreen,
+        "neighbours": NeighboursScreen,
+        "sql": SqlScreen,
+        "runs": RunsScreen,
+    }
+    DEFAULT_MODE = "cohort"
+    COMMANDS: ClassVar = {AppCommands}
+    BINDINGS: ClassVar = build_bindings("app")
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
+        (0, "-w0"),
+        (60, "-w60"),
+        (120, "-w120"),
+        (146, "-w146"),
+        (290, "-w290"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
+        (0, "-h0"),
+        (18, "-h18"),
+        (34, "-h34"),
+        (40, "-h40"),
+        (56, "-h56"),
+    ]
+    CSS_PATH = "app.tcss"
+
+    summary: reactive[CohortSummary | None] = reactive(None)
+    """The cohort that is open."""
+    patient: reactive[PatientView | None] = reactive(None)
+    """The patient that every screen is about."""
+    is_loading: reactive[bool] = reactive(False)
+    """A patient is on the way."""
+    failure: reactive[str] = reactive("")
+    """Why no patient could be shown."""
+
+    def __init__(
+        self,
+        cohort: Path,
+        *,
+        first_patient: str | None = None,
+        settings: AppSettings | None = None,
+        time_source: TimeSource = time.monotonic,
+        state_dir: Path | None = None,
+    ) -> None:
+        self.settings = settings or AppSettings()
+        self.time_source = time_source
+        self.state_dir = state_dir or get_state_dir()
+        self.cohort_path = cohort
+        self.reader: CohortReader | None = None
+        self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
+        self.worklist: tuple[str, ...] = ()
+        self._first_patient = first_patient
+        super().__init__()
+        self._filters.append(OutputGuard())
+        for theme in build_themes():
+            self.register_theme(theme)
+        self.theme = self.settings.theme
+        if not self.settings.use_animation:
+            self.animation_level = "none"
+
+    # --- life
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our drawing colours for themes that are not ours."""
+        return dict(DEFAULT_VARIABLES if self.current_theme.dark else LIGHT_VARIABLES)
+
+    def on_mount(self) -> None:
+        """Open the store in a thread, and end well when told to by the system."""
+        self.set_keymap(self.settings.keys)
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self.exit, 130)
+        self.open_cohort()
+        self.set_interval(STALE_CHECK_S, self.check_publication)
+
+    @work(thread=True, exclusive=True, group="store", exit_on_error=False)
+    def open_cohort(self) -> None:
+        """Open the store; `CohortOpened` or `CohortFailed` follows."""
+        try:
+            reader = self.reader or CohortReader.open(self.cohort_path)
+            self.reader = reader
+            self.post_message(messages.CohortOpened(reader.summarise()))
+        except PtaclError as error:
+            self.post_message(messages.CohortFailed(safe(error, max_length=400)))
+
+    @work(thread=True, exclusive=True, group="store", exit_on_error=False)
+    def check_publication(self) -> None:
+        """Change to a newer publication of the store, as soon as there is one."""
+        try:
+            if self.reader is None:
+                self.open_cohort()
+            elif self.reader.refresh():
+                self.post_message(messages.CohortOpened(self.reader.summarise()))
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("cohort", safe(error, max_length=400)))
+
+    def on_cohort_opened(self, message: messages.CohortOpened) -> None:
+        """Tell the screens, then show the patient asked for on the command line."""
+        is_first = self.summary is None
+        self.summary = message.summary
+        if is_first and self._first_patient is not None:
+            self.open_patient(self._first_patient)
+        elif self.patient is not None and self.patient.origin == "cohort":
+            self.load_patient(self.patient.patient, self.patient.visit)
+
+    def on_cohort_failed(self, message: messages.CohortFailed) -> None:
+        """Stay on screen and say why; the store is tried again every few seconds."""
+        self.failure = message.text
+
+    # --- the patient shown
+
+    def open_patient(
+        self,
+        patient: str,
+        visit: int | None = None,
+        *,
+        worklist: tuple[str, ...] | None = None,
+    ) -> None:
+        """Show a patient; `worklist` is what `[` and `]` walk through from now on."""
+        if worklist is not None:
+            self.worklist = worklist
+        self.is_loading = True
+        self.failure = ""
+        self.load_patient(patient, visit)
+        if self.current_mode != "patient":
+            self.switch_mode("patient")
+
+    @work(thread=True, exclusive=True, group="patient", exit_on_error=False)
+    def load_patient(self, patient: str, visit: int | None = None) -> None:
+        """Read one patient; `PatientLoaded` or `PaneFailed` follows."""
+        reader = self.reader
+        if reader is None:
+            return
+        try:
+            self.post_message(messages.PatientLoaded(reader.load_patient(patient, visit)))
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("patient", safe(error, max_length=400)))
+
+    def on_patient_loaded(self, message: messages.PatientLoaded) -> None:
+        """Every screen that is about the patient watches `patient`."""
+        self.is_loading = False
+        self.patient = message.patient
+
+    def on_pane_failed(self, message: messages.PaneFailed) -> None:
+        """A failure that no screen owns is shown as a toast, in words."""
+        self.is_loading = False
+        if message.pane == "patient":
+            self.failure = message.text
+        self.notify(message.text, severity="warning", markup=False)
+
+    def action_walk(self, offset: int) -> None:
+        """The next or previous patient of the list in use."""
+        if self.patient is None or not self.worklist:
+            self.notify("open a patient from a list first", markup=False)
+            return
+        here = self.patient.patient
+        place = self.worklist.index(here) if here in self.worklist else -offset
+        there = place + offset
+        if 0 <= there < len(self.worklist):
+            self.open_patient(self.worklist[there])
+        else:
+            self.notify("end of the list", markup=False)
+
+    # --- actions
+
+    def action_show(self, mode: str) -> None:
+        """Change to another screen; each keeps its state."""
+        if len(self.screen_stack) > 1 and self.screen.is_modal:
+            self.pop_screen()
+        self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Keys of the pane in use."""
+        scopes = getattr(self.screen, "scopes", ())
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(tuple(scopes)))
+
+    def action_about(self) -> None:
+        """Versions, terminal and paths."""
+        self.push_screen(AboutScreen())
+
+    def action_next_theme(self) -> None:
+        """The next of our three themes."""
+        place = OUR_THEMES.index(self.theme) if self.theme in OUR_THEMES else -1
+        self.theme = OUR_THEMES[(place + 1) % len(OUR_THEMES)]
+
+    def action_load_ecg(self) -> None:
+        """Ask for a file, read it and predict from it."""
+        from ptacl_app.screens.load_ecg import LoadEcgScreen
+
+        self.push_screen(LoadEcgScreen())
+
+    # --- services for the screens
+
+    def is_output_backed_up(self) -> bool:
+        """True while the terminal has not taken the frames before."""
+        return count_queued_writes(self) > MAX_QUEUED_WRITES
+
+    def copy_text(self, text: str) -> None:
+        """Copy by OSC 52, and into a file for terminals that do not take it."""
+        self.copy_to_clipboard(text)
+        from ptacl_core.safety.atomic import write_text
+
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_text(self.state_dir / "clipboard.txt", text)
+            place = f"; also in {safe(self.state_dir / 'clipboard.txt')}"
+        except OSError:
+            place = ""
+        self.notify(f"copied{place}", markup=False)
+
+    # --- faults of ours
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that failed in a way nobody expected: say so, keep a note, go on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.is_loading = False
+            self.report_fault(event.worker.error)
+
+    def report_fault(self, error: BaseException) -> None:
+        """One sentence on screen, the stack without values in a file."""
+        note = write_crash_note(error, self.state_dir)
+        where = "" if note is None else f"; details in {safe(note)}"
+        self.notify(
+            f"a fault in PTACL: {describe_fault(error)}{where}", severity="error", markup=False
+        )
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual would print a traceback with local variables, patients' values among them
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        note = write_crash_note(error, self.state_dir)
+        text = f"ptacl-app stopped by a fault of its own: {describe_fault(error)}."
+        if note is not None:
+            text += f" A note without patient data is in {note}."
+        line = Text(safe(text, max_length=500))
+        self._exit_renderables.append(
+            Segments(list(self.console.render(line, self.console.options)))
+        )
+        self._close_messages_no_wait()
+
+    async def _on_exit_app(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+        await super()._on_exit_app()

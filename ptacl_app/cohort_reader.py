@@ -1,0 +1,436 @@
+"""The only module of the app that touches the store and the shards.
+
+Its methods block: screens call them in thread workers. Every text they return is safe to
+print, every sentence of an error too. The model is never reached from here.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ptacl_app.cine_raster import estimate_end_systole
+from ptacl_app.ecg_page import SAMPLING_RATE_HZ
+from ptacl_app.formatting import safe
+from ptacl_app.patient_view import (
+    CineView,
+    CohortSummary,
+    EcgView,
+    Facet,
+    Neighbour,
+    OutOfDistribution,
+    PatientPage,
+    PatientSummary,
+    PatientView,
+    PhenotypeValue,
+    Prediction,
+    QueryResult,
+    Reference,
+    RunView,
+)
+from ptacl_app.run_view import build_run_view
+from ptacl_core.arrays import Array, Int64
+from ptacl_core.cohort import Cohort, Direction
+from ptacl_core.errors import PtaclError, ShardError
+from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.shards import ShardReader
+
+MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
+MIN_REFERENCE_PATIENTS = 20
+"""With fewer measured patients of a sex no reference range is drawn."""
+
+
+class CohortReader:
+    """One cohort directory, opened read-only; shards are opened at the first patient."""
+
+    def __init__(self, cohort: Cohort) -> None:
+        self._cohort = cohort
+        self._guard = threading.Lock()
+        self._shards: ShardReader | None = None
+        self._shard_rows: dict[tuple[str, int], int] = {}
+        self._references: dict[str, Mapping[str, Reference]] = {}
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the cohort at `path`. Raises CohortError when it is none or damaged."""
+        return cls(Cohort.open(path))
+
+    @property
+    def path(self) -> Path:
+        """The cohort directory."""
+        return self._cohort.path
+
+    @property
+    def export_dir(self) -> Path:
+        """The only folder that the app writes results to."""
+        return self._cohort.layout.exports
+
+    def close(self) -> None:
+        """Close store and shards."""
+        self._cohort.close()
+        with self._guard:
+            if self._shards is not None:
+                self._shards.close()
+                self._shards = None
+
+    def refresh(self) -> bool:
+        """Change to a newer publication if there is one; True when it did."""
+        if not self._cohort.is_stale():
+            return False
+        self._cohort.reopen()
+        with self._guard:
+            self._references.clear()
+            if self._shards is not None:
+                self._shards.close()
+                self._shards = None
+        return True
+
+    def summarise(self) -> CohortSummary:
+        """Name, size and runs of the cohort."""
+        counts = self._cohort.fetch(
+            "SELECT count(*), count(*) FILTER (WHERE has_ecg), count(*) FILTER (WHERE has_cmr) "
+            "FROM overview"
+        )[0]
+        return CohortSummary(
+            name=safe(self._cohort.description.name, max_length=60),
+            source=self._cohort.description.source,
+            version=self._cohort.version,
+            num_patients=int(counts[0]),
+            num_ecg=int(counts[1]),
+            num_cmr=int(counts[2]),
+            runs=tuple(safe(run.run, max_length=60) for run in self._cohort.runs()),
+        )
+
+    # --- the table
+
+    def load_page(
+        self,
+        *,
+        where: str | None = None,
+        sort: str = "patient",
+        is_descending: bool = False,
+        offset: int = 0,
+        limit: int = 200,
+    ) -> PatientPage:
+        """One page of patient-visits. Raises QueryError when `where` is refused or fails."""
+        rows = self._cohort.patients(
+            where, f"{sort} DESC" if is_descending else sort, limit=limit, offset=offset
+        )
+        total = self._cohort.count(where)
+        return PatientPage(tuple(_summarise_row(row) for row in rows), offset, total)
+
+    def load_facets(self) -> tuple[Facet, ...]:
+        """Counts by sex, age band, split and modality, with the predicate of each."""
+        queries = (
+            ("sex", "SELECT sex, count(*) FROM overview GROUP BY 1 ORDER BY 1", "sex = {}"),
+            ("split", "SELECT split, count(*) FROM overview GROUP BY 1 ORDER BY 1", "split = {}"),
+        )
+        facets = []
+        for group, query, predicate in queries:
+            for value, count in self._cohort.fetch(query):
+                if value is not None:
+                    quoted = "'" + str(value).replace("'", "''") + "'"
+                    facets.append(Facet(group, safe(value), count, predicate.format(quoted)))
+        decades = self._cohort.fetch(
+            "SELECT floor(age_years / 10) * 10 AS decade, count(*) FROM overview "
+            "WHERE age_years IS NOT NULL GROUP BY 1 ORDER BY 1"
+        )
+        facets += [
+            Facet(
+                "age",
+                f"{decade:.0f}–{decade + 9:.0f}",
+                count,
+                f"age_years >= {decade:.0f} and age_years < {decade + 10:.0f}",
+            )
+            for decade, count in decades
+        ]
+        for label, predicate in (
+            ("ECG and CMR", "has_ecg and has_cmr"),
+            ("ECG only", "has_ecg and not has_cmr"),
+            ("CMR only", "has_cmr and not has_ecg"),
+            ("with findings", "num_findings > 0"),
+        ):
+            query = f"SELECT count(*) FROM overview WHERE {predicate}"  # noqa: S608 - our own text
+            count = self._cohort.fetch(query)[0][0]
+            facets.append(Facet("recordings", label, count, predicate))
+        return tuple(facets)
+
+    # --- a patient
+
+    def load_patient(
+        self, patient: str, visit: int | None = None, *, num_neighbours: int = 10
+    ) -> PatientView:
+        """Everything that the patient screen shows; `num_neighbours` 0 leaves them out.
+
+        A damaged array becomes a finding, not an error: the rest of the patient is shown.
+        Raises CohortError when there is no such patient.
+        """
+        row = self._cohort.patient(patient, visit)
+        visit_number = int(row["visit"])
+        run = self._find_run()
+        findings = [
+            finding
+            for recording in self._cohort.recordings(patient)
+            if recording.visit == visit_number
+            for finding in recording.findings
+        ]
+        ecg, cine, faults = self._load_arrays(row)
+        neighbours: tuple[Neighbour, ...] = ()
+        if num_neighbours and run is not None and ecg is not None:
+            try:
+                neighbours = self.load_neighbours(patient, visit=visit_number, k=num_neighbours)
+            except PtaclError as error:
+                faults.append(Finding("no_neighbours", "info", safe(error)))
+        predictions = [] if run is None else self._cohort.predictions(patient, run)
+        predicted = {
+            each.name: Prediction(each.value, each.low, each.high)
+            for each in predictions
+            if each.visit == visit_number
+        }
+        coverage = next((each.coverage for each in predictions if each.coverage), None)
+        return PatientView(
+            patient=patient,
+            visit=visit_number,
+            split=_safe_or_none(row["split"]),
+            sex=_sex(row["sex"]),
+            age_years=row["age_years"],
+            run=None if run is None else safe(run, max_length=60),
+            ecg=ecg,
+            cine=cine,
+            phenotypes=self._build_phenotypes(row, predicted),
+            findings=tuple(_clean_finding(finding) for finding in (*findings, *faults)),
+            out_of_distribution=self._find_distribution(patient, visit_number, run),
+            neighbours=neighbours,
+            coverage=coverage,
+        )
+
+    def load_neighbours(
+        self,
+        patient: str,
+        *,
+        visit: int | None = None,
+        k: int = 10,
+        direction: Direction = "ecg-cmr",
+        where: str | None = None,
+    ) -> tuple[Neighbour, ...]:
+        """The nearest patients. Raises CohortError without embeddings, QueryError for `where`."""
+        found = self._cohort.neighbours(patient, k=k, direction=direction, where=where, visit=visit)
+        people = {
+            row[0]: (row[1], row[2])
+            for row in self._cohort.fetch(
+                "SELECT patient, any_value(sex), any_value(age_years) FROM overview "
+                "WHERE list_contains(?::VARCHAR[], patient) GROUP BY patient",
+                [[each.patient for each in found]],
+            )
+        }
+        return tuple(
+            Neighbour(
+                patient=each.patient,
+                rank=each.rank,
+                similarity=each.similarity,
+                sex=_sex(people.get(each.patient, (None, None))[0]),
+                age_years=people.get(each.patient, (None, None))[1],
+                measured=each.phenotypes,
+            )
+            for each in found
+        )
+
+    def search_patients(self, text: str, *, limit: int = 20) -> tuple[str, ...]:
+        """Ids that contain `text`, for the palette."""
+        rows = self._cohort.fetch(
+            "SELECT DISTINCT patient FROM overview WHERE contains(patient, ?) ORDER BY 1 LIMIT ?",
+            [text, limit],
+        )
+        return tuple(row[0] for row in rows)
+
+    # --- SQL
+
+    def query(self, statement: str, *, max_rows: int = 1000) -> QueryResult:
+        """Run one statement in the sandbox. Raises QueryError with the engine's own words."""
+        started = time.perf_counter()
+        result = self._cohort.sql(statement, max_rows=max_rows)
+        return QueryResult(
+            columns=tuple(safe(name, max_length=60) for name in result.columns),
+            rows=result.rows,
+            is_cut=result.is_truncated,
+            elapsed_s=time.perf_counter() - started,
+        )
+
+    def cancel_query(self) -> None:
+        """End the statement under way; its caller gets a QueryError that says so."""
+        self._cohort.cancel_sql()
+
+    def load_catalogue(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Tables and views with their columns, `overview` first."""
+        rows = self._cohort.fetch(
+            "SELECT table_name, column_name, data_type FROM information_schema.columns "
+            "WHERE table_catalog = 'store' AND table_schema = 'main' "
+            "ORDER BY table_name <> 'overview', table_name, ordinal_position"
+        )
+        tables: dict[str, list[tuple[str, str]]] = {}
+        for table, column, kind in rows:
+            entry = (safe(column, max_length=40), safe(kind, max_length=16))
+            tables.setdefault(safe(table, max_length=40), []).append(entry)
+        return {table: tuple(columns) for table, columns in tables.items()}
+
+    # --- runs
+
+    def load_runs(self) -> tuple[RunView, ...]:
+        """Every run with what its evaluation wrote, the newest first."""
+        return tuple(
+            build_run_view(run, self._cohort.evaluation_document(run.run))
+            for run in self._cohort.runs()
+        )
+
+    # --- parts
+
+    def _find_run(self) -> str | None:
+        found = self._cohort.fetch("SELECT run FROM latest_run")
+        return None if not found else str(found[0][0])
+
+    def _find_distribution(
+        self, patient: str, visit: int, run: str | None
+    ) -> OutOfDistribution | None:
+        if run is None:
+            return None
+        for each in self._cohort.out_of_distribution(patient, run):
+            if each.visit == visit and each.modality == "ecg":
+                return OutOfDistribution(each.is_flagged, each.score)
+        return None
+
+    def _build_phenotypes(
+        self, row: Mapping[str, Any], predicted: Mapping[str, Prediction]
+    ) -> tuple[PhenotypeValue, ...]:
+        references = self._load_references(row["sex"])
+        return tuple(
+            PhenotypeValue(
+                name=name,
+                predicted=predicted.get(name),
+                measured=row[name],
+                reference=references.get(name),
+            )
+            for name in PHENOTYPE_NAMES
+        )
+
+    def _load_references(self, sex: str | None) -> Mapping[str, Reference]:
+        if sex is None:
+            return {}
+        with self._guard:
+            known = self._references.get(sex)
+        if known is not None:
+            return known
+        parts = ", ".join(
+            f"quantile_cont({name}, 0.025), quantile_cont({name}, 0.975), avg({name}), "
+            f"stddev_samp({name}), count({name})"
+            for name in PHENOTYPE_NAMES
+        )
+        query = f"SELECT {parts} FROM overview WHERE sex = ?"  # noqa: S608 - our own names
+        row = self._cohort.fetch(query, [sex])[0]
+        references = {
+            name: Reference(*row[5 * index : 5 * index + 5])
+            for index, name in enumerate(PHENOTYPE_NAMES)
+            if row[5 * index + 4] >= MIN_REFERENCE_PATIENTS
+        }
+        with self._guard:
+            self._references[sex] = references
+        return references
+
+    def _load_arrays(
+        self, row: Mapping[str, Any]
+    ) -> tuple[EcgView | None, CineView | None, list[Finding]]:
+        if not (row["has_ecg"] or row["has_cmr"]):
+            return None, None, []
+        try:
+            shards, position = self._find_shard_row(row["patient"], int(row["visit"]))
+        except (ShardError, OSError) as error:
+            return None, None, [_fault("shards_unreadable", error)]
+        if position is None:
+            missing = ShardError("no arrays of this visit in shards/; run `ptacl verify`")
+            return None, None, [_fault("arrays_missing", missing)]
+        faults: list[Finding] = []
+        ecg, cine = None, None
+        rows = np.array([position], np.int64)
+        if row["has_ecg"]:
+            try:
+                ecg = _build_ecg(shards, rows, row)
+            except (ShardError, OSError) as error:
+                faults.append(_fault("ecg_unreadable", error))
+        if row["has_cmr"]:
+            try:
+                cine = _build_cine(shards, rows)
+            except (ShardError, OSError) as error:
+                faults.append(_fault("cine_unreadable", error))
+        return ecg, cine, faults
+
+    def _find_shard_row(self, patient: str, visit: int) -> tuple[ShardReader, int | None]:
+        with self._guard:
+            if self._shards is None:
+                shards = ShardReader.open(self._cohort.path)
+                keys = zip(shards.patients, (int(each) for each in shards.visits), strict=True)
+                self._shard_rows = {key: number for number, key in enumerate(keys)}
+                self._shards = shards
+            return self._shards, self._shard_rows.get((patient, visit))
+
+
+def _build_ecg(shards: ShardReader, rows: Int64[Array, "row"], row: Mapping[str, Any]) -> EcgView:
+    signal_mv = np.ascontiguousarray(shards.read_ecg_mv(rows)[0], np.float32)
+    signal_mv.flags.writeable = False
+    return EcgView(
+        signal_mv=signal_mv,
+        r_peak_times_s=tuple((shards.r_peaks(rows)[0] / SAMPLING_RATE_HZ).tolist()),
+        heart_rate_bpm=row["heart_rate_bpm"],
+        measurements={name: row[name] for name in MEASUREMENT_NAMES if row[name] is not None},
+    )
+
+
+def _build_cine(shards: ShardReader, rows: Int64[Array, "row"]) -> CineView:
+    frames = shards.read_cine(rows)[0]
+    frames.flags.writeable = False
+    interval_ms = float(shards.column("frame_interval_ms", rows)[0])
+    return CineView(
+        frames=frames,
+        frame_interval_ms=interval_ms if np.isfinite(interval_ms) and interval_ms > 0 else None,
+        end_systole_frame=estimate_end_systole(frames),
+    )
+
+
+def _summarise_row(row: Mapping[str, Any]) -> PatientSummary:
+    return PatientSummary(
+        patient=row["patient"],
+        visit=int(row["visit"]),
+        split=_safe_or_none(row["split"]),
+        sex=_sex(row["sex"]),
+        age_years=row["age_years"],
+        heart_rate_bpm=row["heart_rate_bpm"],
+        has_ecg=bool(row["has_ecg"]),
+        has_cmr=bool(row["has_cmr"]),
+        num_findings=int(row["num_findings"]),
+        measured={name: row[name] for name in PHENOTYPE_NAMES if row[name] is not None},
+    )
+
+
+def _fault(code: str, error: Exception) -> Finding:
+    return Finding(code, "warning", safe(error))
+
+
+def _clean_finding(finding: Finding) -> Finding:
+    return Finding(
+        safe(finding.code, max_length=40),
+        finding.severity if finding.severity in ("info", "warning", "reject") else "warning",
+        safe(finding.message, max_length=300),
+        tuple(safe(lead, max_length=8) for lead in finding.leads),
+    )
+
+
+def _safe_or_none(text: str | None) -> str | None:
+    return None if text is None else safe(text, max_length=40)
+
+
+def _sex(text: str | None) -> str | None:
+    """F or M for the ways a source may write them, else the text itself."""
+    if text is None:
+        return None
+    return {"female": "F", "male": "M"}.get(text.lower(), safe(text, max_length=8))

@@ -1,0 +1,156 @@
+"""What leaves the app: CSV, text and a report, all into the cohort's `exports/`.
+
+Every file says that it is for research use only; no cell can be taken for a formula; a
+predicted number never stands without its interval.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ptacl_app.cohort_reader import CohortReader
+from ptacl_app.formatting import (
+    PHENOTYPE_LABELS,
+    RESEARCH_USE_SENTENCE,
+    format_interval,
+    format_number,
+    format_prediction,
+    format_sex_age,
+    guard_cell,
+    safe,
+)
+from ptacl_app.patient_view import Neighbour, PatientView, QueryResult, RunTable, RunView
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.safety.atomic import write_text
+
+ROWS_PER_READ = 20_000
+_OVERVIEW = ("patient", "visit", "split", "sex", "age_years", "heart_rate_bpm")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a CSV with the research-use notice as its first line; returns the rows written.
+
+    The notice starts with `#`, so `pandas.read_csv(…, comment="#")` leaves it out. Raises
+    OSError.
+    """
+    text = io.StringIO()
+    text.write(f"# {RESEARCH_USE_SENTENCE}\r\n")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([_cell(column) for column in columns])
+    count = 0
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+        count += 1
+    write_text(path, text.getvalue())
+    return count
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool | int | float):
+        return value
+    return guard_cell(safe(value, max_length=10_000))
+
+
+def choose_path(reader: CohortReader, stem: str, suffix: str) -> Path:
+    """A new path in `exports/` that says what and when."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = reader.export_dir / f"{stem}-{stamp}{suffix}"
+    number = 2
+    while path.exists():
+        path = reader.export_dir / f"{stem}-{stamp}-{number}{suffix}"
+        number += 1
+    return path
+
+
+def export_overview(reader: CohortReader, *, where: str | None) -> tuple[Path, int]:
+    """All patient-visits for which `where` holds, measured values. Raises CohortError, OSError."""
+    rows: list[list[object]] = []
+    offset = 0
+    while True:
+        page = reader.load_page(where=where, offset=offset, limit=ROWS_PER_READ)
+        rows += [
+            [
+                row.patient,
+                row.visit,
+                row.split,
+                row.sex,
+                row.age_years,
+                row.heart_rate_bpm,
+                *(row.measured.get(name) for name in PHENOTYPE_NAMES),
+            ]
+            for row in page.rows
+        ]
+        offset += ROWS_PER_READ
+        if offset >= page.total:
+            break
+    path = choose_path(reader, "patients", ".csv")
+    return path, write_csv(path, [*_OVERVIEW, *PHENOTYPE_NAMES], rows)
+
+
+def export_neighbours(
+    reader: CohortReader, neighbours: Sequence[Neighbour], *, name_of: Callable[[str], str]
+) -> Path:
+    """A ranked list as CSV. Raises OSError."""
+    path = choose_path(reader, "neighbours", ".csv")
+    rows = [
+        [
+            each.rank,
+            name_of(each.patient),
+            each.similarity,
+            each.sex,
+            each.age_years,
+            *(each.measured.get(name) for name in PHENOTYPE_NAMES),
+        ]
+        for each in neighbours
+    ]
+    columns = ["rank", "patient", "similarity", "sex", "age_years", *PHENOTYPE_NAMES]
+    write_csv(path, columns, rows)
+    return path
+
+
+def export_result(reader: CohortReader, result: QueryResult) -> Path:
+    """The rows of a statement as CSV, with a header even when there are none. Raises OSError."""
+    path = choose_path(reader, "query", ".csv")
+    write_csv(path, result.columns, result.rows)
+    return path
+
+
+def export_run_table(reader: CohortReader, run: RunView, table: RunTable) -> Path:
+    """One table of an evaluation as CSV. Raises OSError."""
+    path = choose_path(reader, "evaluation", ".csv")
+    write_csv(path, ["run", *table.headings], [[run.run, *row] for row in table.rows])
+    return path
+
+
+def write_patient_text(patient: PatientView, *, name_of: Callable[[str], str]) -> str:
+    """The numbers of the patient screen as lines of text."""
+    lines = [
+        f"{name_of(patient.patient)}\t{format_sex_age(patient.sex, patient.age_years)}\t"
+        f"visit {patient.visit}",
+        "phenotype\tpredicted\tinterval\tmeasured\tunit",
+    ]
+    for value in patient.phenotypes:
+        predicted = value.predicted
+        lines.append(
+            "\t".join(
+                (
+                    PHENOTYPE_LABELS[value.name],
+                    format_prediction(None if predicted is None else predicted.value, value.unit),
+                    format_interval(
+                        None if predicted is None else predicted.low,
+                        None if predicted is None else predicted.high,
+                        value.unit,
+                    ),
+                    format_number(value.measured, unit=value.unit),
+                    value.unit,
+                )
+            )
+        )
+    lines += [f"{finding.severity}: {finding}" for finding in patient.findings]
+    if patient.run is not None:
+        lines.append(f"run {patient.run}")
+    return "\n".join([*lines, RESEARCH_USE_SENTENCE])

@@ -1,0 +1,113 @@
+"""Facts that cross the app: what was loaded, found or failed. They are carried forward only."""
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from ptacl_app.patient_view import (
+    CohortSummary,
+    Facet,
+    Neighbour,
+    PatientPage,
+    PatientView,
+    QueryResult,
+    RunView,
+)
+
+
+@dataclass(eq=False)
+class CohortOpened(Message):
+    """The store was opened, or opened anew after a publication."""
+
+    summary: CohortSummary
+
+
+@dataclass(eq=False)
+class CohortFailed(Message):
+    """The store cannot be opened or read; `text` is one safe sentence."""
+
+    text: str
+
+
+@dataclass(eq=False)
+class PageLoaded(Message):
+    """A page of the patient table arrived."""
+
+    page: PatientPage
+    sort: str
+    is_descending: bool
+    cursor: int
+
+
+@dataclass(eq=False)
+class FacetsLoaded(Message):
+    """The counts beside the table arrived."""
+
+    facets: tuple[Facet, ...]
+
+
+@dataclass(eq=False)
+class PaneFailed(Message):
+    """Something of one pane failed; `text` is one safe sentence with the next step."""
+
+    pane: str
+    text: str
+
+
+@dataclass(eq=False)
+class PreviewLoaded(Message):
+    """The patient under the cursor of the table arrived."""
+
+    patient: PatientView
+
+
+@dataclass(eq=False)
+class PatientLoaded(Message):
+    """The patient to show arrived."""
+
+    patient: PatientView
+
+
+@dataclass(eq=False)
+class NeighboursLoaded(Message):
+    """A ranked list arrived."""
+
+    direction: str
+    neighbours: tuple[Neighbour, ...]
+
+
+@dataclass(eq=False)
+class QueryFinished(Message):
+    """An SQL statement ended well."""
+
+    statement: str
+    result: QueryResult
+
+
+@dataclass(eq=False)
+class CatalogueLoaded(Message):
+    """Tables of the store with their columns (name, type)."""
+
+    tables: dict[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(eq=False)
+class RunsLoaded(Message):
+    """The runs and their evaluations arrived."""
+
+    runs: tuple[RunView, ...]
+
+
+@dataclass(eq=False)
+class PredictionFinished(Message):
+    """The model answered for a file."""
+
+    patient: PatientView
+    seconds: float
+
+
+@dataclass(eq=False)
+class PredictionFailed(Message):
+    """The model, or reading the file, failed; `text` is one safe sentence."""
+
+    text: str

@@ -1,0 +1,223 @@
+"""What the screens show of a cohort: small frozen records, made by `cohort_reader` only.
+
+Every text in them is already safe to print; every array is read-only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ptacl_core.arrays import Array, Float32, UInt8
+from ptacl_core.records import PHENOTYPE_UNITS, Finding
+
+
+def _no_values() -> Mapping[str, float]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CohortSummary:
+    """The cohort as a whole, for the title line and the empty states."""
+
+    name: str
+    source: str
+    version: int
+    num_patients: int
+    num_ecg: int
+    num_cmr: int
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatientSummary:
+    """One row of the patient table: one visit of one patient."""
+
+    patient: str
+    visit: int
+    split: str | None
+    sex: str | None
+    age_years: float | None
+    heart_rate_bpm: float | None
+    has_ecg: bool
+    has_cmr: bool
+    num_findings: int = 0
+    measured: Mapping[str, float] = field(default_factory=_no_values)
+    predicted: Mapping[str, float] = field(default_factory=_no_values)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientPage:
+    """Rows `offset` … of `total` that fit the filter, in the order asked for."""
+
+    rows: tuple[PatientSummary, ...]
+    offset: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """One value of one column, how many patients have it, and the predicate that keeps them."""
+
+    group: str
+    label: str
+    count: int
+    predicate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the same sex lies in this cohort: middle 95 % of the measured values, mean, SD."""
+
+    low: float
+    high: float
+    mean: float
+    sd: float
+    num_patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A predicted number with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PhenotypeValue:
+    """One phenotype as predicted from the ECG, as measured by CMR, and its reference."""
+
+    name: str
+    predicted: Prediction | None = None
+    measured: float | None = None
+    reference: Reference | None = None
+
+    @property
+    def unit(self) -> str:
+        """Unit of every number in it."""
+        return PHENOTYPE_UNITS[self.name]
+
+    @property
+    def z_score(self) -> float | None:
+        """Predicted value against its own sex in this cohort, in standard deviations."""
+        if self.predicted is None or self.reference is None or self.reference.sd <= 0:
+            return None
+        return (self.predicted.value - self.reference.mean) / self.reference.sd
+
+    @property
+    def is_outside(self) -> bool:
+        """True when the predicted value lies outside the reference range."""
+        if self.predicted is None or self.reference is None:
+            return False
+        return not self.reference.low <= self.predicted.value <= self.reference.high
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDistribution:
+    """How unlike the training recordings this one is, as judged when it was predicted."""
+
+    is_flagged: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A real patient near the one shown."""
+
+    patient: str
+    rank: int
+    similarity: float
+    sex: str | None = None
+    age_years: float | None = None
+    measured: Mapping[str, float] = field(default_factory=_no_values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EcgView:
+    """Ten seconds in millivolts, denoised, with the beats found in them."""
+
+    signal_mv: Float32[Array, "12 sample"]
+    r_peak_times_s: tuple[float, ...]
+    heart_rate_bpm: float | None
+    measurements: Mapping[str, float] = field(default_factory=_no_values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CineView:
+    """Fifty frames over one cycle."""
+
+    frames: UInt8[Array, "50 84 84"]
+    frame_interval_ms: float | None
+    end_systole_frame: int
+
+    @property
+    def cycle_s(self) -> float | None:
+        """Length of the cycle, None when the source does not state it."""
+        if self.frame_interval_ms is None:
+            return None
+        return self.frames.shape[0] * self.frame_interval_ms / 1000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatientView:
+    """Everything of one visit that the patient screen shows."""
+
+    patient: str
+    visit: int
+    split: str | None
+    sex: str | None
+    age_years: float | None
+    run: str | None
+    ecg: EcgView | None
+    cine: CineView | None
+    phenotypes: tuple[PhenotypeValue, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    out_of_distribution: OutOfDistribution | None = None
+    neighbours: tuple[Neighbour, ...] = ()
+    similarity_map: Float32[Array, "13 13"] | None = None
+    coverage: float | None = None
+    origin: str = "cohort"
+
+    @property
+    def is_rejected(self) -> bool:
+        """True when a finding keeps the ECG out of every prediction."""
+        return any(finding.severity == "reject" for finding in self.findings)
+
+    @property
+    def has_predictions(self) -> bool:
+        """True when any phenotype carries a prediction."""
+        return any(value.predicted is not None for value in self.phenotypes)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The rows of an SQL statement, cut honestly: `is_cut` says that there were more."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    is_cut: bool
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunView:
+    """One training run and what its evaluation wrote, as tables ready to be shown."""
+
+    run: str
+    kind: str
+    created: str
+    provenance: tuple[tuple[str, str], ...]
+    tables: tuple["RunTable", ...] = ()
+    alignment_map: Float32[Array, "13 13"] | None = None
+    alignment: Mapping[str, float] = field(default_factory=_no_values)
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """One table of an evaluation: a title, headings, rows of safe text."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]

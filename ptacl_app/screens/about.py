@@ -1,0 +1,72 @@
+"""Versions, terminal and paths: what a report of a fault should name."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ptacl_app.app_settings import get_config_path
+from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
+from ptacl_core import __version__
+
+if TYPE_CHECKING:
+    from ptacl_app.app import PtaclApp
+
+
+class AboutScreen(ModalScreen[None]):
+    """Text only; a test pattern shows whether the font draws dots and blocks."""
+
+    DEFAULT_CSS = """
+    AboutScreen { align: center middle; }
+    AboutScreen > VerticalScroll {
+        width: 90%; max-width: 96; height: 80%; background: $surface; padding: 1 2;
+    }
+    AboutScreen Static { height: auto; }
+    """
+    BINDINGS: ClassVar = [("escape,q,f12", "dismiss", "Close")]
+
+    def compose(self) -> ComposeResult:
+        """One block of lines."""
+        with VerticalScroll():
+            yield Static("\n".join(self.build_lines()), markup=False)
+
+    def build_lines(self) -> list[str]:
+        """What the screen says."""
+        import duckdb
+        import textual
+
+        app: PtaclApp = self.app  # type: ignore[assignment]
+        summary = app.summary
+        size = app.size
+        colours = {"truecolor": "24 bit", "256": "256", "standard": "16"}.get(
+            app.console.color_system or "", "none"
+        )
+        return [
+            f"PTACL {__version__}    {RESEARCH_USE_SENTENCE}",
+            "",
+            f"Python {sys.version.split()[0]}   Textual {textual.__version__}   "
+            f"DuckDB {duckdb.__version__}   {sys.platform}",
+            f"terminal {safe(os.environ.get('TERM', '?'))}  {size.width}×{size.height}  "
+            f"colours {colours}   output queue {_describe_queue(app)}",
+            "aspect: large boxes are squares when a cell is twice as high as wide",
+            "",
+            f"cohort   {safe(app.cohort_path)}"
+            + ("" if summary is None else f"   version {summary.version} of the store"),
+            f"config   {safe(get_config_path())}",
+            f"state    {safe(app.state_dir)}",
+            "",
+            "test pattern: both rows must be free of gaps and boxes",
+            "⡇⢸⣀⣤⣶⣿⠉⠛⠿⡀⢀⠁⠈⡏⢹   ▀▄█▌▐░▒▓   ● ◆ ━ ▲ ▼ ▶",
+            "▀▀▀▀▀▀▀▀▀▀▀▀▀▀▀   ~148 mL  121–175  −0.4",
+            "",
+            "over SSH: ssh -C (the picture compresses about 17 times)",
+            "tmux: set -ga terminal-features ',*:RGB'",
+        ]
+
+
+def _describe_queue(app: "PtaclApp") -> str:
+    return "slow" if app.is_output_backed_up() else "keeps up"

@@ -1,0 +1,65 @@
+"""The keys of the pane in use, then those that work everywhere."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ptacl_app.actions import SCOPES, list_actions, show_key
+from ptacl_app.formatting import RESEARCH_USE_SENTENCE
+
+_KEY_WIDTH = 16
+_LABEL_WIDTH = 18
+
+
+class HelpScreen(ModalScreen[None]):
+    """Made from the list of actions, so that it cannot be out of date."""
+
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; }
+    HelpScreen > VerticalScroll {
+        width: 90%; max-width: 96; height: 90%; background: $surface; padding: 1 2;
+    }
+    HelpScreen Static { height: auto; }
+    """
+    BINDINGS: ClassVar = [
+        ("escape,q,question_mark,f1", "dismiss", "Close"),
+    ]
+
+    def __init__(self, scopes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.described_scopes = (*scopes, "app")
+
+    def compose(self) -> ComposeResult:
+        """A table of keys by scope, and how to read the screen."""
+        with VerticalScroll():
+            yield Static(self.build_text(), markup=False)
+
+    def build_text(self) -> Content:
+        """The whole help as text."""
+        lines: list[Content] = []
+        for scope in self.described_scopes:
+            lines.append(Content.styled(f"Keys: {SCOPES[scope]}", "bold $primary"))
+            for action in list_actions((scope,)):
+                keys = "  ".join(show_key(key) for key in action.keys)
+                lines.append(
+                    Content.styled(f"  {keys:<{_KEY_WIDTH}}", "bold $accent")
+                    + Content(f"{action.label:<{_LABEL_WIDTH}} {action.help}")
+                )
+            lines.append(Content(""))
+        lines.append(Content.styled("How to read it", "bold $primary"))
+        lines += [
+            Content(f"  {line}")
+            for line in (
+                "~148 mL is predicted from the ECG; the line is its interval; 152 is measured.",
+                "● predicted, ! predicted outside the usual range, ◆ measured by CMR.",
+                "▲ ▼ the trace leaves its band there. The pulse at the left is 1 mV for 0.2 s.",
+                "One large box is 0.2 s × 0.5 mV at 25 mm/s and 10 mm/mV.",
+                RESEARCH_USE_SENTENCE,
+                "Esc closes this page.",
+            )
+        ]
+        return Content("\n").join(lines)

@@ -1,0 +1,491 @@
+"""The patient: ECG, beat, cine and numbers side by side, all on one clock."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+
+from ptacl_app.actions import build_bindings
+from ptacl_app.calipers import Calipers
+from ptacl_app.ecg_page import DURATION_S
+from ptacl_app.formatting import MISSING, format_number, format_sex_age, format_share
+from ptacl_app.patient_view import PatientView
+from ptacl_app.playback import PlaybackClock, Position
+from ptacl_app.widgets.cine_view import CinePlot
+from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.findings_panel import FindingsPanel
+from ptacl_app.widgets.key_footer import KeyFooter
+from ptacl_app.widgets.neighbour_list import NeighbourList
+from ptacl_app.widgets.pane_head import PaneHead
+from ptacl_app.widgets.pane_tabs import PaneTabs
+from ptacl_app.widgets.phenotype_panel import PhenotypePanel
+from ptacl_app.widgets.similarity_map import SimilarityMap
+from ptacl_app.widgets.step_strip import StepStrip
+from ptacl_app.widgets.title_line import TitleLine
+
+if TYPE_CHECKING:
+    from ptacl_app.app import PtaclApp
+
+PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}
+_FOCUS = {"ecg": "#ecg", "cine": "#cine", "neighbours": "#neighbours"}
+SLOW_AFTER_SKIPS = 3
+PAN_SHARE = 0.1
+SIDE_BY_SIDE = (120, 34)
+"""Columns and rows from which all panes stand side by side."""
+
+
+class PatientScreen(Screen[None]):
+    """Watches `app.patient`; owns the one clock of playback."""
+
+    CSS_PATH = "patient.tcss"
+    BINDINGS: ClassVar = build_bindings("patient")
+
+    AUTO_FOCUS = "#ecg"
+    scopes = ("patient",)
+    pane: reactive[str] = reactive("ecg")
+    """The pane in use; the only one shown in a small terminal or after `z`."""
+    is_maximised: reactive[bool] = reactive(False)
+    """One pane alone although there is room for all."""
+    arrow_mode: reactive[str] = reactive("")
+    """What the arrows change instead of panning: calipers, window, or nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = PlaybackClock()
+        self.skipped_frames = 0
+        self._timer: Timer | None = None
+        self._chosen_zoom: int | None = None
+
+    @property
+    def _app(self) -> "PtaclApp":
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """Left: ECG, steps, neighbours and map. Right: cine, findings, numbers."""
+        yield TitleLine(id="title")
+        yield PaneTabs(PANES, id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield PaneHead("12-lead ECG", id="ecg-head")
+                yield EcgPlot(id="ecg")
+                yield StepStrip(id="steps")
+                with Horizontal(id="lower"):
+                    with Vertical(id="neighbour-pane"):
+                        yield PaneHead("Nearest patients", id="neighbour-head")
+                        yield NeighbourList(id="neighbours")
+                        yield Static("", id="neighbour-note", classes="pane-note", markup=False)
+                    with Vertical(id="map-pane"):
+                        yield PaneHead("Similarity by step", id="map-head")
+                        yield SimilarityMap(id="map")
+            with Vertical(id="right"):
+                yield PaneHead("Cine", id="cine-head")
+                yield CinePlot(num_levels=self._app.settings.num_grey_levels, id="cine")
+                with Vertical(id="numbers"):
+                    yield Static("", id="cine-status", markup=False)
+                    yield FindingsPanel(id="findings")
+                    yield PhenotypePanel(id="phenotypes")
+        yield Static("no patient is open: pick one on screen 1", id="empty", markup=False)
+        yield Static("please enlarge the window to 60×18", id="too-small", markup=False)
+        yield KeyFooter("patient")
+
+    def on_mount(self) -> None:
+        """Follow the app's patient; tick at the rate of the settings."""
+        self.watch(self.app, "patient", self._show_patient)
+        self.watch(self.app, "is_loading", self._show_loading)
+        self.watch(self.app, "failure", self._show_failure)
+        self._timer = self.set_interval(1 / self._app.settings.fps, self._tick)
+        self.query_one("#ecg").focus()
+
+    # --- showing
+
+    def _show_loading(self, is_loading: bool) -> None:
+        self.query_one("#body").loading = is_loading and self._app.patient is None
+        if is_loading:
+            self.query_one("#title", TitleLine).detail = "loading …"
+
+    def _show_failure(self, failure: str) -> None:
+        note = self.query_one("#empty", Static)
+        note.update(failure or "no patient is open: pick one on screen 1")
+
+    def _show_patient(self, patient: PatientView | None) -> None:
+        self.set_class(patient is None, "-empty")
+        title = self.query_one("#title", TitleLine)
+        title.place = "Patient"
+        if patient is None:
+            title.detail = ""
+            return
+        title.detail = self._describe(patient)
+        ecg, cine = patient.ecg, patient.cine
+        self.arrow_mode = ""
+        self.query_one("#ecg", EcgPlot).show(ecg)
+        self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
+        self.query_one("#findings", FindingsPanel).show(patient)
+        self.query_one("#phenotypes", PhenotypePanel).show(patient)
+        self.query_one("#map", SimilarityMap).show(patient.similarity_map)
+        self.set_class(patient.similarity_map is None, "-no-map")
+        self._show_neighbours(patient)
+        self.clock = PlaybackClock(
+            r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,
+            num_frames=None if cine is None else len(cine.frames),
+            cine_cycle_s=None if cine is None else cine.cycle_s,
+        )
+        self.query_one("#steps", StepStrip).show(
+            num_beats=self.clock.num_beats, num_frames=self.clock.num_frames
+        )
+        settings = self._app.settings
+        if settings.use_autoplay and settings.use_animation:
+            self.clock.play(self._app.time_source())
+        self._show_position(self.clock.position)
+        self._show_heads()
+
+    def _describe(self, patient: PatientView) -> str:
+        parts = [
+            self._app.names.name_of(patient.patient),
+            format_sex_age(patient.sex, patient.age_years),
+            f"visit {patient.visit}",
+        ]
+        if patient.ecg is not None:
+            parts.append(f"HR {format_number(patient.ecg.heart_rate_bpm, unit='bpm')} bpm")
+        if patient.split:
+            parts.append(f"{patient.split} split")
+        summary = self._app.summary
+        if summary is not None:
+            parts.append(summary.name)
+        return " · ".join(parts)
+
+    def _show_neighbours(self, patient: PatientView) -> None:
+        table = self.query_one("#neighbours", NeighbourList)
+        table.show(patient.neighbours, patient=patient, name_of=self._app.names.name_of)
+        note = self.query_one("#neighbour-note", Static)
+        if patient.neighbours:
+            note.update("")
+        elif patient.run is None:
+            note.update("no model yet: train one, then run  ptacl embed")
+        else:
+            note.update("this visit has no ECG embedding")
+        note.display = not patient.neighbours
+        table.display = bool(patient.neighbours)
+
+    # --- the clock
+
+    def _tick(self) -> None:
+        if not self.is_current or not self.clock.is_playing:
+            return
+        position = self.clock.tick(self._app.time_source())
+        if self._app.is_output_backed_up():
+            self.skipped_frames += 1
+            return
+        self._show_position(position)
+
+    def _show_position(self, position: Position) -> None:
+        ecg = self.query_one("#ecg", EcgPlot)
+        ecg.cursor_s = position.cursor_s
+        if position.cursor_s is not None and self.clock.num_beats:
+            peaks = self.clock.r_peak_times_s
+            ecg.beat_span_s = (peaks[position.beat], peaks[position.beat + 1])
+            if self.clock.is_playing:
+                ecg.follow_cursor()
+        self.query_one("#steps", StepStrip).position = position if self.clock.can_play else None
+        self.query_one("#cine", CinePlot).frame = position.frame
+        self.query_one("#map", SimilarityMap).step = position.step
+        self._show_status(position)
+
+    def _show_status(self, position: Position) -> None:
+        sign = "▶" if self.clock.is_playing else "❚❚"
+        speed = "" if self.clock.speed == 1.0 else f" ×{self.clock.speed:g}"
+        cine = self.query_one("#cine", CinePlot)
+        parts = [f"{sign}{speed}"]
+        if position.frame is not None:
+            parts.append(f"frame {position.frame + 1:>2}/{self.clock.num_frames}")
+        parts.append(f"phase {format_share(position.phase)}")
+        if position.frame is not None and self.arrow_mode == "window":
+            parts.append(f"WL {cine.window.level:.0f}/{cine.window.width:.0f}")
+        else:
+            parts.append(f"step {position.step + 1}/13")
+        if self.skipped_frames > SLOW_AFTER_SKIPS:
+            parts.append("slow line")
+        status = " " + "  ".join(parts)
+        self.query_one("#cine-status", Static).update(status)
+        if self.pane == "cine" and self.is_single_pane:
+            self.query_one("#tabs", PaneTabs).headline = status
+
+    def _show_heads(self) -> None:
+        ecg = self.query_one("#ecg", EcgPlot)
+        view, patient = ecg.view, self._app.patient
+        end_s = min(view.start_shown_s + view.page_s, DURATION_S)
+        scale = f"{view.speed_mm_per_s:g} mm/s  {view.gain_mm_per_mv:g} mm/mV  {view.layout.label}"
+        detail = f"{scale}  {view.start_shown_s:.1f}–{end_s:.1f} s"
+        if ecg.calipers is not None and patient is not None and patient.ecg is not None:
+            detail = "calipers  " + ecg.calipers.describe(patient.ecg.signal_mv, view.lead)
+        head = self.query_one("#ecg-head", PaneHead)
+        head.detail = detail
+        head.aside = _describe_measurements(patient)
+        cine_head = self.query_one("#cine-head", PaneHead)
+        cine_head.detail = _describe_cine(patient)
+        tabs = self.query_one("#tabs", PaneTabs)
+        if self.pane == "ecg":
+            tabs.headline = detail
+        elif self.pane != "cine":
+            tabs.headline = ""
+
+    # --- panes
+
+    @property
+    def is_single_pane(self) -> bool:
+        """True when one pane is shown at a time."""
+        width, height = SIDE_BY_SIDE
+        return self.is_maximised or self.size.width < width or self.size.height < height
+
+    def on_resize(self) -> None:
+        """One pane or all; a very large terminal starts with larger boxes."""
+        self.set_class(self.is_single_pane, "-single")
+        if self._chosen_zoom is None:
+            is_huge = self.size.width >= 290 and self.size.height >= 56
+            self.query_one("#ecg", EcgPlot).change(zoom=2 if is_huge else 1)
+        self.call_after_refresh(self._show_heads)
+
+    def watch_pane(self, before: str, after: str) -> None:
+        """Classes decide what is shown."""
+        self.remove_class(f"-pane-{before}")
+        self.add_class(f"-pane-{after}")
+        if self.is_mounted:
+            self.query_one("#tabs", PaneTabs).current = after
+            self._show_heads()
+
+    def watch_is_maximised(self, is_maximised: bool) -> None:
+        """`z` shows one pane."""
+        del is_maximised
+        self.set_class(self.is_single_pane, "-single")
+        if self.is_mounted:
+            self.call_after_refresh(self._show_heads)
+
+    def on_descendant_focus(self) -> None:
+        """The head of the focused pane is bright, and the pane is the one in use."""
+        focused = self.focused
+        for pane, selector in _FOCUS.items():
+            is_focused = focused is not None and focused.id == selector.removeprefix("#")
+            if is_focused:
+                self.pane = pane
+            self._head_of(pane).set_class(is_focused, "-focused")
+
+    def _head_of(self, pane: str) -> Widget:
+        names = {"ecg": "#ecg-head", "cine": "#cine-head", "neighbours": "#neighbour-head"}
+        return self.query_one(names[pane])
+
+    def _use_pane(self, pane: str) -> None:
+        self.pane = pane
+        if pane in _FOCUS:
+            self.call_after_refresh(self.query_one(_FOCUS[pane]).focus)
+        else:
+            self.set_focus(None)
+
+    def on_pane_tabs_picked(self, message: PaneTabs.Picked) -> None:
+        """A tab was clicked."""
+        self._use_pane(message.pane)
+
+    def action_next_pane(self, offset: int) -> None:
+        """The next pane; with calipers out, the other caliper."""
+        ecg = self.query_one("#ecg", EcgPlot)
+        if self.arrow_mode == "calipers" and ecg.calipers is not None:
+            ecg.set_calipers(ecg.calipers.switched())
+            return
+        panes = list(PANES) if self.is_single_pane else list(_FOCUS)
+        place = panes.index(self.pane) if self.pane in panes else -1
+        self._use_pane(panes[(place + offset) % len(panes)])
+
+    def action_maximise_pane(self) -> None:
+        """One pane, or all of them."""
+        self.is_maximised = not self.is_maximised
+
+    # --- the heart
+
+    def action_toggle_play(self) -> None:
+        """Run or stop."""
+        if self.clock.is_playing:
+            self.clock.pause()
+        else:
+            self.clock.play(self._app.time_source())
+        self.skipped_frames = 0
+        self._show_position(self.clock.position)
+
+    def action_step_frames(self, offset: int) -> None:
+        """One frame on or back."""
+        self.clock.change_frame(offset)
+        self._show_position(self.clock.position)
+
+    def action_go_to_frame(self, frame: int) -> None:
+        """A frame of the current beat; −1 is the last."""
+        self.clock.pause()
+        if self.clock.num_frames is not None:
+            self.clock.seek_frame_in_beat(frame)
+        else:
+            self.clock.seek_phase(0.0 if frame == 0 else 1.0)
+        self._show_position(self.clock.position)
+
+    def action_end_systole(self) -> None:
+        """The frame with the smallest blood pool."""
+        patient = self._app.patient
+        if patient is not None and patient.cine is not None:
+            self.action_go_to_frame(patient.cine.end_systole_frame)
+
+    def action_change_speed(self, offset: int) -> None:
+        """Slower or faster."""
+        self.clock.change_speed(offset)
+        self._show_status(self.clock.position)
+
+    def action_real_time(self) -> None:
+        """The speed of the recording."""
+        self.clock.speed = 1.0
+        self._show_status(self.clock.position)
+
+    def action_invert(self) -> None:
+        """Black and white exchanged."""
+        cine = self.query_one("#cine", CinePlot)
+        cine.window = cine.window.inverted()
+
+    def action_auto_window(self) -> None:
+        """The picture's own window."""
+        self.query_one("#cine", CinePlot).reset_window()
+
+    def action_window_mode(self) -> None:
+        """Arrows change the window until Esc."""
+        self.arrow_mode = "" if self.arrow_mode == "window" else "window"
+        self._show_status(self.clock.position)
+
+    def on_cine_plot_frame_scrolled(self, message: CinePlot.FrameScrolled) -> None:
+        """The wheel turned over the cine."""
+        self.action_step_frames(message.offset)
+
+    def on_cine_plot_play_toggled(self) -> None:
+        """The cine was double-clicked."""
+        self.action_toggle_play()
+
+    def on_step_strip_step_picked(self, message: StepStrip.StepPicked) -> None:
+        """A step was clicked."""
+        self.clock.pause()
+        self.clock.seek_step(message.step)
+        self._show_position(self.clock.position)
+
+    # --- the ECG
+
+    def action_ecg(self, method: str) -> None:
+        """One of the plot's own steps: layout, gain, speed."""
+        getattr(self.query_one("#ecg", EcgPlot), method)()
+
+    def action_zoom(self, offset: int) -> None:
+        """Larger, smaller, or (0) fitted."""
+        ecg = self.query_one("#ecg", EcgPlot)
+        ecg.change_zoom(offset or None)
+        self._chosen_zoom = ecg.view.zoom
+
+    def action_pan(self, pages: float) -> None:
+        """Pages back or on."""
+        self.query_one("#ecg", EcgPlot).pan(pages)
+
+    def action_calipers(self) -> None:
+        """Two cursors a quarter of the page apart, or none."""
+        ecg = self.query_one("#ecg", EcgPlot)
+        if ecg.calipers is not None:
+            self.action_leave_mode()
+        elif ecg.ecg is not None:
+            start_s, page_s = ecg.view.start_shown_s, ecg.view.page_s
+            self.arrow_mode = "calipers"
+            self.clock.pause()
+            ecg.set_calipers(Calipers((start_s + page_s * 0.375, start_s + page_s * 0.625)))
+
+    def action_leave_mode(self) -> None:
+        """Arrows pan again; a maximised pane gives way."""
+        if not self.arrow_mode and self.is_maximised:
+            self.is_maximised = False
+        self.arrow_mode = ""
+        self.query_one("#ecg", EcgPlot).set_calipers(None)
+        self._show_status(self.clock.position)
+
+    def action_arrow(self, right: int, down: int) -> None:
+        """What the arrows do depends on what is in hand and where the focus is."""
+        ecg = self.query_one("#ecg", EcgPlot)
+        cine = self.query_one("#cine", CinePlot)
+        if self.arrow_mode == "calipers" and ecg.calipers is not None and right:
+            dot_s = ecg.view.samples_per_dot / 500.0
+            ecg.set_calipers(ecg.calipers.moved(right * dot_s))
+        elif self.arrow_mode == "window":
+            cine.window = cine.window.changed(level=8.0 * down, width=8.0 * right)
+            self._show_status(self.clock.position)
+        elif self.pane == "cine" and right:
+            self.action_step_frames(right)
+        elif right:
+            ecg.pan(PAN_SHARE * right)
+        else:
+            ecg.move_lead(down)
+
+    def on_ecg_plot_view_changed(self) -> None:
+        """The head says what the page shows."""
+        self._show_heads()
+
+    def on_ecg_plot_calipers_moved(self) -> None:
+        """The head says what they measure."""
+        self._show_heads()
+
+    def on_ecg_plot_time_picked(self, message: EcgPlot.TimePicked) -> None:
+        """A click on the ECG moves the clock there."""
+        self.clock.pause()
+        self.clock.seek_time(message.time_s)
+        self._show_position(self.clock.position)
+
+    # --- other patients
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter on a neighbour opens it; `[` and `]` then walk the neighbours."""
+        table = self.query_one("#neighbours", NeighbourList)
+        event.stop()
+        if table.selected is not None:
+            ids = tuple(neighbour.patient for neighbour in table.neighbours)
+            self._app.open_patient(table.selected.patient, worklist=ids)
+
+    def action_copy(self) -> None:
+        """The numbers shown, as lines of text."""
+        from ptacl_app.export import write_patient_text
+
+        if self._app.patient is not None:
+            self._app.copy_text(
+                write_patient_text(self._app.patient, name_of=self._app.names.name_of)
+            )
+
+    def action_export(self) -> None:
+        """A report of the patient in exports/."""
+        from ptacl_app.screens.export import ExportScreen
+
+        if self._app.patient is not None:
+            self.app.push_screen(ExportScreen(self._app.patient))
+
+    def action_findings(self) -> None:
+        """Every finding in full."""
+        from ptacl_app.screens.findings import FindingsScreen
+
+        if self._app.patient is not None:
+            self.app.push_screen(FindingsScreen(self._app.patient))
+
+
+def _describe_measurements(patient: PatientView | None) -> str:
+    if patient is None or patient.ecg is None:
+        return ""
+    values = patient.ecg.measurements
+    parts = [
+        f"{label} {format_number(values.get(name), unit='ms')}"
+        for label, name in (("PR", "pr_ms"), ("QRS", "qrs_ms"), ("QTc", "qtc_ms"))
+        if name in values
+    ]
+    return "  ".join(parts) + (" ms" if parts else "")
+
+
+def _describe_cine(patient: PatientView | None) -> str:
+    if patient is None or patient.cine is None:
+        return MISSING
+    cycle_s = patient.cine.cycle_s
+    rate = "rate not stated" if cycle_s is None else f"{60 / cycle_s:.0f} bpm"
+    return f"short axis, mid  {rate}"

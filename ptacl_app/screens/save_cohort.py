@@ -1,0 +1,1 @@
+"""Keeps a predicate under a name, in the notes beside the store."""

@@ -1,0 +1,224 @@
+"""SQL over the cohort: editor, catalogue, results, history. Read-only and sandboxed."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import DataTable, Static, Tree
+
+from ptacl_app import messages
+from ptacl_app.actions import build_bindings
+from ptacl_app.formatting import format_count, format_plural, safe
+from ptacl_app.patient_view import CohortSummary, QueryResult
+from ptacl_app.screens.history import HistoryScreen
+from ptacl_app.sql_text import find_statement
+from ptacl_app.widgets.key_footer import KeyFooter
+from ptacl_app.widgets.pane_head import PaneHead
+from ptacl_app.widgets.result_table import ResultTable
+from ptacl_app.widgets.sql_editor import SqlEditor
+from ptacl_app.widgets.title_line import TitleLine
+from ptacl_core.errors import PtaclError, QueryError
+
+if TYPE_CHECKING:
+    from ptacl_app.app import PtaclApp
+
+MAX_ROWS = 1000
+FIRST_STATEMENT = (
+    "-- ctrl+j runs the statement under the cursor\n"
+    "SELECT sex, count(*) AS visits, round(avg(lvef_pct), 1) AS lvef_pct\n"
+    "FROM overview GROUP BY sex ORDER BY sex;\n"
+)
+
+
+class SqlScreen(Screen[None]):
+    """A failed statement stays in its pane, in the engine's own words."""
+
+    CSS_PATH = "sql.tcss"
+    BINDINGS: ClassVar = build_bindings("sql")
+    AUTO_FOCUS = "#editor"
+    scopes = ("sql",)
+
+    is_query_running: reactive[bool] = reactive(False)
+    """A statement is under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[str] = []
+
+    @property
+    def _app(self) -> "PtaclApp":
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """Catalogue at the left, editor above results."""
+        yield TitleLine(id="title")
+        with Horizontal(id="body"):
+            with Vertical(id="catalogue"):
+                yield PaneHead("Tables", id="catalogue-head")
+                yield Tree("store", id="tree")
+            with Vertical(id="middle"):
+                yield SqlEditor(FIRST_STATEMENT, id="editor")
+                yield Static("", id="status", markup=False)
+                yield ResultTable(id="results")
+        yield Static("please enlarge the window to 60×18", id="too-small", markup=False)
+        yield KeyFooter("sql")
+
+    def on_mount(self) -> None:
+        """Follow the store; the cursor stands in the editor."""
+        title = self.query_one("#title", TitleLine)
+        title.place = "SQL"
+        title.detail = "read-only, sandboxed"
+        tree = self.query_one("#tree", Tree)
+        tree.show_root = False
+        tree.guide_depth = 2
+        self.watch(self.app, "summary", self._show_summary)
+        self.query_one("#editor").focus()
+
+    def _show_summary(self, summary: CohortSummary | None) -> None:
+        if summary is not None:
+            self.load_catalogue()
+
+    @work(thread=True, exclusive=True, group="catalogue", exit_on_error=False)
+    def load_catalogue(self) -> None:
+        """Tables and columns of the store."""
+        reader = self._app.reader
+        if reader is None:
+            return
+        try:
+            tables = reader.load_catalogue()
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("sql", safe(error, max_length=600)))
+            return
+        self.post_message(messages.CatalogueLoaded(tables))
+
+    def on_catalogue_loaded(self, message: messages.CatalogueLoaded) -> None:
+        """A node per table; Enter puts a name into the editor."""
+        from rich.text import Text
+
+        tree = self.query_one("#tree", Tree)
+        tree.clear()
+        for table, columns in message.tables.items():
+            node = tree.root.add(Text(table), data=table)
+            for column, kind in columns:
+                label = Text(column).append(f" {kind.lower()}", style="dim")
+                node.add_leaf(label, data=column)
+
+    def on_tree_node_selected(self, event: Tree.NodeSelected) -> None:
+        """The name under the cursor goes into the editor."""
+        event.stop()
+        if event.node.data is not None and not event.node.allow_expand:
+            editor = self.query_one("#editor", SqlEditor)
+            editor.insert(str(event.node.data))
+
+    # --- running
+
+    def action_run(self) -> None:
+        """Run the selection, or the statement under the cursor."""
+        editor = self.query_one("#editor", SqlEditor)
+        statement = editor.selected_text or find_statement(editor.text, editor.cursor_offset)
+        if not statement.strip():
+            self._say("nothing to run: the cursor is in no statement", is_failure=True)
+            return
+        if self.is_query_running:
+            self._say("a statement is running: ^X cancels it")
+            return
+        self.is_query_running = True
+        self._say("running …")
+        if not self.history or self.history[-1] != statement:
+            self.history.append(statement)
+        self.run_statement(statement)
+
+    @work(thread=True, exclusive=True, group="query", exit_on_error=False)
+    def run_statement(self, statement: str) -> None:
+        """Run in a thread; `QueryFinished` or `PaneFailed` follows."""
+        reader = self._app.reader
+        if reader is None:
+            return
+        try:
+            result = reader.query(statement, max_rows=MAX_ROWS)
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("sql", safe(error, max_length=600)))
+            return
+        self.post_message(messages.QueryFinished(statement, result))
+
+    def on_query_finished(self, message: messages.QueryFinished) -> None:
+        """Show rows, their number and the time."""
+        self.is_query_running = False
+        result = message.result
+        self.query_one("#results", ResultTable).show(result)
+        self._say(_describe_result(result))
+
+    def on_pane_failed(self, message: messages.PaneFailed) -> None:
+        """Show why."""
+        message.stop()
+        self.is_query_running = False
+        self._say(message.text, is_failure=True)
+
+    def action_cancel(self) -> None:
+        """Stop the statement under way."""
+        reader = self._app.reader
+        if self.is_query_running and reader is not None:
+            reader.cancel_query()
+            self._say("cancelled", is_failure=True)
+
+    def _say(self, text: str, *, is_failure: bool = False) -> None:
+        status = self.query_one("#status", Static)
+        status.update(f" {text}")
+        status.set_class(is_failure, "-failure")
+
+    # --- results
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """A row whose first column is a patient opens the patient."""
+        event.stop()
+        table = self.query_one("#results", ResultTable)
+        row = table.selected
+        if row is None or not table.result.columns or table.result.columns[0] != "patient":
+            self._say("only rows whose first column is  patient  open a patient")
+            return
+        worklist = tuple(dict.fromkeys(str(each[0]) for each in table.result.rows))
+        self._app.open_patient(str(row[0]), worklist=worklist)
+
+    def action_history(self) -> None:
+        """Earlier statements, the last first."""
+        self.app.push_screen(HistoryScreen(tuple(reversed(self.history))), self._take_statement)
+
+    def _take_statement(self, statement: str | None) -> None:
+        if statement is not None:
+            self.query_one("#editor", SqlEditor).text = statement
+
+    def action_copy(self) -> None:
+        """The row under the cursor, tab-separated."""
+        row = self.query_one("#results", ResultTable).selected
+        if row is not None:
+            self._app.copy_text("\t".join(safe(value) for value in row))
+
+    def action_export(self) -> None:
+        """The rows shown as CSV into exports/, a header even when there are none."""
+        from ptacl_app.export import export_result
+
+        reader = self._app.reader
+        result = self.query_one("#results", ResultTable).result
+        if reader is None or not result.columns:
+            return
+        try:
+            path = export_result(reader, result)
+        except (OSError, QueryError) as error:
+            self._say(safe(error, max_length=400), is_failure=True)
+            return
+        cut = " (cut: the statement has more)" if result.is_cut else ""
+        self._say(f"{format_plural(len(result.rows), 'row')}{cut} in {safe(path)}")
+
+    def action_maximise_pane(self) -> None:
+        """Editor and results alone."""
+        self.toggle_class("-no-side")
+
+
+def _describe_result(result: QueryResult) -> str:
+    count = format_plural(len(result.rows), "row")
+    if result.is_cut:
+        count = f"the first {format_count(len(result.rows))} rows; there are more"
+    return f"{count} · {result.elapsed_s * 1000:.0f} ms"

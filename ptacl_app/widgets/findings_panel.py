@@ -1,0 +1,81 @@
+"""Quality findings and the out-of-distribution verdict: read before any number."""
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from ptacl_app.patient_view import PatientView
+
+_SIGNS = {"info": "·", "warning": "!", "reject": "✗"}
+_ORDER = {"reject": 0, "warning": 1, "info": 2}
+
+
+class FindingsPanel(Widget):
+    """The verdict first, then the findings, the gravest first."""
+
+    DEFAULT_CSS = """
+    FindingsPanel { height: auto; max-height: 5; background: $panel; padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.patient: PatientView | None = None
+
+    def show(self, patient: PatientView | None) -> None:
+        """Show what is known about another recording."""
+        self.patient = patient
+        self.refresh(layout=True)
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """(style, text) of every line."""
+        patient = self.patient
+        if patient is None:
+            return []
+        lines = [_describe_distribution(patient)]
+        ranked = sorted(patient.findings, key=lambda finding: _ORDER[finding.severity])
+        lines += [
+            (
+                "$quiet-ink" if finding.severity == "info" else "$warning-ink",
+                f"{_SIGNS[finding.severity]} {finding}",
+            )
+            for finding in ranked
+        ]
+        if not ranked and patient.ecg is not None:
+            lines.append(("$quiet-ink", "✓ quality: nothing found"))
+        return lines
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One row per line; a pane too low cuts, the last line then says how many are left."""
+        del container, viewport, width
+        return max(len(self.lines), 1)
+
+    def render(self) -> Content:
+        """The lines that fit."""
+        lines = self.lines
+        room = max(self.size.height, 1)
+        if len(lines) > room:
+            hidden = len(lines) - room + 1
+            lines = [*lines[: room - 1], ("$quiet-ink", f"… {hidden} more: F2")]
+        width = max(self.size.width, 1)
+        shown = [
+            Content.styled(text if len(text) <= width else text[: width - 1] + "…", style)
+            for style, text in lines
+        ]
+        return Content("\n").join(shown)
+
+
+def _describe_distribution(patient: PatientView) -> tuple[str, str]:
+    if patient.ecg is None:
+        return "$warning-ink", "! no ECG for this visit"
+    if patient.is_rejected:
+        return "$warning-ink", "✗ ECG rejected: no prediction is made from it"
+    verdict = patient.out_of_distribution
+    if verdict is None:
+        return "$quiet-ink", "· not yet compared with the training data"
+    if verdict.is_flagged:
+        return (
+            "$warning-ink bold",
+            f"! unlike the training data (score {verdict.score:.2f}): do not trust the numbers",
+        )
+    return "$success", f"✓ like the training data (score {verdict.score:.2f})"

@@ -1,0 +1,235 @@
+"""The ten phenotypes: predicted with interval on the reference range, measured beside it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ptacl_app.formatting import (
+    MISSING,
+    PHENOTYPE_LABELS,
+    format_interval,
+    format_number,
+    format_prediction,
+)
+from ptacl_app.patient_view import PatientView, PhenotypeValue
+
+MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rvef_pct")
+"""What is shown first when there is room for six rows only."""
+_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 6
+_DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    bar: int
+    has_interval: bool
+    has_z: bool
+
+
+class PhenotypePanel(Widget):
+    """One header, one row per phenotype, one line that says where the numbers come from."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "phenotype--head",
+        "phenotype--label",
+        "phenotype--predicted",
+        "phenotype--outside",
+        "phenotype--ground",
+        "phenotype--reference",
+        "phenotype--measured",
+        "phenotype--quiet",
+    }
+    DEFAULT_CSS = """
+    PhenotypePanel {
+        height: 12;
+        background: $background;
+        & .phenotype--head { color: $primary; background: $background; text-style: bold; }
+        & .phenotype--label { color: $foreground; background: $background; }
+        & .phenotype--predicted { color: $interval-ink; background: $background; }
+        & .phenotype--outside {
+            color: $interval-outside; background: $background; text-style: bold;
+        }
+        & .phenotype--ground { background: $interval-ground; }
+        & .phenotype--reference { background: $interval-reference; }
+        & .phenotype--measured {
+            color: $measured-ink; background: $background; text-style: bold;
+        }
+        & .phenotype--quiet { color: $quiet-ink; background: $background; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.patient: PatientView | None = None
+        self.explained: str | None = None
+
+    def show(self, patient: PatientView | None) -> None:
+        """Show another patient's phenotypes."""
+        self.patient = patient
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Header, ten rows, one line of provenance."""
+        del container, viewport, width
+        return 12
+
+    def render_line(self, y: int) -> Strip:
+        """Header, then phenotypes, then provenance."""
+        width = self.size.width
+        lines = self._build_lines(width)
+        if y < len(lines):
+            return Strip(lines[y]).adjust_cell_length(width, self._style("label"))
+        return Strip.blank(width, self._style("label"))
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"phenotype--{name}")
+
+    def _build_lines(self, width: int) -> list[list[Segment]]:
+        patient = self.patient
+        if patient is None:
+            return []
+        shown = self._choose_rows(patient)
+        if not shown:
+            return [[Segment(line[:width], self._style("quiet"))] for line in _explain(patient)]
+        columns = _lay_out(width)
+        return [
+            self._build_head(columns),
+            *(self._build_row(value, columns) for value in shown),
+            [Segment(_describe_origin(patient)[:width], self._style("quiet"))],
+        ]
+
+    def _choose_rows(self, patient: PatientView) -> list[PhenotypeValue]:
+        known = [
+            value
+            for value in patient.phenotypes
+            if value.measured is not None or value.predicted is not None
+        ]
+        room = self.size.height - 2
+        if room >= len(known):
+            return known
+        main = [value for value in known if value.name in MAIN_PHENOTYPES]
+        rest = [value for value in known if value.name not in MAIN_PHENOTYPES]
+        kept = {value.name for value in (*main, *rest)[: max(room, 0)]}
+        return [value for value in known if value.name in kept]
+
+    def _build_head(self, columns: _Columns) -> list[Segment]:
+        known = None if self.patient is None else self.patient.coverage
+        coverage = "interval" if known is None else f"{100 * known:.0f} %"
+        text = "".ljust(_LABEL) + "predicted".rjust(_VALUE)
+        if columns.has_interval:
+            text += coverage.rjust(_INTERVAL)
+        text += " " + "usual range".center(columns.bar)
+        if columns.has_z:
+            text += "z".rjust(_Z)
+        return [Segment(text + "CMR".rjust(_MEASURED), self._style("head"))]
+
+    def _build_row(self, value: PhenotypeValue, columns: _Columns) -> list[Segment]:
+        unit, predicted = value.unit, value.predicted
+        ink = self._style("outside" if value.is_outside else "predicted")
+        segments = [Segment(PHENOTYPE_LABELS[value.name].ljust(_LABEL), self._style("label"))]
+        shown = MISSING if predicted is None else format_prediction(predicted.value, unit)
+        segments.append(Segment(shown.rjust(_VALUE), ink))
+        if columns.has_interval:
+            interval = (
+                "" if predicted is None else format_interval(predicted.low, predicted.high, unit)
+            )
+            segments.append(Segment(interval.rjust(_INTERVAL), ink))
+        segments.append(Segment(" ", self._style("label")))
+        segments.extend(self._build_bar(value, columns.bar))
+        if columns.has_z:
+            z = "" if value.z_score is None else f"{value.z_score:+.1f}"
+            segments.append(Segment(z.rjust(_Z), ink))
+        measured = format_number(value.measured, unit=unit)
+        is_known = value.measured is not None
+        segments.append(
+            Segment(measured.rjust(_MEASURED), self._style("measured" if is_known else "quiet"))
+        )
+        return segments
+
+    def _build_bar(self, value: PhenotypeValue, width: int) -> list[Segment]:
+        """Ground, reference range, interval line, predicted dot (! outside), measured ◆."""
+        scale = _choose_scale(value)
+        if scale is None or width < 3:
+            return [Segment(" " * width, self._style("ground"))]
+
+        def place(number: float) -> int:
+            low, high = scale
+            return min(max(int((number - low) / (high - low) * width), 0), width - 1)
+
+        characters = [" "] * width
+        grounds = ["ground"] * width
+        inks = ["predicted"] * width
+        if value.reference is not None:
+            first, last = place(value.reference.low), place(value.reference.high)
+            grounds[first : last + 1] = ["reference"] * (last + 1 - first)
+        if value.predicted is not None:
+            first, last = place(value.predicted.low), place(value.predicted.high)
+            characters[first : last + 1] = _LINE * (last + 1 - first)
+            dot = place(value.predicted.value)
+            characters[dot] = _OUTSIDE if value.is_outside else _DOT
+            if value.is_outside:
+                inks[first : last + 1] = ["outside"] * (last + 1 - first)
+        if value.measured is not None:
+            diamond = place(value.measured)
+            characters[diamond] = _DIAMOND
+            inks[diamond] = "measured"
+        return [
+            Segment(
+                character,
+                Style(
+                    color=self._style(ink).color,
+                    bold=self._style(ink).bold,
+                    bgcolor=self._style(ground).bgcolor,
+                ),
+            )
+            for character, ink, ground in zip(characters, inks, grounds, strict=True)
+        ]
+
+
+def _lay_out(width: int) -> _Columns:
+    fixed = _LABEL + _VALUE + _MEASURED + 2
+    has_interval = width >= fixed + _INTERVAL + 16
+    has_z = width >= fixed + _INTERVAL + _Z + 20
+    used = fixed + (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
+    return _Columns(max(width - used, 0), has_interval, has_z)
+
+
+def _choose_scale(value: PhenotypeValue) -> tuple[float, float] | None:
+    """The ends of the bar: the reference range with its own width to spare, and all marks."""
+    marks: list[float] = []
+    if value.reference is not None:
+        spare = (value.reference.high - value.reference.low) / 2
+        marks += [value.reference.low - spare, value.reference.high + spare]
+    if value.predicted is not None:
+        marks += [value.predicted.low, value.predicted.high]
+    if value.measured is not None:
+        marks.append(value.measured)
+    if not marks or max(marks) - min(marks) <= 0:
+        return None
+    return min(marks), max(marks)
+
+
+def _explain(patient: PatientView) -> list[str]:
+    if patient.is_rejected:
+        return ["no prediction: the ECG was rejected", "(see the findings above)"]
+    if patient.ecg is None:
+        return ["no ECG for this visit, so no prediction"]
+    return [
+        "no prediction yet",
+        "train a model, then run  ptacl embed",
+    ]
+
+
+def _describe_origin(patient: PatientView) -> str:
+    reference = next(
+        (value.reference for value in patient.phenotypes if value.reference is not None), None
+    )
+    parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
+    if reference is not None:
+        parts.append(f"usual: 95 % of {reference.num_patients} of the same sex here")
+    return " · ".join(parts)

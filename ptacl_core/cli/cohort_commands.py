@@ -1,0 +1,142 @@
+"""Commands that ask a trained cohort: predict, neighbours, query."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.output import EXIT_INPUT, narrate, print_json, print_line
+
+
+class Direction(StrEnum):
+    """From which modality's embedding to which one's."""
+
+    ECG_CMR = "ecg-cmr"
+    CMR_ECG = "cmr-ecg"
+    ECG_ECG = "ecg-ecg"
+    CMR_CMR = "cmr-cmr"
+
+
+class ResultFormat(StrEnum):
+    """Forms of a query's result."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="ECG files.", show_default=False)],
+    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort directory with the run.")],
+    run: RunOption = None,
+    k: Annotated[int, typer.Option("-k", min=0, help="Nearest patients.")] = 5,
+    sampling_rate_hz: Annotated[
+        float | None, typer.Option(help="Of nameless arrays, in Hz.")
+    ] = None,
+    unit: Annotated[str | None, typer.Option(help="Of nameless arrays: mV, uV …")] = None,
+    leads: Annotated[
+        str | None, typer.Option(help="Of nameless arrays: I,II,III,aVR,… in their order.")
+    ] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Findings, ten phenotypes with intervals, and the nearest patients of new ECGs.
+
+    Exit status 2 when any of the files gave no prediction; the others are answered.
+    """
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables import print_prediction
+    from ptacl_core.stages import predict as stage
+
+    hints = {
+        "sampling_rate_hz": sampling_rate_hz,
+        "unit": unit,
+        "lead_names": tuple(leads.split(",")) if leads else None,
+    }
+    with ProgressBars() as progress:
+        answers = stage.run(
+            files,
+            cohort,
+            run=run,
+            k=k,
+            hints={name: value for name, value in hints.items() if value is not None},
+            device=device,
+            progress=progress,
+        )
+    if as_json:
+        print_json(answers)
+    for answer in answers:
+        if not as_json and answer["accepted"]:
+            print_prediction(answer)
+        elif not answer["accepted"]:
+            narrate(f"error: {answer['file']}: {answer['error']}")
+    if not all(answer["accepted"] for answer in answers):
+        raise typer.Exit(EXIT_INPUT)
+
+
+def neighbours(
+    cohort: CohortArgument,
+    query: Annotated[str, typer.Argument(help="Patient of the cohort, or an ECG file.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    direction: Annotated[
+        Direction, typer.Option(help="Whose embedding asks which ones'.")
+    ] = Direction.ECG_CMR,
+    where: Annotated[
+        str | None, typer.Option(help="SQL predicate on patients, such as \"sex = 'F'\".")
+    ] = None,
+    run: RunOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Patients whose hearts are nearest, by the learned similarity."""
+    from ptacl_core.cli.tables import print_neighbours
+    from ptacl_core.stages import neighbours as stage
+
+    rows = stage.run(
+        cohort, query, k=k, direction=direction.value, where=where, run=run, device=device
+    )
+    if as_json:
+        print_json(rows)
+    else:
+        print_neighbours(rows)
+
+
+def query(
+    cohort: CohortArgument,
+    sql: Annotated[str, typer.Argument(help="One SELECT; knn('<patient>', k) is a table.")],
+    form: Annotated[
+        ResultFormat, typer.Option("--format", help="Of the result; parquet goes to exports/.")
+    ] = ResultFormat.TABLE,
+    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 10_000,
+    timeout_s: Annotated[float, typer.Option(min=0.1, help="Deadline in seconds.")] = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the store in SQL: read-only, in a sandbox, result on stdout."""
+    from ptacl_core.cli.tables import print_query
+    from ptacl_core.cohort import Cohort
+
+    with Cohort.open(cohort) as opened:
+        if form is ResultFormat.PARQUET and not as_json:
+            name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+            written = opened.export(
+                sql, name=name, file_format="parquet", max_rows=limit, deadline_s=timeout_s
+            )
+            print_line(str(written.path))
+            is_truncated = written.is_truncated
+        else:
+            result = opened.sql(sql, max_rows=limit, deadline_s=timeout_s)
+            print_query(result, "json" if as_json else form.value)
+            is_truncated = result.is_truncated
+    if is_truncated:
+        narrate(f"there are more rows than the {limit} given; --limit raises the number")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(predict)
+    app.command()(neighbours)
+    app.command()(query)

@@ -1,0 +1,46 @@
+"""The `ptacl` command: one Typer application from the files of command groups."""
+
+import os
+
+import typer
+
+from ptacl_core import __version__
+from ptacl_core.cli import cohort_commands, data_commands, demo_command, training_commands
+from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
+
+app = typer.Typer(
+    name="ptacl",
+    help=f"Align 12-lead ECG and cine CMR, then predict and retrieve from the ECG. {RESEARCH_USE}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print_line(f"ptacl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Options before any command."""
+
+
+demo_command.register(app)
+data_commands.register(app)
+training_commands.register(app)
+cohort_commands.register(app)
+
+
+def main() -> None:
+    """Entry point of the console script `ptacl`."""
+    os.umask(0o077)  # patients' data: nobody else reads what we write
+    run_guarded(app)

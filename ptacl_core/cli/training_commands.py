@@ -1,0 +1,113 @@
+"""Commands that train and measure: train, embed, evaluate."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.output import narrate, print_json, print_line
+
+
+class TrainStage(StrEnum):
+    """Stages of a run."""
+
+    ALL = "all"
+    ECG = "ecg"
+    CMR = "cmr"
+    ALIGN = "align"
+    FINETUNE = "finetune"
+    SUPERVISED = "supervised"
+
+
+def train(
+    cohort: CohortArgument,
+    preset: Annotated[str | None, typer.Option(help="Named run, such as demo.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file instead of a preset.")] = None,
+    stage: Annotated[TrainStage, typer.Option(help="Part of the run.")] = TrainStage.ALL,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value over the preset; repeatable.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    run: Annotated[str | None, typer.Option("--run", help="Name of the run.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pretrain each modality, align them, fine-tune. Under torchrun: on many GPUs."""
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.errors import ConfigError
+    from ptacl_core.stages import train as training
+
+    source = preset or config
+    if source is None or (preset and config):
+        raise ConfigError("give either --preset NAME or --config FILE, and not both")
+    settings = load_run_settings(source, overrides=assignments or [])
+    with ProgressBars() as progress:
+        summary = training.run(
+            cohort, settings, stage=stage.value, resume=resume, run_name=run, progress=progress
+        )
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    print_line(
+        f"run {summary.run}, stage {summary.stage}: {summary.steps} steps, "
+        f"loss {summary.loss:.4f}, {summary.samples_per_s:.0f} samples/s"
+    )
+    narrate(f"next: ptacl embed {cohort} --run {summary.run}")
+
+
+def embed(
+    cohort: CohortArgument,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="New ECG or CMR files to embed as well.")
+    ] = None,
+    run: RunOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Embeddings of both modalities and predictions with intervals, into the store."""
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.stages import embed as stage
+
+    with ProgressBars() as progress:
+        summary = stage.run(cohort, run=run, files=files or [], device=device, progress=progress)
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    print_line(
+        f"run {summary.run}: {summary.ecg} ECG and {summary.cmr} CMR embeddings "
+        f"of width {summary.dim}"
+    )
+    narrate(f"next: ptacl evaluate {cohort} --run {summary.run}, then ptacl-app {cohort}")
+
+
+def evaluate(
+    cohort: CohortArgument,
+    run: RunOption = None,
+    resamples: Annotated[
+        int, typer.Option(min=100, help="Bootstrap resamples of patients.")
+    ] = 2000,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Tables 1 and 2 and the alignment map of a run, with intervals and controls."""
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables import print_evaluation
+    from ptacl_core.stages import evaluate as stage
+
+    with ProgressBars() as progress:
+        document = stage.run(
+            cohort, run=run, num_resamples=resamples, device=device, progress=progress
+        )
+    if as_json:
+        print_json(document)
+    else:
+        print_evaluation(document)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(train)
+    app.command()(embed)
+    app.command()(evaluate)

@@ -1,0 +1,94 @@
+"""One version of a store, opened for reading; it stays what it is whatever is published."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ptacl_core.cohort.console import Console
+from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.cohort.migrations import SCHEMA_VERSION, read_schema_version
+from ptacl_core.cohort.publication import open_published
+from ptacl_core.errors import CohortVersionError
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class OpenedStore:
+    """An open store file, a connection per thread, the console, and what was read before.
+
+    Raises CohortError when the cohort is damaged, CohortVersionError when it is of another
+    version.
+    """
+
+    def __init__(self, layout: CohortLayout) -> None:
+        self.layout = layout
+        self.description = CohortDescription.read(layout)
+        self.cache: dict[object, Any] = {}
+        self._local = threading.local()
+        self._file = open_published(layout)
+        try:
+            self._connection = connect_reader(
+                descriptor_path(self._file.fileno()), label=layout.store
+            )
+            try:
+                self.version = self._check_versions()
+            except BaseException:
+                self._connection.close()
+                raise
+        except BaseException:
+            self._file.close()
+            raise
+        self.console = Console(self._file.fileno())
+
+    def close(self) -> None:
+        """Close everything; calling it again does nothing."""
+        self.console.close()
+        for kept in self.cache.values():
+            if hasattr(kept, "close"):
+                kept.close()
+        self._connection.close()
+        self._file.close()
+        self.cache.clear()
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for child processes that read this version."""
+        return self._file.fileno()
+
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a statement."""
+        with self.cursor() as cursor:
+            return execute(cursor, query, parameters)
+
+    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """As `fetch`, every row a dictionary of its columns."""
+        with self.cursor() as cursor:
+            cursor.execute(query, list(parameters))
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    @contextmanager
+    def cursor(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """This thread's cursor."""
+        with readable_errors(self.layout.store):
+            cursor = getattr(self._local, "cursor", None)
+            if cursor is None:
+                cursor = self._connection.cursor()
+                execute(cursor, "USE store")
+                self._local.cursor = cursor
+            yield cursor
+
+    def _check_versions(self) -> int:
+        with readable_errors(self.layout.store):
+            schema = read_schema_version(self._connection)
+            if schema == SCHEMA_VERSION:
+                rows = execute(self._connection, "SELECT max(version) FROM store_version")
+                return int(rows[0][0] or 0)
+        raise CohortVersionError(
+            f"{self.layout.store}: expected schema version {SCHEMA_VERSION}, got {schema}; "
+            "run 'ptacl verify --repair' to bring an older store up to date, or use the "
+            "version of PTACL that wrote a newer one"
+        )

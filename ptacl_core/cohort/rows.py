@@ -1,0 +1,161 @@
+"""What typed queries of the store return."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.records.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One ECG or CMR recording of a patient; figures are None where not measured."""
+
+    patient: str
+    visit: int
+    modality: str
+    file_sha256: str | None
+    format: str | None
+    sampling_rate_hz: float | None
+    duration_s: float | None
+    num_slices: int | None
+    num_frames: int | None
+    spacing_mm: tuple[float, ...] | None
+    slice_index: int | None
+    frame_interval_ms: float | None
+    centre_px: tuple[float, ...] | None
+    is_accepted: bool
+    quality: str | None
+    findings: tuple[Finding, ...]
+    heart_rate_bpm: float | None
+    pr_ms: float | None
+    qrs_ms: float | None
+    qt_ms: float | None
+    qtc_ms: float | None
+    axis_deg: float | None
+    preprocessing_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Phenotype:
+    """One measured phenotype."""
+
+    visit: int
+    name: str
+    value: float
+    unit: str | None
+    source: str | None
+    convention: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One predicted phenotype with its interval. Research use only."""
+
+    run: str
+    visit: int
+    name: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    coverage: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfDistribution:
+    """How strange a recording is for a run."""
+
+    run: str
+    visit: int
+    modality: str
+    score: float
+    threshold: float | None
+    is_flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training run; `config_json` holds its settings."""
+
+    run: str
+    kind: str | None
+    config_json: str | None
+    checkpoint_sha256: str | None
+    preprocessing_hash: str | None
+    split_name: str | None
+    data_sha256: str | None
+    code_version: str | None
+    seed: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """Where the array of one recording lies: file in `shards/` and row in it."""
+
+    patient: str
+    visit: int
+    modality: str
+    shard: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """One figure of a run's evaluation with its interval."""
+
+    section: str
+    variant: str
+    modality: str
+    phenotype: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embeddings:
+    """One set of embeddings; row i belongs to `patients[i]` at `visits[i]`."""
+
+    run: str
+    modality: str
+    space: str
+    patients: tuple[str, ...]
+    visits: Int64[Array, "vector"]
+    vectors: Float32[Array, "vector dim"]
+    fingerprint: str
+
+    def positions_of(self, patient: str) -> slice:
+        """The rows of one patient, all visits; rows are sorted by patient."""
+        return slice(bisect_left(self.patients, patient), bisect_right(self.patients, patient))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One of the nearest patients: `rank` from 1, cosine `similarity`, measured phenotypes."""
+
+    patient: str
+    visit: int
+    rank: int
+    similarity: float
+    phenotypes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Rows of an SQL query; `is_truncated` says that there were more than the limit."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    is_truncated: bool
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows are here."""
+        return len(self.rows)

@@ -1,0 +1,313 @@
+"""What a person may ask of the store: one SELECT over its tables, checked on DuckDB's own AST.
+
+The check runs in the console's process. It is one of three walls: the others are the settings
+of `connect_reader` (no files, no extensions, no settings) and the process itself (memory
+limit, deadline). What is not known here is refused: kinds of table, names of tables, table
+functions; of scalar functions those are refused that tell about the machine, the session or
+the engine, that run text as SQL, or that only wait.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ptacl_core.errors import QueryError
+
+if TYPE_CHECKING:
+    import duckdb
+
+MAX_STATEMENT_CHARACTERS = 20_000
+MAX_KNN_CALLS = 16
+
+ALLOWED_TABLE_FUNCTIONS = frozenset({"knn", "range", "generate_series", "unnest"})
+
+_TABLE_KINDS = frozenset(
+    {"BASE_TABLE", "TABLE_FUNCTION", "JOIN", "SUBQUERY", "EXPRESSION_LIST", "EMPTY", "EMPTY_FROM"}
+    | {"PIVOT", "SHOW_REF", "COLUMN_DATA"}
+)
+
+DENIED_FUNCTIONS = frozenset(
+    (
+        "add_parquet_key",
+        "alias",
+        "combine",
+        "combine_aggr",
+        "copy_database",
+        "create_sort_key",
+        "current_catalog",
+        "current_connection_id",
+        "current_database",
+        "current_query",
+        "current_query_id",
+        "current_role",
+        "current_schema",
+        "current_schemas",
+        "current_setting",
+        "current_transaction_id",
+        "current_user",
+        "currval",
+        "enable_logging",
+        "finalize",
+        "get_block_size",
+        "get_current_time",
+        "getenv",
+        "getvariable",
+        "glob",
+        "hive_partition_component",
+        "import_database",
+        "in_search_path",
+        "inet_client_addr",
+        "inet_client_port",
+        "inet_server_addr",
+        "inet_server_port",
+        "invoke",
+        "json_deserialize_sql",
+        "json_execute_serialized_sql",
+        "json_serialize_plan",
+        "json_serialize_sql",
+        "nextval",
+        "parse_duckdb_log_message",
+        "pg_conf_load_time",
+        "pg_postmaster_start_time",
+        "pg_sleep",
+        "pg_typeof",
+        "query",
+        "query_table",
+        "random_seed",
+        "session_user",
+        "setseed",
+        "setval",
+        "sleep",
+        "sleep_ms",
+        "st_setcrs",
+        "stats",
+        "to_aggregate_state",
+        "transaction_timestamp",
+        "txid_current",
+        "user",
+        "vector_type",
+        "version",
+        "which_secret",
+        "write_log",
+    )
+)
+_DENIED_PREFIXES = ("__", "read_", "duckdb_", "pragma_", "parquet_", "sniff_", "pg_", "has_")
+_DENIED_SUFFIXES = ("_privilege", "_scan")
+
+
+@dataclass(frozen=True, slots=True)
+class KnnCall:
+    """One `knn('<patient>', k [, direction [, run]])` of a statement."""
+
+    patient: str
+    k: int
+    direction: str
+    run: str | None
+
+
+def check_statement(
+    connection: "duckdb.DuckDBPyConnection", statement: str, *, tables: frozenset[str]
+) -> list[KnnCall]:
+    """The `knn` calls of a statement that may run over `tables`, else QueryError."""
+    if not isinstance(statement, str) or not statement.strip():
+        raise QueryError("expected one SELECT statement, got an empty one")
+    if len(statement) > MAX_STATEMENT_CHARACTERS:
+        raise QueryError(
+            f"expected at most {MAX_STATEMENT_CHARACTERS} characters of SQL, got {len(statement)}"
+        )
+    if "\0" in statement:
+        raise QueryError("expected a SELECT statement, got a NUL character in it")
+    document = _parse(connection, statement)
+    checker = _Checker(tables)
+    try:
+        checker.check(document["statements"][0], frozenset())
+    except RecursionError:
+        raise QueryError("the statement is nested too deeply; write it with fewer levels") from None
+    if len(checker.calls) > MAX_KNN_CALLS:
+        raise QueryError(f"expected at most {MAX_KNN_CALLS} knn calls, got {len(checker.calls)}")
+    return list(dict.fromkeys(checker.calls))
+
+
+def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> dict[str, Any]:
+    row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchone()
+    try:
+        document = json.loads(row[0]) if row else {"error": True}
+    except RecursionError:
+        raise QueryError("the statement is nested too deeply; write it with fewer levels") from None
+    if document.get("error"):
+        kind, message = document.get("error_type", ""), str(document.get("error_message", ""))
+        if kind == "not implemented":
+            raise QueryError(
+                "only SELECT is allowed here: the store is read-only, and statements that change "
+                "data, settings or files are refused"
+            )
+        raise QueryError(f"cannot be read as SQL: {message}")
+    statements = document.get("statements")
+    if not isinstance(statements, list) or len(statements) != 1:
+        num_found = len(statements) if isinstance(statements, list) else 0
+        raise QueryError(f"expected one statement, got {num_found}")
+    return document
+
+
+class _Checker:
+    def __init__(self, tables: frozenset[str]) -> None:
+        self.tables = tables
+        self.calls: list[KnnCall] = []
+
+    def check(self, node: Any, known: frozenset[str]) -> None:
+        """Check `node` and all below it; `known` are the common table expressions in scope."""
+        if isinstance(node, list):
+            for each in node:
+                self.check(each, known)
+            return
+        if not isinstance(node, dict):
+            return
+        known = known | _common_tables(node)
+        self._check_kinds_of_tables(node)
+        kind = node.get("type")
+        if kind == "BASE_TABLE":
+            self._check_base_table(node, known)
+        elif kind == "TABLE_FUNCTION":
+            self._check_table_function(node)
+            for _, expression in _arguments(node["function"]):
+                self.check(expression, known)
+        elif kind == "SHOW_REF" and node.get("query") is None:
+            raise QueryError("SHOW is not allowed; the catalogue lists the tables")
+        elif kind == "VALUE_PARAMETER" or node.get("class") == "PARAMETER":
+            raise QueryError("parameters ($1, ?) are not allowed; write the value")
+        if "function_name" in node:
+            self._check_function(node)
+        for name, each in node.items():
+            if not (kind == "TABLE_FUNCTION" and name == "function"):
+                self.check(each, known)
+
+    def _check_kinds_of_tables(self, node: Mapping[str, Any]) -> None:
+        if isinstance(node.get("from_table"), dict):
+            self._check_table_kind(node["from_table"])
+        if node.get("type") == "JOIN":
+            self._check_table_kind(node.get("left"))
+            self._check_table_kind(node.get("right"))
+        if node.get("type") == "PIVOT":
+            self._check_table_kind(node.get("source"))
+
+    def _check_table_kind(self, node: Any) -> None:
+        kind = node.get("type") if isinstance(node, dict) else None
+        if kind not in _TABLE_KINDS:
+            raise QueryError(f"this kind of table is not allowed in a query: {kind}")
+
+    def _check_base_table(self, node: Mapping[str, Any], known: frozenset[str]) -> None:
+        if node.get("at_clause") is not None:
+            raise QueryError("AT is not allowed: the store has one version")
+        name = str(node.get("table_name", ""))
+        schema = str(node.get("schema_name") or "").casefold()
+        catalog = str(node.get("catalog_name") or "").casefold()
+        path = [str(each).casefold() for each in _qualified(node)]
+        if not schema and not catalog and len(path) <= 1 and name.casefold() in known:
+            return
+        is_ours = name.casefold() in self.tables and schema in ("", "main")
+        # `store.patients` parses with "store" as the schema
+        is_ours |= name.casefold() in self.tables and schema == "store" and not catalog
+        if not is_ours or catalog not in ("", "store") or not set(path[:-1]) <= {"store", "main"}:
+            raise QueryError(
+                "a table or view is not part of the store (or not open to queries); "
+                f"there are: {', '.join(sorted(self.tables))}"
+            )
+
+    def _check_table_function(self, node: Mapping[str, Any]) -> None:
+        function = node.get("function")
+        name = str(function.get("function_name", "")) if isinstance(function, dict) else ""
+        if (
+            not isinstance(function, dict)
+            or name.casefold() not in ALLOWED_TABLE_FUNCTIONS
+            or function.get("schema")
+            or function.get("catalog")
+        ):
+            raise QueryError(
+                f"the table function {name!r} is not allowed; there are: "
+                f"{', '.join(sorted(ALLOWED_TABLE_FUNCTIONS))}"
+            )
+        if name.casefold() == "knn":
+            self.calls.append(_read_knn(function))
+
+    def _check_function(self, node: Mapping[str, Any]) -> None:
+        name = str(node["function_name"]).casefold()
+        if (
+            name in DENIED_FUNCTIONS
+            or name.startswith(_DENIED_PREFIXES)
+            or name.endswith(_DENIED_SUFFIXES)
+        ):
+            raise QueryError(f"the function {name!r} is not allowed in a query")
+        if name == "knn":
+            raise QueryError("knn is a table function: SELECT * FROM knn('<patient>', 10)")
+
+
+def _common_tables(node: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the common table expressions that a query node defines."""
+    names = set()
+    common = node.get("cte_map")
+    if isinstance(common, dict):
+        for entry in common.get("map") or ():
+            names.add(str(entry.get("key", "")).casefold())
+    if node.get("type") in ("CTE_NODE", "RECURSIVE_CTE_NODE"):
+        names.add(str(node.get("cte_name") or node.get("ctename") or "").casefold())
+    return frozenset(names - {""})
+
+
+def _qualified(node: Mapping[str, Any]) -> list[str]:
+    qualified = node.get("qualified_name")
+    return list(qualified.get("path", ())) if isinstance(qualified, dict) else []
+
+
+def _arguments(function: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Name (empty: positional) and expression of every argument, of DuckDB 1.5 and 2.0."""
+    for argument in function.get("arguments") or ():
+        yield str(argument.get("name") or ""), argument.get("expression")
+    for child in function.get("children") or ():
+        alias = child.get("alias") if isinstance(child, dict) else None
+        yield str(alias or ""), child
+
+
+def _read_knn(function: Mapping[str, Any]) -> KnnCall:
+    names = ["patient", "k", "direction", "run"]
+    values: dict[str, Any] = {}
+    for position, (name, expression) in enumerate(_arguments(function)):
+        key = name.casefold() or (names[position] if position < len(names) else "")
+        if key not in names or key in values:
+            raise QueryError(f"knn: expected {_KNN_FORM}, got too many or unknown arguments")
+        values[key] = _constant(expression)
+    if not isinstance(values.get("patient"), str) or "k" not in values:
+        raise QueryError(f"knn: expected {_KNN_FORM}: the patient as text, then k")
+    k = values["k"]
+    if isinstance(k, bool) or not isinstance(k, int):
+        raise QueryError(f"knn: k must be a whole number, got {k!r}")
+    direction, run = values.get("direction", "ecg-cmr"), values.get("run")
+    if not isinstance(direction, str) or not (run is None or isinstance(run, str)):
+        raise QueryError(f"knn: expected {_KNN_FORM}: direction and run as text")
+    return KnnCall(values["patient"], k, direction, run)
+
+
+_KNN_FORM = "knn('<patient>', k [, direction [, run]])"
+
+
+def _constant(expression: Any) -> Any:
+    if isinstance(expression, dict) and expression.get("class") == "CONSTANT":
+        literal = expression.get("literal")
+        if isinstance(literal, dict):
+            kind, text = literal.get("kind"), str(literal.get("text", ""))
+            if kind == "STRING":
+                return text
+            if kind == "INTEGER":
+                return int(text)
+            return None if kind == "NULL" else float("nan")
+        value = expression.get("value")
+        if isinstance(value, dict):
+            type_id = (value.get("type") or {}).get("id")
+            is_plain = type_id in ("VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "NULL")
+            if value.get("is_null"):
+                return None
+            return value.get("value") if is_plain else float("nan")
+    raise QueryError(
+        "knn: its arguments must be constants written in the statement (no columns, expressions "
+        "or casts), because neighbours are found before the statement runs"
+    )

@@ -1,0 +1,412 @@
+"""The cohort store as everything else sees it: typed queries, neighbours, SQL, erasure."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from ptacl_core.cohort import patient_queries, run_queries
+from ptacl_core.cohort.layout import (
+    CohortDescription,
+    CohortLayout,
+    Source,
+    draw_cohort_id,
+)
+from ptacl_core.cohort.opened_store import OpenedStore
+from ptacl_core.cohort.publication import read_manifest
+from ptacl_core.cohort.rows import (
+    Embeddings,
+    EvaluationResult,
+    Neighbour,
+    OutOfDistribution,
+    Phenotype,
+    Prediction,
+    QueryResult,
+    Recording,
+    Run,
+    ShardRow,
+)
+from ptacl_core.cohort.statement import KnnCall
+from ptacl_core.errors import CohortError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+
+    from ptacl_core.cohort.erasure import Certificate, EraseShards
+    from ptacl_core.cohort.exports import Export
+    from ptacl_core.cohort.index import IndexEntry
+    from ptacl_core.cohort.neighbours import Method
+    from ptacl_core.cohort.notes import Notes, SavedCohort
+    from ptacl_core.cohort.writer import CohortWriter
+
+Direction = Literal["ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr"]
+
+
+class Cohort:
+    """A cohort directory opened for reading; writing goes through `Cohort.write`.
+
+    A reader keeps the version it has opened while others publish; `is_stale` tells when there
+    is a newer one, `reopen` changes to it. Methods may be called from several threads.
+    """
+
+    def __init__(self, layout: CohortLayout) -> None:
+        self.layout = layout
+        self._opened = OpenedStore(layout)
+
+    # -- life ------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls, path: str | Path, *, name: str, source: Source, preprocessing_hash: str
+    ) -> Self:
+        """Make an empty cohort at `path` and open it.
+
+        Raises CohortError when `path` holds a cohort already, or cannot be made.
+        """
+        from ptacl_core.cohort.transaction import write_cohort
+
+        layout = CohortLayout(Path(path).absolute())
+        if layout.description.exists() or layout.store.exists():
+            raise CohortError(
+                f"{layout.root}: there is a cohort already; give another folder, or erase this one"
+            )
+        try:
+            layout.root.mkdir(parents=True, exist_ok=True)
+            for folder in (layout.root, layout.shards, layout.runs, layout.exports):
+                folder.mkdir(exist_ok=True)
+                folder.chmod(0o700)
+            description = CohortDescription(
+                name=name,
+                source=source,
+                preprocessing_hash=preprocessing_hash,
+                cohort_id=draw_cohort_id(),
+            )
+            with write_cohort(layout, purpose="create"):
+                pass
+            description.write(layout)
+        except OSError as error:
+            raise CohortError(
+                f"{layout.root}: a cohort could not be made there ({error.strerror or error})"
+            ) from None
+        return cls(layout)
+
+    @classmethod
+    def open(cls, path: str | Path, read_only: bool = True) -> Self:
+        """Open the cohort at `path` for reading.
+
+        Raises CohortError when it is no cohort or damaged, CohortVersionError when it is newer
+        than this software. `read_only=False` is refused: changes are made with `Cohort.write`.
+        """
+        if not read_only:
+            raise CohortError("a cohort is opened read-only; change it with Cohort.write(path, …)")
+        return cls(CohortLayout(Path(path).absolute()))
+
+    @staticmethod
+    def write(path: str | Path, *, purpose: str) -> "AbstractContextManager[CohortWriter]":
+        """Change the cohort at `path`: `with Cohort.write(path, purpose="embed") as writer:`.
+
+        See `ptacl_core.cohort.transaction.write_cohort`: all or nothing, one writer at a time.
+        """
+        from ptacl_core.cohort.transaction import write_cohort
+
+        layout = CohortLayout(Path(path).absolute())
+        CohortDescription.read(layout)
+        return write_cohort(layout, purpose=purpose)
+
+    def close(self) -> None:
+        """Close the store; calling it again does nothing."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The cohort directory."""
+        return self.layout.root
+
+    def is_stale(self) -> bool:
+        """True when a newer version of the store has been published since this one was opened."""
+        return read_manifest(self.layout)[-1].version > self.version
+
+    def reopen(self) -> None:
+        """Change to the newest published version. On an error the open one stays."""
+        previous, self._opened = self._opened, OpenedStore(self.layout)
+        previous.close()
+
+    @property
+    def version(self) -> int:
+        """Number of the open version; it grows by one with every publication."""
+        return self._opened.version
+
+    @property
+    def description(self) -> CohortDescription:
+        """What `cohort.toml` said when this version was opened."""
+        return self._opened.description
+
+    @property
+    def opened(self) -> OpenedStore:
+        """The open version."""
+        return self._opened
+
+    # -- people and recordings -------------------------------------------------------------
+
+    def patients(
+        self,
+        filter_sql: str | None = None,
+        order_by: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Rows of `overview` (one per patient-visit) as dictionaries.
+
+        `filter_sql` is a predicate over its columns (`lvef_pct < 50 AND sex = 'female'`),
+        `order_by` one of its columns, with ` DESC` for descending. Raises QueryError.
+        """
+        return patient_queries.list_patients(self, filter_sql, order_by, limit, offset)
+
+    def count(self, filter_sql: str | None = None) -> int:
+        """How many rows `patients` has. Raises QueryError."""
+        return patient_queries.count_patients(self, filter_sql)
+
+    def patient(self, patient: str, visit: int | None = None) -> dict[str, Any]:
+        """The row of `overview` of one patient, at the first visit unless `visit` is given.
+
+        Raises CohortError when there is none.
+        """
+        return patient_queries.find_patient(self, patient, visit)
+
+    def recordings(self, patient: str) -> list[Recording]:
+        """The patient's recordings by visit, ECG first."""
+        return patient_queries.list_recordings(self, patient)
+
+    def phenotypes(self, patient: str) -> list[Phenotype]:
+        """The patient's measured phenotypes by visit, in the package's order."""
+        return patient_queries.list_phenotypes(self, patient)
+
+    def shard_rows(self, modality: str, patients: Sequence[str] | None = None) -> list[ShardRow]:
+        """Where arrays of `modality` lie, of `patients` or all, by patient and visit."""
+        return patient_queries.list_shard_rows(self, modality, patients)
+
+    def splits(self, split_name: str = "default") -> dict[str, str]:
+        """Patient to part (train, validation, test) of a split."""
+        found = self.fetch("SELECT patient, split FROM splits WHERE split_name = ?", [split_name])
+        return dict(found)
+
+    # -- runs and what they made -----------------------------------------------------------
+
+    def runs(self) -> list[Run]:
+        """Training runs, the newest first."""
+        return run_queries.list_runs(self)
+
+    def latest_run(self) -> str:
+        """The newest run that has embeddings or predictions. Raises CohortError without any."""
+        return run_queries.find_latest_run(self)
+
+    def predictions(self, patient: str, run: str | None = None) -> list[Prediction]:
+        """Predicted phenotypes with intervals, of `run` (None: all runs, the newest first)."""
+        return run_queries.list_predictions(self, patient, run)
+
+    def out_of_distribution(self, patient: str, run: str | None = None) -> list[OutOfDistribution]:
+        """How strange the patient's recordings are for `run` (None: all runs)."""
+        return run_queries.list_out_of_distribution(self, patient, run)
+
+    def evaluation(self, run: str) -> list[EvaluationResult]:
+        """The figures of a run's evaluation."""
+        return run_queries.list_evaluation(self, run)
+
+    def evaluation_document(self, run: str) -> Mapping[str, Any] | None:
+        """A run's evaluation as the command line printed it; None when there is none."""
+        return run_queries.find_evaluation_document(self, run)
+
+    def embeddings(self, run: str, modality: str, space: str = "projected") -> Embeddings:
+        """Embeddings of a run, sorted by patient and visit. Raises CohortError without any."""
+        return run_queries.load_embeddings(self, run, modality, space)
+
+    def neighbours(
+        self,
+        query: "str | np.ndarray",
+        *,
+        k: int = 10,
+        run: str | None = None,
+        direction: Direction = "ecg-cmr",
+        where: str | None = None,
+        exclude_self: bool = True,
+        visit: int | None = None,
+        space: str = "projected",
+        method: Method = "auto",
+    ) -> list[Neighbour]:
+        """The `k` nearest patients by cosine similarity, the nearest first.
+
+        `query` is a patient of the store or an embedding [dim] of the direction's first
+        modality; candidates are embeddings of its second. `run` None is the newest with
+        embeddings; `where` a predicate over `overview` that candidates must meet;
+        `exclude_self` leaves out every visit of the query patient. `method` "auto" is exact
+        up to a million vectors and beyond unless `build_index` has made an index; "index"
+        makes one when needed. Raises CohortError when the patient or the embeddings are not
+        there, or the vector cannot be used.
+        """
+        from ptacl_core.cohort.neighbours import find_neighbours
+
+        return find_neighbours(
+            self,
+            query,
+            k=k,
+            run=run,
+            direction=direction,
+            where=where,
+            exclude_self=exclude_self,
+            visit=visit,
+            space=space,
+            method=method,
+        )
+
+    def build_index(self, run: str, modality: str, space: str = "projected") -> "IndexEntry":
+        """Build the neighbour index of one set of embeddings; tells its measured recall@10.
+
+        Raises CohortError when it cannot be built or misses the goal: search is exact then.
+        """
+        from ptacl_core.cohort.embedding_rows import EmbeddingKey
+        from ptacl_core.cohort.index import build_index
+
+        return build_index(self._opened, EmbeddingKey(run, modality, space))
+
+    # -- SQL -----------------------------------------------------------------------------------
+
+    def sql(
+        self, statement: str, max_rows: int | None = 10_000, *, deadline_s: float = 5.0
+    ) -> QueryResult:
+        """Run one SELECT over the store in a process of its own and return its rows.
+
+        `knn('<patient>', k [, direction [, run]])` is a table of (patient, visit, rank,
+        similarity) that can be joined in the same statement. Refused, with QueryError: all but
+        SELECT, files, settings, extensions, functions that tell about the machine; a statement
+        that runs longer than `deadline_s` or needs too much memory is ended. At most `max_rows`
+        rows come back and `is_truncated` tells that there were more.
+        """
+        self.notes.append_audit("query", statement=statement, store_version=self.version)
+        return self.run_statement(statement, max_rows=max_rows, deadline_s=deadline_s)
+
+    def export(
+        self,
+        statement: str,
+        *,
+        name: str,
+        file_format: str = "csv",
+        max_rows: int = 1_000_000,
+        deadline_s: float = 60.0,
+    ) -> "Export":
+        """Write the rows of one SELECT to `exports/<name>.<file_format>` (csv, json, parquet).
+
+        Raises QueryError as `sql` does, or CohortError when the file cannot be written.
+        """
+        from ptacl_core.cohort.exports import write_export
+
+        self.notes.append_audit(
+            "export", statement=statement, name=name, store_version=self.version
+        )
+        stream, is_truncated = self._opened.console.export(
+            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=self._resolve_knn
+        )
+        return write_export(
+            self.layout,
+            stream,
+            name=name,
+            file_format=file_format,
+            statement=statement,
+            store_version=self.version,
+            is_truncated=is_truncated,
+        )
+
+    def save_cohort(self, name: str, criteria: Sequence[tuple[str, str]]) -> "SavedCohort":
+        """Keep the patient-visits that meet all `criteria` (label, predicate over `overview`).
+
+        The attrition table says how many were left after each; it starts with all there are.
+        Raises QueryError.
+        """
+        from ptacl_core.cohort.selection import save_selection
+
+        return save_selection(self, name, criteria)
+
+    def cancel_sql(self) -> None:
+        """End the running statement, from another thread; its caller gets a QueryError."""
+        self._opened.console.cancel()
+
+    def _resolve_knn(self, call: KnnCall) -> list[Neighbour]:
+        from ptacl_core.cohort.neighbours import find_neighbours
+
+        return find_neighbours(
+            self,
+            call.patient,
+            k=call.k,
+            run=call.run,
+            direction=call.direction,
+            where=None,
+            exclude_self=True,
+            visit=None,
+            space="projected",
+            with_phenotypes=False,
+        )
+
+    # -- erasure -------------------------------------------------------------------------------
+
+    def is_erased(self, patient: str) -> bool:
+        """True when this pseudonym was erased and may not come back."""
+        from ptacl_core.cohort.tombstones import find_erased
+
+        with self._opened.cursor() as cursor:
+            return bool(find_erased(cursor, self.layout, [patient]))
+
+    def erase(
+        self,
+        patients: Sequence[str],
+        *,
+        erase_shards: "EraseShards | None" = None,
+        also_search: Sequence[Path] = (),
+    ) -> "Certificate":
+        """Take people out of everything in this cohort and prove it; then open the result.
+
+        See `ptacl_core.cohort.erasure.erase_patients`.
+        """
+        from ptacl_core.cohort.erasure import erase_patients
+
+        certificate = erase_patients(
+            self.layout, patients, erase_shards=erase_shards, also_search=also_search
+        )
+        self.reopen()
+        return certificate
+
+    # -- below: used by the modules of this package ------------------------------------------
+
+    def run_statement(
+        self, statement: str, *, max_rows: int | None, deadline_s: float = 5.0
+    ) -> QueryResult:
+        """As `sql`, for statements that typed queries build around a person's predicate."""
+        return self._opened.console.query(
+            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=self._resolve_knn
+        )
+
+    @property
+    def notes(self) -> "Notes":
+        """Tags, notes, saved cohorts and the audit log."""
+        from ptacl_core.cohort.notes import Notes
+
+        return Notes(self.layout, self.description.cohort_id)
+
+    def fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one of our own statements. Raises CohortError when the store is damaged."""
+        return self._opened.fetch(query, parameters)
+
+    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """As `fetch`, every row a dictionary of its columns."""
+        return self._opened.fetch_dicts(query, parameters)

@@ -1,0 +1,325 @@
+"""The tables of the store: columns, keys and meaning, in one place.
+
+Creation, bulk writing, verification, erasure and the printed documentation all read from
+`TABLES`; a change of a table is a migration in `migrations.py` as well.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its DuckDB type and what it means."""
+
+    name: str
+    type: str
+    meaning: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: `key` columns identify a row, `patient_column` is None for tables of no person."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    patient_column: str | None = "patient"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names in order."""
+        return tuple(column.name for column in self.columns)
+
+    def create_sql(self, schema: str = "main") -> str:
+        """The statement that creates the table."""
+        columns = ", ".join(
+            f"{column.name} {column.type}{' NOT NULL' if column.is_required else ''}"
+            for column in self.columns
+        )
+        return f"CREATE TABLE {schema}.{self.name} ({columns})"
+
+
+def _column(name: str, kind: str, meaning: str) -> Column:
+    required = kind.endswith("!")
+    return Column(name, kind.rstrip("!"), meaning, required)
+
+
+def _table(
+    name: str,
+    meaning: str,
+    columns: tuple[tuple[str, str, str], ...],
+    key: tuple[str, ...],
+    *,
+    patient_column: str | None = "patient",
+) -> Table:
+    return Table(name, meaning, tuple(_column(*each) for each in columns), key, patient_column)
+
+
+_PATIENT = ("patient", "VARCHAR!", "pseudonym")
+_VISIT = ("visit", "INTEGER!", "number of the visit, from 0 (UK Biobank: the instance)")
+_MODALITY = ("modality", "VARCHAR!", "ecg or cmr")
+_RUN = ("run", "VARCHAR!", "id of the training run")
+
+FINDINGS_TYPE = "STRUCT(code VARCHAR, severity VARCHAR, message VARCHAR, leads VARCHAR[])[]"
+
+TABLES: tuple[Table, ...] = (
+    _table(
+        "patients",
+        "One row per person, at the first visit.",
+        (
+            _PATIENT,
+            ("sex", "VARCHAR", "female or male"),
+            ("age_years", "DOUBLE", "age at the first visit"),
+            ("height_cm", "DOUBLE", "standing height"),
+            ("weight_kg", "DOUBLE", "body weight"),
+            ("bmi_kg_m2", "DOUBLE", "body mass index"),
+            ("bsa_m2", "DOUBLE", "body surface area"),
+            ("ethnicity", "VARCHAR", "as the source states it"),
+        ),
+        ("patient",),
+    ),
+    _table(
+        "visits",
+        "One row per person and visit. No calendar date is kept.",
+        (
+            _PATIENT,
+            _VISIT,
+            ("age_years", "DOUBLE", "age at this visit"),
+            ("days_since_first", "INTEGER", "days since the first visit"),
+            ("height_cm", "DOUBLE", "standing height at this visit"),
+            ("weight_kg", "DOUBLE", "body weight at this visit"),
+        ),
+        ("patient", "visit"),
+    ),
+    _table(
+        "recordings",
+        "One row per ECG or CMR recording, with what reading and preprocessing found.",
+        (
+            _PATIENT,
+            _VISIT,
+            _MODALITY,
+            ("file_sha256", "VARCHAR", "SHA-256 of the source file (several: of their hashes)"),
+            ("format", "VARCHAR", "format of the source file"),
+            ("sampling_rate_hz", "DOUBLE", "of the source ECG"),
+            ("duration_s", "DOUBLE", "of the source ECG"),
+            ("num_slices", "INTEGER", "of the source cine stack"),
+            ("num_frames", "INTEGER", "of the source cine stack"),
+            ("spacing_mm", "DOUBLE[]", "slice, row, column spacing of the source cine stack"),
+            ("slice_index", "INTEGER", "slice that the shards hold"),
+            ("frame_interval_ms", "DOUBLE", "between the frames that the shards hold"),
+            ("centre_px", "DOUBLE[]", "heart centre (row, column) in the source image"),
+            ("is_accepted", "BOOLEAN", "false: a finding rejects the recording"),
+            ("quality", "VARCHAR", "good, fair or poor"),
+            ("findings", FINDINGS_TYPE, "what was derived, cut, missing or suspicious"),
+            ("heart_rate_bpm", "DOUBLE", "measured on the ECG"),
+            ("pr_ms", "DOUBLE", "measured on the ECG"),
+            ("qrs_ms", "DOUBLE", "measured on the ECG"),
+            ("qt_ms", "DOUBLE", "measured on the ECG"),
+            ("qtc_ms", "DOUBLE", "measured on the ECG, corrected for rate"),
+            ("axis_deg", "DOUBLE", "electrical axis measured on the ECG"),
+            ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
+        ),
+        ("patient", "visit", "modality"),
+    ),
+    _table(
+        "phenotypes",
+        "Measured phenotypes, one row per person, visit and name.",
+        (
+            _PATIENT,
+            _VISIT,
+            ("name", "VARCHAR!", "phenotype, e.g. lvef_pct"),
+            ("value", "DOUBLE", "in `unit`"),
+            ("unit", "VARCHAR", "mL, %, L/min or g"),
+            ("source", "VARCHAR", "where the value comes from"),
+            ("convention", "VARCHAR", "how it was measured, e.g. papillary muscles in the cavity"),
+        ),
+        ("patient", "visit", "name"),
+    ),
+    _table(
+        "shards",
+        "Where the training-ready array of a recording lies.",
+        (
+            _PATIENT,
+            _VISIT,
+            _MODALITY,
+            ("shard", "VARCHAR!", "file in the folder shards"),
+            ("row", "BIGINT!", "row in that file, from 0"),
+            ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
+        ),
+        ("patient", "visit", "modality"),
+    ),
+    _table(
+        "preprocessing",
+        "Settings under which arrays were made.",
+        (
+            ("hash", "VARCHAR!", "hash of the settings"),
+            ("settings_json", "VARCHAR", "the settings as JSON"),
+            ("created_at", "TIMESTAMP", "first use, UTC"),
+        ),
+        ("hash",),
+        patient_column=None,
+    ),
+    _table(
+        "runs",
+        "Training runs whose results the store holds.",
+        (
+            _RUN,
+            ("kind", "VARCHAR", "what was trained, e.g. align"),
+            ("config_json", "VARCHAR", "the run's settings as JSON"),
+            ("checkpoint_sha256", "VARCHAR", "SHA-256 of the weights"),
+            ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
+            ("split_name", "VARCHAR", "split that the run trained on, in the table splits"),
+            ("data_sha256", "VARCHAR", "hash of the training data's manifest"),
+            ("code_version", "VARCHAR", "version of PTACL that trained"),
+            ("seed", "BIGINT", "seed of the run"),
+            ("created_at", "TIMESTAMP", "UTC"),
+        ),
+        ("run",),
+        patient_column=None,
+    ),
+    _table(
+        "embedding_sets",
+        "Which embeddings exist; the vectors are in embeddings_<dim>, column vector FLOAT[dim].",
+        (
+            _RUN,
+            _MODALITY,
+            ("space", "VARCHAR!", "pooled (encoder output) or projected (shared space)"),
+            ("dim", "INTEGER!", "width of the vectors"),
+            ("num_vectors", "BIGINT!", "how many"),
+            ("fingerprint", "VARCHAR!", "SHA-256 over ids and float32 values"),
+            ("checkpoint_sha256", "VARCHAR", "weights that made them"),
+            ("created_at", "TIMESTAMP", "UTC"),
+        ),
+        ("run", "modality", "space"),
+        patient_column=None,
+    ),
+    _table(
+        "predictions",
+        "Phenotypes predicted from an ECG, with interval and provenance. Research use only.",
+        (
+            _RUN,
+            _PATIENT,
+            _VISIT,
+            ("name", "VARCHAR!", "phenotype"),
+            ("value", "DOUBLE!", "predicted value, in `unit`"),
+            ("low", "DOUBLE!", "lower end of the interval"),
+            ("high", "DOUBLE!", "upper end of the interval"),
+            ("unit", "VARCHAR!", "mL, %, L/min or g"),
+            ("coverage", "DOUBLE", "nominal coverage of the interval, 0 to 1"),
+            ("file_sha256", "VARCHAR", "SHA-256 of the ECG file that was read"),
+            ("checkpoint_sha256", "VARCHAR", "weights that predicted"),
+            ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
+            ("created_at", "TIMESTAMP", "UTC"),
+        ),
+        ("run", "patient", "visit", "name"),
+    ),
+    _table(
+        "out_of_distribution",
+        "How far a recording lies from what a run was trained on.",
+        (
+            _RUN,
+            _PATIENT,
+            _VISIT,
+            _MODALITY,
+            ("score", "DOUBLE!", "distance; larger is stranger"),
+            ("threshold", "DOUBLE", "score from which a recording is flagged"),
+            ("is_flagged", "BOOLEAN!", "true: do not trust predictions of this recording"),
+        ),
+        ("run", "patient", "visit", "modality"),
+    ),
+    _table(
+        "splits",
+        "Which part of a named split a person belongs to: one row per person, all visits.",
+        (
+            ("split_name", "VARCHAR!", "name of the split"),
+            _PATIENT,
+            ("split", "VARCHAR!", "train, validation or test"),
+            ("assigned_at", "TIMESTAMP", "UTC"),
+        ),
+        ("split_name", "patient"),
+    ),
+    _table(
+        "evaluation_results",
+        "One figure of a run's evaluation per row.",
+        (
+            _RUN,
+            ("section", "VARCHAR!", "regression, retrieval, alignment …"),
+            ("variant", "VARCHAR!", "e.g. included or excluded (the query itself); else empty"),
+            ("modality", "VARCHAR!", "ecg, cmr, or empty"),
+            ("phenotype", "VARCHAR!", "phenotype, or empty"),
+            ("metric", "VARCHAR!", "r2, p_at_1, mean_rank …"),
+            ("value", "DOUBLE", "the figure (null: not defined)"),
+            ("low", "DOUBLE", "lower end of its interval"),
+            ("high", "DOUBLE", "upper end of its interval"),
+        ),
+        ("run", "section", "variant", "modality", "phenotype", "metric"),
+        patient_column=None,
+    ),
+    _table(
+        "evaluation_documents",
+        "A run's evaluation as the command line prints it.",
+        (
+            _RUN,
+            ("document_json", "VARCHAR!", "the whole document as JSON"),
+            ("created_at", "TIMESTAMP", "UTC"),
+        ),
+        ("run",),
+        patient_column=None,
+    ),
+    _table(
+        "tombstones",
+        "Keyed hashes of pseudonyms that were erased and may not come back.",
+        (
+            ("tombstone", "VARCHAR!", "HMAC-SHA-256 of the pseudonym"),
+            ("erased_at", "TIMESTAMP", "UTC"),
+        ),
+        ("tombstone",),
+        patient_column=None,
+    ),
+    _table(
+        "schema_version",
+        "Migrations applied to this store.",
+        (
+            ("version", "INTEGER!", "number of the migration"),
+            ("name", "VARCHAR!", "what it did"),
+            ("applied_at", "TIMESTAMP!", "UTC"),
+        ),
+        ("version",),
+        patient_column=None,
+    ),
+    _table(
+        "store_version",
+        "One row: which publication of the store this is.",
+        (
+            ("version", "BIGINT!", "grows by one with every publication"),
+            ("purpose", "VARCHAR!", "what the writer did"),
+            ("software", "VARCHAR!", "version of PTACL"),
+            ("published_at", "TIMESTAMP!", "UTC"),
+        ),
+        ("version",),
+        patient_column=None,
+    ),
+)
+
+TABLE_BY_NAME = {table.name: table for table in TABLES}
+
+INTERNAL_TABLES = frozenset({"schema_version", "store_version", "tombstones", "embedding_sets"})
+"""Tables that only the writer itself fills."""
+
+
+def embedding_table(dim: int) -> Table:
+    """The table that holds vectors of width `dim`."""
+    return Table(
+        f"embeddings_{dim}",
+        f"Embeddings of width {dim}.",
+        (
+            *(_column(*each) for each in (_RUN, _MODALITY)),
+            Column("space", "VARCHAR", "pooled or projected", True),
+            *(_column(*each) for each in (_PATIENT, _VISIT)),
+            Column("position", "INTEGER", "row of the vector in its set, from 0", True),
+            Column("vector", f"FLOAT[{dim}]", "the embedding", True),
+        ),
+        ("run", "modality", "space", "patient", "visit"),
+    )

@@ -1,0 +1,332 @@
+"""A training run as data: encoders, single-modality pretraining, alignment, fine-tuning."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ptacl_core.config.augment import (
+    SIZE_KEEPING_CINE,
+    CineAugmentSettings,
+    EcgAugmentSettings,
+)
+from ptacl_core.config.encoders import (
+    CineEncoderSettings,
+    EcgEncoderSettings,
+    MaskedAutoencoderSettings,
+    ProjectionSettings,
+)
+from ptacl_core.config.model import Settings
+from ptacl_core.config.optimisation import Optimisation
+from ptacl_core.errors import ConfigError
+
+Modality = Literal["ecg", "cmr"]
+StageName = Literal["ecg", "cmr", "align", "finetune", "supervised"]
+
+
+class DataSettings(Settings):
+    """What the encoders see of a recording, and how recordings reach them."""
+
+    ecg_crop_samples: int = Field(default=2500, gt=0)
+    """Samples of the ECG crop: random in training, the first ones in evaluation. Equals
+    `ecg_encoder.num_samples`."""
+    num_cine_frames: int = Field(default=26, gt=0)
+    """Frames of the clip, phase-uniform over the cycle. Equals `cmr_encoder.num_frames`."""
+    num_steps: int = Field(default=13, gt=1)
+    """Time steps of the local alignment; equals the cine encoder's temporal grid."""
+    beat_mode: Literal["phase", "tokens"] = "phase"
+    """How tokens of a beat become steps: exact phase, or whole tokens resized."""
+    memory_budget_gib: float = Field(default=8.0, ge=0)
+    """Recordings are held in memory (on a GPU: in its memory) up to this size, in GiB."""
+    prefetch_batches: int = Field(default=2, ge=0)
+    """Batches read ahead by a thread when recordings are not held in memory."""
+
+
+class PretrainEcgSettings(Settings):
+    """Single-modality pretraining of the ECG encoder."""
+
+    method: Literal["mae", "simclr", "none"] = "mae"
+    """Masked autoencoder, contrast of two views, or none (random weights)."""
+    autoencoder: MaskedAutoencoderSettings = MaskedAutoencoderSettings()
+    """Masking and decoder of the masked autoencoder."""
+    temperature: float = Field(default=0.1, gt=0)
+    """Temperature of the SimCLR loss."""
+    projection_dim: int = Field(default=128, ge=1)
+    """Width of the SimCLR projection."""
+    augmentation: EcgAugmentSettings = EcgAugmentSettings()
+    """Augmentations of the crops."""
+    optimisation: Optimisation = Optimisation(epochs=400, batch_size=128)
+    """Optimiser and length."""
+
+
+class PretrainCmrSettings(Settings):
+    """Single-modality pretraining of the cine encoder."""
+
+    method: Literal["mae", "simclr", "none"] = "mae"
+    """Masked autoencoder, contrast of two views, or none (random weights)."""
+    autoencoder: MaskedAutoencoderSettings = MaskedAutoencoderSettings(mask_ratio=0.9)
+    """Masking and decoder of the masked autoencoder."""
+    temperature: float = Field(default=0.1, gt=0)
+    """Temperature of the SimCLR loss."""
+    projection_dim: int = Field(default=128, ge=1)
+    """Width of the SimCLR projection."""
+    augmentation: CineAugmentSettings = SIZE_KEEPING_CINE
+    """Augmentations of the clips; size carries volume, so the crop is mild."""
+    optimisation: Optimisation = Optimisation(epochs=400, batch_size=64)
+    """Optimiser and length."""
+
+
+class AlignSettings(Settings):
+    """Alignment of the two encoders, Eqs. (1)-(4)."""
+
+    temperature_global: float = Field(default=0.1, gt=0)
+    """Temperature of the patient loss, Eq. (1)."""
+    temperature_local: float = Field(default=1.0, gt=0)
+    """Temperature of the temporal loss, Eq. (3)."""
+    sigma: float = Field(default=0.1, ge=0)
+    """Width of the soft alignment in shares of a beat, Eq. (2); 0: hard."""
+    beta: float = Field(default=1.0, ge=0)
+    """Weight of the temporal loss, Eq. (4); 0: the Global baseline."""
+    local_loss: Literal["contrast", "cosine", "ed_es", "none"] = "contrast"
+    """Temporal contrast, cosine without negatives (CosSim++), two anchors only, or none."""
+    ecg_to_cmr_weight: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the direction ECG → CMR in both losses; the other has the rest."""
+    projection: ProjectionSettings = ProjectionSettings()
+    """Projection to the contrastive space, one per modality."""
+    num_frozen_blocks: int = Field(default=2, ge=0)
+    """First blocks of each encoder that are not trained; pretrained encoders only."""
+    freeze_embeddings: bool = True
+    """Also keep patch and position embeddings of pretrained encoders."""
+    freeze_cine_encoder: bool = False
+    """Train only the ECG encoder and the projections (ECCL)."""
+    ecg_augmentation: EcgAugmentSettings = EcgAugmentSettings()
+    """Augmentations of the crops; none of them breaks the order of the beat."""
+    cine_augmentation: CineAugmentSettings = CineAugmentSettings()
+    """Augmentations of the clips."""
+    optimisation: Optimisation = Optimisation(
+        epochs=100, batch_size=256, learning_rate=1e-4, betas=(0.9, 0.999), patience=20
+    )
+    """Optimiser and length."""
+
+    @property
+    def has_local_loss(self) -> bool:
+        """Whether the temporal loss takes part."""
+        return self.beta > 0 and self.local_loss != "none"
+
+
+class FinetuneSettings(Settings):
+    """Training of all weights of one encoder and a head on the ten phenotypes."""
+
+    modality: Modality = "ecg"
+    """Encoder that is fine-tuned."""
+    start: Literal["align", "pretrain"] = "align"
+    """Stage whose encoder is taken."""
+    pooling: Literal["attention", "mean"] = "attention"
+    """Attention pooling (FN+AP) or mean of the tokens (FN)."""
+    layer_decay: float = Field(default=0.75, gt=0, le=1)
+    """Factor on the learning rate from one layer to the layer before it."""
+    drop_path: float = Field(default=0.1, ge=0, lt=1)
+    """Largest drop-path rate, reached in the last block."""
+    ecg_augmentation: EcgAugmentSettings = EcgAugmentSettings(
+        surrogate_strength=0.075, jitter_std=0.2, rescale_std=0.0
+    )
+    """Augmentations of the crops."""
+    cine_augmentation: CineAugmentSettings = SIZE_KEEPING_CINE
+    """Augmentations of the clips."""
+    optimisation: Optimisation = Optimisation(
+        epochs=100, batch_size=64, learning_rate=1e-4, betas=(0.9, 0.999), patience=25
+    )
+    """Optimiser and length."""
+
+
+class SupervisedSettings(Settings):
+    """Training of encoder and head on the phenotypes from random weights."""
+
+    modalities: tuple[Modality, ...] = ("ecg", "cmr")
+    """Encoders that are trained, each alone."""
+    pooling: Literal["attention", "mean"] = "mean"
+    """Pooling before the head."""
+    drop_path: float = Field(default=0.1, ge=0, lt=1)
+    """Largest drop-path rate, reached in the last block."""
+    ecg_augmentation: EcgAugmentSettings = EcgAugmentSettings(
+        surrogate_strength=0.075, jitter_std=0.2, rescale_std=0.0
+    )
+    """Augmentations of the crops."""
+    cine_augmentation: CineAugmentSettings = SIZE_KEEPING_CINE
+    """Augmentations of the clips."""
+    optimisation: Optimisation = Optimisation(
+        epochs=200, batch_size=128, learning_rate=3e-4, betas=(0.9, 0.999), patience=25
+    )
+    """Optimiser and length."""
+
+
+class PretrainedFrom(Settings):
+    """Runs of the same cohort whose pretrained encoders are taken instead of training anew."""
+
+    ecg: str | None = None
+    """Run that has the ECG encoder."""
+    cmr: str | None = None
+    """Run that has the cine encoder."""
+    align: str | None = None
+    """Run that has the alignment which fine-tuning starts from."""
+
+
+class RunSettings(Settings):
+    """Everything that decides what a run computes; stored with the run and its checkpoints."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    """Name of the run, unless another is given."""
+    notes: str = ""
+    """What the run is for and in what it departs from the method it stands for."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of weights, orders and augmentations."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+    precision: Literal["fp32", "bf16"] = "bf16"
+    """Number format of matrix products in training; losses are always in fp32."""
+    stages: tuple[StageName, ...] = ("ecg", "cmr", "align")
+    """What `--stage all` trains, in this order."""
+    data: DataSettings = DataSettings()
+    """Crops, frames, steps, memory."""
+    ecg_encoder: EcgEncoderSettings = EcgEncoderSettings()
+    """Architecture of the ECG encoder."""
+    cmr_encoder: CineEncoderSettings = CineEncoderSettings()
+    """Architecture of the cine encoder."""
+    pretrained_from: PretrainedFrom = PretrainedFrom()
+    """Pretraining taken from other runs."""
+    pretrain_ecg: PretrainEcgSettings = PretrainEcgSettings()
+    """Stage `ecg`."""
+    pretrain_cmr: PretrainCmrSettings = PretrainCmrSettings()
+    """Stage `cmr`."""
+    align: AlignSettings = AlignSettings()
+    """Stage `align`."""
+    finetune: FinetuneSettings = FinetuneSettings()
+    """Stage `finetune`."""
+    supervised: SupervisedSettings = SupervisedSettings()
+    """Stage `supervised`."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.data.ecg_crop_samples != self.ecg_encoder.num_samples:
+            raise ValueError(
+                f"data.ecg_crop_samples {self.data.ecg_crop_samples} must equal "
+                f"ecg_encoder.num_samples {self.ecg_encoder.num_samples}"
+            )
+        if self.data.num_cine_frames != self.cmr_encoder.num_frames:
+            raise ValueError(
+                f"data.num_cine_frames {self.data.num_cine_frames} must equal "
+                f"cmr_encoder.num_frames {self.cmr_encoder.num_frames}"
+            )
+        uses_steps = "align" in self.stages and self.align.has_local_loss
+        num_times = self.cmr_encoder.num_frames // self.cmr_encoder.patch_frames
+        if uses_steps and self.cmr_encoder.family != "vit":
+            raise ValueError(
+                f"cmr_encoder.family '{self.cmr_encoder.family}' keeps no time axis: "
+                "the local loss needs 'vit', or align.local_loss = \"none\""
+            )
+        if uses_steps and self.data.num_steps != num_times:
+            raise ValueError(
+                f"data.num_steps {self.data.num_steps} must equal the {num_times} tokens along "
+                "time that cmr_encoder.num_frames / patch_frames gives"
+            )
+        if uses_steps:
+            self.align.ecg_augmentation.require_beat_order()
+        return self
+
+
+def list_run_presets() -> list[str]:
+    """Names of the runs that come with the package."""
+    folder = resources.files("ptacl_core") / "presets" / "runs"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_run_settings(source: str | Path, *, overrides: Sequence[str] = ()) -> RunSettings:
+    """Settings of a preset (by name) or of a TOML file, with `key=value` overrides.
+
+    A file may name a preset to start from as `based_on`; its own keys are laid over it. A
+    dotted key reaches into sections (`align.beta=0`); a value is read as TOML, or else as
+    text. Raises ConfigError that lists every fault at once.
+    """
+    values, where = _read(source)
+    values = _lay_over(_defaults(), values)
+    for override in overrides:
+        _assign(values, override)
+    shown = f"{where} with --set {' '.join(overrides)}" if overrides else where
+    return RunSettings.from_mapping(values, source=shown)
+
+
+def _defaults() -> dict[str, Any]:
+    """Default values of every section, so that a file may give single keys of one."""
+    values = RunSettings(name="unnamed").model_dump(mode="json")
+    del values["name"]
+    return values
+
+
+def _read(source: str | Path, *, seen: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
+    if isinstance(source, Path):
+        where = source.name
+        try:
+            text = source.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{where}: cannot be read ({error})") from None
+    else:
+        where = f"preset {source}"
+        if source not in list_run_presets():
+            raise ConfigError(
+                f"no preset '{source}'; there are {', '.join(list_run_presets())} "
+                "(a file of your own goes with --config)"
+            )
+        text = (resources.files("ptacl_core") / "presets" / "runs" / f"{source}.toml").read_text(
+            encoding="utf-8"
+        )
+    if where in seen:
+        raise ConfigError(f"{where}: based on itself ({' → '.join((*seen, where))})")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not TOML: {error}") from None
+    parent = values.pop("based_on", None)
+    if parent is None:
+        return values, where
+    if not isinstance(parent, str):
+        raise ConfigError(f"{where}: 'based_on' is the name of a preset, got {parent!r}")
+    inherited, _ = _read(parent, seen=(*seen, where))
+    return _lay_over(inherited, values), where
+
+
+def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, section by section; epochs replace steps and the other way round."""
+    merged = dict(below)
+    if "steps" in above:
+        merged.pop("epochs", None)
+    if "epochs" in above:
+        merged.pop("steps", None)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _lay_over(old, value) if both else value  # pyright: ignore
+    return merged
+
+
+def _assign(values: dict[str, Any], override: str) -> None:
+    key, sign, text = override.partition("=")
+    if not sign or not key.strip():
+        raise ConfigError(f"--set {override}: expected key=value, such as align.beta=0")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, last = key.strip().split(".")
+    place = {last: value}
+    for section in reversed(sections):
+        place = {section: place}
+    merged = _lay_over(values, place)
+    values.clear()
+    values.update(merged)

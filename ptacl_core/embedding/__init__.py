@@ -1,0 +1,1 @@
+"""From trained encoders to features, and from features to predictions with intervals."""

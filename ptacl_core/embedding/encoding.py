@@ -1,0 +1,128 @@
+"""Features of whole cohorts: encoders in evaluation mode, no augmentation, bounded memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ptacl_core.arrays import Array, Bool, Float32, Int64
+from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
+from ptacl_core.preprocess import beat_step_matrices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What an encoder says of each recording.
+
+    `pooled` is the mean over tokens (before projection), `projected` the L2-normalised
+    embedding of the contrastive space (None without a projection), `steps` the 13 step
+    features and `is_step_valid` whether a complete beat was there to make them from.
+    """
+
+    pooled: Float32[Array, "patient dim"]
+    projected: Float32[Array, "patient embedding"] | None
+    steps: Float32[Array, "patient step dim"] | None
+    is_step_valid: Bool[Array, "patient"]
+
+
+@torch.no_grad()
+def encode_ecgs(
+    encoder: TokenEncoder,
+    projection: torch.nn.Module | None,
+    signals: Float32[Array, "patient 12 sample"],
+    r_peak_samples: Sequence[Int64[Array, "beat"]],
+    *,
+    crop_samples: int,
+    patch_samples: int,
+    num_steps: int,
+    beat_mode: Literal["phase", "tokens"] = "phase",
+    with_steps: bool = False,
+) -> Features:
+    """Features of prepared ECGs, from the first `crop_samples` samples as in the paper."""
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    batch = torch.from_numpy(np.ascontiguousarray(signals[:, :, :crop_samples], np.float32))
+    tokens = encoder.tokens(batch.to(device))
+    matrices, is_valid = beat_step_matrices(
+        list(r_peak_samples),
+        crop_starts=np.zeros(len(r_peak_samples), np.int64),
+        num_samples=crop_samples,
+        patch_samples=patch_samples,
+        num_steps=num_steps,
+        mode=beat_mode,
+    )
+    steps = None
+    if with_steps:
+        matrix = torch.from_numpy(matrices).to(device)
+        steps = _to_numpy(ecg_step_features(tokens, matrix, num_leads=encoder.grid[0]))
+    return _collect(tokens, projection, steps, is_valid)
+
+
+@torch.no_grad()
+def encode_cines(
+    encoder: TokenEncoder,
+    projection: torch.nn.Module | None,
+    frames: Float32[Array, "patient frame height width"],
+    *,
+    num_frames: int,
+    with_steps: bool = False,
+) -> Features:
+    """Features of prepared cines in [0, 1], from `num_frames` phase-uniform frames."""
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    clips = torch.from_numpy(frames[:, phase_uniform_frames(frames.shape[1], num_frames)])
+    tokens = encoder.tokens(clips.to(device))
+    num_steps = encoder.grid[0]
+    steps = _to_numpy(cine_step_features(tokens, num_steps=num_steps)) if with_steps else None
+    return _collect(tokens, projection, steps, np.ones(len(frames), bool))
+
+
+def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, "frame"]:
+    """Frames ⌊source · i / num_frames⌋: evenly over the cycle, from end-diastole."""
+    return np.arange(num_frames, dtype=np.int64) * num_source // num_frames
+
+
+def encode_in_batches(
+    encode: Callable[[Int64[Array, "row"]], Features],
+    rows: Int64[Array, "row"],
+    *,
+    batch_size: int,
+    on_batch: Callable[[int], None] = lambda _: None,
+) -> Features:
+    """`encode` over `rows` piece by piece; `on_batch` hears how many rows each piece had."""
+    parts = []
+    for start in range(0, len(rows), batch_size):
+        piece = rows[start : start + batch_size]
+        parts.append(encode(piece))
+        on_batch(len(piece))
+    return Features(
+        pooled=np.concatenate([part.pooled for part in parts]),
+        projected=_concatenate([part.projected for part in parts]),
+        steps=_concatenate([part.steps for part in parts]),
+        is_step_valid=np.concatenate([part.is_step_valid for part in parts]),
+    )
+
+
+def _collect(
+    tokens: torch.Tensor,
+    projection: torch.nn.Module | None,
+    steps: Float32[Array, "patient step dim"] | None,
+    is_valid: Bool[Array, "patient"],
+) -> Features:
+    pooled = mean_pool(tokens).float()
+    projected = None
+    if projection is not None:
+        projection.eval()
+        projected = _to_numpy(torch.nn.functional.normalize(projection(pooled), dim=-1))
+    return Features(_to_numpy(pooled), projected, steps, is_valid)
+
+
+def _to_numpy(values: torch.Tensor) -> Array:
+    return values.float().cpu().numpy()
+
+
+def _concatenate(parts: list[Array | None]) -> Array | None:
+    present = [part for part in parts if part is not None]
+    return np.concatenate(present) if present else None

@@ -1,0 +1,27 @@
+"""File → record: one reader per format, no processing. Nothing heavy is imported until used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ptacl_core.io.cine import read_cine
+    from ptacl_core.io.discover import discover
+    from ptacl_core.io.ecg import read_ecg
+    from ptacl_core.io.phenotypes import read_phenotypes
+
+__all__ = ["discover", "read_cine", "read_ecg", "read_phenotypes"]
+
+_HOMES = {
+    "discover": "ptacl_core.io.discover",
+    "read_cine": "ptacl_core.io.cine",
+    "read_ecg": "ptacl_core.io.ecg",
+    "read_phenotypes": "ptacl_core.io.phenotypes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    function = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = function  # also hides the submodule of the same name (discover)
+    return function

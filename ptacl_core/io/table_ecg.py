@@ -1,0 +1,288 @@
+"""CSV and Parquet tables: a column per lead, a row per lead, long form, or a bare matrix."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array
+from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.bounded_file import MAX_FILE_BYTES, MAX_TABLE_BYTES, read_bytes, shown_name
+from ptacl_core.io.csv_text import CsvText, split_csv
+from ptacl_core.io.ecg_hints import EcgHints
+from ptacl_core.io.leads import find_lead
+from ptacl_core.io.library_faults import library_faults
+from ptacl_core.io.nameless_array import assemble_array, assemble_rows
+from ptacl_core.io.table_columns import (
+    compute_rate_hz,
+    find_lead_columns,
+    find_long_columns,
+    find_time_column,
+)
+from ptacl_core.records import EcgRecord
+
+_FACTS = ("lead_names", "unit", "sampling_rate_hz")
+_MAX_COLUMNS = 200_000
+_MIN_LEADS = 8
+_NO_VALUE = ["", "NaN", "nan", "NA", "na", "null", "NULL", "None", "-", "#N/A", "?"]
+
+
+def read_csv_ecg(path: Path, hints: EcgHints) -> EcgRecord:
+    """A text table with `,`, `;`, tab, `|` or blanks between cells; decimal commas too.
+
+    Units may stand in the column names, the rate in a time column ("time (ms)"); empty cells
+    are missing samples. What the table does not state must be given. Raises MissingUnitError,
+    UnsupportedFormatError, and UnreadableFileError for cells that are no numbers or rows of
+    unequal length.
+    """
+    name = shown_name(path)
+    table = split_csv(read_bytes(path, max_bytes=MAX_TABLE_BYTES), name=name)
+    names = list(table.first_row)
+    if len(names) > _MAX_COLUMNS and find_lead(names[0]) is None and table.has_header:
+        raise UnsupportedFormatError(f"{name}: more than {_MAX_COLUMNS} columns with names")
+    if table.has_header:
+        leads = find_lead_columns(names)
+        if len(leads) >= _MIN_LEADS:
+            columns = _parse_columns(table, [lead.index for lead in leads], name)
+            hints = _stated_rate(table, names, name).completed_by(hints)
+            return assemble_rows(
+                columns,
+                [lead.lead for lead in leads],
+                hints,
+                name=name,
+                source_format="csv",
+                units=[lead.unit for lead in leads],
+            )
+        if (long := find_long_columns(names)) is not None:
+            return _read_long(table, long, hints, name)
+    if _has_row_names(table):
+        labels, rows = _parse_rows(table, name)
+        return assemble_rows(rows, labels, hints, name=name, source_format="csv")
+    if table.has_header and hints.lead_names is None:
+        raise MissingUnitError(
+            f"{name}: the column names are not those of leads; name the leads I … V6 in the first "
+            "line, or give lead_names="
+        )
+    columns = _parse_columns(table, list(range(len(names))), name)
+    return assemble_array(np.stack(columns), hints, name=name, source_format="csv")
+
+
+def read_parquet_ecg(path: Path, hints: EcgHints) -> EcgRecord:
+    """A Parquet table with a column per lead: of numbers, or of lists with a recording per row.
+
+    `unit`, `sampling_rate_hz` and `lead_names` in the schema's metadata count as stated. Raises
+    as `read_csv_ecg`.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    name = shown_name(path)
+    data = read_bytes(path)
+    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+        file = parquet.ParquetFile(pyarrow.BufferReader(data))
+        schema = file.schema_arrow
+        names = list(schema.names)
+        num_rows = int(file.metadata.num_rows)
+    hints = _stated_metadata(schema.metadata or {}, name).completed_by(hints)
+    leads = find_lead_columns(names)
+    if len(leads) < _MIN_LEADS and hints.lead_names is not None:
+        return _read_nameless_parquet(file, hints, name)
+    if len(leads) < _MIN_LEADS:
+        raise MissingUnitError(
+            f"{name}: {len(leads)} of {len(names)} columns are named after leads; name them I … "
+            "V6, or give lead_names="
+        )
+    time = find_time_column(names)
+    wanted = [lead.index for lead in leads] + ([time[0]] if time is not None else [])
+    _check_extent(num_rows, len(wanted), name)
+    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+        table = file.read(columns=[names[index] for index in dict.fromkeys(wanted)])
+        columns = [_to_numbers(table.column(names[lead.index]), hints, name) for lead in leads]
+        if time is not None:
+            times = _to_numbers(table.column(names[time[0]]), hints, name)
+            rate_hz = compute_rate_hz(times * time[1], name=name)
+            hints = EcgHints(sampling_rate_hz=rate_hz).completed_by(hints)
+    return assemble_rows(
+        columns,
+        [lead.lead for lead in leads],
+        hints,
+        name=name,
+        source_format="parquet",
+        units=[lead.unit for lead in leads],
+    )
+
+
+def _read_nameless_parquet(file: Any, hints: EcgHints, name: str) -> EcgRecord:
+    import pyarrow
+
+    names = list(file.schema_arrow.names)
+    _check_extent(int(file.metadata.num_rows), len(names), name)
+    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+        table = file.read()
+        columns = [_to_numbers(table.column(column), hints, name) for column in names]
+    return assemble_array(np.stack(columns), hints, name=name, source_format="parquet")
+
+
+def _check_extent(num_rows: int, num_columns: int, name: str) -> None:
+    if num_rows * num_columns * 8 > MAX_FILE_BYTES * 2:
+        raise UnsupportedFormatError(
+            f"{name}: {num_rows} rows of {num_columns} columns are more than is read; cut out the "
+            "part that is wanted"
+        )
+
+
+def _stated_metadata(metadata: dict[bytes, bytes], name: str) -> EcgHints:
+    stated: dict[str, Any] = {}
+    for fact in _FACTS:
+        text = metadata.get(fact.encode(), b"").decode("utf-8", errors="replace").strip()
+        if text:
+            stated[fact] = text
+    if "sampling_rate_hz" in stated:
+        try:
+            stated["sampling_rate_hz"] = float(stated["sampling_rate_hz"])
+        except ValueError as error:
+            raise UnreadableFileError(
+                f"{name}: sampling_rate_hz in the schema's metadata is no number"
+            ) from error
+    return EcgHints.from_mapping(stated, where=f"{name} (stated in the file)")
+
+
+def _to_numbers(column: Any, hints: EcgHints, name: str) -> Array:
+    """A Parquet column as numbers; of a list column the row that hints name."""
+    import pyarrow
+
+    if pyarrow.types.is_list(column.type) or pyarrow.types.is_large_list(column.type):
+        index = hints.record_index
+        if index is None and len(column) == 1:
+            index = 0
+        if index is None:
+            raise MissingUnitError(
+                f"{name}: the table holds {len(column)} recordings, one per row; say which with "
+                f"record_index= (0 to {len(column) - 1})"
+            )
+        if index >= len(column):
+            raise UnsupportedFormatError(
+                f"{name}: record_index {index} was asked for, the table holds {len(column)} "
+                "recordings (counted from 0)"
+            )
+        column = column[index].values
+        if column is None:
+            raise UnreadableFileError(f"{name}: row {index} has no samples")
+    kind = column.type
+    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+        raise UnsupportedFormatError(f"{name}: expected columns of numbers, found {kind}")
+    if column.null_count:
+        column = column.cast(pyarrow.float64())  # what is absent becomes NaN
+    chunks = column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
+    numbers = [np.asarray(chunk.to_numpy(zero_copy_only=False)) for chunk in chunks]
+    return np.concatenate(numbers) if numbers else np.empty(0)
+
+
+def _parse_columns(table: CsvText, indices: list[int], name: str) -> list[Array]:
+    """Columns `indices` of the table as float64; empty cells become NaN."""
+    import pyarrow
+    from pyarrow import csv
+
+    columns = [f"c{index}" for index in range(len(table.first_row))]
+    wanted = [columns[index] for index in indices]
+    rows = table.rows
+    if not bytes(rows[:1000]).strip():
+        raise UnreadableFileError(f"{name}: the table has names and no rows; it is cut short")
+    with library_faults(name, "table of numbers with rows of equal length", pyarrow.ArrowException):
+        parsed = csv.read_csv(
+            pyarrow.BufferReader(pyarrow.py_buffer(rows)),
+            read_options=csv.ReadOptions(
+                column_names=columns, encoding="latin-1", use_threads=False
+            ),
+            parse_options=csv.ParseOptions(delimiter=table.separator),
+            convert_options=csv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pyarrow.float64()),
+                include_columns=wanted,
+                null_values=_NO_VALUE,
+                decimal_point=table.decimal_mark,
+            ),
+        )
+        return [parsed.column(column).to_numpy() for column in wanted]
+
+
+def _stated_rate(table: CsvText, names: list[str], name: str) -> EcgHints:
+    time = find_time_column(names)
+    if time is None:
+        return EcgHints()
+    index, unit_s = time
+    (times,) = _parse_columns(table, [index], name)
+    return EcgHints(sampling_rate_hz=compute_rate_hz(times * unit_s, name=name))
+
+
+def _read_long(
+    table: CsvText, columns: tuple[int, int, str | None], hints: EcgHints, name: str
+) -> EcgRecord:
+    """Rows of (lead, value): each lead's values in the order of the rows."""
+    lead_index, value_index, unit = columns
+    (values,) = _parse_columns(table, [value_index], name)
+    labels = _parse_labels(table, lead_index, name)
+    order = list(dict.fromkeys(labels.tolist()))
+    if len(order) > 1000:
+        raise UnsupportedFormatError(f"{name}: the lead column holds more than 1000 names")
+    rows = [values[labels == label] for label in order]
+    leads = [find_lead(label) or "" for label in order]
+    time = find_time_column(list(table.first_row))
+    if time is not None:
+        (times,) = _parse_columns(table, [time[0]], name)
+        first = times[labels == order[0]] * time[1]
+        rate_hz = compute_rate_hz(first, name=name)
+        hints = EcgHints(sampling_rate_hz=rate_hz).completed_by(hints)
+    return assemble_rows(
+        rows, leads, hints, name=name, source_format="csv", units=[unit] * len(rows)
+    )
+
+
+def _parse_labels(table: CsvText, index: int, name: str) -> Array:
+    import pyarrow
+    from pyarrow import csv
+
+    columns = [f"c{number}" for number in range(len(table.first_row))]
+    with library_faults(name, "table with rows of equal length", pyarrow.ArrowException):
+        parsed = csv.read_csv(
+            pyarrow.BufferReader(pyarrow.py_buffer(table.rows)),
+            read_options=csv.ReadOptions(
+                column_names=columns, encoding="latin-1", use_threads=False
+            ),
+            parse_options=csv.ParseOptions(delimiter=table.separator),
+            convert_options=csv.ConvertOptions(
+                column_types={columns[index]: pyarrow.string()}, include_columns=[columns[index]]
+            ),
+        )
+        return np.asarray(parsed.column(0).to_numpy(), dtype=object)
+
+
+def _has_row_names(table: CsvText) -> bool:
+    """Whether each line begins with a lead's name, one line per lead."""
+    lines = table.body.split(b"\n", 32)[:32]
+    starts = [line.split(table.separator.encode(), 1)[0] for line in lines if line.strip()]
+    names = [find_lead(start.decode("latin-1").strip().strip('"')) for start in starts]
+    return sum(name is not None for name in names) >= _MIN_LEADS
+
+
+def _parse_rows(table: CsvText, name: str) -> tuple[list[str], list[Array]]:
+    """One line per lead: its name, then its samples."""
+    labels: list[str] = []
+    rows: list[Array] = []
+    for line in table.body.split(b"\n"):
+        cells = line.decode("latin-1").split(table.separator)
+        label = find_lead(cells[0].strip().strip('"'))
+        if label is None:
+            continue
+        if table.decimal_mark == ",":
+            cells = [cell.replace(",", ".") for cell in cells]
+        while len(cells) > 1 and not cells[-1].strip():
+            cells.pop()
+        try:
+            values = [np.nan if cell.strip() in _NO_VALUE else float(cell) for cell in cells[1:]]
+        except ValueError as error:
+            raise UnreadableFileError(
+                f"{name}: expected numbers after the name {label}, found something else"
+            ) from error
+        labels.append(label)
+        rows.append(np.array(values, dtype=np.float64))
+    return labels, rows

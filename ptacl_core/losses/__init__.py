@@ -1,0 +1,42 @@
+"""The equations of the paper and of its baselines, one file each, functions of tensors."""
+
+from ptacl_core.losses.alignment_matrix import alignment_entropy, alignment_matrix
+from ptacl_core.losses.cosine_alignment import cosine_alignment_loss, cosine_alignment_terms
+from ptacl_core.losses.masked_reconstruction import (
+    masked_reconstruction_loss,
+    mean_prediction_loss,
+)
+from ptacl_core.losses.masked_target import masked_target_mse, masked_target_terms
+from ptacl_core.losses.nt_xent import nt_xent_loss, nt_xent_loss_gathered
+from ptacl_core.losses.patient_alignment import (
+    patient_alignment_loss,
+    patient_alignment_loss_gathered,
+)
+from ptacl_core.losses.temporal_alignment import (
+    step_similarity,
+    temporal_alignment_loss,
+    temporal_alignment_terms,
+)
+from ptacl_core.losses.total import ptacl_loss
+from ptacl_core.losses.two_anchor import two_anchor_loss, two_anchor_terms
+
+__all__ = [
+    "alignment_entropy",
+    "alignment_matrix",
+    "cosine_alignment_loss",
+    "cosine_alignment_terms",
+    "masked_reconstruction_loss",
+    "masked_target_mse",
+    "masked_target_terms",
+    "mean_prediction_loss",
+    "nt_xent_loss",
+    "nt_xent_loss_gathered",
+    "patient_alignment_loss",
+    "patient_alignment_loss_gathered",
+    "ptacl_loss",
+    "step_similarity",
+    "temporal_alignment_loss",
+    "temporal_alignment_terms",
+    "two_anchor_loss",
+    "two_anchor_terms",
+]

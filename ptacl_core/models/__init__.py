@@ -1,0 +1,55 @@
+"""Encoders, the masked autoencoder, pooling, heads and the two towers."""
+
+from ptacl_core.models.build import (
+    build_cine_encoder,
+    build_ecg_encoder,
+    build_masked_autoencoder,
+    build_two_tower,
+)
+from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
+from ptacl_core.models.heads import ProjectionHead, RegressionHead, SimclrHead
+from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, MaskedReconstruction
+from ptacl_core.models.masking import TokenMask, draw_token_mask, num_visible_tokens
+from ptacl_core.models.patch_transformer import PatchTransformer
+from ptacl_core.models.patches import CinePatches, EcgPatches
+from ptacl_core.models.pooled_encoder import Regressor, SimclrModel
+from ptacl_core.models.pooling import AttentionPooling, MeanPooling, mean_pool
+from ptacl_core.models.positions import interpolate_positions
+from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
+from ptacl_core.models.steps import cine_step_features, ecg_step_features
+from ptacl_core.models.token_encoder import TokenEncoder, count_parameters
+from ptacl_core.models.two_tower import PairFeatures, TwoTower
+from ptacl_core.models.weights import load_encoder_weights
+
+__all__ = [
+    "AttentionPooling",
+    "CinePatches",
+    "ConvEcgEncoder",
+    "EcgPatches",
+    "MaskedAutoencoder",
+    "MaskedReconstruction",
+    "MeanPooling",
+    "PairFeatures",
+    "PatchTransformer",
+    "ProjectionHead",
+    "RegressionHead",
+    "Regressor",
+    "ResidualCineEncoder",
+    "SimclrHead",
+    "SimclrModel",
+    "TokenEncoder",
+    "TokenMask",
+    "TwoTower",
+    "build_cine_encoder",
+    "build_ecg_encoder",
+    "build_masked_autoencoder",
+    "build_two_tower",
+    "cine_step_features",
+    "count_parameters",
+    "draw_token_mask",
+    "ecg_step_features",
+    "interpolate_positions",
+    "load_encoder_weights",
+    "mean_pool",
+    "num_visible_tokens",
+]

@@ -1,0 +1,105 @@
+"""The whole product on a small simulated cohort and on real sample ECGs, in minutes.
+
+Each step is a stage; a step that is finished is not done again, so an interrupted demo goes
+on where it stopped.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptacl_core import __version__
+from ptacl_core.config.training import load_run_settings
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.recipes.samples import find_sample_ecgs
+from ptacl_core.safety.atomic import write_json
+from ptacl_core.stages import embed, evaluate, predict, simulate, train
+
+COHORT_PRESET = "demo"
+PTACL_RUN = "ptacl"
+GLOBAL_RUN = "global"
+RUN_PRESETS = {PTACL_RUN: "demo", GLOBAL_RUN: "demo-global"}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSummary:
+    """What the demo found; `evaluations` are the documents of `ptacl evaluate` by run."""
+
+    directory: str
+    seed: int
+    evaluations: dict[str, dict[str, Any]]
+    predictions: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return {
+            "directory": self.directory,
+            "seed": self.seed,
+            "evaluations": self.evaluations,
+            "predictions": self.predictions,
+        }
+
+
+def run(
+    directory: Path,
+    *,
+    seed: int = 0,
+    kappa_scale: float | None = None,
+    progress: ProgressSink = SILENT,
+) -> DemoSummary:
+    """Make the demo in `directory`, or go on with it.
+
+    `seed` drives the training; the cohort is the same for every seed. `kappa_scale` 0 makes
+    the negative control. Raises whatever the stages raise.
+    """
+    simulate.run(directory, preset=COHORT_PRESET, kappa_scale=kappa_scale, progress=progress)
+    steps = _FinishedSteps(directory / "demo.json", seed)
+    for name, preset in RUN_PRESETS.items():
+        settings = load_run_settings(preset, overrides=[f"seed={seed}"])
+        steps.once(
+            f"train {name}",
+            lambda name=name, settings=settings: train.run(
+                directory, settings, stage="all", resume=True, run_name=name, progress=progress
+            ).as_dict(),
+        )
+        steps.once(
+            f"embed {name}",
+            lambda name=name: embed.run(directory, run=name, progress=progress).as_dict(),
+        )
+    evaluations = {
+        name: steps.once(
+            f"evaluate {name}",
+            lambda name=name: evaluate.run(
+                directory, run=name, with_baselines=name == PTACL_RUN, progress=progress
+            ),
+        )
+        for name in (PTACL_RUN, GLOBAL_RUN)
+    }
+    predictions = steps.once(
+        "predict",
+        lambda: predict.run(find_sample_ecgs(), directory, run=PTACL_RUN, progress=progress),
+    )
+    return DemoSummary(str(directory), seed, evaluations, predictions)
+
+
+class _FinishedSteps:
+    """Results of finished steps, in one file that is replaced whole after each step.
+
+    Another seed or another version of the software begins anew.
+    """
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self._path = path
+        self._identity = {"version": __version__, "seed": seed}
+        document = json.loads(path.read_text()) if path.exists() else {}
+        is_same = {key: document.get(key) for key in self._identity} == self._identity
+        self._results: dict[str, Any] = document.get("steps", {}) if is_same else {}
+
+    def once(self, name: str, work: Callable[[], Any]) -> Any:
+        """The result of `work`, done now or in an earlier call."""
+        if name not in self._results:
+            self._results[name] = json.loads(json.dumps(work()))
+            write_json(self._path, {**self._identity, "steps": self._results})
+        return self._results[name]

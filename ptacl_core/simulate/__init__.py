@@ -1,0 +1,23 @@
+"""A paired ECG-CMR cohort with known truth: evidence about the code, never about hearts.
+
+population -> latents -> timing -> geometry -> cine
+                     -> rhythm, waves -> ecg
+"""
+
+from ptacl_core.simulate.latents import LATENT_NAMES
+from ptacl_core.simulate.patients import (
+    PatientTruth,
+    SimulatedPatients,
+    draw_truth,
+    iterate_patients,
+    simulate_patients,
+)
+
+__all__ = [
+    "LATENT_NAMES",
+    "PatientTruth",
+    "SimulatedPatients",
+    "draw_truth",
+    "iterate_patients",
+    "simulate_patients",
+]

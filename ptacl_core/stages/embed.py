@@ -1,0 +1,222 @@
+"""Embeddings, alignment maps and predictions of a whole cohort, into the store."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Int64
+from ptacl_core.cohort import Cohort
+from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.readout import Predictions, ReadOut, fit_readout
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.safety.atomic import atomic_path
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.register import SPLIT_NAME
+from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READOUT_FOLDER = "readout"
+ALIGNMENT_FILE = "alignment.parquet"
+"""Per patient's visit the cosine similarity of its ECG steps with its cine steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedSummary:
+    """What `ptacl embed` reports."""
+
+    run: str
+    ecg: int
+    cmr: int
+    dim: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return asdict(self)
+
+
+def run(
+    cohort_dir: Path,
+    *,
+    run: str | None = None,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> EmbedSummary:
+    """Embed every recording of the cohort with `run` (None: the latest), predict, publish.
+
+    The read-out is fitted here: probe on train, intervals and thresholds on validation.
+    Raises CohortError, ShardError or CheckpointError when one of them does not fit.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device=device)
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        ecg_rows = reader.rows(needs=("ecg",))
+        cmr_rows = reader.rows(needs=("cmr",))
+        ecg = encode_ecg_rows(
+            reader,
+            ecg_rows,
+            aligned.ecg_encoder,
+            aligned.ecg_projection,
+            aligned.settings,
+            with_steps=True,
+            progress=progress,
+        )
+        cmr = encode_cine_rows(
+            reader,
+            cmr_rows,
+            aligned.cine_encoder,
+            aligned.cine_projection,
+            aligned.settings,
+            with_steps=True,
+            progress=progress,
+        )
+        readout = _fit_readout(reader, ecg_rows, ecg, aligned)
+        readout.save(aligned.directory / READOUT_FOLDER)
+        _write_alignment(aligned.directory / ALIGNMENT_FILE, reader, ecg_rows, ecg, cmr_rows, cmr)
+        _publish(cohort_dir, reader, aligned, readout, (ecg_rows, ecg), (cmr_rows, cmr))
+    return EmbedSummary(aligned.name, len(ecg_rows), len(cmr_rows), ecg.pooled.shape[1])
+
+
+def _fit_readout(
+    reader: ShardReader, rows: Int64[Array, "row"], ecg: Features, aligned: AlignedRun
+) -> ReadOut:
+    splits = np.asarray([reader.splits[row] for row in rows])
+    targets = reader.phenotypes(rows)
+    train, validation = splits == "train", splits == "val"
+    return fit_readout(
+        ecg.pooled[train],
+        targets[train],
+        ecg.pooled[validation],
+        targets[validation],
+        checkpoint_sha256=aligned.checkpoint_sha256,
+        preprocessing_hash=reader.preprocessing_hash,
+    )
+
+
+def _write_alignment(
+    path: Path,
+    reader: ShardReader,
+    ecg_rows: Int64[Array, "row"],
+    ecg: Features,
+    cmr_rows: Int64[Array, "row"],
+    cmr: Features,
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    assert ecg.steps is not None
+    assert cmr.steps is not None
+    rows, ecg_at, cmr_at = np.intersect1d(ecg_rows, cmr_rows, return_indices=True)
+    is_valid = ecg.is_step_valid[ecg_at]
+    rows, ecg_at, cmr_at = rows[is_valid], ecg_at[is_valid], cmr_at[is_valid]
+    maps = np.einsum("pkd,ptd->pkt", _unit(ecg.steps[ecg_at]), _unit(cmr.steps[cmr_at]))
+    table = pa.table(
+        {
+            "patient": [reader.patients[row] for row in rows],
+            "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
+            "similarity": pa.array(
+                list(maps.reshape(len(maps), -1).astype(np.float32)), pa.list_(pa.float32())
+            ),
+        }
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _publish(
+    cohort_dir: Path,
+    reader: ShardReader,
+    aligned: AlignedRun,
+    readout: ReadOut,
+    ecg: tuple[Int64[Array, "row"], Features],
+    cmr: tuple[Int64[Array, "row"], Features],
+) -> None:
+    with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}") as writer:
+        writer.put_run(
+            aligned.name,
+            kind="align",
+            config=aligned.settings.model_dump(mode="json"),
+            checkpoint_sha256=aligned.checkpoint_sha256,
+            preprocessing_hash=reader.preprocessing_hash,
+            split_name=SPLIT_NAME,
+            seed=aligned.settings.seed,
+        )
+        for modality, (rows, features) in (("ecg", ecg), ("cmr", cmr)):
+            patients = [reader.patients[row] for row in rows]
+            visits = [reader.visits[row] for row in rows]
+            assert features.projected is not None
+            for space, vectors in (("pooled", features.pooled), ("projected", features.projected)):
+                writer.put_embeddings(
+                    aligned.name,
+                    modality,
+                    space,
+                    patients,
+                    visits,
+                    vectors,
+                    checkpoint_sha256=aligned.checkpoint_sha256,
+                )
+        rows, features = ecg
+        predictions = readout.predict(features.pooled)
+        writer.put_predictions(_prediction_table(reader, rows, predictions, aligned, readout))
+        writer.put_out_of_distribution(_outlier_table(reader, rows, predictions, aligned))
+
+
+def _prediction_table(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    predictions: Predictions,
+    aligned: AlignedRun,
+    readout: ReadOut,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    num_targets = len(PHENOTYPE_NAMES)
+    sha256 = reader.table.column("ecg_sha256").take(rows).to_pylist()
+    repeat = [row for row in range(len(rows)) for _ in range(num_targets)]
+    count = len(repeat)
+    return pa.table(
+        {
+            "run": pa.array([aligned.name] * count),
+            "patient": pa.array([reader.patients[rows[at]] for at in repeat]),
+            "visit": pa.array([reader.visits[rows[at]] for at in repeat], pa.int32()),
+            "name": pa.array(list(PHENOTYPE_NAMES) * len(rows)),
+            "value": predictions.value.ravel(),
+            "low": predictions.low.ravel(),
+            "high": predictions.high.ravel(),
+            "unit": pa.array([PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES] * len(rows)),
+            "coverage": pa.array([readout.coverage] * count),
+            "file_sha256": pa.array([sha256[at] for at in repeat], pa.string()),
+            "checkpoint_sha256": pa.array([aligned.checkpoint_sha256] * count),
+            "preprocessing_hash": pa.array([reader.preprocessing_hash] * count),
+        }
+    )
+
+
+def _outlier_table(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    predictions: Predictions,
+    aligned: AlignedRun,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "run": pa.array([aligned.name] * len(rows)),
+            "patient": pa.array([reader.patients[row] for row in rows]),
+            "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
+            "modality": pa.array(["ecg"] * len(rows)),
+            "score": predictions.outlier_score,
+            "threshold": pa.array([1.0] * len(rows)),
+            "is_flagged": pa.array(predictions.is_outlier.tolist()),
+        }
+    )
+
+
+def _unit(steps: Array) -> Array:
+    return steps / np.maximum(np.linalg.norm(steps, axis=-1, keepdims=True), 1e-8)

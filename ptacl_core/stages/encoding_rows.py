@@ -1,0 +1,80 @@
+"""Features of the rows of a cohort's shards, for whichever encoders are given."""
+
+import numpy as np
+import torch
+
+from ptacl_core.arrays import Array, Int64
+from ptacl_core.config.training import RunSettings
+from ptacl_core.embedding.encoding import (
+    Features,
+    encode_cines,
+    encode_ecgs,
+    encode_in_batches,
+)
+from ptacl_core.models import TokenEncoder
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.shards import ShardReader
+
+BATCH_SIZE = 64
+
+
+def encode_ecg_rows(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    encoder: TokenEncoder,
+    projection: torch.nn.Module | None,
+    settings: RunSettings,
+    *,
+    with_steps: bool = False,
+    task: str = "encode ECGs",
+    progress: ProgressSink = SILENT,
+) -> Features:
+    """Features of the ECGs in `rows`, as the run's settings crop and divide them."""
+    progress.start(task, len(rows), "ECGs")
+    features = encode_in_batches(
+        lambda piece: encode_ecgs(
+            encoder,
+            projection,
+            reader.read_ecg(piece).astype(np.float32),
+            reader.r_peaks(piece),
+            crop_samples=settings.data.ecg_crop_samples,
+            patch_samples=settings.ecg_encoder.patch_samples,
+            num_steps=settings.data.num_steps,
+            beat_mode=settings.data.beat_mode,
+            with_steps=with_steps,
+        ),
+        rows,
+        batch_size=BATCH_SIZE,
+        on_batch=lambda count: progress.advance(task, count),
+    )
+    progress.finish(task)
+    return features
+
+
+def encode_cine_rows(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    encoder: TokenEncoder,
+    projection: torch.nn.Module | None,
+    settings: RunSettings,
+    *,
+    with_steps: bool = False,
+    task: str = "encode cines",
+    progress: ProgressSink = SILENT,
+) -> Features:
+    """Features of the cines in `rows`."""
+    progress.start(task, len(rows), "cines")
+    features = encode_in_batches(
+        lambda piece: encode_cines(
+            encoder,
+            projection,
+            reader.read_cine(piece).astype(np.float32) / np.float32(255),
+            num_frames=settings.data.num_cine_frames,
+            with_steps=with_steps,
+        ),
+        rows,
+        batch_size=BATCH_SIZE,
+        on_batch=lambda count: progress.advance(task, count),
+    )
+    progress.finish(task)
+    return features

@@ -1,0 +1,161 @@
+"""What a new ECG says: findings first, then phenotypes with intervals and nearest patients."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort import Cohort
+from ptacl_core.embedding.encoding import Features, encode_ecgs
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.errors import CheckpointError, PtaclError, RecordError
+from ptacl_core.io import read_ecg
+from ptacl_core.preprocess import measure_ecg, prepare_ecg
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import (
+    PHENOTYPE_NAMES,
+    PHENOTYPE_UNITS,
+    EcgRecord,
+    Finding,
+    PreparedEcg,
+)
+from ptacl_core.safety.text import clean_text
+from ptacl_core.stages.run_choice import load_aligned_run
+
+
+class EcgPredictor:
+    """A run's ECG encoder and read-out, loaded once, answering for one file after another.
+
+    Raises CohortError or CheckpointError when the run or its read-out cannot be used.
+    """
+
+    def __init__(self, cohort_dir: Path, run: str | None, *, device: str = "auto") -> None:
+        self._run = load_aligned_run(cohort_dir, run, device=device)
+        self.run_name = self._run.name
+        self.readout = ReadOut.load(self._run.directory / "readout")
+        if self.readout.checkpoint_sha256 != self._run.checkpoint_sha256:
+            raise CheckpointError(
+                f"run {self.run_name}: its read-out was made for other weights; "
+                f"`ptacl embed COHORT --run {self.run_name}` makes it anew"
+            )
+
+    def prepare(self, path: Path, hints: Mapping[str, Any]) -> tuple[EcgRecord, PreparedEcg]:
+        """Read and preprocess one file as the run's training data were. Raises RecordError."""
+        record = read_ecg(path, **hints)
+        return record, prepare_ecg(record, self._run.preprocessing.ecg)
+
+    def encode(self, prepared: PreparedEcg) -> Features:
+        """Features of one prepared ECG."""
+        settings = self._run.settings
+        return encode_ecgs(
+            self._run.ecg_encoder,
+            self._run.ecg_projection,
+            prepared.signal[None],
+            [prepared.r_peak_samples],
+            crop_samples=settings.data.ecg_crop_samples,
+            patch_samples=settings.ecg_encoder.patch_samples,
+            num_steps=settings.data.num_steps,
+            beat_mode=settings.data.beat_mode,
+        )
+
+    def embed_file(self, path: Path) -> Float32[Array, "embedding"]:
+        """Embedding of one file in the shared space. Raises RecordError."""
+        _, prepared = self.prepare(path, {})
+        if not prepared.is_accepted:
+            raise RecordError(f"{clean_text(path.name)}: {_rejection(prepared.findings)}")
+        projected = self.encode(prepared).projected
+        assert projected is not None
+        return projected[0]
+
+
+def run(
+    files: Sequence[Path],
+    cohort_dir: Path,
+    *,
+    run: str | None = None,
+    k: int = 5,
+    hints: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> list[dict[str, Any]]:
+    """One answer per file, in order.
+
+    A file that cannot be used has `accepted` False and an `error` of one line; the others are
+    answered all the same. Raises CohortError or CheckpointError when no file could be answered for.
+    """
+    predictor = EcgPredictor(cohort_dir, run, device=device)
+    answers = []
+    progress.start("predict", len(files), "ECGs")
+    with Cohort.open(cohort_dir) as cohort:
+        for path in files:
+            answers.append(_answer(path, predictor, cohort, k, hints or {}))
+            progress.advance("predict")
+    progress.finish("predict")
+    return answers
+
+
+def _answer(
+    path: Path, predictor: EcgPredictor, cohort: Cohort, k: int, hints: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        record, prepared = predictor.prepare(path, hints)
+    except PtaclError as error:
+        return _refusal(path, predictor, str(error), ())
+    if not prepared.is_accepted:
+        return _refusal(path, predictor, _rejection(prepared.findings), prepared.findings)
+    features = predictor.encode(prepared)
+    predictions = predictor.readout.predict(features.pooled.astype(np.float64))
+    assert features.projected is not None
+    neighbours = cohort.neighbours(features.projected[0], k=k, run=predictor.run_name) if k else []
+    measurements = measure_ecg(prepared, record)
+    return {
+        "file": str(path),
+        "accepted": True,
+        "run": predictor.run_name,
+        "findings": [finding.as_dict() for finding in prepared.findings],
+        "heart_rate_bpm": prepared.heart_rate_bpm,
+        "measurements": {
+            name: value for name, value in measurements.items() if name != "heart_rate_bpm"
+        },
+        "phenotypes": {
+            name: {
+                "value": float(predictions.value[0, column]),
+                "low": float(predictions.low[0, column]),
+                "high": float(predictions.high[0, column]),
+                "unit": PHENOTYPE_UNITS[name],
+            }
+            for column, name in enumerate(PHENOTYPE_NAMES)
+        },
+        "coverage": predictor.readout.coverage,
+        "out_of_distribution": {
+            "flag": bool(predictions.is_outlier[0]),
+            "score": float(predictions.outlier_score[0]),
+        },
+        "neighbours": [
+            {"patient": neighbour.patient, "similarity": neighbour.similarity}
+            for neighbour in neighbours
+        ],
+    }
+
+
+def _refusal(
+    path: Path, predictor: EcgPredictor, error: str, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "accepted": False,
+        "run": predictor.run_name,
+        "error": error,
+        "findings": [finding.as_dict() for finding in findings],
+        "heart_rate_bpm": None,
+        "measurements": {},
+        "phenotypes": {},
+        "out_of_distribution": None,
+        "neighbours": [],
+    }
+
+
+def _rejection(findings: Sequence[Finding]) -> str:
+    return "; ".join(str(finding) for finding in findings if finding.severity == "reject")

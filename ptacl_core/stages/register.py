@@ -1,0 +1,162 @@
+"""The manifest of the shards as rows of the store; what simulate and preprocess end with."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.shards import ShardReader
+from ptacl_core.shards.spec import MEASUREMENT_NAMES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SPLIT_NAME = "default"
+_DEMOGRAPHICS = ("sex", "age_years", "height_cm", "weight_kg", "bmi_kg_m2")
+
+
+def register_shards(
+    cohort_dir: Path, *, name: str, source: Literal["simulated", "files"], convention: str
+) -> None:
+    """Bring the store of `cohort_dir` in line with its shards, creating it when it is new.
+
+    `source` is "simulated" or "files", `convention` how the phenotypes were measured. Rows
+    are replaced by key, so a second call changes nothing.
+    """
+    with ShardReader.open(cohort_dir) as reader:
+        if not (cohort_dir / "cohort.toml").exists():
+            Cohort.create(
+                cohort_dir,
+                name=name,
+                source=source,
+                preprocessing_hash=reader.preprocessing_hash,
+            )
+        tables = build_store_tables(reader, convention=convention)
+        with Cohort.write(cohort_dir, purpose="register") as writer:
+            writer.put_patients(tables["patients"])
+            writer.put_visits(tables["visits"])
+            writer.put_recordings(tables["recordings"])
+            writer.put_phenotypes(tables["phenotypes"])
+            writer.put_shards(tables["shards"])
+            writer.put_splits(tables["splits"])
+            writer.put_preprocessing(
+                reader.preprocessing_hash, reader.preprocessing.model_dump(mode="json")
+            )
+
+
+def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa.Table"]:
+    """Rows of the store's tables, from the manifest."""
+    import pyarrow as pa
+
+    rows = reader.table.to_pylist()
+    first_visit: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = first_visit.get(row["patient"])
+        if known is None or row["visit"] < known["visit"]:
+            first_visit[row["patient"]] = row
+    hash_ = reader.preprocessing_hash
+    recordings = [
+        record
+        for row in rows
+        for record in (_ecg_recording(row, hash_), _cmr_recording(row, hash_))
+        if record is not None
+    ]
+    return {
+        "patients": pa.Table.from_pylist(
+            [
+                {"patient": patient, **{key: row[key] for key in _DEMOGRAPHICS}}
+                for patient, row in first_visit.items()
+            ]
+        ),
+        "visits": pa.Table.from_pylist(
+            [
+                {
+                    key: row[key]
+                    for key in ("patient", "visit", "age_years", "height_cm", "weight_kg")
+                }
+                for row in rows
+            ]
+        ),
+        "recordings": pa.Table.from_pylist(_same_keys(recordings)),
+        "phenotypes": pa.Table.from_pylist(
+            [
+                {
+                    "patient": row["patient"],
+                    "visit": row["visit"],
+                    "name": name,
+                    "value": row[name],
+                    "unit": PHENOTYPE_UNITS[name],
+                    "source": "phenotype table",
+                    "convention": convention,
+                }
+                for row in rows
+                for name in PHENOTYPE_NAMES
+                if row[name] is not None
+            ]
+        ),
+        "shards": pa.Table.from_pylist(
+            [
+                {
+                    "patient": row["patient"],
+                    "visit": row["visit"],
+                    "modality": modality,
+                    "shard": row["shard"],
+                    "row": row[column],
+                    "preprocessing_hash": hash_,
+                }
+                for row in rows
+                for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
+                if row[column] is not None
+            ]
+        ),
+        "splits": pa.Table.from_pylist(
+            [
+                {"split_name": SPLIT_NAME, "patient": patient, "split": row["split"]}
+                for patient, row in first_visit.items()
+            ]
+        ),
+    }
+
+
+def _ecg_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, Any] | None:
+    if row["ecg_row"] is None:
+        return None
+    return {
+        **_recording(row, "ecg", preprocessing_hash),
+        "heart_rate_bpm": row["heart_rate_bpm"],
+        **{name: row[name] for name in MEASUREMENT_NAMES},
+    }
+
+
+def _cmr_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, Any] | None:
+    if row["cine_row"] is None:
+        return None
+    return {
+        **_recording(row, "cmr", preprocessing_hash),
+        "slice_index": row["slice_index"],
+        "frame_interval_ms": row["frame_interval_ms"],
+        "centre_px": [row["centre_row_px"], row["centre_column_px"]],
+    }
+
+
+def _recording(row: dict[str, Any], modality: str, preprocessing_hash: str) -> dict[str, Any]:
+    findings = [json.loads(text) for text in row[f"{modality}_findings"] or []]
+    has_warning = any(finding["severity"] == "warning" for finding in findings)
+    return {
+        "patient": row["patient"],
+        "visit": row["visit"],
+        "modality": modality,
+        "file_sha256": row[f"{modality}_sha256"],
+        "format": row[f"{modality}_format"],
+        "is_accepted": True,
+        "quality": "fair" if has_warning else "good",
+        "findings": findings,
+        "preprocessing_hash": preprocessing_hash,
+    }
+
+
+def _same_keys(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows padded with None, since Arrow takes its columns from the first one."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key) for key in keys} for row in rows]

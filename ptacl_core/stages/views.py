@@ -1,0 +1,33 @@
+"""Views of recordings as a run's settings say."""
+
+from ptacl_core.config.augment import CineAugmentSettings, EcgAugmentSettings
+from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.train.views import CineViews, EcgViews
+
+
+def build_ecg_views(settings: RunSettings, augmentation: EcgAugmentSettings) -> EcgViews:
+    """Crops of ECGs."""
+    return EcgViews(
+        crop_samples=settings.data.ecg_crop_samples,
+        patch_samples=settings.ecg_encoder.patch_samples,
+        num_steps=settings.data.num_steps,
+        beat_mode=settings.data.beat_mode,
+        strengths=augmentation.strengths(),
+    )
+
+
+def build_cine_views(settings: RunSettings, augmentation: CineAugmentSettings) -> CineViews:
+    """Clips of cines."""
+    return CineViews(num_frames=settings.data.num_cine_frames, strengths=augmentation.strengths())
+
+
+def build_views(
+    settings: RunSettings,
+    modality: Modality,
+    ecg: EcgAugmentSettings,
+    cine: CineAugmentSettings,
+) -> EcgViews | CineViews:
+    """Views of one modality."""
+    if modality == "ecg":
+        return build_ecg_views(settings, ecg)
+    return build_cine_views(settings, cine)

@@ -1,0 +1,179 @@
+"""Which recordings a step trains on: a function of (seed, epoch, position) and nothing else."""
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.errors import ConfigError
+from ptacl_core.tensors import Float, Tensor, UInt8
+from ptacl_core.train.distributed import World
+from ptacl_core.train.randomness import epoch_order
+from ptacl_core.train.recordings import Recordings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Whole recordings of this process's share of one global batch.
+
+    `start` and `global_size` say where the share lies in the global batch; `targets` are
+    z-scored phenotypes, NaN where absent.
+    """
+
+    epoch: int
+    index: int
+    rows: Int64[Array, "batch"]
+    start: int
+    global_size: int
+    ecg: Float[Tensor, "batch 12 sample"] | None = None
+    cine: UInt8[Tensor, "batch frame height width"] | None = None
+    r_peaks: tuple[Int64[Array, "beat"], ...] | None = None
+    targets: Float[Tensor, "batch target"] | None = None
+
+    @property
+    def share(self) -> slice:
+        """This process's rows within the global batch."""
+        return slice(self.start, self.start + len(self.rows))
+
+    def describe_fault(self) -> str:
+        """Name the rows whose ECG holds values that are not finite, if any."""
+        if self.ecg is not None:
+            is_sound = torch.isfinite(self.ecg).flatten(1).all(dim=1).cpu().numpy()
+            if not is_sound.all():
+                rows = ", ".join(str(row) for row in self.rows[~is_sound])
+                return f"the ECG of manifest row {rows} holds values that are not finite"
+        return "its recordings are all finite"
+
+
+class BatchOrder:
+    """Rows of every step: each epoch a fresh order, cut into complete global batches."""
+
+    def __init__(self, num_rows: int, batch_size: int, *, seed: int, stage: str, world: World):
+        if batch_size % world.size != 0:
+            raise ConfigError(
+                f"stage {stage}: batch_size {batch_size} does not divide among {world.size} "
+                f"processes; take a multiple of {world.size}"
+            )
+        if num_rows < world.size:
+            raise ConfigError(
+                f"stage {stage}: {num_rows} training recordings for {world.size} processes"
+            )
+        self.num_rows, self.seed, self.stage, self.world = num_rows, seed, stage, world
+        self.batch_size = min(batch_size, num_rows - num_rows % world.size)
+        self.steps_per_epoch = num_rows // self.batch_size
+
+    def locate(self, step: int) -> tuple[int, int, Int64[Array, "batch"], int]:
+        """(epoch, index in it, this process's positions, where they start) of a step."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        order = epoch_order(self.num_rows, seed=self.seed, stage=self.stage, epoch=epoch)
+        share = self.batch_size // self.world.size
+        start = self.world.rank * share
+        first = index * self.batch_size + start
+        return epoch, index, order[first : first + share].copy(), start
+
+
+class FixedOrder:
+    """All rows once in their own order, in equal batches of at most `batch_size`.
+
+    Up to (number of batches · processes − 1) last rows are left out to make them equal.
+    """
+
+    def __init__(self, num_rows: int, batch_size: int, *, world: World):
+        self.world = world
+        self.num_batches = max(1, -(-num_rows // batch_size))
+        self.batch_size = num_rows // self.num_batches // world.size * world.size
+
+    def locate(self, step: int) -> tuple[int, int, Int64[Array, "batch"], int]:
+        """(0, index, this process's positions, where they start) of batch `step`."""
+        share = self.batch_size // self.world.size
+        start = self.world.rank * share
+        first = step * self.batch_size + start
+        return 0, step, np.arange(first, first + share, dtype=np.int64), start
+
+
+class Batches:
+    """Batches of `rows` in an order, with what belongs to each row.
+
+    With `prefetch` > 0 a thread reads that many batches ahead; the batches are the same.
+    """
+
+    def __init__(
+        self,
+        order: BatchOrder | FixedOrder,
+        rows: Int64[Array, "row"],
+        recordings: Recordings,
+        *,
+        r_peaks: Sequence[Int64[Array, "beat"]] | None = None,
+        targets: Float32[Array, "row target"] | None = None,
+        prefetch: int = 0,
+    ):
+        self.order, self.rows, self.recordings = order, rows, recordings
+        self.r_peaks, self.prefetch = r_peaks, prefetch
+        self.targets = None if targets is None else torch.from_numpy(targets)
+
+    def load(self, step: int) -> Batch:
+        """The batch of `step`. Raises ShardError when its recordings cannot be read."""
+        epoch, index, positions, start = self.order.locate(step)
+        ecg, cine = self.recordings.take(positions)
+        targets = None
+        if self.targets is not None:
+            targets = self.targets[torch.from_numpy(positions)].to(self.recordings.device)
+        return Batch(
+            epoch=epoch,
+            index=index,
+            rows=self.rows[positions],
+            start=start,
+            global_size=self.order.batch_size,
+            ecg=ecg,
+            cine=cine,
+            r_peaks=None if self.r_peaks is None else tuple(self.r_peaks[i] for i in positions),
+            targets=targets,
+        )
+
+    def iterate(self, first_step: int) -> Iterator[Batch]:
+        """Batches of `first_step` and after, without end; close the iterator when done."""
+        if self.prefetch == 0:
+            step = first_step
+            while True:
+                yield self.load(step)
+                step += 1
+        else:
+            yield from self._iterate_ahead(first_step)
+
+    def _iterate_ahead(self, first_step: int) -> Iterator[Batch]:
+        ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=self.prefetch)
+        is_over = threading.Event()
+
+        def offer(item: Batch | Exception) -> None:
+            while not is_over.is_set():
+                try:
+                    ready.put(item, timeout=0.1)
+                except queue.Full:
+                    continue
+                return
+
+        def read() -> None:
+            step = first_step
+            while not is_over.is_set():
+                try:
+                    offer(self.load(step))
+                except Exception as error:  # noqa: BLE001  raised again where it is awaited
+                    offer(error)
+                    return
+                step += 1
+
+        thread = threading.Thread(target=read, name="batches", daemon=True)
+        thread.start()
+        try:
+            while True:
+                item = ready.get()
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            is_over.set()
+            thread.join()

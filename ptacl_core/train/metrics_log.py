@@ -1,0 +1,52 @@
+"""metrics.jsonl of a run: one JSON document a line, in the order of the steps."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.safety.atomic import write_text
+
+
+class MetricsLog:
+    """Appends lines; a resumed stage first forgets what lies after its checkpoint."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def forget_from(self, *, stage: str, step: int) -> None:
+        """Drop this stage's lines of `step` and later, and a line that was cut off."""
+        if not self.path.exists():
+            return
+        kept = [
+            json.dumps(line)
+            for line in read_metrics(self.path)
+            if line.get("stage") != stage or line.get("step", 0) < step
+        ]
+        write_text(self.path, "".join(f"{line}\n" for line in kept))
+
+    def append(self, **figures: Any) -> None:
+        """Write one line; numbers that are not finite become null. Raises OSError."""
+        line = json.dumps({key: _finite(value) for key, value in figures.items()}, allow_nan=False)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a metrics file; a last line cut off by a kill is left out."""
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            lines.append(line)
+    return lines
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

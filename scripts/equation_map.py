@@ -1,0 +1,60 @@
+"""The equation map of README, made from docstrings: python scripts/equation_map.py [--write]."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+START, END = (
+    "<!-- equation map: scripts/equation_map.py --write -->",
+    "<!-- end of equation map -->",
+)
+TAG = re.compile(r"Implements PTACL Eq\. \((\d+)\)\.")
+
+
+def find_equations() -> list[tuple[int, str, str, str]]:
+    """(number, function, file, first sentence) of every tagged function, by number."""
+    found = []
+    for path in sorted((ROOT / "ptacl_core").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                text = ast.get_docstring(node) or ""
+                for match in TAG.finditer(text):
+                    place = path.relative_to(ROOT).as_posix()
+                    found.append((int(match[1]), node.name, place, text.splitlines()[0]))
+    return sorted(found)
+
+
+def find_tests(number: int) -> list[str]:
+    """Files whose tests are named `test_eq<number>_…`."""
+    name = re.compile(rf"def test_eq{number}_")
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if name.search(path.read_text())
+    )
+
+
+def build_map() -> str:
+    """The map as a Markdown table."""
+    lines = ["| Eq. | Function | What | Tests |", "|---|---|---|---|"]
+    for number, function, place, sentence in find_equations():
+        tests = ", ".join(f"[{Path(test).name}]({test})" for test in find_tests(number))
+        lines.append(f"| ({number}) | [`{function}`]({place}) | {sentence} | {tests} |")
+    return "\n".join(lines)
+
+
+def replace_map(readme: str) -> str:
+    """`readme` with the map between its marks made anew."""
+    before, rest = readme.split(START)
+    _, after = rest.split(END)
+    return f"{before}{START}\n{build_map()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        README.write_text(replace_map(README.read_text()))
+    else:
+        print(build_map())

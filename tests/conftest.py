@@ -1,0 +1,62 @@
+"""Fixtures of all tests: one thread, and a small cohort with a trained run made once a session."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+from ptacl_core.cli.main import app
+from ptacl_core.cli.output import run_guarded
+
+TINY_PATIENTS = 160
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and its exit status."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ptacl(capsys) -> Callable[..., Answer]:
+    """Runs the command line in this process, guarded as the console script is."""
+
+    def run(*arguments: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            run_guarded(lambda: app([str(argument) for argument in arguments]))
+        captured = capsys.readouterr()
+        return Answer(int(leaving.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def simulated_cohort(tmp_path_factory) -> Path:
+    """A small simulated cohort: shards and store, nothing trained."""
+    from ptacl_core.stages import simulate
+
+    cohort = tmp_path_factory.mktemp("cohorts") / "simulated"
+    simulate.run(cohort, preset="tiny", num_patients=TINY_PATIENTS)
+    return cohort
+
+
+@pytest.fixture(scope="session")
+def trained_cohort(tmp_path_factory) -> Path:
+    """The same with a tiny run trained, embedded and evaluated."""
+    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.stages import embed, evaluate, simulate, train
+
+    cohort = tmp_path_factory.mktemp("cohorts") / "trained"
+    simulate.run(cohort, preset="tiny", num_patients=TINY_PATIENTS)
+    train.run(cohort, load_run_settings("tiny"), stage="all", resume=False, run_name="tiny")
+    embed.run(cohort, run="tiny")
+    evaluate.run(cohort, run="tiny", num_resamples=100)
+    return cohort

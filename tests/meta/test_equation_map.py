@@ -1,0 +1,27 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def equation_map():
+    location = ROOT / "scripts" / "equation_map.py"
+    specification = importlib.util.spec_from_file_location("equation_map", location)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_every_equation_of_the_paper_has_a_function_and_tests(equation_map):
+    numbers = {number for number, *_ in equation_map.find_equations()}
+    assert numbers == {1, 2, 3, 4}
+    for number in numbers:
+        assert equation_map.find_tests(number), f"no test is named test_eq{number}_…"
+
+
+def test_readme_holds_the_map_as_it_is(equation_map):
+    readme = (ROOT / "README.md").read_text()
+    assert equation_map.replace_map(readme) == readme, "run scripts/equation_map.py --write"

@@ -1,0 +1,199 @@
+"""The commands as a user types them: JSON documents, tables, exit statuses, error lines."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ptacl_core.records import PHENOTYPE_NAMES
+
+SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
+pytestmark = pytest.mark.xdist_group("trained")
+
+
+def test_simulate_reports_and_goes_on(ptacl, tmp_path):
+    first = ptacl("simulate", tmp_path / "c", "--preset", "tiny", "--patients", 6, "--json")
+    assert first.exit_code == 0
+    document = json.loads(first.out)
+    assert (document["num_patients"], document["preset"]) == (6, "tiny")
+    again = ptacl("simulate", tmp_path / "c", "--preset", "tiny", "--patients", 6, "--json")
+    assert again.exit_code == 0
+    assert (tmp_path / "c" / "cohort.toml").exists()
+
+
+def test_simulate_refuses_a_folder_of_other_things(ptacl, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    answer = ptacl("simulate", tmp_path, "--preset", "tiny", "--patients", 4)
+    assert answer.exit_code == 2
+    assert "expected an empty folder" in answer.err
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_simulate_refuses_other_settings_in_the_same_folder(ptacl, tmp_path):
+    assert ptacl("simulate", tmp_path / "c", "--preset", "tiny", "--patients", 4).exit_code == 0
+    answer = ptacl("simulate", tmp_path / "c", "--preset", "tiny", "--patients", 5)
+    assert answer.exit_code == 2
+    assert "other settings" in answer.err
+
+
+def test_embed_counts_what_the_store_holds(ptacl, trained_cohort):
+    answer = ptacl("embed", trained_cohort, "--run", "tiny", "--json")
+    assert answer.exit_code == 0
+    document = json.loads(answer.out)
+    assert document["run"] == "tiny"
+    counted = ptacl(
+        "query",
+        trained_cohort,
+        "SELECT count(*) AS n FROM recordings WHERE modality = 'ecg'",
+        "--format",
+        "json",
+    )
+    assert document["ecg"] == json.loads(counted.out)[0]["n"]
+
+
+def test_evaluate_document_has_the_agreed_shape(ptacl, trained_cohort):
+    answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100, "--json")
+    assert answer.exit_code == 0, answer.err
+    document = json.loads(answer.out)
+    for modality in ("ecg", "cmr"):
+        for name in PHENOTYPE_NAMES:
+            figure = document["regression"][modality][name]
+            assert figure["low"] <= figure["r2"] <= figure["high"]
+    for own in ("included", "excluded"):
+        scores = document["retrieval"][own]["lvef_pct"]
+        for k in (1, 3, 5, 10, 15):
+            assert 0 <= scores[f"p_at_{k}"] <= 1
+        assert scores["mean_rank"] >= 1
+        assert 0 < scores["random_p_at_1"] < 1
+    alignment = document["alignment"]
+    assert len(alignment["map"]) == 13
+    assert all(len(row) == 13 for row in alignment["map"])
+    assert 0 <= alignment["top1"] <= alignment["within1"] <= 1
+
+
+def test_evaluate_prints_tables(ptacl, trained_cohort):
+    answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100)
+    assert answer.exit_code == 0
+    assert "Demographics only" in answer.out
+    assert "Research use only" in answer.out
+
+
+def test_predict_answers_for_real_ecgs(ptacl, trained_cohort):
+    files = [SAMPLES / "HR06000.hea", SAMPLES / "pydicom_waveform_ecg.dcm"]
+    answer = ptacl("predict", *files, "--cohort", trained_cohort, "--run", "tiny", "--json")
+    assert answer.exit_code == 0, answer.err
+    predictions = json.loads(answer.out)
+    assert len(predictions) == 2
+    for prediction in predictions:
+        assert prediction["accepted"]
+        assert prediction["heart_rate_bpm"] == pytest.approx(70, abs=30)
+        assert tuple(prediction["phenotypes"]) == PHENOTYPE_NAMES
+        for value in prediction["phenotypes"].values():
+            assert value["low"] < value["value"] < value["high"]
+            assert value["unit"] in ("mL", "%", "L/min", "g")
+        assert isinstance(prediction["out_of_distribution"]["flag"], bool)
+        similarities = [neighbour["similarity"] for neighbour in prediction["neighbours"]]
+        assert similarities == sorted(similarities, reverse=True)
+        assert len(similarities) == 5
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "folder", "missing"])
+def test_predict_gives_one_line_for_what_is_no_ecg(ptacl, trained_cohort, tmp_path, kind):
+    path = tmp_path / "recording.dat"
+    if kind == "text":
+        path.write_text("dear diary, no voltage today\n" * 20)
+    elif kind == "empty":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    answer = ptacl("predict", path, "--cohort", trained_cohort, "--run", "tiny")
+    assert answer.exit_code == 2
+    lines = answer.err.strip().splitlines()
+    assert len([line for line in lines if line.startswith("error:")]) == 1
+    assert "recording.dat" in lines[-1]
+    assert "Traceback" not in answer.err
+
+
+def test_one_bad_file_does_not_stop_the_others(ptacl, trained_cohort, tmp_path):
+    answer = ptacl(
+        "predict",
+        tmp_path / "missing.dat",
+        SAMPLES / "E07500.mat",
+        "--cohort",
+        trained_cohort,
+        "--run",
+        "tiny",
+    )
+    assert answer.exit_code == 2
+    assert "E07500" in answer.out
+    assert "Research use only" in answer.out
+    assert "missing.dat" in answer.err
+
+
+def test_neighbours_of_a_patient_and_of_a_file_agree_in_form(ptacl, trained_cohort):
+    for query in ("S000000", SAMPLES / "HR06000.hea"):
+        answer = ptacl("neighbours", trained_cohort, query, "-k", 4, "--run", "tiny", "--json")
+        assert answer.exit_code == 0, answer.err
+        rows = json.loads(answer.out)
+        assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+        assert {"patient", "similarity", "lvef_pct"} <= set(rows[0])
+
+
+def test_neighbours_of_an_unknown_patient_is_one_line(ptacl, trained_cohort):
+    answer = ptacl("neighbours", trained_cohort, "nobody-here", "--run", "tiny")
+    assert answer.exit_code == 2
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_query_prints_each_form(ptacl, trained_cohort, form):
+    question = "SELECT patient, sex FROM patients ORDER BY patient LIMIT 3"
+    answer = ptacl("query", trained_cohort, question, "--format", form)
+    assert answer.exit_code == 0
+    assert "S000000" in answer.out
+    if form == "csv":
+        assert answer.out.splitlines()[0] == "patient,sex"
+    if form == "json":
+        assert [row["patient"] for row in json.loads(answer.out)][0] == "S000000"
+
+
+def test_query_joins_vectors_with_sql(ptacl, trained_cohort):
+    question = (
+        "SELECT n.rank, n.patient, p.sex FROM knn('S000000', 5) n "
+        "JOIN patients p USING (patient) ORDER BY n.rank"
+    )
+    answer = ptacl("query", trained_cohort, question, "--format", "json")
+    assert answer.exit_code == 0, answer.err
+    assert [row["rank"] for row in json.loads(answer.out)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE patients", "COPY patients TO '/tmp/x.csv'"])
+def test_query_refuses_to_write(ptacl, trained_cohort, statement):
+    answer = ptacl("query", trained_cohort, statement)
+    assert answer.exit_code == 2
+    assert "error:" in answer.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["embed"], ["evaluate"], ["train", "--preset", "tiny"], ["query", "SELECT 1"]],
+)
+def test_a_missing_cohort_is_one_line_and_exit_2(ptacl, tmp_path, command):
+    answer = ptacl(command[0], tmp_path / "nowhere", *command[1:])
+    assert answer.exit_code == 2
+    assert len(answer.err.strip().splitlines()) == 1
+    assert answer.err.startswith("error:")
+
+
+def test_an_unknown_run_names_those_there_are(ptacl, trained_cohort):
+    answer = ptacl("evaluate", trained_cohort, "--run", "tinny")
+    assert answer.exit_code == 2
+    assert "tiny" in answer.err
+
+
+def test_an_unknown_setting_names_the_nearest(ptacl, simulated_cohort):
+    answer = ptacl(
+        "train", simulated_cohort, "--preset", "tiny", "--set", "align.temperature_globl=0.2"
+    )
+    assert answer.exit_code == 2
+    assert "temperature_global" in answer.err
