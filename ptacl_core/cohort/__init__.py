@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ptacl_core.cohort.documentation import describe_schema
     from ptacl_core.cohort.layout import CohortDescription, CohortLayout
     from ptacl_core.cohort.rows import (
+        Direction,
         Embeddings,
         EvaluationResult,
         Neighbour,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         Run,
         ShardRow,
     )
-    from ptacl_core.cohort.store import Cohort, Direction
+    from ptacl_core.cohort.store import Cohort
     from ptacl_core.cohort.writer import CohortWriter
 
 __all__ = [
@@ -49,7 +50,6 @@ _MODULES = {
     "CohortDescription": "layout",
     "CohortLayout": "layout",
     "CohortWriter": "writer",
-    "Direction": "store",
     "describe_schema": "documentation",
 }
 

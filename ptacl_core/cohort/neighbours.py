@@ -1,7 +1,7 @@
 # ruff: noqa: S608 - names in statements come from records; a person's predicate is checked
 """The nearest patients of a patient or of a new recording."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ptacl_core.cohort.opened_store import OpenedStore
     from ptacl_core.cohort.store import Cohort
 
-Method = Literal["auto", "exact", "index"]
 Key = tuple[str, int]
 
 DIRECTIONS = ("ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr")

@@ -5,9 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
+from typing import Literal
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.records.finding import Finding
+
+Direction = Literal["ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr"]
+"""Modality of the query, modality of the candidates."""
+
+Method = Literal["auto", "exact", "index"]
+"""How neighbours are searched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ptacl_core.cohort import patient_queries, run_queries
 from ptacl_core.cohort.layout import (
@@ -15,8 +15,10 @@ from ptacl_core.cohort.layout import (
 from ptacl_core.cohort.opened_store import OpenedStore
 from ptacl_core.cohort.publication import read_manifest
 from ptacl_core.cohort.rows import (
+    Direction,
     Embeddings,
     EvaluationResult,
+    Method,
     Neighbour,
     OutOfDistribution,
     Phenotype,
@@ -37,11 +39,8 @@ if TYPE_CHECKING:
     from ptacl_core.cohort.erasure import Certificate, EraseShards
     from ptacl_core.cohort.exports import Export
     from ptacl_core.cohort.index import IndexEntry
-    from ptacl_core.cohort.neighbours import Method
     from ptacl_core.cohort.notes import Notes, SavedCohort
     from ptacl_core.cohort.writer import CohortWriter
-
-Direction = Literal["ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr"]
 
 
 class Cohort:

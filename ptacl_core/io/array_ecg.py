@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.bounded_file import MAX_FILE_BYTES, read_bytes, shown_name
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.leads import find_lead
@@ -39,7 +39,7 @@ def read_npz_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     name = shown_name(path)
     data = read_bytes(path)
     with (
-        library_faults(name, "NPZ file", zipfile.BadZipFile),
+        library_faults(name, "NPZ file"),
         zipfile.ZipFile(io.BytesIO(data)) as archive,
     ):
         members = _list_members(archive, name)
@@ -214,9 +214,8 @@ def _load_dataset(dataset: Any, hints: EcgHints, name: str) -> Array:
     num_bytes = max(math.prod(shape), chunk) * dataset.dtype.itemsize
     if num_bytes > MAX_FILE_BYTES:
         if dataset.ndim == 3 and index is None:
-            shape = dataset.shape
-            raise UnsupportedFormatError(
-                f"{name}: the array holds {shape[0]} recordings; say which with record_index="
+            raise MissingUnitError(
+                f"{name}: the array holds {len(dataset)} recordings; say which with record_index="
             )
         raise UnsupportedFormatError(
             f"{name}: the array has {num_bytes / 1024**2:.0f} MB unpacked, at most "

@@ -18,6 +18,7 @@ from ptacl_core.io.voltage import read_millivolts
 from ptacl_core.records import EcgRecord, Finding
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_WAVEFORM_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
 _ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 _SAMPLE_TYPES = {
     ("SB", 8): "i1",
@@ -79,13 +80,19 @@ def _read_dataset(path: Path, name: str) -> Any:
         if "WaveformSequence" in dataset and len(dataset.WaveformSequence):
             return dataset
         sop_class = str(dataset.get("SOPClassUID", ""))
+        sop_class = sop_class or str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
         modality = str(dataset.get("Modality", ""))
+    if sop_class.startswith(_WAVEFORM_STORAGE):
+        raise UnreadableFileError(
+            f"{name}: the object calls itself a waveform and holds none; it is cut short, copy it "
+            "again"
+        )
     if sop_class == _ENCAPSULATED_PDF:
         held = "an encapsulated PDF: a picture of an ECG, without samples"
     elif modality in {"MR", "CT", "US", "XA", "CR", "DX"}:
         held = f"an image ({modality})"
     else:
-        held = "no waveform sequence"
+        held = "no waveform sequence, or is cut short before it"
     raise UnsupportedFormatError(
         f"{name}: expected a DICOM waveform, the object holds {held}; export the ECG as a 12-lead "
         "ECG waveform"

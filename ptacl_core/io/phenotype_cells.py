@@ -38,7 +38,7 @@ def parse_numbers(
 
 
 def parse_sexes(cells: Sequence[str], findings: list[Finding]) -> np.ndarray:
-    """ "F", "M" or None for each cell: words, UK Biobank's 0/1, or ISO 5218's 1/2 when 2 occurs."""
+    """F, M or None for each cell: words, UK Biobank's 0/1, or ISO 5218's 1/2 when 2 occurs."""
     words = [cell.strip().lower().removesuffix(".0") for cell in cells]
     kinds = set(words) - _MISSING
     codes = {"1": "M", "2": "F"} if "2" in kinds else {"0": "F", "1": "M"}

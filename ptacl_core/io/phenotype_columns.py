@@ -132,9 +132,9 @@ def _find_plain(text: str) -> ColumnMeaning | None:
         quantity = _BASES.get(base) or _COVARIATE_SPELLINGS.get(base)
         if quantity is None:
             continue
-        if quantity == "indexed" or re.search(r"m2|m²|bsa|index", unit):
-            if quantity != "bmi_kg_m2":
-                return ColumnMeaning("indexed")
+        is_indexed = quantity == "indexed" or bool(re.search(r"m2|m²|bsa|index", unit))
+        if is_indexed and quantity != "bmi_kg_m2":
+            return ColumnMeaning("indexed")
         if not unit or quantity == "sex":
             return ColumnMeaning(quantity)
         factor = _UNIT_FACTORS.get((kind_of(quantity), unit))

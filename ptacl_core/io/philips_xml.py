@@ -168,31 +168,36 @@ def _unpack_leads(data: bytes, num_leads: int, num_samples: int, name: str) -> l
                 f"{name}: the compressed samples of lead {number} of {num_leads} are cut short"
             )
         first = int.from_bytes(head[6:8], "little", signed=True)
-        lead = _unpack_lead(data[position + 8 : stop], first, num_samples, name)
-        if len(lead) != num_samples:
+        stored = _unpack_bytes(data[position + 8 : stop], num_samples, name)
+        found = (len(stored) + 1) // 2
+        if found != num_samples or found < 2:
             raise UnreadableFileError(
                 f"{name}: the file states {num_samples} samples for lead {number}, its compressed "
-                f"data hold {len(lead)}{' or more' if len(lead) > num_samples else ''}"
+                f"data hold {found}{' or more' if found > num_samples else ''}"
             )
-        leads.append(lead)
+        leads.append(_sum_differences(stored, first, name))
         position = stop
     return leads
 
 
-def _unpack_lead(chunk: bytes, first: int, num_samples: int, name: str) -> Array:
-    """Samples of one lead, one more than `num_samples` at most (LZW can swell 600-fold)."""
+def _unpack_bytes(chunk: bytes, num_samples: int, name: str) -> list[int]:
+    """Bytes of one lead, up to one sample more than stated (LZW can swell 600-fold)."""
     from sierraecg.lzw import LzwDecoder
+
+    stored: list[int] = []
+    with library_faults(name, "XLI-compressed lead"):
+        decoder = LzwDecoder(chunk, bits=10)
+        while len(stored) < 2 * (num_samples + 1) and (byte := decoder.read()) >= 0:
+            stored.append(byte)
+    return stored
+
+
+def _sum_differences(stored: list[int], first: int, name: str) -> Array:
+    """Samples from their second differences: high bytes first, then the low ones."""
     from sierraecg.xli import xli_decode_deltas
 
     with library_faults(name, "XLI-compressed lead"):
-        decoder = LzwDecoder(chunk, bits=10)
-        stored: list[int] = []
-        while len(stored) < 2 * (num_samples + 1) and (byte := decoder.read()) >= 0:
-            stored.append(byte)
-        if len(stored) < 4:
-            return np.empty(0, np.int16)
-        stored += [0] * (len(stored) % 2)
-        return xli_decode_deltas(stored, first)
+        return xli_decode_deltas(stored + [0] * (len(stored) % 2), first)
 
 
 def _restore_limb_leads(stored: list[Array], labels: list[str]) -> list[Array]:

@@ -78,7 +78,7 @@ def read_parquet_ecg(path: Path, hints: EcgHints) -> EcgRecord:
 
     name = shown_name(path)
     data = read_bytes(path)
-    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+    with library_faults(name, "Parquet file"):
         file = parquet.ParquetFile(pyarrow.BufferReader(data))
         schema = file.schema_arrow
         names = list(schema.names)
@@ -95,7 +95,7 @@ def read_parquet_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     time = find_time_column(names)
     wanted = [lead.index for lead in leads] + ([time[0]] if time is not None else [])
     _check_extent(num_rows, len(wanted), name)
-    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+    with library_faults(name, "Parquet file"):
         table = file.read(columns=[names[index] for index in dict.fromkeys(wanted)])
         columns = [_to_numbers(table.column(names[lead.index]), hints, name) for lead in leads]
         if time is not None:
@@ -117,7 +117,7 @@ def _read_nameless_parquet(file: Any, hints: EcgHints, name: str) -> EcgRecord:
 
     names = list(file.schema_arrow.names)
     _check_extent(int(file.metadata.num_rows), len(names), name)
-    with library_faults(name, "Parquet file", pyarrow.ArrowException):
+    with library_faults(name, "Parquet file"):
         table = file.read()
         columns = [_to_numbers(table.column(column), hints, name) for column in names]
     return assemble_array(np.stack(columns), hints, name=name, source_format="parquet")
@@ -188,7 +188,7 @@ def _parse_columns(table: CsvText, indices: list[int], name: str) -> list[Array]
     rows = table.rows
     if not bytes(rows[:1000]).strip():
         raise UnreadableFileError(f"{name}: the table has names and no rows; it is cut short")
-    with library_faults(name, "table of numbers with rows of equal length", pyarrow.ArrowException):
+    with library_faults(name, "table of numbers with rows of equal length"):
         parsed = csv.read_csv(
             pyarrow.BufferReader(pyarrow.py_buffer(rows)),
             read_options=csv.ReadOptions(
@@ -242,7 +242,7 @@ def _parse_labels(table: CsvText, index: int, name: str) -> Array:
     from pyarrow import csv
 
     columns = [f"c{number}" for number in range(len(table.first_row))]
-    with library_faults(name, "table with rows of equal length", pyarrow.ArrowException):
+    with library_faults(name, "table with rows of equal length"):
         parsed = csv.read_csv(
             pyarrow.BufferReader(pyarrow.py_buffer(table.rows)),
             read_options=csv.ReadOptions(

@@ -46,7 +46,8 @@ def normalise_ecg(
         scale[leads] = np.where(live, 1.0 / spread, 0.0)
     offset = (mean - shift) * scale
     centred *= scale[:, None].astype(np.float32)
-    centred += offset[:, None].astype(np.float32)
+    if np.abs(offset).max() > 0:
+        centred += offset[:, None].astype(np.float32)
     return centred
 
 

@@ -2,7 +2,7 @@
 
 Codes here: flat, lead_off, partly_flat, too_many_leads_off, unit_error, clipped, noisy,
 mains_hum, einthoven_mismatch, lead_swap, duplicate_leads, no_beats, too_few_beats,
-irregular_rhythm, implausible_rate. `gaps`, `spikes` and `resample` add theirs.
+rate_too_high, irregular_rhythm, implausible_rate. `gaps`, `spikes` and `resample` add theirs.
 """
 
 from typing import NamedTuple
@@ -54,7 +54,11 @@ def check_contact(
     findings = []
     num_off = int(is_off.sum())
     if num_off == 12:
-        findings.append(Finding("flat", "reject", "no lead carries a signal", LEAD_NAMES))
+        findings.append(
+            Finding(
+                "flat", "reject", "every lead is constant for half of the time or more", LEAD_NAMES
+            )
+        )
     elif num_off:
         findings.append(
             Finding("lead_off", "warning", "the lead is constant: electrode off", _names(is_off))
@@ -223,28 +227,33 @@ def check_lead_swap(
     *,
     sampling_rate_hz: float,
 ) -> tuple[Finding, ...]:
-    """`lead_swap` when the mean QRS is negative in I and positive in aVR.
+    """`lead_swap` when lead I runs against V6, as with exchanged arm electrodes.
 
-    A warning and no diagnosis: right axis deviation and dextrocardia look alike, and an
-    exchange of left arm and left leg cannot be seen in one record.
+    The mean beat of I is then upside down (QRS negative, correlation with V6 under -0.6); where
+    V6 is off, aVR must be upright instead. A warning and no diagnosis: right axis deviation and
+    dextrocardia look alike, and an exchange of left arm and left leg cannot be seen in one record.
     """
-    reach = round(0.050 * sampling_rate_hz)
-    inside = r_peak_samples[
-        (r_peak_samples >= reach) & (r_peak_samples < denoised_mv.shape[1] - reach)
-    ]
-    if len(inside) == 0 or is_off[0] or is_off[3]:
+    before, after = round(0.050 * sampling_rate_hz), round(0.350 * sampling_rate_hz)
+    last = denoised_mv.shape[1] - after
+    inside = r_peak_samples[(r_peak_samples >= before) & (r_peak_samples < last)]
+    if len(inside) == 0 or is_off[0] or is_off[[3, 11]].all():
         return ()
-    window = inside[:, None] + np.arange(-reach, reach + 1)
-    mean_one, mean_avr = denoised_mv[0, window].mean(axis=0), denoised_mv[3, window].mean(axis=0)
-    net_one = float(mean_one.max() + mean_one.min())
-    net_avr = float(mean_avr.max() + mean_avr.min())
-    if net_one > -0.1 or net_avr < 0.1:
+    window = inside[:, None] + np.arange(-before, after + 1, 2)
+    one = denoised_mv[0, window].mean(axis=0)
+    if _net_qrs(one, before) > -0.1:
+        return ()
+    if is_off[11]:
+        is_against = _net_qrs(denoised_mv[3, window].mean(axis=0), before) > 0.1
+    else:
+        six = denoised_mv[11, window].mean(axis=0)
+        is_against = float(np.corrcoef(one, six)[0, 1]) < -0.6
+    if not is_against:
         return ()
     message = (
-        "QRS negative in I and positive in aVR: arm electrodes may be exchanged "
+        "lead I is upside down: arm electrodes may be exchanged "
         "(right axis and dextrocardia look alike)"
     )
-    return (Finding("lead_swap", "warning", message, ("I", "aVR")),)
+    return (Finding("lead_swap", "warning", message, ("I", "II", "III", "aVR", "aVL")),)
 
 
 def check_rhythm(
@@ -264,6 +273,9 @@ def check_rhythm(
             f"(shape correlation {evidence.consistency:.2f}, contrast {evidence.contrast:.1f})"
         )
         return (Finding("noisy", "reject", message),)
+    if evidence.is_too_fast:
+        message = "complexes closer than 250 ms: a rate above 235 a minute cannot be counted"
+        return (Finding("rate_too_high", "reject", message),)
     findings = []
     if num_beats < MIN_BEATS_FOR_INTERVALS:
         message = f"{num_beats} beats; intervals need {MIN_BEATS_FOR_INTERVALS}"
@@ -285,16 +297,16 @@ def _check_duplicates(
     denoised_mv: Float32[Array, "12 sample"], is_off: Bool[Array, "12"]
 ) -> list[Finding]:
     coarse = denoised_mv[:, ::5]
-    power = np.einsum("ls,ls->l", coarse, coarse)
+    product = coarse @ coarse.T
+    power = np.diag(product)
+    # Distances by the product are good to 1e-6: it only picks the pairs to look at.
+    is_close = power[:, None] + power - 2.0 * product < 1e-4 * power
+    is_close &= ~is_off[:, None] & ~is_off
     copies: list[str] = []
-    for lead in range(1, 12):
-        for other in range(lead):
-            if is_off[lead] or is_off[other]:
-                continue
-            difference = coarse[lead] - coarse[other]
-            if float(difference @ difference) < 1e-8 * power[lead]:
-                copies.append(LEAD_NAMES[lead])
-                break
+    for lead, other in np.argwhere(np.tril(is_close, -1)):
+        difference = coarse[lead] - coarse[other]
+        if float(difference @ difference) < 1e-8 * power[lead] and LEAD_NAMES[lead] not in copies:
+            copies.append(LEAD_NAMES[lead])
     if not copies:
         return []
     return [Finding("duplicate_leads", "warning", "copies of another lead", tuple(copies))]
@@ -329,6 +341,12 @@ def _mains_basis(
 
 
 _MAINS_BASES: dict[tuple[int, float], np.ndarray] = {}
+
+
+def _net_qrs(beat_mv: Float32[Array, "sample"], before: int) -> float:
+    """Highest plus lowest value within 50 ms of R, which is at half of `before`."""
+    qrs = beat_mv[: before + 1]
+    return float(qrs.max() + qrs.min())
 
 
 def _rms(samples: np.ndarray) -> float:

@@ -7,7 +7,6 @@ summed magnitude within 50 ms.
 """
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +14,10 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32, Float64, Int64
 
 _ENERGY_RATE_HZ = 125.0
+_MIN_TRANSFORM_RATE_HZ = 240.0
 _INTEGRATION_S = 0.120
 _REFRACTORY_S = 0.250
+_T_WAVE_S = 0.360
 _REFINE_S = 0.050
 _MIN_DURATION_S = 1.0
 _CHUNK_S = 60.0
@@ -87,6 +88,12 @@ def compute_slope_energy(
     The band limit makes a coarse grid exact: the spectrum is cut at 24 Hz and transformed
     back at the coarse rate.
     """
+    # Nothing above 24 Hz is looked at: means of neighbours halve the transform.
+    merged = max(1, int(sampling_rate_hz // _MIN_TRANSFORM_RATE_HZ))
+    if merged > 1:
+        whole = leads[:, : leads.shape[1] // merged * merged]
+        leads = whole.reshape(len(leads), -1, merged).mean(axis=2)
+        sampling_rate_hz /= merged
     num_samples = leads.shape[1]
     margin = round(0.5 * sampling_rate_hz)
     padded_length = _next_smooth(num_samples + 2 * margin)
@@ -114,7 +121,7 @@ def compute_slope_energy(
     first = round(margin / samples_per_step)
     # The grid point nearest to the first sample; its remainder is below half a step (4 ms).
     count = math.floor((num_samples - 1) / samples_per_step) + 1
-    return SlopeEnergy(np.sqrt(integrated[first : first + count]), samples_per_step)
+    return SlopeEnergy(np.sqrt(integrated[first : first + count]), samples_per_step * merged)
 
 
 def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead"]:
@@ -162,20 +169,20 @@ def _keep_apart(
 ) -> list[int]:
     """Highest first; none within the refractory time, no T wave of a higher neighbour."""
     refractory = _REFRACTORY_S * steps_per_s
-    t_wave = 0.36 * steps_per_s
-    kept: list[int] = []
-    for index in np.argsort(-heights, kind="stable"):
-        if heights[index] < threshold:
+    t_wave = _T_WAVE_S * steps_per_s
+    kept: list[tuple[int, int, float]] = []
+    places, tops = candidates.tolist(), heights.tolist()
+    for index in np.argsort(-heights, kind="stable").tolist():
+        place, top = places[index], tops[index]
+        if top < threshold:
             break
-        distances = [candidates[index] - candidates[other] for other in kept]
-        is_free = all(abs(distance) >= refractory for distance in distances)
-        is_t_wave = any(
-            0 < distance < t_wave and heights[index] < 0.5 * heights[other]
-            for distance, other in zip(distances, kept, strict=True)
-        )
-        if is_free and not is_t_wave:
-            kept.append(int(index))
-    return sorted(kept)
+        for _other, other_place, other_top in kept:
+            distance = place - other_place
+            if abs(distance) < refractory or (0 < distance < t_wave and top < 0.5 * other_top):
+                break
+        else:
+            kept.append((index, place, top))
+    return sorted(index for index, _place, _top in kept)
 
 
 def _search_back(
@@ -188,20 +195,20 @@ def _search_back(
     """Fill gaps longer than 1.66 times the median RR with the best smaller candidate."""
     if len(kept) < 3:
         return kept
-    gap = 1.66 * float(np.median(np.diff(candidates[kept])))
+    intervals = np.diff(candidates[kept])
+    is_long = intervals > 1.66 * np.median(intervals)
     found = list(kept)
-    for left, right in pairwise(kept):
-        if candidates[right] - candidates[left] <= gap:
-            continue
-        between = [
-            index
-            for index in range(left + 1, right)
-            if heights[index] >= threshold
-            and candidates[index] - candidates[left] >= 0.36 * steps_per_s
-            and candidates[right] - candidates[index] >= 0.30 * steps_per_s
-        ]
-        if between:
-            found.append(max(between, key=lambda index: heights[index]))
+    for position in np.flatnonzero(is_long):
+        left, right = kept[position], kept[position + 1]
+        inner = np.arange(left + 1, right)
+        is_eligible = (
+            (heights[inner] >= threshold)
+            & (candidates[inner] - candidates[left] >= _T_WAVE_S * steps_per_s)
+            & (candidates[right] - candidates[inner] >= 0.30 * steps_per_s)
+        )
+        eligible = inner[is_eligible]
+        if eligible.size:
+            found.append(int(eligible[np.argmax(heights[eligible])]))
     return sorted(found)
 
 

@@ -4,12 +4,16 @@ population -> latents -> timing -> geometry -> cine
                      -> rhythm, waves -> ecg
 """
 
+from ptacl_core.simulate.card import compute_dataset_card
+from ptacl_core.simulate.card_text import format_card
 from ptacl_core.simulate.latents import LATENT_NAMES
 from ptacl_core.simulate.patients import (
     PatientTruth,
     SimulatedPatients,
     draw_truth,
     iterate_patients,
+    render_cines,
+    render_ecgs,
     simulate_patients,
 )
 
@@ -17,7 +21,11 @@ __all__ = [
     "LATENT_NAMES",
     "PatientTruth",
     "SimulatedPatients",
+    "compute_dataset_card",
     "draw_truth",
+    "format_card",
     "iterate_patients",
+    "render_cines",
+    "render_ecgs",
     "simulate_patients",
 ]

@@ -175,20 +175,19 @@ def _add_model(root: Path, values: np.ndarray) -> None:
             )  # fmt: skip
         writer.put_predictions(pa.Table.from_pylist(rows))
         distances = [
-                    {
-                        "run": RUN,
-                        "patient": patient,
-                        "visit": 2,
-                        "modality": "ecg",
-                        "score": 9.5 if patient == NOISY else 1.0,
-                        "threshold": 3.0,
-                        "is_flagged": patient == NOISY,
-                    }
-                    for patient in patients
-                    if patient != NO_ECG
-                ]
-            )  # fmt: skip
-        )
+            {
+                "run": RUN,
+                "patient": patient,
+                "visit": 2,
+                "modality": "ecg",
+                "score": 9.5 if patient == NOISY else 1.0,
+                "threshold": 3.0,
+                "is_flagged": patient == NOISY,
+            }
+            for patient in patients
+            if patient != NO_ECG
+        ]
+        writer.put_out_of_distribution(pa.Table.from_pylist(distances))
         results = pa.Table.from_pylist(
             [
                 {"run": RUN, "section": "alignment", "variant": "", "modality": "",

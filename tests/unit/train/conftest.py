@@ -1,6 +1,8 @@
 """Recordings in memory, with the reading methods of `ShardReader`, and small building blocks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ import torch
 
 from ptacl_core.arrays import Array
 from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.config.training import RunSettings, load_run_settings
+from ptacl_core.records import PHENOTYPE_NAMES, PreparedCine, PreparedEcg
+from ptacl_core.shards import ShardEntry, ShardWriter
 
 
 @dataclass
@@ -62,3 +67,73 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def cohort_dir(tmp_path_factory) -> Path:
+    """Real shards of 22 noise patients: 16 to train on, 6 to validate."""
+    cohort = tmp_path_factory.mktemp("training-cohort")
+    random = np.random.default_rng(0)
+    writer = ShardWriter(
+        cohort / "shards", preprocessing=PreprocessSettings(), rows_per_shard=10
+    )
+    for index in range(22):
+        signal = random.standard_normal((12, 5000)).astype(np.float32)
+        peaks = np.arange(100, 5000, int(random.integers(300, 600)))
+        phenotypes = random.normal(100.0, 15.0, 10).tolist()
+        if index == 9:
+            phenotypes[3] = None
+        writer.add(
+            ShardEntry(
+                patient=f"p{index}",
+                visit=2,
+                split="val" if index < 6 else "train",
+                ecg=PreparedEcg(signal, signal, peaks, 75.0),
+                cine=PreparedCine(random.random((50, 84, 84), dtype=np.float32), 5, (40.0, 40.0)),
+                attributes=dict(zip(PHENOTYPE_NAMES, phenotypes, strict=True)),
+            )
+        )
+    writer.finish()
+    return cohort
+
+
+@pytest.fixture
+def tiny() -> Callable[..., RunSettings]:
+    """Settings of the preset `tiny` with `key=value` overrides."""
+    return lambda *overrides: load_run_settings("tiny", overrides=overrides)
+
+
+class Narrator:
+    """A progress sink that remembers what was said and can fail at a step of a stage."""
+
+    def __init__(self, fail_at: tuple[str, int] | None = None):
+        self.lines: list[str] = []
+        self.fail_at = fail_at
+        self.steps: dict[str, int] = {}
+
+    def start(self, task: str, total: int | None, unit: str) -> None:
+        self.steps[task] = 0
+
+    def advance(self, task: str, amount: int = 1, **figures: float) -> None:
+        self.steps[task] += amount
+        if self.fail_at is not None and self.fail_at == (task, self.steps[task]):
+            raise PowerCut
+
+    def finish(self, task: str) -> None: ...
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class PowerCut(Exception):
+    """Ends a training where it stands, without any of its own code running."""
+
+
+@pytest.fixture
+def narrator() -> type[Narrator]:
+    return Narrator
+
+
+@pytest.fixture
+def power_cut() -> type[PowerCut]:
+    return PowerCut

@@ -1,0 +1,104 @@
+"""The dataset card as Markdown."""
+
+from typing import Any
+
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+
+_COLUMNS = ("LVEDV", "LVESV", "LVSV", "LVEF", "LVCO", "LVM", "RVEDV", "RVESV", "RVSV", "RVEF")
+_PROBE_TITLES = {
+    "ecg_pca_20": "ECG mean beat, 20 principal components",
+    "ecg_pca_100": "ECG mean beat, 100 principal components",
+    "ecg_pca_300": "ECG mean beat, 300 principal components",
+    "ecg_ridge": "ECG mean beat, ridge",
+    "cine_ridge": "cine pixels, ridge",
+}
+
+
+def format_card(card: dict[str, Any]) -> str:
+    """Markdown of a document made by `compute_dataset_card`."""
+    split = card["split"]
+    knobs = ", ".join(f"{name} {_plain(value)}" for name, value in card["knobs"].items())
+    lines = [
+        f"# Simulated cohort `{card['cohort']}`",
+        "",
+        "Every heart here is made by equations. Results on this cohort are evidence about the "
+        "code, never about hearts. Research use only.",
+        "",
+        f"- patients: {card['num_patients']} (train {split['train']}, validation "
+        f"{split['validation']}, test {split['test']}), seed {card['seed']}, settings "
+        f"`{card['settings_hash']}`",
+        f"- knobs: {knobs}",
+        f"- rhythms: {_counts(card['rhythms'])}; lead faults: {card['lead_faults']}",
+        f"- end-systole at frame {card['end_systole_frame'][0]:.1f} ± "
+        f"{card['end_systole_frame'][1]:.1f} of 50; heart rate of ECG and scanner correlate "
+        f"{card['heart_rate_correlation']:.2f}",
+    ]
+    if card["generation_s"] is not None:
+        lines.append(
+            f"- made in {card['generation_s']:.1f} s ({card['pairs_per_s']:.1f} pairs per second)"
+        )
+    lines += ["", "## Moments", "", *_moments_table(card["phenotypes"])]
+    lines += ["", "## What can be known (R² on patients not fitted on)", ""]
+    lines += _ceilings_table(card)
+    return "\n".join(lines) + "\n"
+
+
+def _moments_table(phenotypes: dict[str, dict[str, float | None]]) -> list[str]:
+    rows = [
+        "Per m² of body surface except the fractions; published: 36-38 thousand UK Biobank "
+        "participants, mass in the manual-contour convention.",
+        "",
+        "| phenotype | per m² | published | men | women | unit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, title in zip(PHENOTYPE_NAMES, _COLUMNS, strict=True):
+        row = phenotypes[name]
+        rows.append(
+            f"| {title} | {_moment(row, 'indexed')} | {_moment(row, 'published')} "
+            f"| {_moment(row, 'men')} | {_moment(row, 'women')} | {PHENOTYPE_UNITS[name]} |"
+        )
+    return rows
+
+
+def _ceilings_table(card: dict[str, Any]) -> list[str]:
+    phenotypes = card["phenotypes"]
+    rows = [
+        "| read-out | " + " | ".join(_COLUMNS) + " |",
+        "|---|" + "---|" * len(_COLUMNS),
+    ]
+    for key, title in (
+        ("label_reliability", "label reliability (squared correlation with the truth)"),
+        ("oracle_r2", "oracle: all that the ECG shows, linear"),
+        ("demographics_r2", "demographics only: sex, age, height, BMI"),
+    ):
+        rows.append(_row(title, [phenotypes[name][key] for name in PHENOTYPE_NAMES]))
+    probes = card.get("probes")
+    if probes is not None:
+        for key, values in probes["r2"].items():
+            rows.append(_row(_PROBE_TITLES[key], [values[name] for name in PHENOTYPE_NAMES]))
+        rows += [
+            "",
+            f"Probes: {probes['num_train']} of {probes['num_patients']} patients fitted, the "
+            f"others scored; ECGs with a lead fault left out; rendered in "
+            f"{probes['render_s']:.0f} s.",
+        ]
+    return rows
+
+
+def _row(title: str, values: list[float]) -> str:
+    return f"| {title} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
+
+
+def _moment(row: dict[str, float | None], prefix: str) -> str:
+    mean, deviation = row[f"{prefix}_mean"], row[f"{prefix}_sd"]
+    if mean is None or deviation is None:
+        return "-"
+    return f"{mean:.1f} ± {deviation:.1f}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
