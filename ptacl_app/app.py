@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
-from textual import work
+from textual import events, work
 from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -25,18 +25,22 @@ from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.commands import AppCommands
 from ptacl_app.crash import describe_fault, write_crash_note
 from ptacl_app.formatting import safe
+from ptacl_app.inference import Predictor
 from ptacl_app.output_guard import OutputGuard
+from ptacl_app.pasted_path import read_pasted_path
 from ptacl_app.patient_view import CohortSummary, PatientView
 from ptacl_app.playback import TimeSource
 from ptacl_app.privacy import PatientNames
 from ptacl_app.screens.about import AboutScreen
 from ptacl_app.screens.cohort import CohortScreen
 from ptacl_app.screens.help import HelpScreen
+from ptacl_app.screens.load_ecg import LoadEcgScreen
 from ptacl_app.screens.neighbours import NeighboursScreen
 from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.screens.runs import RunsScreen
 from ptacl_app.screens.sql import SqlScreen
-from ptacl_app.themes import DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
+from ptacl_app.session import SessionState, get_session_path, load_session, save_session
+from ptacl_app.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
 from ptacl_core.errors import PtaclError
 
 OUR_THEMES = tuple(theme.name for theme in build_themes())
@@ -97,14 +101,18 @@ class PtaclApp(App[int]):
         self.state_dir = state_dir or get_state_dir()
         self.cohort_path = cohort
         self.reader: CohortReader | None = None
+        self.predictor = Predictor()
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
+        self._session_path = get_session_path(self.state_dir, cohort)
+        self.session = load_session(self._session_path) if self.remembers else SessionState()
         super().__init__()
         self._filters.append(OutputGuard())
         for theme in build_themes():
             self.register_theme(theme)
-        self.theme = self.settings.theme
+        remembered = self.session.theme if self.settings.theme == DEFAULT_THEME else None
+        self.theme = remembered if remembered in self.available_themes else self.settings.theme
         if not self.settings.use_animation:
             self.animation_level = "none"
 
@@ -151,6 +159,10 @@ class PtaclApp(App[int]):
         self.summary = message.summary
         if is_first and self._first_patient is not None:
             self.open_patient(self._first_patient)
+        elif is_first and self.session.patient is not None:
+            self.load_patient(self.session.patient, self.session.visit)
+            if self.session.mode in self.MODES:
+                self.switch_mode(self.session.mode)
         elif self.patient is not None and self.patient.origin == "cohort":
             self.load_patient(self.patient.patient, self.patient.visit)
 
@@ -186,6 +198,14 @@ class PtaclApp(App[int]):
             self.post_message(messages.PatientLoaded(reader.load_patient(patient, visit)))
         except PtaclError as error:
             self.post_message(messages.PaneFailed("patient", safe(error, max_length=400)))
+
+    def show_patient(self, patient: PatientView) -> None:
+        """Show a patient that is already in memory: a file that was just read."""
+        self.is_loading = False
+        self.failure = ""
+        self.patient = patient
+        if self.current_mode != "patient":
+            self.switch_mode("patient")
 
     def on_patient_loaded(self, message: messages.PatientLoaded) -> None:
         """Every screen that is about the patient watches `patient`."""
@@ -237,9 +257,14 @@ class PtaclApp(App[int]):
 
     def action_load_ecg(self) -> None:
         """Ask for a file, read it and predict from it."""
-        from ptacl_app.screens.load_ecg import LoadEcgScreen
+        if not self.screen.is_modal:
+            self.push_screen(LoadEcgScreen())
 
-        self.push_screen(LoadEcgScreen())
+    def on_paste(self, event: events.Paste) -> None:
+        """A file dropped on the terminal is loaded, unless text is being typed."""
+        path = read_pasted_path(event.text)
+        if path is not None and path.is_file() and not self.screen.is_modal:
+            self.push_screen(LoadEcgScreen(path))
 
     # --- services for the screens
 
@@ -259,6 +284,37 @@ class PtaclApp(App[int]):
         except OSError:
             place = ""
         self.notify(f"copied{place}", markup=False)
+
+    # --- the session
+
+    @property
+    def remembers(self) -> bool:
+        """True when the session is kept: not with `--privacy`, not when told not to."""
+        return self.settings.remember and not self.settings.use_privacy
+
+    def exit(self, *arguments: Any, **keywords: Any) -> None:
+        """Keep the session, then leave."""
+        if self.remembers and self.is_running:
+            self.keep_session()
+        super().exit(*arguments, **keywords)
+
+    def keep_session(self) -> None:
+        """Write where each screen stands."""
+        found: dict[str, Any] = self.session.model_dump()
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                describe = getattr(screen, "describe_session", None)
+                if describe is not None:
+                    found |= describe()
+        shown = self.patient if self.patient and self.patient.origin == "cohort" else None
+        found |= {
+            "mode": self.current_mode,
+            "patient": None if shown is None else shown.patient,
+            "visit": None if shown is None else shown.visit,
+            "theme": self.theme,
+        }
+        self.session = SessionState(**found)
+        save_session(self._session_path, self.session)
 
     # --- faults of ours
 
@@ -293,6 +349,7 @@ class PtaclApp(App[int]):
         self._close_messages_no_wait()
 
     async def _on_exit_app(self) -> None:
+        self.predictor.close()
         if self.reader is not None:
             self.reader.close()
         await super()._on_exit_app()

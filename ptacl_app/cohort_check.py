@@ -31,6 +31,8 @@ def check_cohort(path: Path) -> Path:
 
 def check_terminal() -> None:
     """Raises ConfigError when there is no terminal to draw on."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # a browser, through `ptacl-app web`
     streams = (sys.__stdin__, sys.__stderr__)  # the two that the screen is driven through
     if not all(stream is not None and stream.isatty() for stream in streams):
         raise ConfigError(

@@ -6,7 +6,8 @@ print, every sentence of an error too. The model is never reached from here.
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,10 +31,12 @@ from ptacl_app.patient_view import (
     QueryResult,
     Reference,
     RunView,
+    SavedCohortView,
 )
 from ptacl_app.run_view import build_run_view
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort, Direction
+from ptacl_core.cohort.notes import SavedCohort
 from ptacl_core.errors import PtaclError, ShardError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.shards import ShardReader
@@ -170,7 +173,7 @@ class CohortReader:
         """
         row = self._cohort.patient(patient, visit)
         visit_number = int(row["visit"])
-        run = self._find_run()
+        run = self.find_run()
         findings = [
             finding
             for recording in self._cohort.recordings(patient)
@@ -238,6 +241,30 @@ class CohortReader:
             for each in found
         )
 
+    def describe_neighbours(self, view: PatientView) -> PatientView:
+        """`view` with sex, age and measured phenotypes of its neighbours filled in."""
+        names = ", ".join(f"any_value({name})" for name in PHENOTYPE_NAMES)
+        query = (
+            f"SELECT patient, any_value(sex), any_value(age_years), {names} FROM overview "  # noqa: S608
+            "WHERE list_contains(?::VARCHAR[], patient) GROUP BY patient"
+        )
+        found = self._cohort.fetch(query, [[each.patient for each in view.neighbours]])
+        people = {row[0]: row[1:] for row in found}
+        neighbours = []
+        for each in view.neighbours:
+            row = people.get(each.patient)
+            if row is not None:
+                measured = zip(PHENOTYPE_NAMES, row[2:], strict=True)
+                neighbours.append(
+                    replace(
+                        each,
+                        sex=_sex(row[0]),
+                        age_years=row[1],
+                        measured={name: value for name, value in measured if value is not None},
+                    )
+                )
+        return replace(view, neighbours=tuple(neighbours))
+
     def search_patients(self, text: str, *, limit: int = 20) -> tuple[str, ...]:
         """Ids that contain `text`, for the palette."""
         rows = self._cohort.fetch(
@@ -245,6 +272,17 @@ class CohortReader:
             [text, limit],
         )
         return tuple(row[0] for row in rows)
+
+    # --- saved cohorts
+
+    def save_cohort(self, name: str, criteria: Sequence[str]) -> SavedCohortView:
+        """Keep the rows that meet all `criteria` under `name`. Raises CohortError, QueryError."""
+        saved = self._cohort.save_cohort(name, [(each, each) for each in criteria])
+        return _view_saved(saved)
+
+    def load_saved_cohorts(self) -> tuple[SavedCohortView, ...]:
+        """What was saved, by name."""
+        return tuple(_view_saved(saved) for saved in self._cohort.notes.saved_cohorts())
 
     # --- SQL
 
@@ -287,7 +325,8 @@ class CohortReader:
 
     # --- parts
 
-    def _find_run(self) -> str | None:
+    def find_run(self) -> str | None:
+        """The run that screens and neighbours use: the newest with embeddings or predictions."""
         found = self._cohort.fetch("SELECT run FROM latest_run")
         return None if not found else str(found[0][0])
 
@@ -409,6 +448,16 @@ def _summarise_row(row: Mapping[str, Any]) -> PatientSummary:
         has_cmr=bool(row["has_cmr"]),
         num_findings=int(row["num_findings"]),
         measured={name: row[name] for name in PHENOTYPE_NAMES if row[name] is not None},
+    )
+
+
+def _view_saved(saved: SavedCohort) -> SavedCohortView:
+    return SavedCohortView(
+        name=safe(saved.name, max_length=60),
+        steps=tuple(
+            (safe(step.label, max_length=60), step.num_rows, step.num_patients)
+            for step in saved.attrition
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from ptacl_app.patient_view import (
     PatientView,
     QueryResult,
     RunView,
+    SavedCohortView,
 )
 
 
@@ -99,11 +100,17 @@ class RunsLoaded(Message):
 
 
 @dataclass(eq=False)
+class CohortSaved(Message):
+    """A selection was saved."""
+
+    saved: SavedCohortView
+
+
+@dataclass(eq=False)
 class PredictionFinished(Message):
     """The model answered for a file."""
 
     patient: PatientView
-    seconds: float
 
 
 @dataclass(eq=False)

@@ -192,6 +192,15 @@ class PatientView:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedCohortView:
+    """A saved selection; `steps` are (criterion, visits, patients) left after each."""
+
+    name: str
+    steps: tuple[tuple[str, int, int], ...]
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class QueryResult:
     """The rows of an SQL statement, cut honestly: `is_cut` says that there were more."""
 

@@ -90,7 +90,8 @@ def save_checkpoint(
     try:
         if folder.exists():
             remove_checkpoint(folder)
-        folder.mkdir(parents=True, mode=0o700)
+        for directory in reversed([folder, *folder.parents]):
+            directory.mkdir(mode=0o700, exist_ok=True)
         files = {}
         for name, values in tensors.items():
             packed = {key: value.detach().cpu().contiguous() for key, value in values.items()}

@@ -38,12 +38,19 @@ class CohortScreen(Screen[None]):
     AUTO_FOCUS = "#table"
     scopes = ("cohort",)
 
-    where: reactive[str] = reactive("")
-    """The predicate in use."""
+    criteria: reactive[tuple[str, ...]] = reactive(())
+    """The predicates in use: what was typed, then the facets chosen."""
     sort: reactive[str] = reactive("patient")
     """The column sorted by."""
     is_descending: reactive[bool] = reactive(False)
     """The other way round."""
+
+    @property
+    def where(self) -> str:
+        """All criteria as one predicate."""
+        if len(self.criteria) == 1:
+            return self.criteria[0]
+        return " AND ".join(f"({each})" for each in self.criteria)
 
     @property
     def _app(self) -> "PtaclApp":
@@ -69,11 +76,26 @@ class CohortScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Follow the store."""
+        session = self._app.session
+        self.criteria = session.criteria
+        self.sort = (
+            session.sort if session.sort in {column.key for column in COLUMNS} else self.sort
+        )
+        self.is_descending = session.is_descending
+        self.query_one("#filter", SafeInput).value = self.where
         self.query_one("#title", TitleLine).place = "Cohort"
         self.watch(self.app, "summary", self._show_summary)
         self.watch(self.app, "failure", self._show_store_failure)
         self.query_one("#table").focus()
         self._preview_timer = self.set_timer(PREVIEW_DELAY_S, self._load_preview, pause=True)
+
+    def describe_session(self) -> dict[str, object]:
+        """What the next session starts with."""
+        return {
+            "criteria": self.criteria,
+            "sort": self.sort,
+            "is_descending": self.is_descending,
+        }
 
     # --- the store
 
@@ -234,18 +256,20 @@ class CohortScreen(Screen[None]):
             bar.value = self.where
             self.query_one("#table").focus()
         elif self.where:
-            bar.value = ""
-            self.apply_filter("")
+            self.apply_filter(())
 
     def on_input_submitted(self, event: SafeInput.Submitted) -> None:
         """Enter in the bar applies it."""
         event.stop()
-        self.apply_filter(event.value.strip())
+        typed = event.value.strip()
+        if typed != self.where:
+            self.apply_filter((typed,) if typed else ())
+        self.query_one("#table").focus()
 
-    def apply_filter(self, where: str) -> None:
-        """Show the rows for which `where` holds, from the first."""
-        self.where = where
-        self.query_one("#filter", SafeInput).value = where
+    def apply_filter(self, criteria: tuple[str, ...]) -> None:
+        """Show the rows that meet all criteria, from the first."""
+        self.criteria = criteria
+        self.query_one("#filter", SafeInput).value = self.where
         self.query_one("#table").focus()
         self.load_page()
 
@@ -255,12 +279,10 @@ class CohortScreen(Screen[None]):
         if event.option_id is None:
             return
         predicate = self._facets[int(event.option_id)].predicate
-        parts = [part for part in self.where.split(" AND ") if part]
-        if predicate in parts:
-            parts.remove(predicate)
+        if predicate in self.criteria:
+            self.apply_filter(tuple(each for each in self.criteria if each != predicate))
         else:
-            parts.append(predicate)
-        self.apply_filter(" AND ".join(parts))
+            self.apply_filter((*self.criteria, predicate))
 
     def action_side(self) -> None:
         """Facets and summary on and off."""
@@ -336,7 +358,7 @@ class CohortScreen(Screen[None]):
         from ptacl_app.screens.save_cohort import SaveCohortScreen
 
         if self.where:
-            self.app.push_screen(SaveCohortScreen(self.where))
+            self.app.push_screen(SaveCohortScreen(self.criteria))
         else:
             self.notify("filter the rows first, then save them under a name", markup=False)
 

@@ -12,7 +12,12 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app.actions import build_bindings
 from ptacl_app.calipers import Calipers
-from ptacl_app.ecg_page import DURATION_S
+from ptacl_app.ecg_page import (
+    DURATION_S,
+    GAINS_MM_PER_MV,
+    SPEEDS_MM_PER_S,
+    Layout,
+)
 from ptacl_app.formatting import MISSING, format_number, format_sex_age, format_share
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
@@ -95,11 +100,27 @@ class PatientScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Follow the app's patient; tick at the rate of the settings."""
+        session = self._app.session
+        if session.ecg_layout in Layout.__members__:
+            self.query_one("#ecg", EcgPlot).change(
+                layout=Layout[session.ecg_layout],
+                gain_mm_per_mv=_nearest(session.gain_mm_per_mv, GAINS_MM_PER_MV),
+                speed_mm_per_s=_nearest(session.speed_mm_per_s, SPEEDS_MM_PER_S),
+            )
         self.watch(self.app, "patient", self._show_patient)
         self.watch(self.app, "is_loading", self._show_loading)
         self.watch(self.app, "failure", self._show_failure)
         self._timer = self.set_interval(1 / self._app.settings.fps, self._tick)
         self.query_one("#ecg").focus()
+
+    def describe_session(self) -> dict[str, object]:
+        """What the next session starts with."""
+        view = self.query_one("#ecg", EcgPlot).view
+        return {
+            "ecg_layout": view.layout.name,
+            "gain_mm_per_mv": view.gain_mm_per_mv,
+            "speed_mm_per_s": view.speed_mm_per_s,
+        }
 
     # --- showing
 
@@ -469,6 +490,10 @@ class PatientScreen(Screen[None]):
 
         if self._app.patient is not None:
             self.app.push_screen(FindingsScreen(self._app.patient))
+
+
+def _nearest(value: float, choices: tuple[float, ...]) -> float:
+    return min(choices, key=lambda choice: abs(choice - value))
 
 
 def _describe_measurements(patient: PatientView | None) -> str:

@@ -1,1 +1,92 @@
-"""Keeps a predicate under a name, in the notes beside the store."""
+"""Keeps the rows that a predicate leaves under a name, and shows how many each part cost."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from ptacl_app import messages
+from ptacl_app.formatting import format_plural, safe
+from ptacl_app.patient_view import SavedCohortView
+from ptacl_app.widgets.safe_input import SafeInput
+from ptacl_core.errors import PtaclError
+
+if TYPE_CHECKING:
+    from ptacl_app.app import PtaclApp
+
+
+class SaveCohortScreen(ModalScreen[None]):
+    """The attrition table stays on screen until Esc."""
+
+    DEFAULT_CSS = """
+    SaveCohortScreen { align: center middle; }
+    SaveCohortScreen > Vertical {
+        width: 90%; max-width: 90; height: auto; background: $surface; padding: 1 2;
+    }
+    SaveCohortScreen Static { height: auto; }
+    SaveCohortScreen #name { border: none; height: 1; background: $panel; padding: 0 1; }
+    SaveCohortScreen #note { color: $quiet-ink; }
+    SaveCohortScreen #note.-failure { color: $warning-ink; }
+    """
+    BINDINGS: ClassVar = [("escape", "dismiss", "Close")]
+
+    def __init__(self, criteria: tuple[str, ...]) -> None:
+        super().__init__()
+        self.criteria = criteria
+
+    @property
+    def _app(self) -> "PtaclApp":
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """The criteria, a name, the table."""
+        with Vertical():
+            yield Static("Save these rows as a cohort", markup=False)
+            yield Static("\n".join(f"  {each}" for each in self.criteria), markup=False)
+            yield SafeInput(placeholder="name", id="name")
+            yield Static("Enter saves, Esc closes", id="note", markup=False)
+
+    def on_input_submitted(self, event: SafeInput.Submitted) -> None:
+        """Enter saves."""
+        event.stop()
+        if event.value.strip():
+            self.save(event.value.strip())
+
+    @work(thread=True, exclusive=True, group="save", exit_on_error=False)
+    def save(self, name: str) -> None:
+        """Write it; `CohortSaved` or `PaneFailed` follows."""
+        reader = self._app.reader
+        if reader is None:
+            return
+        try:
+            saved = reader.save_cohort(name, self.criteria)
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("save", safe(error, max_length=400)))
+            return
+        self.post_message(messages.CohortSaved(saved))
+
+    def on_cohort_saved(self, message: messages.CohortSaved) -> None:
+        """Show what was left after each criterion."""
+        note = self.query_one("#note", Static)
+        note.remove_class("-failure")
+        note.update(describe_attrition(message.saved))
+
+    def on_pane_failed(self, message: messages.PaneFailed) -> None:
+        """Say why."""
+        message.stop()
+        note = self.query_one("#note", Static)
+        note.add_class("-failure")
+        note.update(message.text)
+
+
+def describe_attrition(saved: SavedCohortView) -> str:
+    """The attrition table as lines."""
+    lines = [f"saved as {saved.name}"]
+    lines += [
+        f"{format_plural(patients, 'patient'):>18}  {format_plural(rows, 'visit'):>16}  {label}"
+        for label, rows, patients in saved.steps
+    ]
+    return "\n".join(lines)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
 
 MAX_ROWS = 1000
+MAX_HISTORY = 100
 FIRST_STATEMENT = (
     "-- ctrl+j runs the statement under the cursor\n"
     "SELECT sex, count(*) AS visits, round(avg(lvef_pct), 1) AS lvef_pct\n"
@@ -71,11 +72,22 @@ class SqlScreen(Screen[None]):
         title = self.query_one("#title", TitleLine)
         title.place = "SQL"
         title.detail = "read-only, sandboxed"
+        session = self._app.session
+        self.history = list(session.history)
+        if session.statement is not None:
+            self.query_one("#editor", SqlEditor).text = session.statement
         tree = self.query_one("#tree", Tree)
         tree.show_root = False
         tree.guide_depth = 2
         self.watch(self.app, "summary", self._show_summary)
         self.query_one("#editor").focus()
+
+    def describe_session(self) -> dict[str, object]:
+        """What the next session starts with."""
+        return {
+            "statement": self.query_one("#editor", SqlEditor).text,
+            "history": tuple(self.history[-MAX_HISTORY:]),
+        }
 
     def _show_summary(self, summary: CohortSummary | None) -> None:
         if summary is not None:

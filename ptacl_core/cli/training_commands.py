@@ -71,7 +71,7 @@ def embed(
     from ptacl_core.stages import embed as stage
 
     with ProgressBars() as progress:
-        summary = stage.run(cohort, run=run, device=device, progress=progress)
+        summary = stage.run(cohort, run=run, files=files or [], device=device, progress=progress)
     if as_json:
         print_json(summary.as_dict())
         return

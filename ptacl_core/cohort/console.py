@@ -62,6 +62,16 @@ class Console:
         """End the process."""
         self._worker.close()
 
+    @property
+    def process_id(self) -> int | None:
+        """The process's id; None while there is none."""
+        return self._worker.process_id
+
+    @property
+    def num_starts(self) -> int:
+        """How often the process had to be started."""
+        return self._worker.num_starts
+
     def _run(
         self,
         operation: str,

@@ -92,6 +92,10 @@ DENIED_FUNCTIONS = frozenset(
         "write_log",
     )
 )
+_SESSION_NAMES = frozenset(
+    {"current_catalog", "current_database", "current_role", "current_schema", "current_user"}
+    | {"session_user", "user"}
+)
 _DENIED_PREFIXES = ("__", "read_", "duckdb_", "pragma_", "parquet_", "sniff_", "pg_", "has_")
 _DENIED_SUFFIXES = ("_privilege", "_scan")
 
@@ -174,6 +178,8 @@ class _Checker:
                 self.check(expression, known)
         elif kind == "SHOW_REF" and node.get("query") is None:
             raise QueryError("SHOW is not allowed; the catalogue lists the tables")
+        elif kind == "COLUMN_REF":
+            _check_column(node)
         elif kind == "VALUE_PARAMETER" or node.get("class") == "PARAMETER":
             raise QueryError("parameters ($1, ?) are not allowed; write the value")
         if "function_name" in node:
@@ -240,6 +246,13 @@ class _Checker:
             raise QueryError(f"the function {name!r} is not allowed in a query")
         if name == "knn":
             raise QueryError("knn is a table function: SELECT * FROM knn('<patient>', 10)")
+
+
+def _check_column(node: Mapping[str, Any]) -> None:
+    """Names without parentheses that the engine takes for functions about the session."""
+    names = node.get("column_names") or node.get("names") or []
+    if len(names) == 1 and str(names[0]).casefold() in _SESSION_NAMES:
+        raise QueryError(f"the name {str(names[0])!r} is not allowed in a query")
 
 
 def _common_tables(node: Mapping[str, Any]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from ptacl_core.config.model import Settings
 
 Vector = tuple[float, float, float]
+Couplings = dict[Literal["lvedv", "lvm", "lvef", "rvedv", "rvef", "sex", "age", "bmi"], float]
 
 
 class WaveSettings(Settings):
@@ -20,7 +21,7 @@ class WaveSettings(Settings):
     """Direction (X, Y, Z), not normalised."""
     amplitude_mv: float
     """Amplitude at latents 0, mV."""
-    couplings: dict[str, float] = Field(default={})
+    couplings: Couplings = Field(default={})
     """Change of log amplitude (of amplitude share when `is_linear`) per SD of a latent."""
     spread: float = 0.0
     """Patient-level SD of log amplitude (mV when `is_linear`)."""
@@ -126,11 +127,11 @@ def default_waves() -> dict[str, WaveSettings]:
 class SimulatedEcgSettings(Settings):
     """Waves, intervals, heart position, electrodes and recording."""
 
-    waves: dict[str, WaveSettings] = Field(default_factory=default_waves)
+    waves: dict[str, WaveSettings] = Field(default_factory=default_waves, max_length=24)
     """The dipole's waves; `p1` and `p2` are absent in atrial fibrillation."""
     qrs_ms: float = 91.0
     """QRS duration at latents 0, ms."""
-    qrs_couplings_ms: dict[str, float] = Field(
+    qrs_couplings_ms: Couplings = Field(
         default={
             "sex": 1.2,
             "lvedv": 2.4,
@@ -148,7 +149,7 @@ class SimulatedEcgSettings(Settings):
     """Share of the QRS that lies before the R peak [I]."""
     pr_ms: float = 162.0
     """PR interval at latents 0 and 63 bpm, ms."""
-    pr_couplings_ms: dict[str, float] = Field(default={"age": 7.0, "lvedv": 3.0, "bmi": 2.0})
+    pr_couplings_ms: Couplings = Field(default={"age": 7.0, "lvedv": 3.0, "bmi": 2.0})
     """PR interval per SD of a latent, ms."""
     pr_heart_rate_slope_ms: float = -0.25
     """PR interval per bpm, ms."""
@@ -162,19 +163,17 @@ class SimulatedEcgSettings(Settings):
     """PR intervals are clipped to this range, ms [I]."""
     p_ms: float = 106.0
     """P duration at latents 0, ms."""
-    p_couplings_ms: dict[str, float] = Field(default={"age": 7.0, "bmi": 3.0, "lvedv": 2.0})
+    p_couplings_ms: Couplings = Field(default={"age": 7.0, "bmi": 3.0, "lvedv": 2.0})
     """P duration per SD of a latent, ms."""
     p_spread_ms: float = 6.0
     """Patient-level SD of P duration, ms."""
     qt_ms: float = 413.0
     """QT interval at latents 0 and RR = 1 s, ms."""
-    qt_couplings_ms: dict[str, float] = Field(
-        default={"sex": -5.0, "age": 4.0, "lvef": -5.0, "lvm": 3.0}
-    )
+    qt_couplings_ms: Couplings = Field(default={"sex": -5.0, "age": 4.0, "lvef": -5.0, "lvm": 3.0})
     """QT interval per SD of a latent, ms."""
     qt_spread_ms: float = 9.0
     """Patient-level SD of the QT interval, ms."""
-    frontal_couplings_deg: dict[str, float] = Field(
+    frontal_couplings_deg: Couplings = Field(
         default={
             "age": -8.0,
             "bmi": -8.0,
@@ -185,13 +184,11 @@ class SimulatedEcgSettings(Settings):
     """Rotation in the frontal plane (positive: downwards) per SD of a latent, degrees."""
     frontal_spread_deg: float = 9.0
     """Patient-level SD of that rotation, degrees."""
-    horizontal_couplings_deg: dict[str, float] = Field(
-        default={"rvef": 6.0, "rvedv": -5.0, "lvedv": 4.0}
-    )
+    horizontal_couplings_deg: Couplings = Field(default={"rvef": 6.0, "rvedv": -5.0, "lvedv": 4.0})
     """Rotation in the horizontal plane (positive: to the back) per SD of a latent, degrees."""
     horizontal_spread_deg: float = 8.0
     """Patient-level SD of that rotation, degrees."""
-    t_loop_couplings_deg: dict[str, float] = Field(default={"lvm": 10.0, "lvef": -9.0})
+    t_loop_couplings_deg: Couplings = Field(default={"lvm": 10.0, "lvef": -9.0})
     """Rotation of the T loop away from the QRS loop per SD of a latent, degrees."""
     t_loop_spread_deg: float = 6.0
     """Patient-level SD of that rotation, degrees."""

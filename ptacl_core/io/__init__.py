@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from ptacl_core.io.cine import read_cine
     from ptacl_core.io.discover import discover
     from ptacl_core.io.ecg import read_ecg
-    from ptacl_core.io.phenotypes import read_phenotypes
+    from ptacl_core.io.phenotype_table import read_phenotypes
 
 __all__ = ["discover", "read_cine", "read_ecg", "read_phenotypes"]
 
@@ -15,7 +15,7 @@ _HOMES = {
     "discover": "ptacl_core.io.discover",
     "read_cine": "ptacl_core.io.cine",
     "read_ecg": "ptacl_core.io.ecg",
-    "read_phenotypes": "ptacl_core.io.phenotypes",
+    "read_phenotypes": "ptacl_core.io.phenotype_table",
 }
 
 

@@ -113,8 +113,6 @@ def read_parquet_ecg(path: Path, hints: EcgHints) -> EcgRecord:
 
 
 def _read_nameless_parquet(file: Any, hints: EcgHints, name: str) -> EcgRecord:
-    import pyarrow
-
     names = list(file.schema_arrow.names)
     _check_extent(int(file.metadata.num_rows), len(names), name)
     with library_faults(name, "Parquet file"):

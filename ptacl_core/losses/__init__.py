@@ -2,6 +2,7 @@
 
 from ptacl_core.losses.alignment_matrix import alignment_entropy, alignment_matrix
 from ptacl_core.losses.cosine_alignment import cosine_alignment_loss, cosine_alignment_terms
+from ptacl_core.losses.cross_modal import cross_modal_loss, reconstruction_loss
 from ptacl_core.losses.masked_reconstruction import (
     masked_reconstruction_loss,
     mean_prediction_loss,
@@ -25,6 +26,7 @@ __all__ = [
     "alignment_matrix",
     "cosine_alignment_loss",
     "cosine_alignment_terms",
+    "cross_modal_loss",
     "masked_reconstruction_loss",
     "masked_target_mse",
     "masked_target_terms",
@@ -34,6 +36,7 @@ __all__ = [
     "patient_alignment_loss",
     "patient_alignment_loss_gathered",
     "ptacl_loss",
+    "reconstruction_loss",
     "step_similarity",
     "temporal_alignment_loss",
     "temporal_alignment_terms",

@@ -2,11 +2,16 @@
 
 from ptacl_core.models.build import (
     build_cine_encoder,
+    build_cross_modal_autoencoder,
     build_ecg_encoder,
     build_masked_autoencoder,
     build_two_tower,
 )
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
+from ptacl_core.models.cross_modal_autoencoder import (
+    CrossModalAutoencoder,
+    CrossModalReconstruction,
+)
 from ptacl_core.models.heads import ProjectionHead, RegressionHead, SimclrHead
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, MaskedReconstruction
 from ptacl_core.models.masking import TokenMask, draw_token_mask, num_visible_tokens
@@ -25,6 +30,8 @@ __all__ = [
     "AttentionPooling",
     "CinePatches",
     "ConvEcgEncoder",
+    "CrossModalAutoencoder",
+    "CrossModalReconstruction",
     "EcgPatches",
     "MaskedAutoencoder",
     "MaskedReconstruction",
@@ -41,6 +48,7 @@ __all__ = [
     "TokenMask",
     "TwoTower",
     "build_cine_encoder",
+    "build_cross_modal_autoencoder",
     "build_ecg_encoder",
     "build_masked_autoencoder",
     "build_two_tower",

@@ -114,10 +114,33 @@ class ShardWriter:
         self.num_complete_shards += 1
         self._entries, self._rejections = [], []
 
+    def finished_visits(self) -> set[tuple[str, int]]:
+        """(patient, visit) that complete shards of this prefix hold or have rejected."""
+        return {
+            (row["patient"], row["visit"])
+            for name in (spec.MANIFEST_FILE, spec.REJECTED_FILE)
+            for row in self._read_complete(name, ["patient", "visit"])
+        }
+
+    def rejected_files(self) -> set[str]:
+        """Names of the files that complete shards of this prefix say were left out."""
+        return {row["file"] for row in self._read_complete(spec.REJECTED_FILE, ["file"])}
+
     def finish(self) -> None:
         """Write what is left and merge the shards' manifests into the cohort's."""
         self.flush()
         merge_manifests(self.directory)
+
+    def _read_complete(self, name: str, columns: list[str]) -> list[dict[str, Any]]:
+        import pyarrow.parquet as pq
+
+        return [
+            row
+            for number in range(self.num_complete_shards)
+            for row in pq.read_table(
+                self.directory / f"{self.prefix}{number:05d}" / name, columns=columns
+            ).to_pylist()
+        ]
 
     def _count_complete(self) -> int:
         count = 0

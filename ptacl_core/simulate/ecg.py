@@ -10,7 +10,7 @@ from ptacl_core.simulate.batching import as_float32
 from ptacl_core.simulate.latents import LATENT_NAMES
 from ptacl_core.simulate.randomness import Stream, draw_grain, draw_normals, draw_uniforms
 from ptacl_core.simulate.rhythm import NUM_SAMPLES, SAMPLING_RATE_HZ, Rhythm
-from ptacl_core.simulate.waves import WaveTrain
+from ptacl_core.simulate.wave_train import WaveTrain
 from ptacl_core.tensors import Float, Int, Tensor
 
 DOWER_ROWS = (

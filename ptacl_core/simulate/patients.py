@@ -17,6 +17,7 @@ from ptacl_core.simulate.cine import (
 from ptacl_core.simulate.ecg import draw_recording, render_ecg
 from ptacl_core.simulate.faults import apply_lead_faults, draw_lead_faults
 from ptacl_core.simulate.geometry import HeartGeometry, draw_geometry
+from ptacl_core.simulate.intervals import Intervals, draw_intervals
 from ptacl_core.simulate.latents import draw_visible_latents, standardise_targets
 from ptacl_core.simulate.population import (
     STRATUM_NAMES,
@@ -34,7 +35,7 @@ from ptacl_core.simulate.rhythm import (
 )
 from ptacl_core.simulate.timing import NUM_FRAMES, CycleTiming, compute_filled_share, draw_timing
 from ptacl_core.simulate.tissue import draw_tissue
-from ptacl_core.simulate.waves import WaveTrain, draw_waves
+from ptacl_core.simulate.waves import draw_waves
 from ptacl_core.tensors import Float, Int, Tensor
 
 _ECGS_ON_HOST = 4
@@ -58,7 +59,7 @@ class PatientTruth:
     rhythm: Rhythm
     timing: CycleTiming
     geometry: HeartGeometry
-    waves: WaveTrain
+    intervals: Intervals
     lead_faults: tuple[str, ...]
     phase_shift_frames: Int[Tensor, "patient"]
     infarct: Float[Tensor, "patient 2"]
@@ -138,13 +139,24 @@ def render_ecgs(
     recording = draw_recording(
         settings.seed, rows, truth.visible_latents, settings.ecg, nuisance=settings.nuisance
     )
+    waves = draw_waves(
+        settings.seed,
+        rows,
+        truth.visible_latents,
+        truth.rhythm,
+        truth.intervals,
+        settings=settings.ecg,
+        nuisance=settings.nuisance,
+        hidden_energy=settings.hidden_energy,
+        num_nuisance_bumps=settings.num_nuisance_bumps,
+    )
     ecg_mv = torch.empty((len(rows), 12, NUM_SAMPLES), dtype=torch.float32, device=place)
     for chunk in _chunks(len(rows), place, on_host=_ECGS_ON_HOST):
         ecg_mv[chunk] = render_ecg(
             settings.seed,
             rows[chunk],
             select_patients(truth.rhythm, chunk),
-            select_patients(truth.waves, chunk),
+            select_patients(waves, chunk),
             select_patients(recording, chunk),
             settings=settings.ecg,
             device=place,
@@ -235,16 +247,13 @@ def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientT
             settings.cine,
             slice_mismatch=settings.slice_mismatch,
         ),
-        waves=draw_waves(
+        intervals=draw_intervals(
             seed,
             indices,
-            latents,
-            population.heart_rate_ecg_bpm,
+            (1 - settings.hidden_energy) * latents,
             rhythm,
             settings=settings.ecg,
             nuisance=settings.nuisance,
-            hidden_energy=settings.hidden_energy,
-            num_nuisance_bumps=settings.num_nuisance_bumps,
         ),
         lead_faults=draw_lead_faults(seed, indices, share=settings.lead_fault_share),
         phase_shift_frames=shift if settings.break_phase else torch.zeros_like(shift),
@@ -295,9 +304,9 @@ def _assemble(
         lv_volume_ml=volume_ml,
         end_systole_frame=volume_ml.argmin(dim=1),
         end_systole_ms=truth.timing.end_systole_ms,
-        pr_ms=truth.waves.pr_ms,
-        qrs_ms=truth.waves.qrs_ms,
-        qt_ms=truth.waves.qt_ms,
+        pr_ms=truth.intervals.pr_ms,
+        qrs_ms=truth.intervals.qrs_ms,
+        qt_ms=truth.intervals.qt_ms,
         phase_shift_frames=truth.phase_shift_frames,
         heart_centre_px=middle_px + torch.stack(centre_mm, dim=1) / settings.cine.pixel_mm,
     )

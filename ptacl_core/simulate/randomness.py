@@ -23,13 +23,14 @@ class Stream(IntEnum):
     LATENTS = 3
     TIMING = 4
     CINE = 5
-    ECG = 6
+    INTERVALS = 6
     RHYTHM = 7
     RECORDING = 8
     FAULTS = 9
     BUMPS = 10
     TISSUE = 11
     STACK = 12
+    WAVES = 13
 
 
 def _generator(seed: int, index: int, stream: Stream, kind: int) -> np.random.Generator:

@@ -1,5 +1,6 @@
 """Embeddings, alignment maps and predictions of a whole cohort, into the store."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.atomic import atomic_path
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.new_files import add_files
 from ptacl_core.stages.register import SPLIT_NAME
 from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
 
@@ -44,15 +46,19 @@ def run(
     cohort_dir: Path,
     *,
     run: str | None = None,
+    files: Sequence[Path] = (),
     device: str = "auto",
     progress: ProgressSink = SILENT,
 ) -> EmbedSummary:
     """Embed every recording of the cohort with `run` (None: the latest), predict, publish.
 
     The read-out is fitted here: probe on train, intervals and thresholds on validation.
+    `files` are added to the cohort first, preprocessed as its others were.
     Raises CohortError, ShardError or CheckpointError when one of them does not fit.
     """
     aligned = load_aligned_run(cohort_dir, run, device=device)
+    if files:
+        add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         ecg_rows = reader.rows(needs=("ecg",))

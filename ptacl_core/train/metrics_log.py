@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ class MetricsLog:
     def append(self, **figures: Any) -> None:
         """Write one line; numbers that are not finite become null. Raises OSError."""
         line = json.dumps({key: _finite(value) for key, value in figures.items()}, allow_nan=False)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        descriptor = os.open(self.path, flags, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
 

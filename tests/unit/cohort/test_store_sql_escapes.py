@@ -80,26 +80,32 @@ def test_the_same_attempts_succeed_on_a_default_connection(
     import shutil
 
     copy = tmp_path / "copy.duckdb"
+    target = Path(shutil.copytree(secrets, tmp_path / "secrets"))
     num_succeeded = num_leaked = 0
+    connection = None
     for attempt in ATTEMPTS:
         if attempt.startswith(("INSTALL", "FORCE INSTALL", "LOAD", "UPDATE EXT")):
             continue  # these would reach for the network
         if "://" in attempt or "/dev/stdin" in attempt:
             continue
-        shutil.copyfile(shared.layout.store, copy)
-        target = tmp_path / "secrets"
-        shutil.copytree(secrets, target, dirs_exist_ok=True)
+        if connection is None:
+            shutil.copyfile(shared.layout.store, copy)
+            connection = duckdb.connect(str(copy))
         statement = attempt.replace("{dir}", str(target)).replace("{store}", str(copy))
-        connection = duckdb.connect(str(copy))
         try:
-            rows = connection.execute(statement).fetchall()
+            executed = connection.execute(statement)
+            rows = executed.fetchall() if executed is not None else []
         except (duckdb.Error, RuntimeError):
-            continue
-        finally:
-            connection.close()
+            rows = None
+        if rows is not None:
+            num_succeeded += 1
+            num_leaked += SECRET in str(rows)
+        if not attempt.startswith(("SELECT", "FROM", "WITH t")):
+            connection.close()  # it may have changed the copy or the session
+            connection = None
             copy.with_name(copy.name + ".wal").unlink(missing_ok=True)
-        num_succeeded += 1
-        num_leaked += SECRET in str(rows)
+    if connection is not None:
+        connection.close()
     assert num_succeeded >= 100
     assert num_leaked >= 30
 
@@ -117,7 +123,8 @@ def test_the_engine_alone_reads_no_file_and_writes_none(shared: Cohort, secrets:
                 "{store}", str(shared.layout.store)
             )
             try:
-                rows = connection.execute(statement).fetchall()
+                executed = connection.execute(statement)
+                rows = executed.fetchall() if executed is not None else []
             except (duckdb.Error, RuntimeError):
                 continue
             if SECRET in str(rows) or "root:" in str(rows):

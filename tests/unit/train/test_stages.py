@@ -1,13 +1,13 @@
 """Whole stages on real shards of noise patients: what is written, skipped, refused, reused."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from ptacl_core.errors import CheckpointError, CohortLockedError, ConfigError, ShardError
-from ptacl_core.safety.lock import hold_lock
 from ptacl_core.stages import train
 from ptacl_core.stages.encoders import load_encoder
 from ptacl_core.train.metrics_log import read_metrics
@@ -195,24 +195,20 @@ def test_online_probe_is_logged(cohort_dir, tiny):
 
 def test_a_second_trainer_on_the_run_is_refused(cohort_dir, tiny):
     directory = cohort_dir / "runs" / "busy"
-    context = multiprocessing.get_context("spawn")
-    held, done = context.Event(), context.Event()
-    process = context.Process(target=_hold, args=(directory, held, done))
-    process.start()
-    try:
-        assert held.wait(60)
+    script = (
+        "import sys; from pathlib import Path; from ptacl_core.safety.lock import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1]), purpose='training'):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-P", "-c", script, str(directory / "trainer.lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
         with pytest.raises(CohortLockedError, match=f"process {process.pid}, training"):
             train.run(cohort_dir, tiny(), run_name="busy")
-    finally:
-        done.set()
-        process.join()
+        process.kill()
     train.run(cohort_dir, tiny(), stage="ecg", run_name="busy")
-
-
-def _hold(directory, held, done):
-    with hold_lock(directory / "trainer.lock", purpose="training"):
-        held.set()
-        done.wait(60)
 
 
 def test_a_cohort_without_recordings_of_a_modality_is_refused(tmp_path, tiny):

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -93,7 +95,8 @@ def test_processes_augment_differently(reader):
 
 
 def test_seeds_are_the_same_on_every_machine():
-    assert derive_seed(0, "align", "order", 3) == 3577541330893137862
+    digest = hashlib.sha256(b"0/align/order/3").hexdigest()
+    assert derive_seed(0, "align", "order", 3) == int(digest[:16], 16) // 2
     assert derive_seed(0, "align", "order", 3) != derive_seed(0, "align", "order", 4)
 
 

@@ -1,0 +1,137 @@
+"""Asks for an ECG file, has it read and predicted from in the child process, then shows it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import LoadingIndicator, Static
+
+from ptacl_app import messages
+from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
+from ptacl_app.inference import PredictionCancelledError
+from ptacl_app.pasted_path import read_pasted_path
+from ptacl_app.widgets.path_suggester import PathSuggester
+from ptacl_app.widgets.safe_input import SafeInput
+from ptacl_core.errors import PtaclError
+
+if TYPE_CHECKING:
+    from ptacl_app.app import PtaclApp
+
+COLD_NOTE = "reading, and starting the model (the first time takes some seconds) …  Esc cancels"
+WARM_NOTE = "reading and predicting …  Esc cancels"
+
+
+class LoadEcgScreen(ModalScreen[None]):
+    """A mistake stays on this screen, in one sentence, with the path still there."""
+
+    DEFAULT_CSS = """
+    LoadEcgScreen { align: center middle; }
+    LoadEcgScreen > Vertical {
+        width: 90%; max-width: 100; height: auto; background: $surface; padding: 1 2;
+    }
+    LoadEcgScreen Static { height: auto; }
+    LoadEcgScreen #path { border: none; height: 1; background: $panel; padding: 0 1; }
+    LoadEcgScreen #note { color: $quiet-ink; }
+    LoadEcgScreen #note.-failure { color: $warning-ink; }
+    LoadEcgScreen LoadingIndicator { height: 1; display: none; }
+    LoadEcgScreen.-busy LoadingIndicator { display: block; }
+    """
+    BINDINGS: ClassVar = [("escape", "leave", "Close")]
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__()
+        self.first_path = path
+
+    @property
+    def _app(self) -> "PtaclApp":
+        return self.app  # type: ignore[return-value]
+
+    def compose(self) -> ComposeResult:
+        """A path, a note, a sign that work is under way."""
+        with Vertical():
+            yield Static("Load an ECG from a file", markup=False)
+            yield SafeInput(
+                "" if self.first_path is None else safe(self.first_path, max_length=1000),
+                placeholder="path (→ completes; a file can be dropped here)",
+                suggester=PathSuggester(),
+                id="path",
+            )
+            yield LoadingIndicator()
+            yield Static(
+                "WFDB, DICOM, SCP-ECG, EDF, XML (CardioSoft, MUSE, Philips, HL7), tables, arrays. "
+                "The file is not kept in the cohort.\n" + RESEARCH_USE_SENTENCE,
+                id="note",
+                markup=False,
+            )
+
+    def on_mount(self) -> None:
+        """A dropped file is read at once."""
+        if self.first_path is not None:
+            self._start(self.first_path)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while the child works."""
+        return self.has_class("-busy")
+
+    def on_input_submitted(self, event: SafeInput.Submitted) -> None:
+        """Enter reads the file."""
+        event.stop()
+        path = read_pasted_path(event.value)
+        if path is None:
+            self._say("expected the path of one file", is_failure=True)
+        elif not self.is_busy:
+            self._start(path)
+
+    def _start(self, path: Path) -> None:
+        self.add_class("-busy")
+        self._say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
+        self.predict(path)
+
+    @work(thread=True, exclusive=True, group="predict", exit_on_error=False)
+    def predict(self, path: Path) -> None:
+        """Ask the child; `PredictionFinished` or `PredictionFailed` follows."""
+        app = self._app
+        reader = app.reader
+        try:
+            view = app.predictor.predict(
+                path,
+                cohort=None if reader is None else reader.path,
+                run=None if reader is None else reader.find_run(),
+            )
+            if reader is not None:
+                view = reader.describe_neighbours(view)
+        except PredictionCancelledError:
+            return
+        except PtaclError as error:
+            self.post_message(messages.PredictionFailed(safe(error, max_length=600)))
+            return
+        self.post_message(messages.PredictionFinished(view))
+
+    def on_prediction_finished(self, message: messages.PredictionFinished) -> None:
+        """Show it on the patient screen."""
+        self.dismiss()
+        self._app.show_patient(message.patient)
+
+    def on_prediction_failed(self, message: messages.PredictionFailed) -> None:
+        """Say why; the path can be mended."""
+        self.remove_class("-busy")
+        self._say(message.text, is_failure=True)
+        self.query_one("#path").focus()
+
+    def _say(self, text: str, *, is_failure: bool = False) -> None:
+        note = self.query_one("#note", Static)
+        note.update(text)
+        note.set_class(is_failure, "-failure")
+
+    def action_leave(self) -> None:
+        """Cancel what is under way, then close."""
+        if self.is_busy:
+            self._app.predictor.cancel()
+            self.remove_class("-busy")
+            self._say("cancelled", is_failure=True)
+        else:
+            self.dismiss()

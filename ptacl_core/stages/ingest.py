@@ -1,0 +1,234 @@
+"""Files of patients' visits into shards: many processes, bounded memory, resumable.
+
+Identifiers stay in this process: shards, manifests and messages carry pseudonyms.
+"""
+
+import re
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.errors import PtaclError
+from ptacl_core.io import read_cine, read_ecg
+from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
+from ptacl_core.progress import ProgressSink
+from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.text import clean_text
+from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
+
+TASKS_IN_FLIGHT_PER_WORKER = 3
+MIN_TASKS_FOR_WORKERS = 8
+SPLIT_SALT = "ptacl"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitTask:
+    """One patient's visit: its files, its pseudonym, what is known about it.
+
+    `subject` is the identifier that file names carry; it is replaced in every text that
+    leaves the task.
+    """
+
+    patient: str
+    subject: str
+    visit: int
+    ecg: Path | None
+    cmr: Path | None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisitResult:
+    """What became of a task."""
+
+    task: VisitTask
+    ecg: PreparedEcg | None
+    cine: PreparedCine | None
+    attributes: dict[str, Any]
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """Recordings taken and left out."""
+
+    ecg: int = 0
+    cmr: int = 0
+    pairs: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, result: VisitResult) -> None:
+        """Count one visit."""
+        self.ecg += result.ecg is not None
+        self.cmr += result.cine is not None
+        self.pairs += result.ecg is not None and result.cine is not None
+        for rejection in result.rejections:
+            self.count_reason(rejection.reason)
+
+    def count_reason(self, reason: str) -> None:
+        """Count one recording left out."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+def ingest_visits(
+    writer: ShardWriter,
+    tasks: Sequence[VisitTask],
+    settings: PreprocessSettings,
+    *,
+    num_workers: int,
+    counts: IngestCounts,
+    progress: ProgressSink,
+) -> list[tuple[str, PreparedCine]]:
+    """Prepare `tasks` and hand them to `writer` in their order.
+
+    Returns the first cines with their pseudonyms, for a preview. A file that cannot be used
+    becomes a Rejection; the others go on.
+    """
+    previews: list[tuple[str, PreparedCine]] = []
+    progress.start("preprocess", len(tasks), "visits")
+    for result in _prepare_all(tasks, settings, num_workers):
+        counts.add(result)
+        for rejection in result.rejections:
+            writer.reject(rejection)
+        task = result.task
+        if result.ecg is not None or result.cine is not None:
+            writer.add(
+                ShardEntry(
+                    task.patient,
+                    task.visit,
+                    assign_split(task.patient, salt=SPLIT_SALT),
+                    result.ecg,
+                    result.cine,
+                    {**task.attributes, **result.attributes},
+                )
+            )
+        if result.cine is not None and len(previews) < MAX_PREVIEWS:
+            previews.append((task.patient, result.cine))
+        progress.advance("preprocess")
+    progress.finish("preprocess")
+    return previews
+
+
+MAX_PREVIEWS = 48
+
+
+def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
+    """Read and prepare both recordings of one visit."""
+    attributes: dict[str, Any] = {}
+    rejections: list[Rejection] = []
+    ecg = cine = None
+    if task.ecg is not None:
+        try:
+            record = read_ecg(task.ecg)
+            ecg = prepare_ecg(record, settings.ecg)
+        except PtaclError as error:
+            rejections.append(_reject_error(task, "ecg", task.ecg, error))
+        else:
+            rejections.extend(_reject_findings(task, "ecg", task.ecg, ecg))
+            if ecg.is_accepted:
+                measured = measure_ecg(ecg, record)
+                attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
+                attributes |= {
+                    "ecg_format": record.source_format,
+                    "ecg_sha256": _hash_file(task.ecg),
+                }
+            else:
+                ecg = None
+    if task.cmr is not None:
+        try:
+            stack = read_cine(task.cmr)
+            cine = prepare_cine(stack, settings.cine)
+        except PtaclError as error:
+            rejections.append(_reject_error(task, "cmr", task.cmr, error))
+        else:
+            rejections.extend(_reject_findings(task, "cmr", task.cmr, cine))
+            if cine.is_accepted:
+                attributes |= {
+                    "cmr_format": stack.source_format,
+                    "cmr_sha256": _hash_file(task.cmr),
+                }
+            else:
+                cine = None
+    return VisitResult(task, ecg, cine, attributes, tuple(rejections))
+
+
+def hide_subject(text: str, subject: str, patient: str) -> str:
+    """`text` with the identifier replaced by the pseudonym, safe to print and store."""
+    hidden = text.replace(subject, patient) if subject else text
+    return clean_text(hidden, max_length=500)
+
+
+def _prepare_all(
+    tasks: Sequence[VisitTask], settings: PreprocessSettings, num_workers: int
+) -> Iterator[VisitResult]:
+    if num_workers == 1 or len(tasks) < MIN_TASKS_FOR_WORKERS:
+        for task in tasks:
+            yield prepare_visit(task, settings)
+        return
+    with ProcessPoolExecutor(
+        num_workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
+    ) as pool:
+        try:
+            yield from _in_order(pool, iter(tasks), settings, num_workers)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _in_order(
+    pool: ProcessPoolExecutor,
+    tasks: Iterable[VisitTask],
+    settings: PreprocessSettings,
+    num_workers: int,
+) -> Iterator[VisitResult]:
+    """Results in the order of the tasks, with a bounded number in flight."""
+    waiting: list[Future[VisitResult]] = []
+    for task in tasks:
+        waiting.append(pool.submit(prepare_visit, task, settings))
+        while len(waiting) >= num_workers * TASKS_IN_FLIGHT_PER_WORKER:
+            yield waiting.pop(0).result()
+    while waiting:
+        wait(waiting[:1], return_when=FIRST_COMPLETED)
+        yield waiting.pop(0).result()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C ends the parent, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _reject_error(task: VisitTask, modality: str, path: Path, error: PtaclError) -> Rejection:
+    reason = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
+    return _rejection(task, modality, path, reason, str(error))
+
+
+def _reject_findings(
+    task: VisitTask, modality: str, path: Path, prepared: PreparedEcg | PreparedCine
+) -> list[Rejection]:
+    return [
+        _rejection(task, modality, path, finding.code, str(finding))
+        for finding in prepared.findings
+        if finding.severity == "reject"
+    ]
+
+
+def _rejection(task: VisitTask, modality: str, path: Path, reason: str, message: str) -> Rejection:
+    return Rejection(
+        task.patient,
+        task.visit,
+        modality,
+        hide_subject(path.name, task.subject, task.patient),
+        reason,
+        hide_subject(message, task.subject, task.patient),
+    )
+
+
+def _hash_file(path: Path) -> str | None:
+    """SHA-256 of a file; None for a folder, whose files have hashes of their own."""
+    return compute_sha256(path) if path.is_file() else None

@@ -1,0 +1,163 @@
+"""Which files belong to one patient's visit: by name, or by a pairs file."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.cohort.keys import CohortKey
+from ptacl_core.errors import RecordError
+from ptacl_core.io.discover import FoundFile
+from ptacl_core.io.phenotype_table import PhenotypeTable
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.safety.text import clean_text
+from ptacl_core.stages.ingest import VisitTask
+
+PAIR_COLUMNS = ("patient", "ecg", "cmr")
+_COVARIATES = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2")
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedFile:
+    """A file that belongs to no visit; `subject` is the identifier that its name may carry."""
+
+    name: str
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What lies in a source: recordings by (subject, visit label), and what is of no use."""
+
+    recordings: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
+    phenotype_tables: list[Path] = field(default_factory=list)
+    unused: list[UnusedFile] = field(default_factory=list)
+
+    def add(self, found: FoundFile) -> None:
+        """Sort one found file in."""
+        if found.modality == "phenotypes":
+            self.phenotype_tables.append(found.path)
+        elif found.modality in ("ecg", "cmr"):
+            visit = self.recordings.setdefault((found.subject, found.visit), {})
+            if found.modality in visit:
+                message = f"another {found.modality} of the same visit came before"
+                self.unused.append(UnusedFile(found.path.name, found.subject, "duplicate", message))
+            else:
+                visit[found.modality] = found.path
+        else:
+            self.unused.append(
+                UnusedFile(found.path.name, found.subject, "not_a_recording", found.reason)
+            )
+
+
+def read_pairs(path: Path, source: Path) -> Inventory:
+    """Recordings as a CSV with columns patient, ecg, cmr and optionally visit pairs them.
+
+    Paths are relative to `source`; an empty cell means that there is no such recording.
+    Raises RecordError for missing columns or a patient's visit that comes twice.
+    """
+    inventory = Inventory()
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = set(PAIR_COLUMNS) - set(reader.fieldnames or ())
+            if missing:
+                raise RecordError(
+                    f"{clean_text(path.name)}: expected columns {', '.join(PAIR_COLUMNS)} and "
+                    f"optionally visit; missing: {', '.join(sorted(missing))}"
+                )
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordError(
+            f"{clean_text(path.name)}: cannot be read as CSV ({type(error).__name__})"
+        ) from None
+    for line, row in enumerate(rows, start=2):
+        key = ((row["patient"] or "").strip(), (row.get("visit") or "").strip())
+        if not key[0] or key in inventory.recordings:
+            fault = "no patient" if not key[0] else "a patient's visit that came before"
+            raise RecordError(f"{clean_text(path.name)}, line {line}: {fault}")
+        inventory.recordings[key] = {
+            modality: source / cell.strip()
+            for modality in ("ecg", "cmr")
+            if (cell := row[modality] or "").strip()
+        }
+    return inventory
+
+
+def build_tasks(
+    inventory: Inventory, tables: Sequence[PhenotypeTable], key: CohortKey
+) -> list[VisitTask]:
+    """One task per visit with pseudonym, numbered visit and what the tables say of it.
+
+    Visit labels that are numbers are kept; others (dates) become 0, 1, … in their order, so
+    that no date reaches the cohort. A recording without a label joins the only visit there is.
+    """
+    numbers = _number_visits(inventory.recordings, tables)
+    attributes = _index_tables(tables, numbers)
+    merged: dict[tuple[str, int], dict[str, Path]] = defaultdict(dict)
+    for (subject, label), files in sorted(inventory.recordings.items()):
+        visit = merged[subject, numbers[subject][label]]
+        for modality, path in files.items():
+            if modality in visit:
+                message = f"another {modality} of the same visit came before"
+                inventory.unused.append(UnusedFile(path.name, subject, "duplicate", message))
+            else:
+                visit[modality] = path
+    return [
+        VisitTask(
+            patient=key.pseudonym(subject),
+            subject=subject,
+            visit=visit,
+            ecg=files.get("ecg"),
+            cmr=files.get("cmr"),
+            attributes=attributes.get((subject, visit), {}),
+        )
+        for (subject, visit), files in merged.items()
+    ]
+
+
+def _number_visits(
+    recordings: Mapping[tuple[str, str], Any], tables: Sequence[PhenotypeTable]
+) -> dict[str, dict[str, int]]:
+    labels: dict[str, set[str]] = defaultdict(set)
+    for subject, label in recordings:
+        labels[subject].add(label)
+    for table in tables:
+        for subject, label in zip(table.subject, table.visit, strict=True):
+            labels[str(subject)].add(str(label))
+    numbers = {}
+    for subject, known in labels.items():
+        named = sorted(known - {""})
+        if all(label.isdecimal() for label in named):
+            number = {label: int(label) for label in named}
+        else:
+            number = {label: index for index, label in enumerate(named)}
+        if "" in known:
+            number[""] = number[named[0]] if len(named) == 1 else 0
+        numbers[subject] = number
+    return numbers
+
+
+def _index_tables(
+    tables: Sequence[PhenotypeTable], numbers: Mapping[str, Mapping[str, int]]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    for table in tables:
+        columns = {name: getattr(table, name) for name in (*PHENOTYPE_NAMES, *_COVARIATES)}
+        for row in range(len(table)):
+            subject, label = str(table.subject[row]), str(table.visit[row])
+            values: dict[str, Any] = {
+                name: float(column[row])
+                for name, column in columns.items()
+                if np.isfinite(column[row])
+            }
+            if table.sex[row] is not None:
+                values["sex"] = str(table.sex[row])
+            found.setdefault((subject, numbers[subject][label]), {}).update(values)
+    return found
