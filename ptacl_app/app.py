@@ -132,6 +132,12 @@ class PtaclApp(App[int]):
         self.open_cohort()
         self.set_interval(STALE_CHECK_S, self.check_publication)
 
+    def on_unmount(self) -> None:
+        """End the children and close the store, however the app ends."""
+        self.predictor.close()
+        if self.reader is not None:
+            self.reader.close()
+
     @work(thread=True, exclusive=True, group="store", exit_on_error=False)
     def open_cohort(self) -> None:
         """Open the store; `CohortOpened` or `CohortFailed` follows."""
@@ -347,9 +353,3 @@ class PtaclApp(App[int]):
             Segments(list(self.console.render(line, self.console.options)))
         )
         self._close_messages_no_wait()
-
-    async def _on_exit_app(self) -> None:
-        self.predictor.close()
-        if self.reader is not None:
-            self.reader.close()
-        await super()._on_exit_app()

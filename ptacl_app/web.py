@@ -204,7 +204,7 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
     server = GuardedServer(command, public_url=guard.origin, title="PTACL")
 
     @aiohttp_web.middleware
-    async def add_headers(request, handler):  # noqa: ANN001, ANN202
+    async def add_headers(request, handler):
         answer = await handler(request)
         if not answer.prepared:
             answer.headers.update(_build_headers(guard))

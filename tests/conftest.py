@@ -39,18 +39,8 @@ def ptacl(capsys) -> Callable[..., Answer]:
 
 
 @pytest.fixture(scope="session")
-def simulated_cohort(tmp_path_factory) -> Path:
-    """A small simulated cohort: shards and store, nothing trained."""
-    from ptacl_core.stages import simulate
-
-    cohort = tmp_path_factory.mktemp("cohorts") / "simulated"
-    simulate.run(cohort, preset="tiny", num_patients=TINY_PATIENTS)
-    return cohort
-
-
-@pytest.fixture(scope="session")
 def trained_cohort(tmp_path_factory) -> Path:
-    """The same with a tiny run trained, embedded and evaluated."""
+    """A small simulated cohort with a tiny run trained, embedded and evaluated."""
     from ptacl_core.config.training import load_run_settings
     from ptacl_core.stages import embed, evaluate, simulate, train
 

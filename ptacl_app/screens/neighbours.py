@@ -81,7 +81,7 @@ class NeighboursScreen(Screen[None]):
         """Follow the app's patient."""
         self.query_one("#title", TitleLine).place = "Neighbours"
         self.watch(self.app, "patient", self._show_patient)
-        self.set_interval(1 / self._app.settings.fps, self._tick)
+        self.set_interval(1 / self._app.settings.fps, self.tick)
         self.query_one("#table").focus()
 
     # --- the list
@@ -236,7 +236,8 @@ class NeighboursScreen(Screen[None]):
         if not is_pair_shown:
             self.clock.pause()
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Let time pass; draw it unless the terminal is behind."""
         if self.is_current and self.is_pair_shown and self.clock.is_playing:
             self.clock.tick(self._app.time_source())
             if not self._app.is_output_backed_up():

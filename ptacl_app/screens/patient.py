@@ -30,6 +30,7 @@ from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.pane_tabs import PaneTabs
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.similarity_map import SimilarityMap
+from ptacl_app.widgets.status_line import StatusLine
 from ptacl_app.widgets.step_strip import StepStrip
 from ptacl_app.widgets.title_line import TitleLine
 
@@ -91,7 +92,7 @@ class PatientScreen(Screen[None]):
                 yield PaneHead("Cine", id="cine-head")
                 yield CinePlot(num_levels=self._app.settings.num_grey_levels, id="cine")
                 with Vertical(id="numbers"):
-                    yield Static("", id="cine-status", markup=False)
+                    yield StatusLine(id="cine-status")
                     yield FindingsPanel(id="findings")
                     yield PhenotypePanel(id="phenotypes")
         yield Static("no patient is open: pick one on screen 1", id="empty", markup=False)
@@ -110,7 +111,7 @@ class PatientScreen(Screen[None]):
         self.watch(self.app, "patient", self._show_patient)
         self.watch(self.app, "is_loading", self._show_loading)
         self.watch(self.app, "failure", self._show_failure)
-        self._timer = self.set_interval(1 / self._app.settings.fps, self._tick)
+        self._timer = self.set_interval(1 / self._app.settings.fps, self.tick)
         self.query_one("#ecg").focus()
 
     def describe_session(self) -> dict[str, object]:
@@ -194,7 +195,8 @@ class PatientScreen(Screen[None]):
 
     # --- the clock
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Let time pass; draw it unless the terminal is behind."""
         if not self.is_current or not self.clock.is_playing:
             return
         position = self.clock.tick(self._app.time_source())
@@ -231,7 +233,7 @@ class PatientScreen(Screen[None]):
         if self.skipped_frames > SLOW_AFTER_SKIPS:
             parts.append("slow line")
         status = " " + "  ".join(parts)
-        self.query_one("#cine-status", Static).update(status)
+        self.query_one("#cine-status", StatusLine).text = status
         if self.pane == "cine" and self.is_single_pane:
             self.query_one("#tabs", PaneTabs).headline = status
 

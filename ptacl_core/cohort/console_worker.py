@@ -57,9 +57,10 @@ def _open(store: str) -> dict[str, Any]:
         "call_run VARCHAR, patient VARCHAR, visit INTEGER, rank INTEGER, similarity DOUBLE)"
     )
     connection.execute(
-        "CREATE TEMP MACRO knn(patient_, k_, direction_ := 'ecg-cmr', run_ := NULL) AS TABLE "
-        "SELECT patient, visit, rank, similarity FROM temp.knn_rows WHERE call_patient = patient_ "
-        "AND call_k = k_ AND call_direction = direction_ AND call_run IS NOT DISTINCT FROM run_"
+        "CREATE TEMP MACRO knn(patient := NULL, k := NULL, direction := 'ecg-cmr', run := NULL) "
+        "AS TABLE SELECT t.patient, t.visit, t.rank, t.similarity FROM temp.knn_rows t "
+        "WHERE t.call_patient = patient AND t.call_k = k AND t.call_direction = direction "
+        "AND t.call_run IS NOT DISTINCT FROM run"
     )
     _STATE.connection = connection
     _STATE.tables = frozenset(str(row[0]).casefold() for row in rows) - _HIDDEN

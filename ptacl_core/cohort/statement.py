@@ -144,7 +144,7 @@ def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> dict[str,
         if kind == "not implemented":
             raise QueryError(
                 "only SELECT is allowed here: the store is read-only, and statements that change "
-                "data, settings or files are refused"
+                "data, settings or files are refused (PIVOT needs its values: ON name IN (…))"
             )
         raise QueryError(f"cannot be read as SQL: {message}")
     statements = document.get("statements")

@@ -3,16 +3,17 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Imported at once: bound later, the name would be the submodule or the function by turns.
+from ptacl_core.io.discover import discover
+
 if TYPE_CHECKING:
     from ptacl_core.io.cine import read_cine
-    from ptacl_core.io.discover import discover
     from ptacl_core.io.ecg import read_ecg
     from ptacl_core.io.phenotype_table import read_phenotypes
 
 __all__ = ["discover", "read_cine", "read_ecg", "read_phenotypes"]
 
 _HOMES = {
-    "discover": "ptacl_core.io.discover",
     "read_cine": "ptacl_core.io.cine",
     "read_ecg": "ptacl_core.io.ecg",
     "read_phenotypes": "ptacl_core.io.phenotype_table",
@@ -23,5 +24,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     function = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = function  # also hides the submodule of the same name (discover)
+    globals()[name] = function
     return function

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from ptacl_core.errors import RecordError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.bounded_file import check_file, shown_name
@@ -188,35 +188,6 @@ def extract_archive(
     reaches the file system. A shared `budget` makes several archives count together. Raises as
     `open_archive` and `SafeArchive.extract`.
     """
-    budget = budget or ArchiveBudget(limits, packed_bytes)
-    with path.open("rb") as stream:
-        _check_directory_size(stream, packed_bytes, limits, shown)
-        with _in_words(shown):
-            archive = zipfile.ZipFile(stream)
-        with archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-            budget.count_members(len(infos), shown)
-            members = [
-                ArchiveMember(_checked_name(info, shown), info)
-                for info in infos
-                if not _is_junk(info.filename)
-            ]
-            members.sort(key=lambda member: (member.name, member.info.header_offset))
-            yield SafeArchive(shown, tuple(members), budget, archive)
-
-
-def extract_archive(
-    path: Path,
-    folder: Path,
-    *,
-    limits: ArchiveLimits | None = None,
-    budget: ArchiveBudget | None = None,
-) -> list[ExtractedFile]:
-    """Unpack the zip `path`, zips inside it too, into the existing `folder`, flat.
-
-    Files get fresh names (a number and the ending they had), so that no name of the archive
-    reaches the file system. A shared `budget` makes several archives count together. Raises as `open_archive` and `SafeArchive.extract`.
-    """
     budget = budget or ArchiveBudget(limits or ArchiveLimits(), 0)
     budget.packed_bytes += check_file(path, max_bytes=budget.limits.max_archive_bytes)
     files: list[ExtractedFile] = []
@@ -254,7 +225,7 @@ def _extract_into(
         for member in archive.members:
             target = folder / f"{budget.next_number():06d}{kept_suffix(member.name)}"
             archive.extract(member, target)
-            if is_zip(target):
+            if is_zip(target) and target.suffix != ".npz":
                 _extract_into(
                     target,
                     folder,
@@ -269,7 +240,7 @@ def _extract_into(
 
 
 def _check_directory_size(
-    stream: BinaryIO, num_bytes: int, limits: ArchiveLimits, shown: str
+    stream: BufferedIOBase, num_bytes: int, limits: ArchiveLimits, shown: str
 ) -> None:
     """Refuse a central directory that would fill the memory before it can be counted."""
     tail_bytes = min(num_bytes, 22 + 65_535)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +26,6 @@ _MAX_FILE_BYTES = 2 * 1024**3
 _MAX_HEADER_BYTES = 10_000
 _MAX_SIDECAR_BYTES = 1024**2
 _MAX_PACKING_RATIO = 1100  # deflate cannot do better than 1032
-_EXTRA_FAULTS = (SyntaxError, RuntimeError, zipfile.BadZipFile)
 _HINT_NAMES = ("axes", "spacing_mm", "frame_interval_ms", "array_name")
 
 
@@ -150,12 +149,12 @@ def _interval_ms(given: Any, shown: str) -> float:
 
 
 def _read_npy(path: Path, shown: str) -> np.ndarray:
-    with library_faults(shown, "NPY file", *_EXTRA_FAULTS), path.open("rb") as stream:
+    with library_faults(shown, "NPY file"), path.open("rb") as stream:
         return _read_stream(stream, path.stat().st_size, shown)
 
 
 def _read_npz(path: Path, array_name: Any, shown: str) -> np.ndarray:
-    with library_faults(shown, "NPZ file", *_EXTRA_FAULTS), zipfile.ZipFile(path) as archive:
+    with library_faults(shown, "NPZ file"), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if array_name is None and len(members) == 1:
             array_name = next(iter(members))
@@ -169,10 +168,11 @@ def _read_npz(path: Path, array_name: Any, shown: str) -> np.ndarray:
             raise UnsupportedFormatError(f"{shown}: the archive is encrypted; save it without")
         num_bytes = min(info.file_size, info.compress_size * _MAX_PACKING_RATIO)
         with archive.open(info) as stream:
+            assert isinstance(stream, io.BufferedIOBase)
             return _read_stream(stream, num_bytes, shown)
 
 
-def _read_stream(stream: IO[bytes], num_bytes: int, shown: str) -> np.ndarray:
+def _read_stream(stream: io.BufferedIOBase, num_bytes: int, shown: str) -> np.ndarray:
     """An array whose header promises no more than the stream holds; objects are never loaded."""
     head = io.BytesIO(stream.read(_MAX_HEADER_BYTES))
     version = np.lib.format.read_magic(head)

@@ -5,30 +5,35 @@ import re
 from dataclasses import dataclass
 
 from ptacl_core.errors import UnsupportedFormatError
+from ptacl_core.io.table_columns import SECONDS_PER_UNIT
+from ptacl_core.io.voltage import find_millivolts
 
 _SEPARATORS = ("\t", ";", ",", "|")
 _NUMBER = re.compile(
     r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][-+]?\d+)?|nan|na|null|", re.IGNORECASE
 )
+_MAX_UNIT_LINE_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
 class CsvText:
-    """A text table: its first row, how it is written, and the bytes from the first row on."""
+    """A text table: its first row, how it is written, and the bytes from the first row on.
+
+    A second line that holds nothing but units is joined to the names: "I" over "mV" is "I [mV]".
+    """
 
     first_row: tuple[str, ...]
     separator: str
     decimal_mark: str
     has_header: bool
     body: bytes
+    rows_start: int
 
     @property
     def rows(self) -> memoryview:
-        """The bytes after the header line, or all of them without one (not copied)."""
-        end = self.body.find(b"\n") if self.has_header else -1
-        start = len(self.body) if self.has_header and end < 0 else end + 1
-        return memoryview(self.body)[start:]
+        """The bytes after the header lines, or all of them without one (not copied)."""
+        return memoryview(self.body)[self.rows_start :]
 
 
 def split_csv(data: bytes, *, name: str) -> CsvText:
@@ -55,10 +60,17 @@ def split_csv(data: bytes, *, name: str) -> CsvText:
     if len(first_row) < 2:
         raise UnsupportedFormatError(f"{name}: expected a table of columns, found one column")
     has_header = not all(_is_number(cell) for cell in first_row)
-    start = len(first_line) + 1 if has_header else 0
+    start = _line_end(body, 0) if has_header else 0
+    if has_header:
+        second_line = _decode_line(body[start : _line_end(body, start)][:_MAX_UNIT_LINE_BYTES])
+        units = [_unquote(cell) for cell in second_line.split(separator)]
+        if len(units) == len(first_row) and _are_units(units):
+            pairs = zip(first_row, units, strict=True)
+            first_row = tuple(f"{name} [{unit}]" if unit else name for name, unit in pairs)
+            start = _line_end(body, start)
     sample = body[start : start + 4096]
     decimal_mark = "," if separator != "," and b"," in sample and b"." not in sample else "."
-    return CsvText(first_row, separator, decimal_mark, has_header, body)
+    return CsvText(first_row, separator, decimal_mark, has_header, body, start)
 
 
 def _is_number(cell: str) -> bool:
@@ -66,7 +78,19 @@ def _is_number(cell: str) -> bool:
 
 
 def _unquote(cell: str) -> str:
-    return cell.strip().strip('"').strip()
+    return cell.strip().strip("\"'").strip()
+
+
+def _are_units(cells: list[str]) -> bool:
+    """Whether a row is units: a voltage somewhere, and nothing but voltages, times and blanks."""
+    voltages = [find_millivolts(cell) is not None for cell in cells]
+    others = [cell for cell, is_voltage in zip(cells, voltages, strict=True) if not is_voltage]
+    return any(voltages) and all(cell.casefold() in {"", *SECONDS_PER_UNIT} for cell in others)
+
+
+def _line_end(body: bytes, start: int) -> int:
+    end = body.find(b"\n", start)
+    return len(body) if end < 0 else end + 1
 
 
 def _decode_line(line: bytes) -> str:

@@ -241,7 +241,7 @@ def _geometry(
         raise UnreadableFileError("a DICOM header gives image axes that span no plane")
     return {
         "position_mm": read_numbers(position, "ImagePositionPatient", 3),
-        "orientation": (*(row / lengths[0]), *(column / lengths[1])),
+        "orientation": (*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()),
         "spacing_mm": spacing_mm,
     }
 

@@ -108,9 +108,9 @@ def _split_repeats(images: list[ImageHeader]) -> list[list[ImageHeader]]:
 
 def _recency(image: ImageHeader) -> tuple[float, float, float]:
     return (
-        image.acquisition_number or 0,
+        float(image.acquisition_number or 0),
         image.acquisition_time or 0.0,
-        image.instance_number or 0,
+        float(image.instance_number or 0),
     )
 
 

@@ -24,6 +24,7 @@ SAMPLING_RATES_HZ = (20.0, 100_000.0)
 
 PLAUSIBLE_PEAK_TO_PEAK_MV = (0.05, 30.0)
 """Median over the leads of an ECG's peak-to-peak voltage; outside it the unit is wrong."""
+_MAX_RANGED_SAMPLES = 200_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +98,8 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
     """The record of `recording`: 12 leads by name in standard order, float32 millivolts.
 
     Missing limb leads are derived (`derived_leads`). Further findings: `ignored_channels`,
-    `duplicate_leads`, `missing_samples`, `out_of_range`, `lead_off`, `no_signal`,
-    `unit_implausible`, `limb_lead_mismatch`. Raises UnsupportedFormatError (leads missing, too
+    `repeated_leads`, `missing_samples`, `out_of_range`, `lead_off`, `no_signal`,
+    `unit_implausible`, `einthoven_mismatch`. Raises UnsupportedFormatError (leads missing, too
     long) and UnreadableFileError (lengths differ, no samples, scale that is no number).
     """
     name = recording.name
@@ -168,8 +169,7 @@ def check_signal(signal_mv: Float32[Array, "12 sample"]) -> list[Finding]:
                 _named(num_missing > 0),
             )
         )
-    peak_to_peak_mv = np.array([_peak_to_peak(lead) for lead in signal_mv])
-    is_constant = peak_to_peak_mv == 0.0
+    is_constant = np.array([_is_constant(lead) for lead in signal_mv])
     if is_constant.all():
         findings.append(Finding("no_signal", "reject", "every lead is constant or empty"))
         return findings
@@ -182,7 +182,7 @@ def check_signal(signal_mv: Float32[Array, "12 sample"]) -> list[Finding]:
                 _named(is_constant),
             )
         )
-    median_mv = float(np.median(peak_to_peak_mv[~is_constant]))
+    median_mv = float(np.median([_peak_to_peak(lead) for lead in signal_mv[~is_constant]]))
     low, high = PLAUSIBLE_PEAK_TO_PEAK_MV
     if not low <= median_mv <= high:
         findings.append(
@@ -221,7 +221,7 @@ def _choose_channels(channels: Sequence[Channel], findings: list[Finding]) -> di
     if repeated:
         findings.append(
             Finding(
-                "duplicate_leads",
+                "repeated_leads",
                 "warning",
                 "the file names a lead more than once; the first was taken",
                 tuple(dict.fromkeys(repeated)),
@@ -277,9 +277,17 @@ def _find_missing(channel: Channel) -> tuple[Bool[Array, "sample"] | None, bool]
     return missing, is_out_of_range
 
 
-def _peak_to_peak(lead_mv: Float32[Array, "sample"]) -> float:
+def _is_constant(lead_mv: Float32[Array, "sample"]) -> bool:
+    """True also when no sample is there at all."""
     present = lead_mv[~np.isnan(lead_mv)]
-    return float(present.max()) - float(present.min()) if len(present) else 0.0
+    return len(present) == 0 or bool(present.max() == present.min())
+
+
+def _peak_to_peak(lead_mv: Float32[Array, "sample"]) -> float:
+    """Range between the 0.5th and the 99.5th percentile: a lone artefact is no wrong unit."""
+    thinned = lead_mv[:: len(lead_mv) // _MAX_RANGED_SAMPLES + 1]
+    low, high = np.nanpercentile(thinned, (0.5, 99.5)) if not np.isnan(thinned).all() else (0, 0)
+    return float(high - low)
 
 
 def _named(mask: Bool[Array, "12"]) -> tuple[str, ...]:

@@ -53,13 +53,14 @@ class EcgHints:
         return cls(**checked)
 
     def completed_by_sidecar(self, path: Path) -> "EcgHints":
-        """These hints, what is absent filled from `<path>.json` when there is such a file.
+        """These hints, what is absent filled from `<file>.json` or `<stem>.json` beside it.
 
         Keys of the sidecar that are no hints are left alone. Raises UnreadableFileError when it
         is no JSON object, ConfigError when one of its hints has the wrong kind of value.
         """
-        sidecar = path.with_name(f"{path.name}.json")
-        if not sidecar.is_file():
+        beside = (path.with_name(f"{path.name}.json"), path.with_suffix(".json"))
+        sidecar = next((file for file in beside if file.is_file() and file != path), None)
+        if sidecar is None:
             return self
         name = shown_name(sidecar)
         try:

@@ -34,7 +34,7 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
     """
     name = shown_name(path)
     root = read_xml_root(path)
-    series = root.findall("component/series")
+    series = [one for one in root.findall("component/series") if not _is_beat(one)]
     sets = [
         (one, sequence_set)
         for one in series
@@ -65,6 +65,13 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
     return assemble_ecg(
         Recording(name, "hl7_aecg", rate_hz, channels, findings, None, _read_measurements(chosen))
     )
+
+
+def _is_beat(series: Element) -> bool:
+    """Whether a series is a representative beat, which some carts store beside the rhythm."""
+    code = series.find("code")
+    kind = code.get("code", "").upper() if code is not None else ""
+    return "REPRESENTATIVE" in kind or "MEDIAN" in kind
 
 
 def _sequences(sequence_set: Element) -> list[tuple[Element, str]]:

@@ -116,7 +116,7 @@ def compute_limb_residuals_mv(signal_mv: Float32[Array, "12 sample"]) -> dict[st
 
 
 def check_limb_leads(signal_mv: Float32[Array, "12 sample"]) -> Finding | None:
-    """A `limb_lead_mismatch` warning when the six limb leads contradict Einthoven's law."""
+    """A `einthoven_mismatch` warning when the six limb leads contradict Einthoven's law."""
     residuals = compute_limb_residuals_mv(signal_mv)
     if max(residuals.values()) <= MISMATCH_LIMIT_MV:
         return None
@@ -130,4 +130,4 @@ def check_limb_leads(signal_mv: Float32[Array, "12 sample"]) -> Finding | None:
         swapped = signal_mv[[0, 1, 2, 3, 5, 4]]
         if max(compute_limb_residuals_mv(swapped).values()) <= MISMATCH_LIMIT_MV:
             message += "; with aVL and aVF exchanged they agree"
-    return Finding("limb_lead_mismatch", "warning", message, leads)
+    return Finding("einthoven_mismatch", "warning", message, leads)

@@ -106,7 +106,9 @@ def _read_lead(lead: Element, hints: EcgHints, name: str) -> Channel:
         )
     low = parse_number(text_of(lead, "LeadLowLimit"))
     high = parse_number(text_of(lead, "LeadHighLimit"))
-    limits = None if low is None or high is None or low >= high else (low + 1, high - 1)
+    limits = None
+    if low is not None and high is not None and low < 0 < high:  # some carts write other things
+        limits = (low + 1, high - 1)
     return Channel(
         label=label,
         raw=np.frombuffer(data, "<i2"),

@@ -41,8 +41,8 @@ def read_nifti_cine(path: Path, *, segmentation_path: Path | None = None) -> Cin
             Finding("non_finite_pixels", "warning", f"{num_bad} pixels are not finite numbers")
         )
     interval_ms = _interval_ms(header, interval, findings)
-    segmentation = _read_segmentation(segmentation_path, frames.shape, findings)
-    times_ms = np.arange(frames.shape[1], dtype=np.float64) * interval_ms
+    segmentation = _read_segmentation(segmentation_path, stored.shape, findings)
+    times_ms = np.arange(stored.shape[1], dtype=np.float64) * interval_ms
     return CineRecord(frames, spacing, times_ms, "nifti", tuple(findings), segmentation)
 
 

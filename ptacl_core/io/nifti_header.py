@@ -8,8 +8,8 @@ import math
 import struct
 import zlib
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def read_nifti(path: Path) -> tuple[NiftiHeader, np.ndarray]:
                     f"{shown}: the header asks for {header.data_bytes} bytes of voxels, "
                     f"{packed_bytes} compressed bytes cannot hold them; copy the file again"
                 )
-            data = _read_voxels(stream, head, header, shown)  # pyright: ignore[reportArgumentType]
+            data = _read_voxels(stream, head, header, shown)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(
             f"{shown}: the compressed data is damaged or cut short ({type(error).__name__}); copy "
@@ -99,13 +99,15 @@ def read_nifti(path: Path) -> tuple[NiftiHeader, np.ndarray]:
     return header, data.reshape(header.shape[::-1])
 
 
-def _read_voxels(stream: BinaryIO, head: bytes, header: NiftiHeader, shown: str) -> np.ndarray:
+def _read_voxels(
+    stream: BufferedIOBase, head: bytes, header: NiftiHeader, shown: str
+) -> np.ndarray:
     buffer = bytearray(header.data_offset + header.data_bytes)
     buffer[: len(head)] = head[: len(buffer)]
     view = memoryview(buffer)
     filled = min(len(head), len(buffer))
     while filled < len(buffer):
-        number = stream.readinto(view[filled : filled + 1024**2])  # pyright: ignore
+        number = stream.readinto(view[filled : filled + 1024**2])
         if not number:
             raise UnreadableFileError(
                 f"{shown}: expected {header.data_bytes} bytes of voxels, the file ends after "

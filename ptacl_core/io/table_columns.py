@@ -13,7 +13,7 @@ from ptacl_core.io.voltage import find_millivolts
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[/]\s*([^)\]]+?)\s*[)\]]?")
 _UNIT_AFTER = re.compile(r"(.+)[_\s](\S+)")
 _TIME_NAMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "seconds", "milliseconds"}
-_SECONDS = {
+SECONDS_PER_UNIT = {
     "s": 1.0,
     "sec": 1.0,
     "seconds": 1.0,
@@ -64,11 +64,11 @@ def find_time_column(names: list[str]) -> tuple[int, float] | None:
     """The time column and its unit in seconds ("time (s)", "t_ms"); None without a unit."""
     for index, name in enumerate(names):
         words = [word for word in re.split(r"[\s_()\[\]/,]+", name.strip().casefold()) if word]
-        if not words or words[0] not in _TIME_NAMES:
+        if not words or not _TIME_NAMES.intersection(words[:2]):
             continue
         for word in reversed(words):
-            if word in _SECONDS:
-                return index, _SECONDS[word]
+            if word in SECONDS_PER_UNIT:
+                return index, SECONDS_PER_UNIT[word]
     return None
 
 

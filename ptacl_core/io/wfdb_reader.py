@@ -248,7 +248,7 @@ def _to_channel(signal: SignalLine, raw: Array, *, name: str) -> Channel:
         label=signal.description,
         raw=raw,
         scale_mv=millivolts / (signal.gain or _DEFAULT_GAIN),
-        baseline=signal.baseline,
+        baseline=float(signal.baseline),
         missing_values=(missing,),
     )
 

@@ -24,8 +24,8 @@ def ecg_step_features(
         )
     with torch.autocast(tokens.device.type, enabled=False):
         tokens = tokens if tokens.dtype == torch.float64 else tokens.float()
-        slots = tokens.view(len(tokens), num_leads, num_slots, -1).mean(dim=1)
-        return torch.bmm(matrix.to(slots.dtype), slots)
+        lead_sum = tokens.view(len(tokens), num_leads, num_slots, -1).sum(dim=1)
+        return torch.bmm(matrix.to(lead_sum.dtype) / num_leads, lead_sum)
 
 
 def cine_step_features(

@@ -50,19 +50,23 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
     findings += told
     source, told = fill_gaps(source, sampling_rate_hz=record.sampling_rate_hz)
     findings += told
+    largest_mv = max(float(source.max()), -float(source.min()))
+    if largest_mv > quality.MAX_SAMPLE_MV:
+        message = f"samples of up to {largest_mv:.3g} mV: the unit, gain or file is wrong"
+        findings.append(Finding("unit_error", "reject", message))
+        return _unusable(num_samples, tuple(findings))
     findings += quality.check_clipping(source, sampling_rate_hz=record.sampling_rate_hz)
     signal_mv = resample_ecg(source, from_hz=record.sampling_rate_hz, to_hz=rate_hz)
     if signal_mv is not source:
         message = f"resampled from {record.sampling_rate_hz:g} Hz to {rate_hz:g} Hz"
         findings.append(Finding("resampled", "info", message))
     signal_mv = signal_mv[:, :num_samples]
+    signal_mv, spike_samples, told = remove_spikes(signal_mv, sampling_rate_hz=rate_hz)
+    findings += told
     contact = quality.check_contact(signal_mv, sampling_rate_hz=rate_hz)
     findings += _unreported(contact.findings, record)
     if contact.is_off.all():
         return _unusable(num_samples, tuple(findings))
-
-    signal_mv, spike_samples, told = remove_spikes(signal_mv, sampling_rate_hz=rate_hz)
-    findings += told
     findings += quality.check_mains(signal_mv, sampling_rate_hz=rate_hz)
     denoised_mv = _remove_baseline(signal_mv, settings)
     denoised_mv[contact.is_off] = 0.0

@@ -5,6 +5,7 @@ mains_hum, einthoven_mismatch, lead_swap, duplicate_leads, no_beats, too_few_bea
 rate_too_high, irregular_rhythm, implausible_rate. `gaps`, `spikes` and `resample` add theirs.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +24,17 @@ MIN_RANGE_MV = 0.05
 MAX_RANGE_MV = 30.0
 """Limits of the median lead's peak-to-peak; outside them the unit is wrong (formats.md §1.0)."""
 
+MAX_SAMPLE_MV = 1e6
+"""No amplifier writes more: such samples are refused before any arithmetic with them."""
+
 MAX_NOISE_MV = 0.05
 """Robust standard deviation above 62 Hz at which a lead is called noisy."""
 
 MAX_HUM_MV = 0.05
 """Amplitude of 50 or 60 Hz at which a lead is said to hum."""
+
+_MAINS_HZ = (50.0, 48.5, 51.5, 60.0, 58.5, 61.5)
+"""Each line and the frequencies beside it."""
 
 MIN_BEATS_FOR_INTERVALS = 5
 """R peaks needed before PR, QRS, QT or an axis is stated (reliability.md G14)."""
@@ -158,9 +165,7 @@ def check_mains(
     num_samples = signal_mv.shape[1]
     if sampling_rate_hz < 130:
         return ()
-    time_s = np.arange(num_samples) / sampling_rate_hz
-    frequencies_hz = np.array([50.0, 48.5, 51.5, 60.0, 58.5, 61.5])
-    basis = _mains_basis(time_s, frequencies_hz)
+    basis = _mains_basis(num_samples, sampling_rate_hz)
     product = signal_mv @ basis
     amplitude = np.hypot(product[:, :6], product[:, 6:]) * (4.0 / num_samples)
     findings = []
@@ -169,7 +174,7 @@ def check_mains(
         hums = (amplitude[:, line] > MAX_HUM_MV) & (amplitude[:, line] > 4 * beside)
         if hums.any():
             message = (
-                f"{frequencies_hz[line]:.0f} Hz mains hum of up to "
+                f"{_MAINS_HZ[line]:.0f} Hz mains hum of up to "
                 f"{float(amplitude[hums, line].max()):.2f} mV"
             )
             findings.append(Finding("mains_hum", "warning", message, _names(hums)))
@@ -187,7 +192,7 @@ def check_lead_relations(
     limb = denoised_mv[:6]
     if not is_off[:6].any():
         one, two, three, avr, avl, avf = limb
-        scale = float(np.sqrt(np.mean(np.square(limb[:3]))))
+        scale = max(_rms(limb[:3]), 1e-9)
         einthoven = _rms(two - one - three) / scale
         goldberger = max(
             _rms(avr + 0.5 * (one + two)),
@@ -325,22 +330,12 @@ def _clipped(samples: np.ndarray, is_extreme: np.ndarray, min_edge_mv: float) ->
     return total
 
 
-def _mains_basis(
-    time_s: np.ndarray, frequencies_hz: np.ndarray
-) -> Float32[Array, "sample component"]:
-    """Hann-windowed cosines then sines; kept for the last length and rate."""
-    key = (len(time_s), float(time_s[-1]))
-    if key not in _MAINS_BASES:
-        phase = 2 * np.pi * np.outer(time_s, frequencies_hz)
-        window = np.hanning(len(time_s))[:, None]
-        _MAINS_BASES.clear()
-        _MAINS_BASES[key] = (
-            window * np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
-        ).astype(np.float32)
-    return _MAINS_BASES[key]
-
-
-_MAINS_BASES: dict[tuple[int, float], np.ndarray] = {}
+@lru_cache(maxsize=4)
+def _mains_basis(num_samples: int, sampling_rate_hz: float) -> Float32[Array, "sample component"]:
+    """Hann-windowed cosines, then sines, of `_MAINS_HZ`."""
+    phase = 2 * np.pi * np.outer(np.arange(num_samples) / sampling_rate_hz, _MAINS_HZ)
+    waves = np.concatenate([np.cos(phase), np.sin(phase)], axis=1)
+    return (np.hanning(num_samples)[:, None] * waves).astype(np.float32)
 
 
 def _net_qrs(beat_mv: Float32[Array, "sample"], before: int) -> float:

@@ -24,6 +24,7 @@ _MIN_DURATION_S = 1.0
 _CHUNK_S = 60.0
 _CHUNK_OVERLAP_S = 4.0
 _MIN_SIGNAL_MV = 1e-6
+_MAX_SIGNAL_MV = 1e6
 
 
 class SlopeEnergy(NamedTuple):
@@ -51,6 +52,9 @@ def detect_r_peaks(
         return nothing
     if not np.isfinite(leads).all():
         leads = np.nan_to_num(leads, nan=0.0, posinf=0.0, neginf=0.0)
+    largest = max(float(leads.max()), -float(leads.min()))
+    if largest > _MAX_SIGNAL_MV:  # no voltage: only kept from overflowing
+        leads = leads * np.float32(_MAX_SIGNAL_MV / largest)
     chunk = round(_CHUNK_S * sampling_rate_hz)
     if num_samples <= 2 * chunk:
         return _detect(leads, sampling_rate_hz)

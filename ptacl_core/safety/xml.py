@@ -65,7 +65,7 @@ class _Parser(DefusedXMLParser):
         )
 
     def defused_start_doctype_decl(
-        self, name: str, sysid: str | None, pubid: str | None, has_internal_subset: bool
+        self, name: str, sysid: str | None, pubid: str | None, has_internal_subset: int
     ) -> None:
         if has_internal_subset or name not in self._doctype_roots:
             raise DTDForbidden(name, sysid, pubid)

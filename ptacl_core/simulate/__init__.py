@@ -1,7 +1,7 @@
 """A paired ECG-CMR cohort with known truth: evidence about the code, never about hearts.
 
 population -> latents -> timing -> geometry -> cine
-                     -> rhythm, waves -> ecg
+                     -> rhythm, intervals, waves -> ecg
 """
 
 from ptacl_core.simulate.card import compute_dataset_card
@@ -16,6 +16,7 @@ from ptacl_core.simulate.patients import (
     render_ecgs,
     simulate_patients,
 )
+from ptacl_core.simulate.ukb_layout import ukb_identifier, write_ukb_layout
 
 __all__ = [
     "LATENT_NAMES",
@@ -28,4 +29,6 @@ __all__ = [
     "render_cines",
     "render_ecgs",
     "simulate_patients",
+    "ukb_identifier",
+    "write_ukb_layout",
 ]

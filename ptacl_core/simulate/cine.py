@@ -44,25 +44,29 @@ def shape_slice(
     settings: SimulatedCineSettings,
     *,
     device: torch.device,
-    lv_scale: Float[Tensor, "patient frame"] | float = 1.0,
-    rv_scale: Float[Tensor, "patient frame"] | float = 1.0,
+    height_mm: float = 0.0,
 ) -> SliceShape:
-    """Radii of a slice: the mid slice, or another one by the scale of its ventricles.
+    """Radii of a slice: the mid slice, or one nearer to the apex (or, below 0, to the base).
+
+    The mid slice is where the bullet's cylinder meets its half ellipsoid; the right ventricle
+    ends at 0.8 of the way to the apex.
 
     Args:
         geometry: both ventricles over the cycle.
         infarct: depth (share of the wall lost) and angle (radians) of a thin sector.
         settings: of the cine.
         device: where the radii go, as float32.
-        lv_scale: cavity radius of the slice over that of the mid slice.
-        rv_scale: RV area of the slice over that of the mid slice.
+        height_mm: distance of the slice from the mid slice, positive towards the apex.
     """
-    endocardial = geometry.endocardial_radius_mm * lv_scale
-    wall = geometry.epicardial_radius_mm - geometry.endocardial_radius_mm
-    epicardial = endocardial + wall
+    apical_mm = max(height_mm, 0.0)
+    half_mm = geometry.length_mm / 2
+    inner = _ellipsoid_share(apical_mm / half_mm)
+    outer = _ellipsoid_share(apical_mm / (half_mm + geometry.wall_mm))
+    rv_share = (1 - apical_mm / (0.8 * half_mm)).clamp(min=0)
+    epicardial = geometry.epicardial_radius_mm * outer
     width = solve_crescent_width(
         epicardial,
-        geometry.rv_area_mm2 * rv_scale,
+        geometry.rv_area_mm2 * rv_share,
         half_angle_rad=math.radians(settings.rv_half_angle_deg),
         exponent=settings.rv_exponent,
     )
@@ -71,7 +75,7 @@ def shape_slice(
         return value.to(device, torch.float32)
 
     return SliceShape(
-        endocardial_mm=place(endocardial),
+        endocardial_mm=place(geometry.endocardial_radius_mm * inner),
         epicardial_mm=place(epicardial),
         rv_width_mm=place(width),
         emptied=place(1 - geometry.filled_share),
@@ -81,6 +85,11 @@ def shape_slice(
         centre_row_mm=place(geometry.centre_row_mm[:, None]),
         centre_column_mm=place(geometry.centre_column_mm[:, None]),
     )
+
+
+def _ellipsoid_share(share: Float[Tensor, "patient frame"]) -> Float[Tensor, "patient frame"]:
+    """Radius of an ellipsoid at a share of its semi-axis, over its largest radius."""
+    return torch.sqrt((1 - share * share).clamp(min=0))
 
 
 def pixel_grid(
@@ -186,7 +195,7 @@ def _heart_coordinates(
 def _soft_radius(radius_mm: Tensor, edge_mm: float) -> Tensor:
     """Radius whose soft disc has the area of the hard one: R² − π² s² / 3."""
     squared = radius_mm * radius_mm - math.pi**2 / 3 * edge_mm**2
-    return torch.where(squared > 0, torch.sqrt(squared.clamp(min=0)), radius_mm - 2 * edge_mm)
+    return torch.where(squared > 0, torch.sqrt(squared.clamp(min=0)), 2 * radius_mm - 4 * edge_mm)
 
 
 def _infarct_sector(shape: SliceShape, across: Tensor, along: Tensor, radius: Tensor) -> Tensor:

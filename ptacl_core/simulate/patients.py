@@ -75,8 +75,10 @@ class SimulatedPatients:
     `phenotypes` carry observer error, `true_phenotypes` none; order `PHENOTYPE_NAMES`.
     `targets` z and `visible_latents` g are in the order of `LATENT_NAMES`. `lv_volume_ml` and
     `end_systole_frame` go with the frames of `cine`. `heart_centre_px` is (row, column).
+    `settings` made them.
     """
 
+    settings: SimulationSettings
     indices: Int[Tensor, "patient"]
     ecg_mv: Float[Tensor, "patient 12 5000"]
     r_peak_samples: list[Int[Tensor, "beat"]]
@@ -280,6 +282,7 @@ def _assemble(
     middle_px = (WINDOW_PX - 1) / 2
     centre_mm = (truth.geometry.centre_row_mm, truth.geometry.centre_column_mm)
     return SimulatedPatients(
+        settings=settings,
         indices=truth.indices,
         ecg_mv=ecg_mv,
         r_peak_samples=truth.rhythm.r_peak_samples(),

@@ -13,7 +13,7 @@ import torch
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.simulate.patients import PatientTruth, draw_truth, render_cines, render_ecgs
-from ptacl_core.simulate.rhythm import NUM_SAMPLES, SAMPLING_RATE_HZ
+from ptacl_core.simulate.rhythm import NUM_SAMPLES
 from ptacl_core.tensors import Float, Tensor
 
 RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
@@ -69,7 +69,7 @@ def compute_mean_beats(
     deviation = record.std(dim=1)[:, None, None].clamp(min=1e-6)
     scaled = (ecg_mv - mean) / deviation
     rhythm = truth.rhythm
-    samples = torch.round(rhythm.beat_s * SAMPLING_RATE_HZ).to(torch.int64)
+    samples = rhythm.beat_samples
     is_normal = ~(rhythm.is_ventricular | rhythm.is_atrial_premature)
     is_whole = (samples >= _BEFORE_R) & (samples < NUM_SAMPLES - _AFTER_R)
     beats = []

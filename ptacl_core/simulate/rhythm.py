@@ -45,11 +45,19 @@ class Rhythm:
         """Patients without P waves and without an atrial kick."""
         return self.rhythm == RHYTHM_NAMES.index("af")
 
+    @property
+    def beat_samples(self) -> Int[Tensor, "patient beat"]:
+        """The samples nearest to the R peaks, also of beats outside the recording."""
+        return torch.round(self.beat_s * SAMPLING_RATE_HZ).to(torch.int64)
+
+    @property
+    def is_inside(self) -> Bool[Tensor, "patient beat"]:
+        """Beats whose R peak lies inside the recording."""
+        return (self.beat_samples >= 0) & (self.beat_samples < NUM_SAMPLES)
+
     def r_peak_samples(self) -> list[Int[Tensor, "beat"]]:
         """The samples nearest to the R peaks inside the recording, per patient."""
-        samples = torch.round(self.beat_s * SAMPLING_RATE_HZ).to(torch.int64)
-        inside = (samples >= 0) & (samples < NUM_SAMPLES)
-        return [row[keep] for row, keep in zip(samples, inside, strict=True)]
+        return [row[keep] for row, keep in zip(self.beat_samples, self.is_inside, strict=True)]
 
 
 def draw_rhythm(

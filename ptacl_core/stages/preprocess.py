@@ -141,7 +141,7 @@ def open_or_create(cohort_dir: Path, settings: PreprocessSettings) -> CohortLayo
     if not (cohort_dir / "cohort.toml").exists():
         Cohort.create(
             cohort_dir, name=cohort_dir.name, source="files", preprocessing_hash=settings.hash()
-        )
+        ).close()
     with Cohort.open(cohort_dir) as cohort:
         stored = cohort.description.preprocessing_hash
         if stored != settings.hash():

@@ -31,7 +31,7 @@ def register_shards(
                 name=name,
                 source=source,
                 preprocessing_hash=reader.preprocessing_hash,
-            )
+            ).close()
         tables = build_store_tables(reader, convention=convention)
         with Cohort.write(cohort_dir, purpose="register") as writer:
             writer.put_patients(tables["patients"])

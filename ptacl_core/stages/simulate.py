@@ -27,7 +27,6 @@ from ptacl_core.simulate import (
     compute_dataset_card,
     format_card,
     simulate_patients,
-    write_ukb_layout,
 )
 from ptacl_core.stages.register import register_shards
 
@@ -234,6 +233,8 @@ def _attributes(patients: SimulatedPatients, position: int) -> dict[str, Any]:
 def _write_files(
     folder: Path, settings: SimulationSettings, device: str, progress: ProgressSink
 ) -> int:
+    from ptacl_core.simulate import write_ukb_layout  # loads pydicom
+
     progress.start("simulate files", settings.num_patients, "patients")
     for start in range(0, settings.num_patients, BATCH_SIZE):
         indices = range(start, min(start + BATCH_SIZE, settings.num_patients))

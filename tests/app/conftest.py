@@ -1,12 +1,13 @@
 """A small cohort with everything the app shows, made by the package's own writers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.app_settings import AppSettings
@@ -245,7 +246,7 @@ def make_app(
     """Makes apps on a private state folder, a fake clock and no settings of the developer's."""
 
     def make(cohort: Path = cohort_dir, **options: object) -> PtaclApp:
-        settings = options.pop("settings", None) or AppSettings(remember=False)
+        settings = options.pop("settings", None) or AppSettings(remember=False, fps=1.0)
         return PtaclApp(
             cohort,
             settings=settings,  # type: ignore[arg-type]
@@ -255,3 +256,40 @@ def make_app(
         )
 
     yield make
+
+
+@pytest.fixture(scope="session")
+def many_cohort_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patients on three pages, without recordings."""
+    root = tmp_path_factory.mktemp("many") / "many-cohort"
+    Cohort.create(root, name="many", source="files", preprocessing_hash="0" * 16).close()
+    people = [
+        {"patient": f"q{index:04d}", "sex": "FM"[index % 2], "age_years": 45.0 + index % 30}
+        for index in range(450)
+    ]
+    with Cohort.write(root, purpose="test") as writer:
+        writer.put_patients(pa.Table.from_pylist(people))
+    return root
+
+
+async def _settle(pilot: Pilot) -> None:
+    for _ in range(3):
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+
+@pytest.fixture
+def settle() -> Callable[[Pilot], Awaitable[None]]:
+    """Waits until every worker has ended and what it posted is on the screen."""
+    return _settle
+
+
+@pytest.fixture
+def read_screen() -> Callable[[PtaclApp], list[str]]:
+    """The rows of text on the screen."""
+
+    def read(app: PtaclApp) -> list[str]:
+        strips = app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip) for strip in strips]
+
+    return read

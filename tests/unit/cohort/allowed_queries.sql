@@ -38,13 +38,13 @@ SELECT run, modality, space, dim, num_vectors FROM embedding_sets
 WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 10) SELECT sum(n) FROM t
 SELECT patient, lvef_pct, rank() OVER (PARTITION BY sex ORDER BY lvef_pct) FROM overview
 SELECT patient, lvef_pct - avg(lvef_pct) OVER () AS d FROM overview QUALIFY abs(d) > 1
-SELECT * FROM (PIVOT phenotypes ON name USING first(value) GROUP BY patient) LIMIT 3
+SELECT * FROM (PIVOT phenotypes ON name IN ('lvef_pct', 'lvm_g') USING first(value) GROUP BY patient) LIMIT 3
 SELECT * FROM (UNPIVOT (SELECT patient, lvef_pct, lvm_g FROM overview) ON lvef_pct, lvm_g)
 SELECT * EXCLUDE (patient) FROM overview LIMIT 1
 SELECT COLUMNS('lv.*') FROM overview LIMIT 1
 SELECT * FROM overview USING SAMPLE 5
 SELECT * FROM range(5) r(i), generate_series(1, 3) g(j)
-SELECT list_transform([1, 2, 3], x -> x * 2), {'a': 1}.a, map {'k': 1}
+SELECT list_transform([1, 2, 3], lambda x: x * 2), {'a': 1}.a, map {'k': 1}
 SELECT CASE WHEN lvef_pct < 50 THEN 'reduced' ELSE 'preserved' END AS class, count(*) FROM overview GROUP BY class
 SELECT patient FROM overview o WHERE EXISTS (SELECT 1 FROM predictions p WHERE p.patient = o.patient)
 SELECT patient FROM patients EXCEPT SELECT patient FROM shards

@@ -47,7 +47,7 @@ SELECT * FROM overview o JOIN read_text('{dir}/secret.txt') r ON true
 SELECT * FROM overview o, LATERAL (SELECT * FROM read_text('{dir}/secret.txt')) r
 SELECT * FROM overview o POSITIONAL JOIN read_text('{dir}/secret.txt')
 SELECT * FROM (VALUES ((SELECT content FROM read_text('{dir}/secret.txt')))) v
-SELECT list_transform([1], x -> (SELECT content FROM read_text('{dir}/secret.txt')))
+SELECT list_transform([1], lambda x: (SELECT content FROM read_text('{dir}/secret.txt')))
 SELECT sum(1) FILTER (WHERE (SELECT count(*) FROM read_text('{dir}/secret.txt')) > 0) FROM overview
 SELECT row_number() OVER (ORDER BY (SELECT content FROM read_text('{dir}/secret.txt'))) FROM overview
 SELECT CASE WHEN true THEN (SELECT content FROM read_text('{dir}/secret.txt')) END
@@ -203,7 +203,7 @@ SELECT getenv('HOME')
 SELECT GETENV('PATH')
 SELECT "getenv"('HOME')
 SELECT main.getenv('HOME')
-SELECT list_transform(['HOME'], x -> getenv(x))
+SELECT list_transform(['HOME'], lambda x: getenv(x))
 SELECT in_search_path('main', 'main')
 SELECT txid_current()
 SELECT write_log('x')
@@ -237,7 +237,7 @@ SELECT * FROM knn('sim-000001', 3.5)
 SELECT * FROM knn('sim-000001', -1)
 SELECT * FROM knn('sim-000001', 1000000000)
 SELECT * FROM knn('sim-000001', 3, 'sideways')
-SELECT * FROM knn('sim-000001', 3, run_ := (SELECT 1))
+SELECT * FROM knn('sim-000001', 3, run := (SELECT 1))
 SELECT * FROM knn(3, 3)
 SELECT * FROM knn('nobody-here', 3)
 SELECT * FROM knn('sim-000001')

@@ -15,10 +15,11 @@ _HERE = Path(__file__).parent
 _SAMPLES = _HERE.parents[1] / "data" / "ecg"
 
 
-def _load_writers() -> ModuleType:
-    name = "ptacl_test_ecg_files"
+def _load(stem: str) -> ModuleType:
+    """A module of this folder (pytest's importlib mode puts no folder on the path)."""
+    name = f"ptacl_test_{stem}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, _HERE / "ecg_files.py")
+        spec = importlib.util.spec_from_file_location(name, _HERE / f"{stem}.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
@@ -29,7 +30,7 @@ def _load_writers() -> ModuleType:
 @pytest.fixture(scope="session")
 def files() -> ModuleType:
     """The writers of `ecg_files.py`."""
-    return _load_writers()
+    return _load("ecg_files")
 
 
 @pytest.fixture(scope="session")
@@ -57,5 +58,24 @@ def refuse(files):
         assert files.PATIENT not in message
         assert str(Path(path).parent) not in message or str(Path(path).parent) in {".", "/"}
         return message
+
+    return check
+
+
+@pytest.fixture
+def shop(files, samples, tmp_path):
+    """What bad files are built with."""
+    return _load("ecg_workshop").Workshop(files, samples, tmp_path)
+
+
+@pytest.fixture
+def expect_refusal(shop, refuse):
+    """Builds a bad file and checks that it is refused as `error` with all `words`."""
+
+    def check(build, error, words, hints) -> None:
+        message = refuse(build(shop), error, **hints)
+        for word in words:
+            assert word in message
+        assert "Quux" not in message
 
     return check

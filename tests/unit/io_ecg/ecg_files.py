@@ -76,7 +76,9 @@ def write_wfdb(
 ) -> Path:
     """One record with one signal file; returns the header."""
     num_signals, length = steps.shape
-    sample_format = int(coding.split("x")[0].split(":")[0].split("+")[0])
+    sample_format = int(
+        coding.split("x", maxsplit=1)[0].split(":", maxsplit=1)[0].split("+", maxsplit=1)[0]
+    )
     lines = [f"{name} {num_signals} {rate} {length if num_samples is None else num_samples}"]
     for label, row in zip(labels, steps, strict=True):
         checksum = int(row.sum()) % 65536

@@ -75,6 +75,16 @@ def test_csv_time_in_rounded_milliseconds(files, tmp_path):
     assert read_ecg(path, unit="mV").sampling_rate_hz == 360.0
 
 
+def test_csv_units_in_a_second_line(files, tmp_path, steps):
+    """As PhysioNet's converters write: 'Elapsed time','I' … over 'seconds','mV' …"""
+    lines = files.csv_text(steps * 0.005, time_name="Elapsed time").splitlines()
+    quoted = [",".join(f"'{name}'" for name in lines[0].split(","))]
+    quoted.append(",".join(["'seconds'", *["'mV'"] * 12]))
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(quoted + lines[1:]))
+    expect(read_ecg(path), files, steps)
+
+
 def test_csv_index_column_is_passed_over(files, tmp_path, steps):
     lines = files.csv_text(steps * 0.005).splitlines()
     lines = ["index," + lines[0]] + [f"{i},{line}" for i, line in enumerate(lines[1:])]
@@ -272,6 +282,16 @@ def test_sidecar_beside_the_file_and_keywords_over_it(files, tmp_path, steps):
         path, lead_names=list(LEAD_NAMES), unit="V", sampling_rate_hz=500, patient=files.PATIENT
     )
     expect(read_ecg(path, unit="mV"), files, steps)
+    (tmp_path / "a.npy.json").rename(tmp_path / "a.json")
+    expect(read_ecg(path, unit="mV"), files, steps)
+
+
+def test_a_lone_artefact_is_no_wrong_unit(files, tmp_path, steps):
+    signal_mv = steps * 0.005
+    signal_mv[:, 300] = 200.0
+    path = tmp_path / "a.npy"
+    np.save(path, signal_mv)
+    assert "unit_implausible" not in codes(read_ecg(path, **FACTS))
 
 
 def test_wrong_unit_is_rejected_as_implausible(files, tmp_path, steps):

@@ -44,8 +44,15 @@ def test_storage_formats_equal_the_wfdb_package(files, tmp_path, coding):
 
 @pytest.mark.parametrize(
     ("coding", "missing"),
-    [("16", -32768), ("24", -(2**23)), ("32", -(2**31)), ("80", -128), ("212", -2048)]
-    + [("61", -32768), ("160", -32768)],
+    [
+        ("16", -32768),
+        ("24", -(2**23)),
+        ("32", -(2**31)),
+        ("80", -128),
+        ("212", -2048),
+        ("61", -32768),
+        ("160", -32768),
+    ],
 )
 def test_the_lowest_code_is_no_sample(files, tmp_path, coding, missing):
     steps = files.make_steps(400) // (8 if coding == "80" else 1)

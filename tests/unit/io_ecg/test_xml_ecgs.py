@@ -146,6 +146,14 @@ def test_muse_limits_and_lead_off(files, tmp_path, steps):
     assert record.findings[0].leads == ("V3",)
 
 
+def test_muse_limits_that_are_none_are_passed_over(files, tmp_path, steps):
+    """Some carts write a LeadLowLimit of 268435456, above every sample."""
+    text = files.muse_of(steps).replace("Limit>-32768<", "Limit>268435456<")
+    record = read_text(tmp_path, text.replace("Limit>32767<", "Limit>2147483647<"))
+    np.testing.assert_allclose(record.signal_mv, files.to_mv(steps), atol=1e-6)
+    assert codes(record) == ["derived_leads"]
+
+
 # Philips
 
 
@@ -237,3 +245,11 @@ def test_aecg_representative_beat_alone_is_not_taken(files, tmp_path, steps):
         "<code code='REPRESENTATIVE_BEAT'/>", f"<code code='REPRESENTATIVE_BEAT'/>{beat}"
     )
     np.testing.assert_array_equal(read_text(tmp_path, text).signal_mv, files.to_mv(steps))
+
+
+def test_aecg_representative_beat_as_a_series_of_its_own_is_not_taken(files, tmp_path, steps):
+    beat = files.aecg_series(np.full((12, 600), 77))
+    text = files.aecg_xml(beat, files.aecg_series(steps))
+    record = read_text(tmp_path, text.replace("'RHYTHM'", "'REPRESENTATIVE_BEAT'", 1))
+    np.testing.assert_array_equal(record.signal_mv, files.to_mv(steps))
+    assert codes(record) == []

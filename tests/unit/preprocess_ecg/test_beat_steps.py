@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ CROP = {"num_samples": 2500, "patch_samples": 50, "num_steps": 13}
 
 def oracle(peaks, *, num_samples, patch_samples, num_steps, mode, rate_hz=500.0):
     """method.md §4 and §6 as loops over beats, phases and tokens."""
-    beats = [(int(a), int(b)) for a, b in zip(peaks[:-1], peaks[1:], strict=True)]
+    beats = [(int(a), int(b)) for a, b in pairwise(peaks)]
     beats = [
         (a, b)
         for a, b in beats
@@ -79,9 +81,7 @@ def test_phase_positions_are_recovered_from_a_ramp():
     peaks = np.array([400, 900, 1400], np.int64)
     matrix, _ = beat_step_matrix(peaks, **CROP)
     centres = 50 * np.arange(50) + 25.0  # middle sample of every token
-    expected = np.mean(
-        [r0 + (np.arange(13) + 0.5) * 500 / 13 for r0 in (400, 900)], axis=0
-    )
+    expected = np.mean([r0 + (np.arange(13) + 0.5) * 500 / 13 for r0 in (400, 900)], axis=0)
     np.testing.assert_allclose(matrix @ centres, expected, atol=0.01)
 
 

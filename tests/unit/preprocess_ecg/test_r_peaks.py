@@ -169,30 +169,46 @@ def test_a_gap_of_nan_costs_only_the_beats_in_it(phantom):
     assert all(np.abs(found - t).min() < 0.02 for t in outside)
 
 
-def test_agrees_with_sleepecg_on_the_real_recordings(real_records):
+def sleepecg_beats(signal, rate_hz):
     sleepecg = pytest.importorskip("sleepecg")
+    return sleepecg.detect_heartbeats(signal.astype(np.float64), rate_hz)
+
+
+def xqrs_beats(signal, rate_hz):
+    processing = pytest.importorskip("wfdb.processing")
+    return processing.xqrs_detect(signal.astype(np.float64), rate_hz, verbose=False)
+
+
+@pytest.mark.parametrize("oracle", [sleepecg_beats, xqrs_beats])
+def test_agrees_with_other_detectors_on_the_real_recordings(oracle, real_records):
+    # They read one lead and lose the beat in some (JS20000 has ectopic beats): each record is
+    # compared with the lead in which the other detector comes nearest to ours.
     hits = misses = extras = 0
     offsets = []
     for name, record in real_records.items():
-        # sleepecg takes one lead: the one where it is most regular is its best case.
-        signal = record.signal_mv[:, : round(10 * record.sampling_rate_hz)]
-        candidates = [
-            sleepecg.detect_heartbeats(signal[lead].astype(np.float64), record.sampling_rate_hz)
-            for lead in (0, 1, 10)
+        rate_hz = record.sampling_rate_hz
+        signal = record.signal_mv[:, : round(10 * rate_hz)]
+        found_s = detect_r_peaks(signal, sampling_rate_hz=rate_hz) / rate_hz
+        per_lead = [
+            score(found_s, oracle(lead, rate_hz) / rate_hz, tolerance_s=0.075, edge_s=0.6)
+            for lead in np.roll(signal, -1, axis=0)  # II first
+            if np.ptp(lead) > 0.01
         ]
-        reference = min(candidates, key=lambda beats: np.std(np.diff(beats)))
-        found = detect_r_peaks(signal, sampling_rate_hz=record.sampling_rate_hz)
-        hit, miss, extra, offset = score(
-            found / record.sampling_rate_hz,
-            reference / record.sampling_rate_hz,
-            tolerance_s=0.075,
-            edge_s=0.2,
-        )
-        assert miss + extra <= 1, name
+        hit, miss, extra, offset = min(per_lead, key=lambda row: row[1] + row[2])
+        assert miss + extra == 0, name
         hits, misses, extras = hits + hit, misses + miss, extras + extra
-        offsets.append(offset)
-    assert 2 * hits / (2 * hits + misses + extras) >= 0.99
-    assert abs(np.median(np.concatenate(offsets))) <= 4.0
+        offsets.append(np.median(offset))
+    assert hits > 70
+    assert abs(np.median(offsets)) <= 4.0  # two samples: each lead has its own delay
+
+
+def test_ectopic_beats_of_a_real_recording(real_records):
+    # Read by eye on a print of JS20000: 19 beats, ectopic ones at 0.65 and 6.30 s.
+    record = real_records["JS20000.hea"]
+    found_s = detect_r_peaks(record.signal_mv, sampling_rate_hz=500.0) / 500.0
+    assert len(found_s) == 19
+    for ectopic_s in (0.65, 6.30):
+        assert np.abs(found_s - ectopic_s).min() < 0.05
 
 
 def test_agrees_with_the_device_of_the_dicom_sample(real_records):

@@ -1,0 +1,1 @@
+"""What trains: one loop, its batches, optimizer, schedule, precision, processes and signals."""
