@@ -15,6 +15,7 @@ from textual import events, work
 from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
 from ptacl_app import messages
@@ -41,7 +42,7 @@ from ptacl_app.screens.runs import RunsScreen
 from ptacl_app.screens.sql import SqlScreen
 from ptacl_app.session import SessionState, get_session_path, load_session, save_session
 from ptacl_app.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
-from ptacl_core.errors import PtaclError
+from ptacl_core.errors import ConfigError, PtaclError
 
 OUR_THEMES = tuple(theme.name for theme in build_themes())
 STALE_CHECK_S = 5.0
@@ -111,6 +112,9 @@ class PtaclApp(App[int]):
         self._filters.append(OutputGuard())
         for theme in build_themes():
             self.register_theme(theme)
+        if self.settings.theme not in self.available_themes:
+            known = ", ".join([*OUR_THEMES, *sorted(BUILTIN_THEMES)])
+            raise ConfigError(f"theme: expected one of {known}, got {self.settings.theme!r}")
         remembered = self.session.theme if self.settings.theme == DEFAULT_THEME else None
         self.theme = remembered if remembered in self.available_themes else self.settings.theme
         if not self.settings.use_animation:

@@ -8,10 +8,12 @@ from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.widgets import DataTable
+from textual.widgets.data_table import ColumnKey
 
 from ptacl_app.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
 from ptacl_app.patient_view import PatientPage, PatientSummary
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_app.widgets.phenotype_panel import MAIN_PHENOTYPES
+from ptacl_core.records import PHENOTYPE_UNITS
 
 PAGE_ROWS = 200
 
@@ -35,8 +37,15 @@ COLUMNS = (
     TableColumn("has_cmr", "CMR", False),
     TableColumn("num_findings", "notes"),
     TableColumn("heart_rate_bpm", "HR"),
-    *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in PHENOTYPE_NAMES),
+    *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in MAIN_PHENOTYPES),
 )
+"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL."""
+
+
+class PlainCell(Text):
+    """A cell that is not measured by Rich: the columns have the widths that we give them."""
+
+    __rich_measure__ = None  # type: ignore[assignment]
 
 
 class PatientTable(DataTable[Text]):
@@ -87,12 +96,16 @@ class PatientTable(DataTable[Text]):
                 self.clear(columns=True)
                 for column, label in zip(COLUMNS, labels, strict=True):
                     justify = "right" if column.is_number else "left"
-                    self.add_column(Text(label, justify=justify), key=column.key)
+                    self.add_column(Text(label, justify=justify), key=column.key, width=1)
                 self._labels_shown = labels
             else:
                 self.clear()
-            for row in page.rows:
-                self.add_row(*_build_cells(row, name_of))
+            cells = [_build_cells(row, name_of) for row in page.rows]
+            for index, (column, label) in enumerate(zip(COLUMNS, labels, strict=True)):
+                widths = [row[index].cell_len for row in cells]
+                self.columns[ColumnKey(column.key)].width = max([len(label), *widths])
+            for row in cells:
+                self.add_row(*row)
             if page.rows:
                 self.move_cursor(row=min(cursor, len(page.rows) - 1), animate=False, scroll=True)
 
@@ -173,10 +186,10 @@ def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Tex
         "num_findings": str(row.num_findings) if row.num_findings else "",
         "heart_rate_bpm": format_number(row.heart_rate_bpm, unit="bpm"),
     }
-    for name in PHENOTYPE_NAMES:
+    for name in MAIN_PHENOTYPES:
         texts[name] = format_number(row.measured.get(name), unit=PHENOTYPE_UNITS[name])
     return [
-        Text(
+        PlainCell(
             safe(texts[column.key], max_length=40), justify="right" if column.is_number else "left"
         )
         for column in COLUMNS

@@ -201,9 +201,10 @@ class Notes:
 
     def append_audit(self, action: str, **details: Any) -> int:
         """Add an entry to the audit log; returns its number."""
-        with self.opened() as connection:
-            head = append_entry(connection, action, details)
-        audit.write_head(self.cohort_id, head)
+        with self.locked():
+            with self._transaction() as connection:
+                head = append_entry(connection, action, details)
+            audit.write_head(self.cohort_id, head)
         return head.number
 
     def audit_log(self) -> list[audit.AuditEntry]:
@@ -224,19 +225,8 @@ class Notes:
     @contextmanager
     def opened(self) -> "Iterator[duckdb.DuckDBPyConnection]":
         """The open file, in one transaction, under the lock; made when it is not there."""
-        with self.locked():
-            is_new = not self.layout.notes.exists()
-            connection = connect_writer(self.layout.notes)
-            try:
-                with readable_errors(self.layout.notes):
-                    if is_new:
-                        self.layout.notes.chmod(0o600)
-                    execute(connection, "BEGIN TRANSACTION")
-                    self._make_tables(connection)
-                    yield connection
-                    execute(connection, "COMMIT")
-            finally:
-                connection.close()
+        with self.locked(), self._transaction() as connection:
+            yield connection
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -256,6 +246,21 @@ class Notes:
             finally:
                 lock.__exit__(None, None, None)
             return
+
+    @contextmanager
+    def _transaction(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        is_new = not self.layout.notes.exists()
+        connection = connect_writer(self.layout.notes)
+        try:
+            with readable_errors(self.layout.notes):
+                if is_new:
+                    self.layout.notes.chmod(0o600)
+                execute(connection, "BEGIN TRANSACTION")
+                self._make_tables(connection)
+                yield connection
+                execute(connection, "COMMIT")
+        finally:
+            connection.close()
 
     def _make_tables(self, connection: "duckdb.DuckDBPyConnection") -> None:
         known = execute(

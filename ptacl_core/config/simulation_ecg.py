@@ -127,7 +127,9 @@ def default_waves() -> dict[str, WaveSettings]:
 class SimulatedEcgSettings(Settings):
     """Waves, intervals, heart position, electrodes and recording."""
 
-    waves: dict[str, WaveSettings] = Field(default_factory=default_waves, max_length=24)
+    waves: dict[str, WaveSettings] = Field(
+        default_factory=default_waves, min_length=1, max_length=24
+    )
     """The dipole's waves; `p1` and `p2` are absent in atrial fibrillation."""
     qrs_ms: float = 91.0
     """QRS duration at latents 0, ms."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Bool, Float64, Int64
 from ptacl_core.evaluate.intervals import BootstrapInterval, bootstrap_interval
@@ -45,8 +46,8 @@ class AlignmentMeasures:
 
 
 def alignment_map(
-    ecg_steps: Float64[Array, "patient step dim"],
-    cmr_steps: Float64[Array, "patient step dim"],
+    ecg_steps: Float[Array, "patient step dim"],
+    cmr_steps: Float[Array, "patient step dim"],
     *,
     is_valid: Bool[Array, "patient"] | None = None,
 ) -> Float64[Array, "step step"]:
@@ -60,8 +61,8 @@ def alignment_map(
 
 
 def measure_alignment(
-    ecg_steps: Float64[Array, "patient step dim"],
-    cmr_steps: Float64[Array, "patient step dim"],
+    ecg_steps: Float[Array, "patient step dim"],
+    cmr_steps: Float[Array, "patient step dim"],
     *,
     is_valid: Bool[Array, "patient"] | None = None,
     temperature: float = 0.1,

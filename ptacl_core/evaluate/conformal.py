@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.evaluate.labels import EvaluationError, present_pairs
@@ -51,10 +52,10 @@ class ConformalIntervals:
 
     def interval(
         self,
-        predicted: Float64[Array, "patient"],
+        predicted: Float[Array, "patient"],
         *,
-        scale: Float64[Array, "patient"] | None = None,
-        groups: Sequence[str] | None = None,
+        scale: Float[Array, "patient"] | None = None,
+        groups: Sequence[str] | np.ndarray | None = None,
     ) -> Interval:
         """Bounds around `predicted`; unknown groups use the pooled offsets."""
         centre = np.asarray(predicted, dtype=np.float64)
@@ -71,12 +72,12 @@ class ConformalIntervals:
 
 
 def fit_conformal(
-    observed: Float64[Array, "patient"],
-    predicted: Float64[Array, "patient"],
+    observed: Float[Array, "patient"],
+    predicted: Float[Array, "patient"],
     *,
     level: float = 0.9,
-    scale: Float64[Array, "patient"] | None = None,
-    groups: Sequence[str] | None = None,
+    scale: Float[Array, "patient"] | None = None,
+    groups: Sequence[str] | np.ndarray | None = None,
     min_group_size: int = 100,
     is_asymmetric: bool = False,
 ) -> ConformalIntervals:
@@ -123,7 +124,7 @@ def fit_conformal(
     return ConformalIntervals(level, offsets, scale is not None, tuple(pooled_groups))
 
 
-def measure_coverage(observed: Float64[Array, "patient"], interval: Interval) -> Coverage:
+def measure_coverage(observed: Float[Array, "patient"], interval: Interval) -> Coverage:
     """Share of present labels inside their interval (bounds included), with its uncertainty."""
     labels = np.asarray(observed, dtype=np.float64)
     is_present = ~np.isnan(labels)

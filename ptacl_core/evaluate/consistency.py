@@ -6,11 +6,11 @@ from ptacl_core.arrays import Array, Float64
 
 
 def expected_precision(
-    r2_ecg: Float64[Array, "*figure"],
-    r2_cmr: Float64[Array, "*figure"],
+    r2_ecg: Float64[Array, "*figure"] | float,
+    r2_cmr: Float64[Array, "*figure"] | float,
     *,
     tolerance_sd: float = 0.5,
-) -> Float64[Array, "*figure"]:
+) -> Float64[Array, "*figure"] | np.float64:
     """Precision of retrieval if both embeddings knew a Gaussian phenotype up to their R².
 
     The phenotype of the retrieved patient then differs by a normal variable of variance

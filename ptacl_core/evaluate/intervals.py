@@ -9,7 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.evaluate.labels import EvaluationError
 
-Statistic = Callable[[Int64[Array, "_"]], Float64[Array, "*figure"]]
+Statistic = Callable[[Int64[Array, "_"]], Float64[Array, "*figure"] | np.float64]
 """Figures computed from the rows given by index, with repeats."""
 
 Verdict = Literal["separated", "not separated", "reversed"]
@@ -89,7 +89,7 @@ def paired_difference(
     """
 
     def difference(rows: Int64[Array, "_"]) -> Float64[Array, "*figure"]:
-        return np.asarray(statistic_a(rows)) - np.asarray(statistic_b(rows))
+        return np.asarray(np.subtract(statistic_a(rows), statistic_b(rows)), dtype=np.float64)
 
     groups = _patient_rows(num_rows, patients)
     estimate, draws = _resample(difference, groups, generator, num_resamples)

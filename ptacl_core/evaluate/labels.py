@@ -1,6 +1,7 @@
 """What every measure checks first: shapes, finite features, labels that can be judged."""
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Bool, Float64
 from ptacl_core.errors import PtaclError
@@ -44,7 +45,7 @@ def as_targets(
 
 
 def present_pairs(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
+    observed: Float[Array, "_ *observed"], predicted: Float[Array, "_ *predicted"]
 ) -> tuple[
     Float64[Array, "patient *target"],
     Float64[Array, "patient *target"],

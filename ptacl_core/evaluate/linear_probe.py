@@ -6,6 +6,7 @@ method.md §7: per-target rows with present labels only, fitted on train, R² on
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.evaluate.labels import EvaluationError, as_features, as_targets
@@ -24,7 +25,7 @@ class LinearProbe:
     coefficients: Float64[Array, "dim target"]
     intercept: Float64[Array, "target"]
 
-    def predict(self, features: Float64[Array, "patient dim"]) -> Float64[Array, "patient target"]:
+    def predict(self, features: Float[Array, "patient dim"]) -> Float64[Array, "patient target"]:
         """Targets in the units of the labels."""
         matrix = as_features(features, name="features")
         if matrix.shape[1] != len(self.coefficients):
@@ -36,7 +37,7 @@ class LinearProbe:
 
 
 def fit_linear_probe(
-    features: Float64[Array, "patient dim"], targets: Float64[Array, "patient target"]
+    features: Float[Array, "patient dim"], targets: Float[Array, "patient *target"]
 ) -> LinearProbe:
     """Ordinary least squares with intercept, one fit per pattern of present labels.
 
@@ -70,11 +71,11 @@ def fit_linear_probe(
 
 
 def linear_probe_r2(
-    train_features: Float64[Array, "train dim"],
-    train_targets: Float64[Array, "train target"],
-    test_features: Float64[Array, "test dim"],
-    test_targets: Float64[Array, "test target"],
-) -> Float64[Array, "target"]:
+    train_features: Float[Array, "train dim"],
+    train_targets: Float[Array, "train *target"],
+    test_features: Float[Array, "test dim"],
+    test_targets: Float[Array, "test *target"],
+) -> Float64[Array, "figure"]:
     """R² on test of the probe fitted on train, per target.
 
     1 - sum (y - prediction)² / sum (y - mean of test)², over patients whose label is present;

@@ -7,41 +7,45 @@ target), observed first. A figure that is not defined (`labels.why_undefined`) i
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.evaluate.labels import present_pairs
 
-_MIN_PATIENTS = 2
+Figures = Float64[Array, "*target"] | np.float64
+"""One number per target, or one number."""
+
+_MIN_PATIENTS = 2.0
 
 
 class BlandAltman(NamedTuple):
     """Bias (mean of predicted - observed) and its 95 % limits of agreement, in label units."""
 
-    bias: Float64[Array, "*target"]
-    low: Float64[Array, "*target"]
-    high: Float64[Array, "*target"]
-    sd: Float64[Array, "*target"]
+    bias: Figures
+    low: Figures
+    high: Figures
+    sd: Figures
 
 
 class Calibration(NamedTuple):
     """Line of observed on predicted: slope 1 and intercept 0 when calibrated."""
 
-    slope: Float64[Array, "*target"]
-    intercept: Float64[Array, "*target"]
+    slope: Figures
+    intercept: Figures
 
 
 class _Moments(NamedTuple):
-    num_present: np.ndarray
-    mean_observed: np.ndarray
-    mean_predicted: np.ndarray
+    num_present: Figures
+    mean_observed: Figures
+    mean_predicted: Figures
     observed: np.ndarray
     predicted: np.ndarray
     is_present: np.ndarray
 
 
 def r2(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
-) -> Float64[Array, "*target"]:
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+) -> Figures:
     """Coefficient of determination, 1 - SS_res / SS_tot about the mean of `observed`."""
     moments = _moments(observed, predicted)
     total = np.square(moments.observed).sum(axis=0)
@@ -54,16 +58,16 @@ def r2(
 
 
 def mean_absolute_error(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
-) -> Float64[Array, "*target"]:
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+) -> Figures:
     """Mean of |predicted - observed|, in label units."""
     first, second, is_present = present_pairs(observed, predicted)
     return _divide(np.abs(second - first).sum(axis=0), is_present.sum(axis=0))
 
 
 def pearson_r(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
-) -> Float64[Array, "*target"]:
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+) -> Figures:
     """Linear correlation."""
     moments = _moments(observed, predicted)
     product = (moments.observed * moments.predicted).sum(axis=0)
@@ -72,8 +76,8 @@ def pearson_r(
 
 
 def concordance_correlation(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
-) -> Float64[Array, "*target"]:
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+) -> Figures:
     """Lin's concordance correlation (Lin 1989, population variances)."""
     moments = _moments(observed, predicted)
     product = 2.0 * (moments.observed * moments.predicted).sum(axis=0)
@@ -83,7 +87,7 @@ def concordance_correlation(
 
 
 def bland_altman(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
 ) -> BlandAltman:
     """Bias and limits of agreement, bias ± 1.96 SD of the differences (sample SD)."""
     first, second, is_present = present_pairs(observed, predicted)
@@ -96,7 +100,7 @@ def bland_altman(
 
 
 def calibration_slope_intercept(
-    observed: Float64[Array, "patient *target"], predicted: Float64[Array, "patient *target"]
+    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
 ) -> Calibration:
     """Least-squares line of observed on predicted."""
     moments = _moments(observed, predicted)
@@ -120,14 +124,16 @@ def _moments(observed: np.ndarray, predicted: np.ndarray) -> _Moments:
     )
 
 
-def _centre(values: np.ndarray, mean: np.ndarray, is_present: np.ndarray) -> np.ndarray:
+def _centre(values: np.ndarray, mean: Figures, is_present: np.ndarray) -> np.ndarray:
     """Deviations from the mean; exactly 0 for a constant, which rounding would hide."""
     highest = np.where(is_present, values, -np.inf).max(axis=0, initial=-np.inf)
     lowest = np.where(is_present, values, np.inf).min(axis=0, initial=np.inf)
     return np.where(is_present & (highest > lowest), values - mean, 0.0)
 
 
-def _divide(numerator: np.ndarray, denominator: np.ndarray, *, at_least: float = 0.0) -> np.ndarray:
+def _divide(
+    numerator: np.ndarray | np.number, denominator: np.ndarray | np.number, *, at_least: float = 0.0
+) -> Figures:
     """Quotient, NaN where the denominator is not positive or below `at_least`."""
     is_defined = (denominator > 0) & (denominator >= at_least)
     quotient = np.where(is_defined, numerator / np.where(is_defined, denominator, 1.0), np.nan)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Bool, Float64
 from ptacl_core.evaluate.labels import EvaluationError, as_features
@@ -27,15 +28,15 @@ class OutlierDetector:
     scales: Float64[Array, "2"]
     num_neighbours: int
 
-    def score(self, features: Float64[Array, "recording dim"]) -> Float64[Array, "recording"]:
+    def score(self, features: Float[Array, "recording dim"]) -> Float64[Array, "recording"]:
         """1 is the threshold: the chosen quantile of the validation patients' scores."""
         return (self.distances(features) / self.scales).max(axis=1)
 
-    def is_outlier(self, features: Float64[Array, "recording dim"]) -> Bool[Array, "recording"]:
+    def is_outlier(self, features: Float[Array, "recording dim"]) -> Bool[Array, "recording"]:
         """Recordings whose score exceeds 1."""
         return self.score(features) > 1.0
 
-    def distances(self, features: Float64[Array, "recording dim"]) -> Float64[Array, "recording 2"]:
+    def distances(self, features: Float[Array, "recording dim"]) -> Float64[Array, "recording 2"]:
         """Mahalanobis distance, and mean distance to the nearest in whitened space."""
         matrix = as_features(features, name="features")
         if matrix.shape[1] != len(self.mean):
@@ -77,8 +78,8 @@ class OutlierDetector:
 
 
 def fit_outlier_detector(
-    train_features: Float64[Array, "train dim"],
-    validation_features: Float64[Array, "validation dim"],
+    train_features: Float[Array, "train dim"],
+    validation_features: Float[Array, "validation dim"],
     *,
     quantile: float = 0.99,
     num_neighbours: int = 10,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Bool, Float64, Int64
 from ptacl_core.evaluate.labels import EvaluationError, as_features, as_targets, why_undefined
@@ -66,9 +67,9 @@ class PhenotypeRetrieval:
 
 
 def retrieval_metrics(
-    query_features: Float64[Array, "query dim"],
-    database_features: Float64[Array, "patient dim"],
-    phenotypes: Float64[Array, "patient target"] | Mapping[str, Float64[Array, "patient"]],
+    query_features: Float[Array, "query dim"],
+    database_features: Float[Array, "patient dim"],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
     *,
     ks: Sequence[int] = DEFAULT_KS,
     tolerance_sd: float = 0.5,
@@ -96,9 +97,9 @@ def retrieval_metrics(
 
 
 def retrieve(
-    query_features: Float64[Array, "query dim"],
-    database_features: Float64[Array, "patient dim"],
-    phenotypes: Float64[Array, "patient target"] | Mapping[str, Float64[Array, "patient"]],
+    query_features: Float[Array, "query dim"],
+    database_features: Float[Array, "patient dim"],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
     *,
     ks: Sequence[int] = DEFAULT_KS,
     tolerance_sd: float = 0.5,
@@ -174,8 +175,8 @@ def retrieve(
 
 
 def pair_recall(
-    query_features: Float64[Array, "query dim"],
-    database_features: Float64[Array, "patient dim"],
+    query_features: Float[Array, "query dim"],
+    database_features: Float[Array, "patient dim"],
     *,
     ks: Sequence[int] = (1, 5, 10),
     query_indices: Int64[Array, "query"] | None = None,
@@ -187,8 +188,8 @@ def pair_recall(
 
 
 def own_pair_ranks(
-    query_features: Float64[Array, "query dim"],
-    database_features: Float64[Array, "patient dim"],
+    query_features: Float[Array, "query dim"],
+    database_features: Float[Array, "patient dim"],
     *,
     query_indices: Int64[Array, "query"] | None = None,
 ) -> Int64[Array, "query"]:
@@ -278,7 +279,7 @@ def _judge(
 
 
 def _as_table(
-    phenotypes: Float64[Array, "patient target"] | Mapping[str, Float64[Array, "patient"]],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
     num_patients: int,
 ) -> tuple[tuple[str, ...], Float64[Array, "patient target"]]:
     if isinstance(phenotypes, Mapping):

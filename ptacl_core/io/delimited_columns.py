@@ -1,11 +1,13 @@
 """A few columns of a delimited text file as strings, however wide and long the file is."""
 
+import codecs
 import csv
 import gzip
 import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ def open_delimited(path: Path) -> DelimitedFile:
             head = probe.read(8)
         with gzip.open(path) if head.startswith(_GZIP) else path.open("rb") as stream:
             data = stream.read(_MAX_HEADER_BYTES)
+            encoding = _find_encoding(data, stream)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableFileError(
             f"{shown}: the table cannot be read ({type(error).__name__}); copy it again"
@@ -55,7 +58,6 @@ def open_delimited(path: Path) -> DelimitedFile:
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
             raise UnsupportedFormatError(f"{shown}: expected a text table, found {what}")
-    encoding = _find_encoding(data)
     text = data.decode(encoding, errors="replace").lstrip("\ufeff")
     line = text.partition("\n")[0].rstrip("\r")
     if not line.strip() or "\0" in line or len(line) == len(text) >= _MAX_HEADER_BYTES:
@@ -133,13 +135,20 @@ def _compression(path: Path) -> str | None:
         return "gzip" if probe.read(2) == _GZIP else None
 
 
-def _find_encoding(data: bytes) -> str:
-    """UTF-16 by its mark, else UTF-8 when the start of the file is, else Latin-1."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _find_encoding(start: bytes, rest: BufferedIOBase) -> str:
+    """UTF-16 by its mark, UTF-8 when every byte of the file agrees, else Latin-1.
+
+    The whole file is looked at: pyarrow cannot report a row that is not in the stated encoding.
+    """
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(data) - 4:  # not merely a character cut at the end
-            return "latin-1"
+        piece = start
+        while piece:
+            decoder.decode(piece)
+            piece = rest.read(_BLOCK_BYTES)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
     return "utf-8"

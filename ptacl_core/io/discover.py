@@ -26,7 +26,7 @@ from ptacl_core.io.recording_names import parse_name
 _LIMITS = ArchiveLimits(
     max_archive_bytes=1024**4, max_total_bytes=256 * 1024**3, max_members=2_000_000
 )
-_SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,120}")
+_SAFE_PART = re.compile(r"\w[\w .,()+=@&'-]{0,60}")  # letters of any script, no separators
 _MAX_PARTS = 16
 _NUM_PROBED = 8
 _IMAGE_ENDINGS = {"", ".dcm", ".ima", ".dicom"}

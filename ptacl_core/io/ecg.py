@@ -41,7 +41,13 @@ def read_ecg(path: str | Path, **hints: Any) -> EcgRecord:
         **hints: What nameless arrays and tables lack, by keyword: `lead_names` (in stored
             order), `unit` ("mV", "uV", "4.88 uV" per step), `sampling_rate_hz`, `record_index`
             (of a batch, from 0), `array_name` (in NPZ or HDF5), `lead_axis`. The same keys may
-            stand in `<file>.json` beside the file. What the file itself states wins.
+            stand in `<file>.json` or `<stem>.json` beside it. What the file itself states wins.
+
+    Findings, by code: `derived_leads` `tail_cut` `padding_cut` `ignored_channels`
+    `several_recordings` (info); `lead_off` `missing_samples` `out_of_range` `repeated_leads`
+    `einthoven_mismatch` `checksum_mismatch` `uncalibrated` `channel_skew`
+    `sampling_rate_suspect` `unverified_version` `hint_differs` (warning); `no_signal`
+    `unit_implausible` (reject).
 
     Raises:
         UnreadableFileError: missing, empty, cut short or damaged.

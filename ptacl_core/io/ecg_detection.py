@@ -72,6 +72,7 @@ READ_FORMATS = (
     "NPY, NPZ, Parquet, HDF5"
 )
 
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _XML_PROLOG = re.compile(r"\s*(?:<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>)", re.DOTALL)
 _XML_ROOT = re.compile(r"\s*<(?:[\w.\-]+:)?([\w.\-]+)")
 _WFDB_RECORD_LINE = re.compile(
@@ -203,7 +204,7 @@ def _decode(head: bytes) -> str | None:
             return head[len(mark) :].decode(encoding, errors="replace")
     if head[:4] in {b"<\0?\0", b"\0<\0?"}:
         return head.decode("utf-16-le" if head[0] else "utf-16-be", errors="replace")
-    if any(byte < 9 or 13 < byte < 32 for byte in head):
+    if _CONTROL_BYTE.search(head) is not None:
         return None
     return head.decode("latin-1")
 

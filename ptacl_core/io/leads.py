@@ -102,11 +102,11 @@ def _weighted_sum(
     return total.astype(np.float32)
 
 
-def compute_limb_residuals_mv(signal_mv: Float32[Array, "12 sample"]) -> dict[str, float]:
+def compute_limb_residuals_mv(limb_mv: Float32[Array, "6 sample"]) -> dict[str, float]:
     """Largest |III - (II - I)|, |aVR + (I + II)/2| … over the samples present, in mV per lead."""
     largest: dict[str, float] = dict.fromkeys(LIMB_LEADS[2:], 0.0)
-    for start in range(0, signal_mv.shape[1], _CHUNK_SAMPLES):
-        limb = signal_mv[:6, start : start + _CHUNK_SAMPLES].astype(np.float64)
+    for start in range(0, limb_mv.shape[1], _CHUNK_SAMPLES):
+        limb = limb_mv[:, start : start + _CHUNK_SAMPLES].astype(np.float64)
         for row, lead in enumerate(LIMB_LEADS[2:], start=2):
             weight_i, weight_ii = _LIMB_WEIGHTS[lead]
             residual = np.abs(limb[row] - weight_i * limb[0] - weight_ii * limb[1])
@@ -117,7 +117,7 @@ def compute_limb_residuals_mv(signal_mv: Float32[Array, "12 sample"]) -> dict[st
 
 def check_limb_leads(signal_mv: Float32[Array, "12 sample"]) -> Finding | None:
     """A `einthoven_mismatch` warning when the six limb leads contradict Einthoven's law."""
-    residuals = compute_limb_residuals_mv(signal_mv)
+    residuals = compute_limb_residuals_mv(signal_mv[:6])
     if max(residuals.values()) <= MISMATCH_LIMIT_MV:
         return None
     leads = tuple(lead for lead, largest in residuals.items() if largest > MISMATCH_LIMIT_MV)

@@ -4,17 +4,19 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Float64
 
+_SAME_SIZE = 0.01
+
 
 def crop_matrix(
     num_source: int, *, centre: float, step: float, size: int
 ) -> Float64[Array, "size source"]:
-    """Weights that sample `size` points, `step` source pixels apart, around `centre`.
+    """Weights that sample `size` points, `step` source pixels apart, point `size // 2` at `centre`.
 
     Linear interpolation; where the step exceeds one pixel the triangle widens to the step, so that
     finer detail is averaged and not aliased. Points outside the source are zero. With step 1 and
     points on pixels the matrix only copies.
     """
-    points = centre + (np.arange(size) - (size - 1) / 2) * step
+    points = centre + (np.arange(size) - size // 2) * step
     half_width = max(step, 1.0)
     nearest = np.floor(points).astype(np.int64)
     reach = int(np.ceil(half_width))
@@ -52,14 +54,14 @@ def crop_frames(
 ) -> tuple[Float64[Array, "frame size size"], float]:
     """The square window around `centre_px` (row, column), and which part of it is padding.
 
-    `step_px` is the new pixel size in source pixels, (row, column); where both are one the window
-    is set on whole pixels and values are copied. Outside the image values are zero.
+    Pixel `size_px // 2` of the window lies at the centre. `step_px` is the new pixel size in
+    source pixels, (row, column); where both are one within 1 % the centre is set on a whole pixel
+    and values are copied. Outside the image values are zero.
     """
-    if all(abs(step - 1) < 1e-3 for step in step_px):
+    if all(abs(step - 1) <= _SAME_SIZE for step in step_px):
         step_px = (1.0, 1.0)
-        row, column = (round(value) + size_px % 2 / 2 - 0.5 for value in centre_px)
-    else:
-        row, column = centre_px
+        centre_px = (round(centre_px[0]), round(centre_px[1]))
+    row, column = centre_px
     by_row = crop_matrix(frames.shape[1], centre=row, step=step_px[0], size=size_px)
     by_column = crop_matrix(frames.shape[2], centre=column, step=step_px[1], size=size_px)
     cropped = by_row @ frames.astype(np.float64) @ by_column.T

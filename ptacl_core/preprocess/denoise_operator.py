@@ -30,7 +30,7 @@ class DenoiseOperator:
     decimation: int
     num_coefficients: int
     analysis_first_tap: int
-    analysis_block: Float32[Array, "window coefficient"]
+    analysis_block: Float32[Array, "window block_coefficient"]
     border_window: int
     left_border: Float32[Array, "border_sample border_coefficient"]
     right_border: Float32[Array, "border_sample border_coefficient"]

@@ -17,7 +17,8 @@ _GRADIENT_SMOOTHING_MM = 2.0
 _KEPT_GRADIENT_FRACTION = 0.5
 _GRADIENT_CAP_PERCENTILE = 70.0
 _MOVEMENT_SMOOTHING_MM = 4.0
-_MOVEMENT_CAP_PERCENTILE = 90.0
+_MOVING_AREA_MM2 = 6000.0
+_SMALLEST_MOVEMENT = 1e-5
 _VOTE_SMOOTHING_MM = 3.0
 _PRIOR_SIGMA_MM = 70.0
 _PEAK_SMOOTHING_MM = 2.7
@@ -76,10 +77,11 @@ def _cast_votes(
     by_column = np.gradient(smooth, spacing_mm[1], axis=1)
     steepness = np.hypot(by_row, by_column)
     is_edge = steepness >= np.quantile(steepness, 1 - _KEPT_GRADIENT_FRACTION)
-    is_edge &= steepness > 1e-9 * max(float(np.abs(clipped).max()), 1e-30)
+    is_edge &= steepness > 1e-6 * float(np.ptp(clipped))
     movement = _movement(cine, spacing_mm)
     largest_movement = float(movement.max())
-    if not is_edge.any() or not largest_movement > 0:
+    contrast = float(cine.max() - cine.min())
+    if not is_edge.any() or not largest_movement > _SMALLEST_MOVEMENT * contrast:
         return
     strength = steepness[is_edge]
     strongest = np.percentile(strength, _GRADIENT_CAP_PERCENTILE)
@@ -101,18 +103,19 @@ def _cast_votes(
 def _movement(
     cine: Float32[Array, "frame height width"], spacing_mm: tuple[float, float]
 ) -> Float64[Array, "height width"]:
-    """Amplitude of what changes once per beat, smoothed and capped."""
+    """Amplitude of what changes once per beat, smoothed, capped at what a heart's area exceeds."""
     from scipy.ndimage import gaussian_filter
 
     num_frames = len(cine)
     phase = 2 * np.pi * np.arange(num_frames) / num_frames
     flat = cine.reshape(num_frames, -1)
-    flat = flat - flat.mean(axis=0)
+    flat = flat - flat[0]  # a full cycle of cosines ignores it, rounding does not
     cosine = np.cos(phase).astype(np.float32) @ flat
     sine = np.sin(phase).astype(np.float32) @ flat
     amplitude = np.hypot(cosine, sine).reshape(cine.shape[1:]).astype(np.float64) / num_frames
     smooth = gaussian_filter(amplitude, _sigma_px(_MOVEMENT_SMOOTHING_MM, spacing_mm))
-    return np.minimum(smooth, np.percentile(smooth, _MOVEMENT_CAP_PERCENTILE))
+    fraction = min(_MOVING_AREA_MM2 / (smooth.size * spacing_mm[0] * spacing_mm[1]), 0.5)
+    return np.minimum(smooth, np.quantile(smooth, 1 - fraction))
 
 
 def _rate_rings(

@@ -35,7 +35,7 @@ class SlopeEnergy(NamedTuple):
 
 
 def detect_r_peaks(
-    signal_mv: Float32[Array, "lead sample"], *, sampling_rate_hz: float
+    signal_mv: Float32[Array, "*lead sample"], *, sampling_rate_hz: float
 ) -> Int64[Array, "beat"]:
     """Sample indices of the R peaks, ascending, at least 250 ms apart.
 
@@ -222,7 +222,7 @@ def _search_back(
 
 def _refine(
     leads: Float32[Array, "lead sample"],
-    centres: Int64[Array, "beat"],
+    centres: Int64[Array, "candidate"],
     sampling_rate_hz: float,
 ) -> Int64[Array, "beat"]:
     """Move each beat to the maximum of the summed magnitude within 50 ms.

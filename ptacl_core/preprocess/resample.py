@@ -16,7 +16,7 @@ MAX_RATE_HZ = 20_000.0
 
 def resample_ecg(
     signal_mv: Float32[Array, "lead sample"], *, from_hz: float, to_hz: float
-) -> Float32[Array, "lead sample"]:
+) -> Float32[Array, "lead resampled"]:
     """Polyphase resampling along time; the duration is kept.
 
     The ratio is the nearest fraction with a denominator up to 1000, so the time scale is right
@@ -35,7 +35,7 @@ def resample_ecg(
 
 def keep_start(
     signal_mv: Float32[Array, "lead sample"], *, num_samples: int, sampling_rate_hz: float
-) -> tuple[Float32[Array, "lead sample"], tuple[Finding, ...]]:
+) -> tuple[Float32[Array, "lead kept"], tuple[Finding, ...]]:
     """The first `num_samples`; a longer recording is cut and says so, a shorter one is kept."""
     present = signal_mv.shape[1]
     if present <= num_samples:

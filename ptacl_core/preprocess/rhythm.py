@@ -104,7 +104,7 @@ def drop_doubtful(
     energy: SlopeEnergy,
     *,
     sampling_rate_hz: float,
-) -> Int64[Array, "beat"]:
+) -> Int64[Array, "kept"]:
     """Leave out peaks that noise made: unlike the other beats and weaker than they are.
 
     An ectopic beat is unlike the others too, but not weaker.
@@ -131,7 +131,7 @@ def heart_rate_from_peaks(
 
 def _cut_beats(
     signal_mv: Float32[Array, "lead sample"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, "peak"],
     sampling_rate_hz: float,
 ) -> tuple[Float32[Array, "lead beat offset"], Int64[Array, "beat"]]:
     """+-90 ms around each peak that has them, every 4 ms, and those peaks."""

@@ -33,6 +33,7 @@ class ProbeFeatures:
     ecg: Float64[Array, "patient ecg_feature"]
     cine: Float64[Array, "patient cine_feature"] | None
     phenotypes: Float64[Array, "patient 10"]
+    heart_rate_bpm: Float64[Array, "patient"]
 
 
 def collect_probe_features(
@@ -43,7 +44,7 @@ def collect_probe_features(
     device: str | torch.device = "cpu",
 ) -> ProbeFeatures:
     """Mean beats and, when asked for, pooled pixels; faulty ECGs are left out as unreadable."""
-    ecg_rows, cine_rows, labels = [], [], []
+    ecg_rows, cine_rows, labels, rates = [], [], [], []
     for start in range(0, len(indices), _BATCH):
         truth = draw_truth(settings, indices[start : start + _BATCH])
         is_sound = torch.tensor([not fault for fault in truth.lead_faults])
@@ -53,10 +54,12 @@ def collect_probe_features(
             cine = render_cines(settings, truth, device=device)
             cine_rows.append(pool_pixels(cine).cpu()[is_sound].numpy())
         labels.append(truth.phenotypes[is_sound].numpy())
+        rates.append(truth.population.heart_rate_ecg_bpm[is_sound].numpy())
     return ProbeFeatures(
         ecg=np.concatenate(ecg_rows).astype(np.float64),
         cine=np.concatenate(cine_rows).astype(np.float64) if with_cine else None,
         phenotypes=np.concatenate(labels),
+        heart_rate_bpm=np.concatenate(rates),
     )
 
 

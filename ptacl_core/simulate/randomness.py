@@ -44,7 +44,7 @@ def draw_normals(
 ) -> Float[Tensor, "patient draw"]:
     """Standard normal numbers, float64 on the host."""
     rows = [_generator(seed, index, stream, 0).standard_normal(count) for index in indices]
-    return torch.from_numpy(np.stack(rows))
+    return torch.from_numpy(np.array(rows).reshape(len(indices), count))
 
 
 def draw_uniforms(
@@ -52,7 +52,7 @@ def draw_uniforms(
 ) -> Float[Tensor, "patient draw"]:
     """Numbers uniform in [0, 1), float64 on the host."""
     rows = [_generator(seed, index, stream, 1).random(count) for index in indices]
-    return torch.from_numpy(np.stack(rows))
+    return torch.from_numpy(np.array(rows).reshape(len(indices), count))
 
 
 def draw_grain(

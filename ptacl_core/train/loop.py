@@ -139,7 +139,7 @@ def fit(
                 _validate(plan, state, step, hooks)
             if clock.is_save_due(state.step, plan):
                 hooks.save(state)
-            if is_asked_to_stop and state.step < plan.num_steps:
+            if (is_asked_to_stop or _is_stopped_alone(hooks.stop)) and state.step < plan.num_steps:
                 hooks.save(state)
                 raise Interrupted(
                     f"stage {plan.stage} stopped at step {state.step} of {plan.num_steps} and "
@@ -179,6 +179,11 @@ def _agree(loss: Tensor, stop: StopRequest) -> tuple[float, bool]:
     facts = torch.stack([loss.detach().double(), loss.new_tensor(float(stop.is_made)).double()])
     total = sum_over_processes(facts)
     return float(total[0]) / world_size(), bool(total[1] > 0)
+
+
+def _is_stopped_alone(stop: StopRequest) -> bool:
+    """A request that came after the agreement; several processes see it at the next step."""
+    return stop.is_made and world_size() == 1
 
 
 def _descend(

@@ -135,6 +135,4 @@ def test_one_peak_is_no_beat():
 def test_a_long_sleep_costs_no_long_loop():
     clock = make()
     clock.play(0.0)
-    assert clock.tick(10 * 24 * 3600.25).phase == pytest.approx(
-        (10 * 24 * 3600.25) % 1.0, abs=1e-3
-    )
+    assert clock.tick(10 * 24 * 3600.25).phase == pytest.approx((10 * 24 * 3600.25) % 1.0, abs=1e-3)

@@ -154,7 +154,7 @@ def test_query_prints_each_form(ptacl, trained_cohort, form):
     if form == "csv":
         assert answer.out.splitlines()[0] == "patient,sex"
     if form == "json":
-        assert [row["patient"] for row in json.loads(answer.out)][0] == "S000000"
+        assert json.loads(answer.out)[0]["patient"] == "S000000"
 
 
 def test_query_joins_vectors_with_sql(ptacl, trained_cohort):

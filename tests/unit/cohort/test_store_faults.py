@@ -355,8 +355,9 @@ def test_a_full_disk_is_named_and_the_published_store_stays(cohort_path: Path) -
             elif kind == "export":
                 cohort.export("SELECT * FROM range(1000000)", name="big")
             elif kind == "note":
-                for _ in range(2000):
-                    cohort.notes.add_note("sim-000001", "x" * 5000)
+                import os
+                for _ in range(40):
+                    cohort.notes.add_note("sim-000001", os.urandom(150_000).hex())
         except CohortError as error:
             print(error)
         else:

@@ -18,7 +18,7 @@ NAME = "sim-000003"
 
 def test_an_empty_cohort_has_the_version_and_folders_of_the_design(tmp_path: Path) -> None:
     path = tmp_path / "new"
-    with Cohort.create(path, name="é \"x\"", source="files", preprocessing_hash="ff") as cohort:
+    with Cohort.create(path, name='é "x"', source="files", preprocessing_hash="ff") as cohort:
         assert cohort.description.name == 'é "x"'
         assert cohort.description.source == "files"
         assert cohort.count() == 0
@@ -130,8 +130,9 @@ def test_new_embeddings_join_the_old_ones_and_replace_their_equals(cohort_path: 
         assert embeddings.patients[0] == "a-new"
         assert np.array_equal(embeddings.vectors[0], vectors[0])
         assert np.array_equal(embeddings.vectors[embeddings.patients.index(NAME)], vectors[1])
-        assert cohort.sql("SELECT num_vectors FROM embedding_sets WHERE modality = 'ecg' AND "
-                          "space = 'projected'").rows == ((61,),)
+        assert cohort.sql(
+            "SELECT num_vectors FROM embedding_sets WHERE modality = 'ecg' AND space = 'projected'"
+        ).rows == ((61,),)
 
 
 def test_writing_twice_changes_nothing_but_the_version(cohort_path: Path) -> None:
@@ -169,9 +170,7 @@ def test_tables_that_do_not_fit_are_refused_and_nothing_changes(
 
 
 def test_all_visits_of_a_person_are_in_one_part_of_a_split(cohort_path: Path) -> None:
-    moved = pa.table(
-        {"split_name": ["default"], "patient": ["sim-000000"], "split": ["test"]}
-    )
+    moved = pa.table({"split_name": ["default"], "patient": ["sim-000000"], "split": ["test"]})
     with (
         pytest.raises(CohortError, match="a run was trained on"),
         Cohort.write(cohort_path, purpose="split") as writer,

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -44,10 +45,7 @@ class Series:
 
     def expected(self) -> np.ndarray:
         return np.array(
-            [
-                [self.pixels(z, t) for t in range(self.num_frames)]
-                for z in range(self.num_slices)
-            ],
+            [[self.pixels(z, t) for t in range(self.num_frames)] for z in range(self.num_slices)],
             dtype=np.float32,
         )
 
@@ -164,22 +162,18 @@ def image_pixels(image: Dataset) -> np.ndarray:
     return np.frombuffer(image.PixelData, np.uint16).reshape(image.Rows, image.Columns)
 
 
-@dataclass(frozen=True)
-class DicomTools:
-    """What the test modules take from here (they cannot import each other)."""
-
-    series: type[Series] = Series
-    to_bytes: Callable = staticmethod(to_bytes)
-    set_pixels: Callable = staticmethod(set_pixels)
-    write_folder: Callable = staticmethod(write_folder)
-    write_zip: Callable = staticmethod(write_zip)
-    build_enhanced: Callable = staticmethod(build_enhanced)
-    long_axis: tuple[float, ...] = LONG_AXIS
-
-
 @pytest.fixture(scope="session")
-def dicom() -> DicomTools:
-    return DicomTools()
+def dicom() -> SimpleNamespace:
+    """What the test modules take from here (they cannot import each other)."""
+    return SimpleNamespace(
+        series=Series,
+        to_bytes=to_bytes,
+        set_pixels=set_pixels,
+        write_folder=write_folder,
+        write_zip=write_zip,
+        build_enhanced=build_enhanced,
+        long_axis=LONG_AXIS,
+    )
 
 
 @pytest.fixture(scope="session")

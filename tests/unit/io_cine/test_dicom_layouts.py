@@ -310,9 +310,7 @@ def test_repeated_slice_takes_the_last_whole_acquisition(dicom, tmp_path: Path, 
     again = dicom.series(first_series=40).build(prefix="1.2.826.0.7")
     for image in again:
         image.PixelData = (np.frombuffer(image.PixelData, np.uint16) + 7).tobytes()
-    record = read_cine(
-        dicom.write_folder(tmp_path / "case", [*images, *again[:4], *again[4:6]])
-    )
+    record = read_cine(dicom.write_folder(tmp_path / "case", [*images, *again[:4], *again[4:6]]))
     expected = series.expected()
     expected[0] += 7  # the first slice was repeated whole, the second was broken off
     np.testing.assert_array_equal(record.frames, expected)

@@ -57,9 +57,7 @@ def test_voxels_equal_nibabel(cmr_data: Path) -> None:
 
 
 @pytest.mark.parametrize("variant", ["shuffled", "removed"])
-def test_slice_location_changes_nothing(
-    cmr_data: Path, tmp_path: Path, variant: str
-) -> None:
+def test_slice_location_changes_nothing(cmr_data: Path, tmp_path: Path, variant: str) -> None:
     expected = read_cine(cmr_data / STACK)
     images = [pydicom.dcmread(io.BytesIO(data)) for data in members(cmr_data / STACK).values()]
     locations = [image.SliceLocation for image in images]

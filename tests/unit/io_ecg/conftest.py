@@ -29,8 +29,12 @@ def _load(stem: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def files() -> ModuleType:
-    """The writers of `ecg_files.py`."""
-    return _load("ecg_files")
+    """The writers of `ecg_files.py` and `ecg_xml_files.py` under one name."""
+    writers = _load("ecg_files")
+    for name, writer in vars(_load("ecg_xml_files")).items():
+        if not name.startswith("_"):
+            setattr(writers, name, writer)
+    return writers
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def lawful_mv():
 
 
 def test_einthoven_holds_for_derived_leads(lawful_mv):
-    assert max(compute_limb_residuals_mv(lawful_mv).values()) < 1e-6
+    assert max(compute_limb_residuals_mv(lawful_mv[:6]).values()) < 1e-6
     assert check_limb_leads(lawful_mv) is None
 
 

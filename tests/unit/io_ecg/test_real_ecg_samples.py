@@ -43,7 +43,7 @@ def test_every_sample_is_twelve_leads_in_millivolts(samples, name):
 def test_einthoven_holds_on_every_sample(samples, name):
     record = read_ecg(samples / name)
     limit_mv = 0.0101 if record.source_format == "philips_xml" else 0.0051
-    assert max(compute_limb_residuals_mv(record.signal_mv).values()) <= limit_mv
+    assert max(compute_limb_residuals_mv(record.signal_mv[:6]).values()) <= limit_mv
     assert "einthoven_mismatch" not in codes(record)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ptacl_core.errors import ConfigError, MissingUnitError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.records import LEAD_NAMES
 
@@ -379,28 +379,3 @@ def test_hdf5_without_h5py_names_the_extra(tmp_path, h5py, monkeypatch, refuse):
         file["x"] = np.zeros((12, 50))
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     assert "ptacl[hdf5]" in refuse(path, UnsupportedFormatError)
-
-
-# Hints
-
-
-@pytest.mark.parametrize(
-    ("hints", "told"),
-    [
-        ({"sampling_rate": 500}, "did you mean sampling_rate_hz?"),
-        ({"fs": 500}, "known are lead_names, unit"),
-        ({"unit": "metre"}, "unit must be"),
-        ({"unit": 5}, "unit must be"),
-        ({"sampling_rate_hz": "500"}, "a number of Hz above 0"),
-        ({"sampling_rate_hz": -1}, "a number of Hz above 0"),
-        ({"sampling_rate_hz": float("nan")}, "a number of Hz above 0"),
-        ({"sampling_rate_hz": True}, "a number of Hz above 0"),
-        ({"lead_names": 12}, "lead_names must be"),
-        ({"lead_names": []}, "lead_names must be"),
-        ({"record_index": -1}, "a whole number from 0"),
-        ({"record_index": 1.0}, "a whole number from 0"),
-        ({"array_name": ""}, "the name of an array"),
-    ],
-)
-def test_hints_are_checked_before_any_file(tmp_path, refuse, hints, told):
-    assert told in refuse(tmp_path / "absent.npy", ConfigError, **hints)

@@ -74,9 +74,7 @@ def cohort_dir(tmp_path_factory) -> Path:
     """Real shards of 22 noise patients: 16 to train on, 6 to validate."""
     cohort = tmp_path_factory.mktemp("training-cohort")
     random = np.random.default_rng(0)
-    writer = ShardWriter(
-        cohort / "shards", preprocessing=PreprocessSettings(), rows_per_shard=10
-    )
+    writer = ShardWriter(cohort / "shards", preprocessing=PreprocessSettings(), rows_per_shard=10)
     for index in range(22):
         signal = random.standard_normal((12, 5000)).astype(np.float32)
         peaks = np.arange(100, 5000, int(random.integers(300, 600)))

@@ -16,7 +16,10 @@ def test_every_preset_loads_and_is_named_as_its_file():
 
 
 def test_paper_presets_state_the_published_constants():
-    regression, retrieval = load_run_settings(PAPER).align, load_run_settings("paper-retrieval").align
+    regression, retrieval = (
+        load_run_settings(PAPER).align,
+        load_run_settings("paper-retrieval").align,
+    )
     assert (regression.sigma, regression.temperature_global, regression.temperature_local) == (
         0.1, 0.1, 1.0
     )  # fmt: skip

@@ -105,11 +105,14 @@ def test_settings_that_change_no_result_may_differ(whole_run, cohort_dir, tiny):
 
 
 def test_pretraining_can_be_taken_from_another_run(whole_run, cohort_dir, tiny):
-    settings = tiny("pretrained_from.ecg=whole", "pretrained_from.cmr=whole", "stages=['ecg', 'align']")
+    settings = tiny(
+        "pretrained_from.ecg=whole", "pretrained_from.cmr=whole", "stages=['ecg', 'align']"
+    )
     summary = train.run(cohort_dir, settings, run_name="borrower")
     assert [stage.stage for stage in summary.stages] == ["align"]
     here, there = (
-        load_encoder(cohort_dir / "runs" / name, "ecg", "pretrain") for name in ("borrower", "whole")
+        load_encoder(cohort_dir / "runs" / name, "ecg", "pretrain")
+        for name in ("borrower", "whole")
     )
     assert here.sha256 == there.sha256
     same = [line for line in read_metrics(summary.run_dir / "metrics.jsonl") if "loss" in line]
@@ -185,7 +188,9 @@ def test_masked_pretraining_of_a_convolutional_encoder_is_refused(cohort_dir, ti
 
 
 def test_online_probe_is_logged(cohort_dir, tiny):
-    settings = tiny("align.optimisation.probe_every_validations=2", "stages=['ecg', 'cmr', 'align']")
+    settings = tiny(
+        "align.optimisation.probe_every_validations=2", "stages=['ecg', 'cmr', 'align']"
+    )
     summary = train.run(cohort_dir, settings, run_name="probed")
     lines = read_metrics(summary.run_dir / "metrics.jsonl")
     probed = [line for line in lines if "val_probe_r2_ecg" in line]

@@ -1,0 +1,325 @@
+# ruff: noqa: E402 - textual reads its colour system when it is imported
+"""Measure the app: `python scripts/bench_app.py COHORT [--seconds 10] [--json]`.
+
+CPU time is the figure to trust; wall times hold on an otherwise idle machine only. COHORT is
+any cohort with an ECG and a cine (`ptacl simulate /tmp/c --preset tiny`). The start-up figure
+uses a store of 100 000 patients made for the purpose.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+from pathlib import Path
+
+os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+
+from ptacl_app.app import PtaclApp
+from ptacl_app.app_settings import AppSettings
+from ptacl_app.cohort_reader import CohortReader
+from ptacl_app.ecg_page import Layout, PageView, draw_page
+from ptacl_app.screens.patient import PatientScreen
+from ptacl_app.widgets.cine_view import CinePlot
+from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.patient_table import PatientTable
+
+SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
+BITS_PER_S = 2_000_000
+
+
+class Harness:
+    """The app on a pseudo-terminal that takes bytes as fast as told."""
+
+    def __init__(self, *arguments: str, size: tuple[int, int], bits_per_s: float | None = None):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.state = tempfile.TemporaryDirectory()
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "XDG_STATE_HOME": self.state.name,
+            "XDG_CONFIG_HOME": self.state.name,
+        }
+        for name in ("SSH_CONNECTION", "SSH_TTY"):
+            environment.pop(name, None)
+        self.started_s = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", SCRIPT, *arguments],
+            stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.bits_per_s = bits_per_s
+        self.num_bytes = 0
+        self.pieces: list[tuple[float, bytes]] = []
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                piece = os.read(self.master, 4096)
+            except OSError:
+                return
+            if not piece:
+                return
+            self.num_bytes += len(piece)
+            self.pieces.append((time.perf_counter(), piece))
+            if self.bits_per_s:
+                time.sleep(len(piece) * 8 / self.bits_per_s)
+
+    def wait_for(self, text: str, *, since_s: float = 0.0, timeout_s: float = 60.0) -> float:
+        """When `text` was written after `since_s`."""
+        wanted, end = text.encode(), time.perf_counter() + timeout_s
+        while time.perf_counter() < end:
+            seen = b""
+            for when, piece in list(self.pieces):
+                if when >= since_s:
+                    seen += piece
+                    if wanted in seen:
+                        return when
+                    seen = seen[-len(wanted) - 4096 :]
+            time.sleep(0.005)
+        raise TimeoutError(f"{text!r} was not written")
+
+    def press(self, keys: str) -> float:
+        os.write(self.master, keys.encode())
+        return time.perf_counter()
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait()
+        with contextlib.suppress(OSError):
+            os.close(self.master)
+        self.state.cleanup()
+
+
+def repeat_cpu_ms(function, count: int) -> float:
+    """Median CPU milliseconds of one call."""
+    times = []
+    for _ in range(count):
+        before = time.process_time()
+        function()
+        times.append((time.process_time() - before) * 1000)
+    return statistics.median(times)
+
+
+def make_large_store(folder: Path, num_patients: int) -> Path:
+    import pyarrow as pa
+
+    from ptacl_core.cohort import Cohort
+
+    root = folder / "large"
+    Cohort.create(root, name="large", source="files", preprocessing_hash="0" * 16).close()
+    rng = np.random.default_rng(0)
+    ids = [f"s{index:07d}" for index in range(num_patients)]
+    with Cohort.write(root, purpose="benchmark") as writer:
+        writer.put_patients(
+            pa.table({"patient": ids, "age_years": rng.uniform(45, 80, num_patients)})
+        )
+        for name in ("lvef_pct", "lvedv_ml", "lvm_g"):
+            writer.put_phenotypes(
+                pa.table(
+                    {
+                        "patient": ids,
+                        "visit": np.zeros(num_patients, np.int32),
+                        "name": [name] * num_patients,
+                        "value": rng.normal(60, 8, num_patients),
+                        "unit": ["%"] * num_patients,
+                    }
+                )
+            )
+    return root
+
+
+def measure_drawing(cohort: Path, patient: str) -> dict[str, float]:
+    """CPU of one redraw and one frame, in Textual and without it."""
+    reader = CohortReader.open(cohort)
+    view = reader.load_patient(patient, num_neighbours=0)
+    reader.close()
+    assert view.ecg is not None
+    page = PageView(123, 48, layout=Layout.TWELVE_BY_ONE)
+    figures = {
+        "ecg_12x5000_page_ms_cpu": repeat_cpu_ms(lambda: draw_page(page, view.ecg.signal_mv), 40)
+    }
+
+    async def run() -> None:
+        app = PtaclApp(
+            cohort,
+            first_patient=patient,
+            settings=AppSettings(remember=False, fps=1.0, use_autoplay=False),
+            time_source=lambda: 0.0,
+            state_dir=Path(tempfile.mkdtemp()),
+        )
+        async with app.run_test(size=(163, 52)) as pilot:
+            for _ in range(4):
+                await app.workers.wait_for_complete()
+                await pilot.pause()
+            screen = app.screen
+            assert isinstance(screen, PatientScreen)
+            ecg, cine = screen.query_one(EcgPlot), screen.query_one(CinePlot)
+            ecg.change(layout=Layout.TWELVE_BY_ONE)
+            await pilot.pause()
+
+            def redraw_ecg() -> None:
+                ecg._forget()
+                for y in range(ecg.size.height):
+                    ecg.render_line(y)
+
+            figures["ecg_12x5000_redraw_ms_cpu"] = repeat_cpu_ms(redraw_ecg, 40)
+            figures["ecg_cells"] = float(ecg.size.width * ecg.size.height)
+            frames = iter(list(range(50)) * 2)
+
+            def draw_new_frame() -> None:
+                cine._strips.clear()
+                cine.set_reactive(CinePlot.frame, next(frames))
+                for y in range(cine.size.height):
+                    cine.render_line(y)
+
+            figures["cine_frame_first_loop_ms_cpu"] = repeat_cpu_ms(draw_new_frame, 40)
+
+            def draw_known_frame() -> None:
+                for y in range(cine.size.height):
+                    cine.render_line(y)
+
+            figures["cine_frame_later_loops_ms_cpu"] = repeat_cpu_ms(draw_known_frame, 40)
+
+    asyncio.run(run())
+    return figures
+
+
+def measure_table(store: Path) -> dict[str, float]:
+    """CPU of a page of the table on a large store."""
+    figures: dict[str, float] = {}
+
+    async def run() -> None:
+        app = PtaclApp(
+            store, settings=AppSettings(remember=False), state_dir=Path(tempfile.mkdtemp())
+        )
+        async with app.run_test(size=(146, 40)) as pilot:
+            for _ in range(4):
+                await app.workers.wait_for_complete()
+                await pilot.pause()
+            table = app.screen.query_one("#table", PatientTable)
+            times = []
+            for number in range(1, 6):
+                before = time.process_time()
+                app.screen.load_page(number * 200)
+                await app.workers.wait_for_complete()
+                while table.page.offset != number * 200:
+                    await pilot.pause(0.01)
+                await pilot.pause()
+                times.append((time.process_time() - before) * 1000)
+            figures["table_page_ms_cpu"] = statistics.median(times)
+
+    asyncio.run(run())
+    return figures
+
+
+def measure_start(store: Path) -> dict[str, float]:
+    """From the start of the process to the first rows of the table, on a pseudo-terminal."""
+    walls, cpus = [], []
+    for _ in range(3):
+        harness = Harness(str(store), size=(120, 36))
+        walls.append(harness.wait_for("s0000001") - harness.started_s)
+        cpus.append(harness.cpu_s())
+        harness.close()
+    return {"start_s_wall": min(walls), "start_s_cpu": statistics.median(cpus)}
+
+
+def measure_play(
+    cohort: Path, patient: str, *, size: tuple[int, int], seconds: float
+) -> dict[str, float]:
+    """CPU share and bytes of the playing patient screen; key to paint."""
+    name = f"{size[0]}x{size[1]}"
+    harness = Harness(str(cohort), "--patient", patient, size=size)
+    harness.wait_for("beat")
+    time.sleep(2.0)
+    cpu, count, started = harness.cpu_s(), harness.num_bytes, time.perf_counter()
+    time.sleep(seconds)
+    elapsed = time.perf_counter() - started
+    figures = {
+        f"play_{name}_core_share": (harness.cpu_s() - cpu) / elapsed,
+        f"play_{name}_kB_per_s": (harness.num_bytes - count) / elapsed / 1000,
+        f"play_{name}_key_to_paint_ms": measure_key(harness),
+    }
+    harness.close()
+    return figures
+
+
+def measure_key(harness: Harness, *, count: int = 7) -> float:
+    """Median milliseconds from a gain key to the head that names the new gain."""
+    times = []
+    gains = ("20 mm/mV", "5 mm/mV", "10 mm/mV")
+    for number in range(count):
+        pressed = harness.press("g")
+        shown = harness.wait_for(gains[number % 3], since_s=pressed, timeout_s=30)
+        times.append((shown - pressed) * 1000)
+        time.sleep(0.35)
+    return statistics.median(times)
+
+
+def measure_slow_line(cohort: Path, patient: str) -> dict[str, float]:
+    """Key to paint while the cine plays over a line of 2 Mbit/s."""
+    harness = Harness(str(cohort), "--patient", patient, size=(146, 40), bits_per_s=BITS_PER_S)
+    harness.wait_for("frame")
+    time.sleep(4.0)
+    figures = {"slow_line_key_to_paint_ms": measure_key(harness)}
+    harness.close()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cohort", type=Path)
+    parser.add_argument("--patient")
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    reader = CohortReader.open(options.cohort)
+    found = reader.load_page(where="has_ecg and has_cmr", limit=1).rows
+    reader.close()
+    if not found:
+        sys.exit("the cohort has no patient with both recordings")
+    patient = options.patient or found[0].patient
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = make_large_store(Path(folder), 100_000)
+        for part in (
+            lambda: measure_drawing(options.cohort, patient),
+            lambda: measure_start(store),
+            lambda: measure_table(store),
+            lambda: measure_play(options.cohort, patient, size=(146, 40), seconds=options.seconds),
+            lambda: measure_play(options.cohort, patient, size=(80, 24), seconds=options.seconds),
+            lambda: measure_slow_line(options.cohort, patient),
+        ):
+            figures |= part()
+            if not options.json:
+                for name in list(figures):
+                    print(f"{name:36} {figures.pop(name):10.3f}", flush=True)
+    if options.json:
+        print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

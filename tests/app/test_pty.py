@@ -1,0 +1,175 @@
+"""The app in a real pseudo-terminal: bytes that leave it, keys that reach it, how it ends (R25)."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ptacl_core.cohort import Cohort
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
+LEAVE_ALTERNATE_SCREEN, SHOW_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
+DEADLINE_S = 40.0
+HOSTILE = (
+    "a\x1b]0;title\x07",
+    "b\x1b]52;c;ZXZpbA==\x07",
+    "c\x1b]8;;http://evil.example\x1b\\",
+    "d\x1b[6n\x1b[c\x1bc\x1b#8",
+    "e\x1bP+q544e\x1b\\\x1b_Gi=1;AAAA\x1b\\",
+    "f\x9b31m\x9d0;x\x9c\x85",
+    "g\u202egnp\u2066",
+    "[@click=app.quit]h[/]",
+    "[/]",
+)
+FORBIDDEN = re.compile(
+    rb"\x1b\]|\x1b[cPX^_#]|\x1b\[\d*[nc]|\x07|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
+)
+"""OSC, resets, queries, strings, bells, C1, direction marks."""
+POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")
+"""The one OSC that Textual itself writes."""
+
+
+class Terminal:
+    """Runs the app on a pseudo-terminal and keeps everything it writes."""
+
+    def __init__(self, *arguments, term="xterm-256color", size=(120, 36), state_dir):
+        self.master, self.slave = pty.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.attributes = termios.tcgetattr(self.slave)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TERM": term,
+            "XDG_STATE_HOME": str(state_dir),
+            "XDG_CONFIG_HOME": str(state_dir),
+        }
+        for name in ("COLORTERM", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER", "NO_COLOR"):
+            environment.pop(name, None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-c", SCRIPT, *map(str, arguments)],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=self.slave,
+            env=environment,
+            start_new_session=True,
+        )
+        self.written = bytearray()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        while True:
+            try:
+                piece = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not piece:
+                return
+            self.written += piece
+
+    def wait_for(self, text):
+        """Until `text` has been written since the last call, escape sequences left out."""
+        started = time.monotonic()
+        while time.monotonic() - started < DEADLINE_S:
+            shown = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", bytes(self.written)).decode(
+                errors="replace"
+            )
+            if text in shown:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"{text!r} did not appear; the app wrote {len(self.written)} bytes")
+
+    def press(self, keys):
+        os.write(self.master, keys.encode())
+
+    def end(self):
+        status = self.process.wait(timeout=DEADLINE_S)
+        time.sleep(0.2)
+        restored = termios.tcgetattr(self.slave)
+        os.close(self.slave)
+        os.close(self.master)
+        self._reader.join(timeout=2)
+        return status, restored == self.attributes
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def open_terminal(tmp_path):
+    opened = []
+
+    def open_one(*arguments, **options):
+        opened.append(Terminal(*arguments, state_dir=tmp_path / "state", **options))
+        return opened[-1]
+
+    yield open_one
+    for terminal in opened:
+        terminal.kill()
+
+
+@pytest.mark.parametrize("term", ["xterm-256color", "tmux-256color", "screen"])
+def test_starts_draws_and_gives_the_terminal_back(open_terminal, cohort_dir, term):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002", term=term)
+    terminal.wait_for("12-lead ECG")
+    terminal.wait_for("RESEARCH USE ONLY")
+    terminal.wait_for("frame")
+    terminal.press("q")
+    status, is_restored = terminal.end()
+    assert status == 0
+    assert is_restored
+    assert LEAVE_ALTERNATE_SCREEN in terminal.written
+    assert SHOW_CURSOR in terminal.written
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_kill_gives_the_terminal_back(open_terminal, cohort_dir, number):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002")
+    terminal.wait_for("frame")
+    terminal.process.send_signal(number)
+    status, is_restored = terminal.end()
+    assert status == 130
+    assert is_restored
+    assert LEAVE_ALTERNATE_SCREEN in terminal.written
+
+
+def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path):
+    root = tmp_path / "hostile"
+    Cohort.create(root, name=HOSTILE[0], source="files", preprocessing_hash="0" * 16).close()
+    with Cohort.write(root, purpose="test") as writer:
+        people = [{"patient": text, "sex": text} for text in HOSTILE]
+        writer.put_patients(pa.Table.from_pylist(people))
+        writer.put_run(HOSTILE[1], kind=HOSTILE[2], config={})
+    terminal = open_terminal(root, size=(146, 40))
+    terminal.wait_for("9 visits")
+    for keys, shown in (
+        ("\r", "Patient"),
+        ("3", "Neighbours"),
+        ("5", "Runs"),
+        ("4", "sandboxed"),
+        ("\x0a", "rows"),
+    ):
+        terminal.press(keys)
+        terminal.wait_for(shown)
+    terminal.press("\x11")
+    status, _ = terminal.end()
+    assert status == 0
+    written = POINTER_SHAPE.sub(b"", bytes(terminal.written))
+    found = FORBIDDEN.search(written)
+    assert found is None, written[max(found.start() - 30, 0) : found.end() + 30]
