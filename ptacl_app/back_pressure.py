@@ -2,7 +2,7 @@
 
 from textual.app import App
 
-MAX_QUEUED_WRITES = 1
+MAX_QUEUED_WRITES = 0
 """Playback skips a frame while more writes than these wait for the terminal."""
 
 

@@ -23,20 +23,20 @@ from ptacl_app.formatting import (
 )
 from ptacl_app.patient_view import Neighbour, PatientView, QueryResult, RunTable, RunView
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.safety.atomic import write_text
+from ptacl_core.safety.atomic import write_json, write_text
 
 ROWS_PER_READ = 20_000
 _OVERVIEW = ("patient", "visit", "split", "sex", "age_years", "heart_rate_bpm")
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write a CSV with the research-use notice as its first line; returns the rows written.
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], *, about: str
+) -> int:
+    """Write a CSV, and beside it `<file>.about.json` with the notice; returns the rows written.
 
-    The notice starts with `#`, so `pandas.read_csv(…, comment="#")` leaves it out. Raises
-    OSError.
+    `about` says what the rows are. Raises OSError.
     """
     text = io.StringIO()
-    text.write(f"# {RESEARCH_USE_SENTENCE}\r\n")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_cell(column) for column in columns])
     count = 0
@@ -44,6 +44,8 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         writer.writerow([_cell(value) for value in row])
         count += 1
     write_text(path, text.getvalue())
+    notice = {"notice": RESEARCH_USE_SENTENCE, "about": safe(about), "num_rows": count}
+    write_json(path.with_name(path.name + ".about.json"), notice)
     return count
 
 
@@ -88,7 +90,8 @@ def export_overview(reader: CohortReader, *, where: str | None) -> tuple[Path, i
         if offset >= page.total:
             break
     path = choose_path(reader, "patients", ".csv")
-    return path, write_csv(path, [*_OVERVIEW, *PHENOTYPE_NAMES], rows)
+    columns = [*_OVERVIEW, *PHENOTYPE_NAMES]
+    return path, write_csv(path, columns, rows, about=f"patients where {where or 'all'}")
 
 
 def export_neighbours(
@@ -108,21 +111,23 @@ def export_neighbours(
         for each in neighbours
     ]
     columns = ["rank", "patient", "similarity", "sex", "age_years", *PHENOTYPE_NAMES]
-    write_csv(path, columns, rows)
+    write_csv(path, columns, rows, about="nearest patients, measured values")
     return path
 
 
 def export_result(reader: CohortReader, result: QueryResult) -> Path:
     """The rows of a statement as CSV, with a header even when there are none. Raises OSError."""
     path = choose_path(reader, "query", ".csv")
-    write_csv(path, result.columns, result.rows)
+    about = "the first rows of a statement" if result.is_cut else "the rows of a statement"
+    write_csv(path, result.columns, result.rows, about=about)
     return path
 
 
 def export_run_table(reader: CohortReader, run: RunView, table: RunTable) -> Path:
     """One table of an evaluation as CSV. Raises OSError."""
     path = choose_path(reader, "evaluation", ".csv")
-    write_csv(path, ["run", *table.headings], [[run.run, *row] for row in table.rows])
+    rows = [[run.run, *row] for row in table.rows]
+    write_csv(path, ["run", *table.headings], rows, about=table.title)
     return path
 
 

@@ -6,6 +6,7 @@ also the exact `Origin`; nothing is fetched from elsewhere; at most a few sessio
 """
 
 import argparse
+import asyncio
 import hmac
 import secrets
 import shlex
@@ -19,10 +20,13 @@ from ptacl_core.errors import ConfigError, PtaclError
 
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
+    from textual_serve.app_service import AppService
 
 DEFAULT_PORT = 8750
 COOKIE = "ptacl_session"
 MAX_SESSIONS = 4
+HEARTBEAT_S = 15.0
+END_DEADLINE_S = 5.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
@@ -122,7 +126,7 @@ def build_command(cohort: Path, *, theme: str | None, is_private: bool) -> str:
         words += ["--theme", theme]
     if is_private:
         words.append("--privacy")
-    return shlex.join(words)
+    return "exec " + shlex.join(words)
 
 
 class SessionGuard:
@@ -163,7 +167,18 @@ class SessionGuard:
 def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application":
     """The web application: page, socket, downloads and static files, all behind `guard`."""
     from aiohttp import web as aiohttp_web
-    from textual_serve.server import Server
+    from textual_serve.app_service import AppService
+    from textual_serve.server import Server, to_int
+
+    endings: set[asyncio.Future[None]] = set()
+
+    def forget(ending: asyncio.Future[None]) -> None:
+        endings.discard(ending)
+        guard.num_sessions -= 1
+
+    async def wait_for_endings(_: aiohttp_web.Application) -> None:
+        if endings:
+            await asyncio.wait(endings)
 
     class GuardedServer(Server):
         async def handle_page(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
@@ -185,11 +200,32 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             cookie = request.cookies.get(COOKIE, "")
             if not guard.accepts_socket(request.host, cookie, origin):
                 raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
+            socket = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+            await socket.prepare(request)
+
+            async def close() -> None:
+                await socket.close()
+
+            service = AppService(
+                self.command,
+                write_bytes=socket.send_bytes,
+                write_str=socket.send_str,
+                close=close,
+                download_manager=self.download_manager,
+            )
             guard.num_sessions += 1
             try:
-                return await super().handle_websocket(request)
+                await service.start(
+                    to_int(request.query.get("width", ""), 120),
+                    to_int(request.query.get("height", ""), 36),
+                )
+                await self._process_messages(socket, service)
             finally:
-                guard.num_sessions -= 1
+                # a task of its own: this handler is cancelled when the browser goes
+                ending = asyncio.ensure_future(end_service(service))
+                endings.add(ending)
+                ending.add_done_callback(forget)
+            return socket
 
         async def handle_download(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
             self.check(request)
@@ -211,6 +247,7 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
         return answer
 
     application = aiohttp_web.Application(middlewares=[add_headers])
+    application.on_cleanup.append(wait_for_endings)
     application.add_routes(
         [
             aiohttp_web.get("/", server.handle_page),
@@ -220,6 +257,26 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
         ]
     )
     return application
+
+
+async def end_service(service: "AppService") -> None:
+    """End the app of one browser and wait for it: a closed page leaves no process behind.
+
+    textual-serve 1.1 asks the app to quit but neither waits for the process nor ends one that
+    does not answer; the process is a private field of it.
+    """
+    process = service._process
+    if process is not None:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), END_DEADLINE_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+    await service.stop()
 
 
 def _build_headers(guard: SessionGuard) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -308,13 +309,19 @@ def find_open_readers(layout: CohortLayout) -> tuple[int, ...]:
     found = set()
     deleted = f"{layout.store.resolve()} (deleted)"
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [link.readlink() for link in (process / "fd").iterdir()]
-        except OSError:
-            continue  # of another user, or gone meanwhile
-        if any(str(link) == deleted for link in links):
+        if deleted in _open_files(process):
             found.add(int(process.name))
     return tuple(sorted(found))
+
+
+def _open_files(process: Path) -> set[str]:
+    """Names of what a process has open; empty for processes of others, or gone meanwhile."""
+    names = set()
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(OSError):
+                names.add(str(link.readlink()))
+    return names
 
 
 def _write_journal(layout: CohortLayout, people: list[str], needles: list[bytes]) -> None:

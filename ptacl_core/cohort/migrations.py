@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.tables import TABLES
+from ptacl_core.cohort.schema_history import FIRST_SCHEMA
 from ptacl_core.errors import CohortVersionError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Migration:
 
 
 MIGRATIONS: tuple[Migration, ...] = (
-    Migration(1, "first schema", tuple(table.create_sql() for table in TABLES)),
+    Migration(1, "first schema", FIRST_SCHEMA),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

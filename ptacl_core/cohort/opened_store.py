@@ -1,8 +1,10 @@
 """One version of a store, opened for reading; it stays what it is whatever is published."""
 
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.console import Console
@@ -42,16 +44,13 @@ class OpenedStore:
             self._file.close()
             raise
         self.console = Console(self._file.fileno())
+        self._end = weakref.finalize(
+            self, _close, self.console, self.cache, self._connection, self._file
+        )
 
     def close(self) -> None:
-        """Close everything; calling it again does nothing."""
-        self.console.close()
-        for kept in self.cache.values():
-            if hasattr(kept, "close"):
-                kept.close()
-        self._connection.close()
-        self._file.close()
-        self.cache.clear()
+        """Close everything; calling it again does nothing. A forgotten store closes itself."""
+        self._end()
 
     @property
     def descriptor(self) -> int:
@@ -92,3 +91,18 @@ class OpenedStore:
             "run 'ptacl verify --repair' to bring an older store up to date, or use the "
             "version of PTACL that wrote a newer one"
         )
+
+
+def _close(
+    console: Console,
+    cache: dict[object, Any],
+    connection: "duckdb.DuckDBPyConnection",
+    file: BufferedReader,
+) -> None:
+    console.close()
+    for kept in cache.values():
+        if hasattr(kept, "close"):
+            kept.close()
+    cache.clear()
+    connection.close()
+    file.close()

@@ -67,7 +67,9 @@ def rebuild_store(
             _renumber_embeddings(connection)
             execute(
                 connection,
-                "INSERT INTO tombstones SELECT unnest(?::VARCHAR[]), ?::TIMESTAMP",
+                "INSERT INTO tombstones SELECT fresh, $2::TIMESTAMP FROM "
+                "(SELECT unnest($1::VARCHAR[]) AS fresh) "
+                "WHERE fresh NOT IN (SELECT tombstone FROM tombstones)",
                 [list(tombstones), _now()],
             )
             build_derived(connection)

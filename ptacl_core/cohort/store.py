@@ -169,7 +169,7 @@ class Cohort:
     ) -> list[dict[str, Any]]:
         """Rows of `overview` (one per patient-visit) as dictionaries.
 
-        `filter_sql` is a predicate over its columns (`lvef_pct < 50 AND sex = 'female'`),
+        `filter_sql` is a predicate over its columns (`lvef_pct < 50 AND sex = 'F'`),
         `order_by` one of its columns, with ` DESC` for descending. Raises QueryError.
         """
         return patient_queries.list_patients(self, filter_sql, order_by, limit, offset)
@@ -198,7 +198,7 @@ class Cohort:
         return patient_queries.list_shard_rows(self, modality, patients)
 
     def splits(self, split_name: str = "default") -> dict[str, str]:
-        """Patient to part (train, validation, test) of a split."""
+        """Patient to part (train, val, test) of a split."""
         found = self.fetch("SELECT patient, split FROM splits WHERE split_name = ?", [split_name])
         return dict(found)
 

@@ -70,7 +70,7 @@ TABLES: tuple[Table, ...] = (
         "One row per person, at the first visit.",
         (
             _PATIENT,
-            ("sex", "VARCHAR", "female or male"),
+            ("sex", "VARCHAR", "F or M"),
             ("age_years", "DOUBLE", "age at the first visit"),
             ("height_cm", "DOUBLE", "standing height"),
             ("weight_kg", "DOUBLE", "body weight"),
@@ -235,7 +235,7 @@ TABLES: tuple[Table, ...] = (
         (
             ("split_name", "VARCHAR!", "name of the split"),
             _PATIENT,
-            ("split", "VARCHAR!", "train, validation or test"),
+            ("split", "VARCHAR!", "train, val or test"),
             ("assigned_at", "TIMESTAMP", "UTC"),
         ),
         ("split_name", "patient"),

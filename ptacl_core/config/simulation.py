@@ -7,7 +7,7 @@ knowledge, [I] chosen here. The simulator is evidence about the code, never abou
 
 import tomllib
 from importlib import resources
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -89,7 +89,7 @@ class SimulationSettings(Settings):
     ecg: SimulatedEcgSettings = SimulatedEcgSettings()
 
     @model_validator(mode="after")
-    def _check_shares(self) -> Self:
+    def _check_shares(self) -> "SimulationSettings":
         rhythm_share = self.af_share + self.pac_share + self.pvc_share
         if rhythm_share > 1:
             raise ValueError(f"af, pac and pvc shares sum to {rhythm_share:g}, at most 1")

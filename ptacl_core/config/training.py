@@ -100,6 +100,12 @@ class AlignSettings(Settings):
     """First blocks of each encoder that are not trained; pretrained encoders only."""
     freeze_embeddings: bool = True
     """Also keep patch and position embeddings of pretrained encoders."""
+    method: Literal["contrast", "autoencoder"] = "contrast"
+    """Eqs. (1)-(4), or a cross-modal autoencoder in their place (CMAE)."""
+    contrast_weight: float = Field(default=0.1, ge=0)
+    """Weight of Eq. (1) beside the reconstructions of the cross-modal autoencoder."""
+    decoder: MaskedAutoencoderSettings = MaskedAutoencoderSettings()
+    """Decoders of the cross-modal autoencoder (nothing is masked)."""
     freeze_cine_encoder: bool = False
     """Train only the ECG encoder and the projections (ECCL)."""
     ecg_augmentation: EcgAugmentSettings = EcgAugmentSettings()
@@ -114,7 +120,7 @@ class AlignSettings(Settings):
     @property
     def has_local_loss(self) -> bool:
         """Whether the temporal loss takes part."""
-        return self.beta > 0 and self.local_loss != "none"
+        return self.method == "contrast" and self.beta > 0 and self.local_loss != "none"
 
 
 class FinetuneSettings(Settings):

@@ -164,7 +164,7 @@ def open_archive(
         with _in_words(shown):
             archive = zipfile.ZipFile(stream)
         with archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+            infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
             budget.count_members(len(infos), shown)
             members = [
                 ArchiveMember(_checked_name(info, shown), info)
@@ -277,6 +277,10 @@ def _checked_name(info: zipfile.ZipInfo, shown: str) -> str:
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts or "\0" in name:
         raise UnsupportedFormatError(
             f"{shown}: the archive holds a path that leads out of it; do not trust this file"
+        )
+    if not name.strip("/. "):
+        raise UnreadableFileError(
+            f"{shown}: the archive holds a file without a name; fetch or export it again"
         )
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):

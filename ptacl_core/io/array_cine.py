@@ -4,7 +4,6 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +30,16 @@ _HINT_NAMES = ("axes", "spacing_mm", "frame_interval_ms", "array_name")
 
 @dataclass(frozen=True, slots=True)
 class CineHints:
-    """What an array lacks; None: not given. Checked where it is used."""
+    """What an array lacks, from a caller or a JSON file, as it came: checked where it is used.
 
-    axes: str | None = None
-    spacing_mm: Sequence[float] | None = None
-    frame_interval_ms: float | None = None
-    array_name: str | None = None
+    `axes` text, `spacing_mm` two or three numbers, `frame_interval_ms` a number, `array_name`
+    text; None: not given.
+    """
+
+    axes: Any = None
+    spacing_mm: Any = None
+    frame_interval_ms: Any = None
+    array_name: Any = None
 
 
 def read_array_cine(path: Path, hints: CineHints) -> CineRecord:

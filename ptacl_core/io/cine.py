@@ -135,8 +135,9 @@ def _read_files(files: Sequence[ExtractedFile], shown: str) -> CineRecord:
     dicom = [file for file in files if is_dicom(file.path)]
     volumes = [file.path for file in files if _nifti_stem(file) is not None]
     if dicom:
+        used = {file.path for file in dicom}
         record = _read_dicom([file.path for file in dicom], shown)
-        strays = [file for file in files if not _is_companion(file) and file not in dicom]
+        strays = [file for file in files if not _is_companion(file) and file.path not in used]
         if not strays:
             return record
         stray = Finding(

@@ -1,5 +1,6 @@
 """DICOM headers of MR images: geometry and time, one entry per image; no pixel is touched."""
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from ptacl_core.io.dicom_values import (
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
@@ -125,7 +127,7 @@ def read_headers(path: Path) -> list[ImageHeader]:
                     "deflated DICOM is not read, it may unpack to any size; convert it to "
                     "explicit little endian"
                 )
-            dataset = dcmread(path, defer_size=1024, specific_tags=_TAGS)
+            dataset = dcmread(path, defer_size=1024, specific_tags=_wanted_tags())
             return _parse(dataset, path, syntax)
     except (UnreadableFileError, UnsupportedFormatError):
         raise
@@ -133,6 +135,13 @@ def read_headers(path: Path) -> list[ImageHeader]:
         raise UnreadableFileError("a DICOM header asks for more memory than there is") from error
     except Exception as error:  # pydicom raises anything on damaged bytes
         raise UnreadableFileError(f"a DICOM header is damaged ({type(error).__name__})") from error
+
+
+@functools.cache
+def _wanted_tags() -> list["BaseTag"]:
+    from pydicom.tag import Tag
+
+    return [Tag(name) for name in _TAGS]
 
 
 def _parse(dataset: "Dataset", path: Path, syntax: str) -> list[ImageHeader]:

@@ -135,8 +135,8 @@ class _Walk:
                 yield FoundFile(path, "unknown", parsed.subject, parsed.visit, reason=reason)
                 return
             folder = self._unpack(path)
-        except RecordError as error:
-            reason = without_name(error)
+        except (RecordError, OSError) as error:
+            reason = without_name(error) if isinstance(error, RecordError) else _no_room(error)
             yield FoundFile(path, "unknown", parsed.subject, parsed.visit, reason=reason)
             return
         inside = name.with_name(name.name[: -len(name.suffix)] if name.suffix else name.name)
@@ -148,8 +148,8 @@ class _Walk:
         if self.scratch is None:
             self.scratch = Path(tempfile.mkdtemp(prefix="ptacl-discover-"))
             atexit.register(shutil.rmtree, self.scratch, ignore_errors=True)
-        root = self.scratch / f"archive-{self.budget.next_number():06d}"
-        root.mkdir(mode=0o700, parents=True)
+        self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root = Path(tempfile.mkdtemp(dir=self.scratch, prefix="archive-"))
         with open_archive(path, budget=self.budget) as archive:
             for member in archive.members:
                 target = self._target(root, member)
@@ -208,6 +208,10 @@ class _Walk:
             except RecordError:
                 self.zip_studies[path] = None  # opening it tells why
         return self.zip_studies[path]
+
+
+def _no_room(error: OSError) -> str:
+    return f"the archive cannot be unpacked ({error.strerror or 'system error'})"
 
 
 def _list_folder(path: Path) -> tuple[list[Path], list[Path], str]:

@@ -17,7 +17,7 @@ from ptacl_core.records import PHENOTYPE_NAMES
 
 Modality = Literal["ecg", "cmr", "phenotypes", "pairs", "unknown"]
 
-_COMPANION_NAMES = {"manifest.csv", "manifest.cvs", "dicomdir"}
+_COMPANION_NAMES = {"manifest.csv", "manifest.cvs", "dicomdir", "simulation.json"}
 _ARRAY_ENDINGS = (".npy", ".npz")
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 _MAX_SIDECAR_BYTES = 1024**2

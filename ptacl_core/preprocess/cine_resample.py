@@ -60,7 +60,7 @@ def crop_frames(
     """
     if all(abs(step - 1) <= _SAME_SIZE for step in step_px):
         step_px = (1.0, 1.0)
-        centre_px = (round(centre_px[0]), round(centre_px[1]))
+        centre_px = float(round(centre_px[0])), float(round(centre_px[1]))
     row, column = centre_px
     by_row = crop_matrix(frames.shape[1], centre=row, step=step_px[0], size=size_px)
     by_column = crop_matrix(frames.shape[2], centre=column, step=step_px[1], size=size_px)

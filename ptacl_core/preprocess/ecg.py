@@ -19,7 +19,7 @@ from ptacl_core.preprocess.resample import (
     pad_end,
     resample_ecg,
 )
-from ptacl_core.preprocess.rhythm import drop_doubtful, heart_rate_from_peaks, weigh_rhythm
+from ptacl_core.preprocess.rhythm import heart_rate_from_peaks, judge_beats
 from ptacl_core.preprocess.spikes import find_pacing, remove_spikes
 from ptacl_core.records import EcgRecord, Finding, PreparedEcg
 
@@ -110,8 +110,7 @@ def _find_beats(
     live_mv = denoised_mv[~is_off] if is_off.any() else denoised_mv
     energy = compute_slope_energy(live_mv, sampling_rate_hz=rate_hz)
     peaks = peaks_from_energy(live_mv, energy, sampling_rate_hz=rate_hz)
-    peaks = drop_doubtful(live_mv, peaks, energy, sampling_rate_hz=rate_hz)
-    evidence = weigh_rhythm(live_mv, peaks, sampling_rate_hz=rate_hz, energy=energy)
+    peaks, evidence = judge_beats(live_mv, peaks, energy, sampling_rate_hz=rate_hz)
     findings = list(quality.check_rhythm(peaks, evidence, sampling_rate_hz=rate_hz))
     if all(finding.severity != "reject" for finding in findings):
         findings += find_pacing(spike_samples, peaks, sampling_rate_hz=rate_hz)

@@ -29,7 +29,7 @@ def normalise_ecg(
     num_samples = signal_mv.shape[1]
     mean = signal_mv.mean(axis=1, dtype=np.float64)
     centred = signal_mv - mean[:, None].astype(np.float32)
-    variance = np.einsum("ls,ls->l", centred, centred, dtype=np.float64) / num_samples
+    variance = (centred[:, None, :] @ centred[:, :, None])[:, 0, 0] / np.float64(num_samples)
     is_live = variance > FLAT_STD_MV**2
     if is_lead_off is not None:
         is_live &= ~is_lead_off

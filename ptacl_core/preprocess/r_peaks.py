@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Complex64
 
 from ptacl_core.arrays import Array, Float32, Float64, Int64
+from ptacl_core.preprocess.medians import median_along
 
 _ENERGY_RATE_HZ = 125.0
 _MIN_TRANSFORM_RATE_HZ = 240.0
@@ -115,21 +117,32 @@ def compute_slope_energy(
     samples_per_step = padded_length / num_steps
 
     spectrum = np.fft.rfft(padded, axis=1)
-    num_bins = min(num_steps // 2, spectrum.shape[1])
-    frequency_hz = np.arange(num_bins) * (sampling_rate_hz / padded_length)
-    rise = np.clip((frequency_hz - 4.0) / 2.0, 0, 1)
-    fall = np.clip((24.0 - frequency_hz) / 6.0, 0, 1)
-    gain = 2j * np.pi * frequency_hz * rise * fall * (num_steps / padded_length)
-    slopes = np.fft.irfft(spectrum[:, :num_bins] * gain.astype(np.complex64), n=num_steps, axis=1)
+    gain = _slope_gain(
+        min(num_steps // 2, spectrum.shape[1]), sampling_rate_hz / padded_length, num_steps
+    )
+    scale = np.float32(num_steps / padded_length)
+    slopes = np.fft.irfft(spectrum[:, : len(gain)] * (gain * scale), n=num_steps, axis=1)
     energies = np.square(slopes, out=slopes)
     summed = (_lead_weights(energies) @ energies).astype(np.float64)
-    width = max(1, round(_INTEGRATION_S * sampling_rate_hz / samples_per_step)) | 1
-    total = np.concatenate(([0.0], np.cumsum(np.pad(summed, width // 2, mode="edge"))))
-    integrated = np.maximum(total[width:] - total[:-width], 0.0)
-    first = round(margin / samples_per_step)
+    half = max(1, round(_INTEGRATION_S * sampling_rate_hz / samples_per_step)) // 2
     # The grid point nearest to the first sample; its remainder is below half a step (4 ms).
+    first = round(margin / samples_per_step)
     count = math.floor((num_samples - 1) / samples_per_step) + 1
-    return SlopeEnergy(np.sqrt(integrated[first : first + count]), samples_per_step * merged)
+    total = np.concatenate(([0.0], np.cumsum(summed)))
+    # The mirrored margins are wider than the window: it never reaches the ends of the grid.
+    integrated = total[first + half + 1 :][:count] - total[first - half :][:count]
+    amplitude = np.sqrt(np.maximum(integrated, 0.0))
+    return SlopeEnergy(amplitude, samples_per_step * merged)
+
+
+@lru_cache(maxsize=16)
+def _slope_gain(num_bins: int, bin_hz: float, num_steps: int) -> Complex64[Array, "bin"]:
+    """Derivative within 5-20 Hz, edges of 4-6 and 18-24 Hz; nothing at the coarse Nyquist."""
+    frequency_hz = np.arange(num_bins) * bin_hz
+    rise = np.clip((frequency_hz - 4.0) / 2.0, 0, 1)
+    fall = np.clip((24.0 - frequency_hz) / 6.0, 0, 1)
+    is_below = np.arange(num_bins) < num_steps / 2
+    return (2j * np.pi * frequency_hz * rise * fall * is_below).astype(np.complex64)
 
 
 def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead"]:
@@ -147,7 +160,8 @@ def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead
 def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int64[Array, "beat"]:
     nothing = np.empty(0, np.int64)
     reach = max(1, round(0.5 * _REFRACTORY_S * steps_per_s))
-    padded = np.pad(amplitude, reach, constant_values=-1.0)
+    padded = np.full(amplitude.size + 2 * reach, -1.0)
+    padded[reach:-reach] = amplitude
     highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)
     previous = np.concatenate(([-1.0], amplitude[:-1]))
     candidates = np.flatnonzero((amplitude >= highest) & (amplitude > previous))
@@ -165,8 +179,8 @@ def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int6
 def _reference_level(amplitude: Float64[Array, "step"], steps_per_s: float) -> float:
     """Median of the maxima of 2-second windows: one artefact or pause does not move it."""
     num_windows = max(1, int(amplitude.size / (2.0 * steps_per_s)))
-    maxima = [part.max() for part in np.array_split(amplitude, num_windows)]
-    return float(np.median(maxima))
+    starts = np.arange(num_windows) * amplitude.size // num_windows
+    return float(median_along(np.maximum.reduceat(amplitude, starts)))
 
 
 def _keep_apart(
@@ -204,7 +218,7 @@ def _search_back(
     if len(kept) < 3:
         return kept
     intervals = np.diff(candidates[kept])
-    is_long = intervals > 1.66 * np.median(intervals)
+    is_long = intervals > 1.66 * median_along(intervals)
     found = list(kept)
     for position in np.flatnonzero(is_long):
         left, right = kept[position], kept[position + 1]
@@ -236,11 +250,12 @@ def _refine(
     index = np.clip(centres[:, None] + offsets, 0, leads.shape[1] - 1)
     beats = leads[:, index]
     is_flank = np.abs(offsets) > reach + (flank - reach) // 4
-    baseline = beats[:, :, is_flank].mean(axis=2, keepdims=True)
-    magnitude = np.abs(beats - baseline).sum(axis=0)
+    baseline = beats @ (is_flank / np.float32(is_flank.sum())).astype(np.float32)
+    beats -= baseline[:, :, None]
+    magnitude = np.abs(beats, out=beats).sum(axis=0)
     window = magnitude[:, flank - reach : flank + reach + 1]
     inside = index[:, flank - reach : flank + reach + 1]
-    expected = int(np.argmax(np.median(window, axis=0)))
+    expected = int(np.argmax(median_along(window, axis=0)))
     highest = window.max(axis=1, keepdims=True)
     tolerance = max(1, round(0.012 * sampling_rate_hz))
     near = window[:, max(0, expected - tolerance) : expected + tolerance + 1]
@@ -249,7 +264,7 @@ def _refine(
         use_near, near.argmax(axis=1) + max(0, expected - tolerance), window.argmax(axis=1)
     )
     peaks = inside[np.arange(len(centres)), chosen]
-    peaks = np.unique(peaks).astype(np.int64)
+    peaks = np.sort(peaks).astype(np.int64)
     is_apart = np.diff(peaks, prepend=-leads.shape[1]) >= 0.2 * sampling_rate_hz
     return peaks[is_apart]
 

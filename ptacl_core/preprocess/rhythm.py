@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Float64, Int64
-from ptacl_core.preprocess.r_peaks import SlopeEnergy, compute_slope_energy
+from ptacl_core.preprocess.medians import median_along
+from ptacl_core.preprocess.r_peaks import SlopeEnergy
 
 MIN_CONSISTENCY = 0.6
 """Least correlation of the beats with the sum of the others, mean of the better half of leads."""
@@ -18,6 +19,10 @@ MIN_CONTRAST = 2.8
 
 Noise of every colour stays under 2.5; real records with as much noise as signal reach 3.6.
 """
+
+SURE_CONSISTENCY = 0.9
+MIN_SURE_CONTRAST = 2.0
+"""Beats as alike as this need less contrast: a fast rate leaves little quiet between them."""
 
 MIN_STEEPNESS = 2.0
 """Least ratio of the steepest 32 ms of the beats to the record's; a sine wave has 1.4."""
@@ -52,9 +57,10 @@ class RhythmEvidence(NamedTuple):
     @property
     def is_credible(self) -> bool:
         """True when every figure passes."""
+        is_sure = self.consistency >= SURE_CONSISTENCY
         return (
             self.consistency >= MIN_CONSISTENCY
-            and self.contrast >= MIN_CONTRAST
+            and self.contrast >= (MIN_SURE_CONTRAST if is_sure else MIN_CONTRAST)
             and self.steepness >= MIN_STEEPNESS
             and self.step <= MAX_STEP
         )
@@ -65,59 +71,50 @@ class RhythmEvidence(NamedTuple):
         return self.between > MAX_BETWEEN
 
 
-def weigh_rhythm(
+def judge_beats(
     signal_mv: Float32[Array, "lead sample"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, "peak"],
+    energy: SlopeEnergy,
     *,
     sampling_rate_hz: float,
-    energy: SlopeEnergy | None = None,
-) -> RhythmEvidence:
-    """Evidence from the beats of a denoised recording; nothing with fewer than two inside.
+) -> tuple[Int64[Array, "beat"], RhythmEvidence]:
+    """The peaks without those that noise made, and the evidence that the others are beats.
+
+    Left out is what is unlike the other beats and weaker than they are; an ectopic beat is
+    unlike the others too, but not weaker.
 
     Consistency: per lead, the median correlation of each beat (+-70 ms) with the sum of the
     other beats, then the mean of the better half of the leads. Contrast: amplitude of the slope
     energy at the beats over its 15 % quantile. Steepness: largest change in 32 ms within 50 ms
     of the beats over the root mean square of such changes. Step: difference of the ends of
     +-90 ms over the range inside, mean beat, median lead. Between: highest slope amplitude in
-    the middle 40 % of an RR interval over that of the beats, median. `energy` spares its
-    computation.
+    the middle 40 % of an RR interval over that of the beats, median.
     """
     beats, inside = _cut_beats(signal_mv, r_peak_samples, sampling_rate_hz)
     if len(inside) < 2:
-        return RhythmEvidence(0.0, 0.0, 0.0, 1.0, 0.0)
-    if energy is None:
-        energy = compute_slope_energy(signal_mv, sampling_rate_hz=sampling_rate_hz)
-    at_beats = np.median(_amplitude_at(energy, inside))
-    quiet = np.sort(energy.amplitude)[int(0.15 * len(energy.amplitude))]
-    return RhythmEvidence(
-        consistency=_better_half(np.median(_correlations(beats), axis=1)),
-        contrast=float(at_beats / max(quiet, 1e-9)),
+        return r_peak_samples, RhythmEvidence(0.0, 0.0, 0.0, 1.0, 0.0)
+    correlation = _correlations(beats)
+    amplitude = _amplitude_at(energy, inside)
+    typical = float(median_along(amplitude))
+    is_doubtful = (median_along(correlation, axis=0) < MIN_BEAT_CORRELATION) & (
+        amplitude < MIN_BEAT_AMPLITUDE * typical
+    )
+    if len(inside) >= 4 and is_doubtful.any():
+        kept = np.setdiff1d(r_peak_samples, inside[is_doubtful], assume_unique=True)
+        beats, amplitude = beats[:, ~is_doubtful], amplitude[~is_doubtful]
+        correlation = _correlations(beats)
+        typical = float(median_along(amplitude))
+    else:
+        kept = r_peak_samples
+    quiet_at = int(0.15 * len(energy.amplitude))
+    quiet = float(np.partition(energy.amplitude, quiet_at)[quiet_at])
+    return kept, RhythmEvidence(
+        consistency=_better_half(median_along(correlation, axis=1)),
+        contrast=typical / max(quiet, 1e-9),
         steepness=_steepness(beats, signal_mv, sampling_rate_hz),
         step=_step(beats),
-        between=_between(energy, r_peak_samples) / max(float(at_beats), 1e-9),
+        between=_between(energy, kept) / max(typical, 1e-9),
     )
-
-
-def drop_doubtful(
-    signal_mv: Float32[Array, "lead sample"],
-    r_peak_samples: Int64[Array, "beat"],
-    energy: SlopeEnergy,
-    *,
-    sampling_rate_hz: float,
-) -> Int64[Array, "kept"]:
-    """Leave out peaks that noise made: unlike the other beats and weaker than they are.
-
-    An ectopic beat is unlike the others too, but not weaker.
-    """
-    beats, inside = _cut_beats(signal_mv, r_peak_samples, sampling_rate_hz)
-    if len(inside) < 4:
-        return r_peak_samples
-    correlation = np.median(_correlations(beats), axis=0)
-    amplitude = _amplitude_at(energy, inside)
-    is_doubtful = (correlation < MIN_BEAT_CORRELATION) & (
-        amplitude < MIN_BEAT_AMPLITUDE * np.median(amplitude)
-    )
-    return np.setdiff1d(r_peak_samples, inside[is_doubtful], assume_unique=True)
 
 
 def heart_rate_from_peaks(
@@ -126,7 +123,7 @@ def heart_rate_from_peaks(
     """60 / median RR in beats per minute; None with fewer than two intervals of 0.24-3 s."""
     rr_interval_s = np.diff(r_peak_samples) / sampling_rate_hz
     valid = rr_interval_s[(rr_interval_s >= MIN_RR_S) & (rr_interval_s <= MAX_RR_S)]
-    return None if valid.size < 2 else float(60.0 / np.median(valid))
+    return None if valid.size < 2 else float(60.0 / median_along(valid))
 
 
 def _cut_beats(
@@ -161,11 +158,11 @@ def _amplitude_at(energy: SlopeEnergy, peaks: Int64[Array, "beat"]) -> Float64[A
 def _between(energy: SlopeEnergy, peaks: Int64[Array, "beat"]) -> float:
     steps = np.rint(peaks / energy.samples_per_step).astype(np.int64)
     width = np.diff(steps)
-    starts, stops = steps[:-1] + (3 * width) // 10, steps[:-1] + (7 * width) // 10
-    highest = [
-        energy.amplitude[start : stop + 1].max() for start, stop in zip(starts, stops, strict=True)
-    ]
-    return float(np.median(highest))
+    starts, stops = steps[:-1] + (3 * width) // 10, steps[:-1] + (7 * width) // 10 + 1
+    bounds = np.stack([starts, np.minimum(stops, len(energy.amplitude) - 1)], axis=1).ravel()
+    # Every other piece lies between two beats, the rest around the beats themselves.
+    highest = np.maximum.reduceat(energy.amplitude, bounds)[::2]
+    return float(median_along(highest))
 
 
 def _steepness(
@@ -173,22 +170,25 @@ def _steepness(
     signal_mv: Float32[Array, "lead sample"],
     sampling_rate_hz: float,
 ) -> float:
-    """`beats` are 4 ms apart, so eight of their steps are the 32 ms taken from the record."""
-    lag = max(1, round(0.032 * sampling_rate_hz))
-    changes = signal_mv[:, ::4][:, lag // 4 :] - signal_mv[:, ::4][:, : -(lag // 4)]
+    stride = max(1, round(_BEAT_STRIDE_S * sampling_rate_hz))
+    lag = max(1, round(0.032 * sampling_rate_hz / stride))
+    around = max(lag, round(0.066 * sampling_rate_hz / stride))
+    coarse = signal_mv[:, :: 2 * stride]  # every other step is enough for a mean
+    half = max(1, lag // 2)
+    changes = coarse[:, half:] - coarse[:, :-half]
     typical = np.sqrt(np.einsum("ls,ls->l", changes, changes) / changes.shape[1])
     centre = beats.shape[2] // 2
-    near = beats[:, :, max(0, centre - 16) : centre + 17]
-    steepest = np.abs(near[:, :, 8:] - near[:, :, :-8]).max(axis=2)
-    return _better_half(np.median(steepest, axis=1) / np.maximum(typical, 1e-9))
+    near = beats[:, :, max(0, centre - around) : centre + around + 1]
+    steepest = np.abs(near[:, :, lag:] - near[:, :, :-lag]).max(axis=2)
+    return _better_half(median_along(steepest, axis=1) / np.maximum(typical, 1e-9))
 
 
 def _step(beats: Float32[Array, "lead beat offset"]) -> float:
     mean_beat = beats.mean(axis=1)
     span = np.maximum(mean_beat.max(axis=1) - mean_beat.min(axis=1), 1e-9)
-    return float(np.median(np.abs(mean_beat[:, -1] - mean_beat[:, 0]) / span))
+    return float(median_along(np.abs(mean_beat[:, -1] - mean_beat[:, 0]) / span))
 
 
-def _better_half(per_lead: Float32[Array, "lead"]) -> float:
-    ordered = np.sort(per_lead)
+def _better_half(per_lead: Float32[Array, "lead"] | np.floating) -> float:
+    ordered = np.sort(np.atleast_1d(per_lead))
     return float(ordered[len(ordered) // 2 :].mean())

@@ -75,7 +75,7 @@ def draw_intervals(
 
 
 def correct_qt(
-    qt_at_1_s_ms: Float[Tensor, "*shape"], rr_s: Float[Tensor, "*shape"]
-) -> Float[Tensor, "*shape"]:
+    qt_at_1_s_ms: Float[Tensor, "*#shape"], rr_s: Float[Tensor, "*#shape"]
+) -> Float[Tensor, "*#shape"]:
     """QT at another RR by Fridericia's cube root."""
     return qt_at_1_s_ms * torch.exp(torch.log(rr_s) / 3)

@@ -13,7 +13,7 @@ from ptacl_core.simulate.patients import draw_truth
 from ptacl_core.simulate.probes import fit_ridge_r2
 from ptacl_core.simulate.rhythm import RHYTHM_NAMES
 
-PUBLISHED_INDEXED_MOMENTS = {
+PUBLISHED_INDEXED_MOMENTS: dict[str, tuple[float, float]] = {
     "lvedv_ml": (75.7, 13.5),
     "lvesv_ml": (30.4, 8.2),
     "lvsv_ml": (45.3, 8.1),

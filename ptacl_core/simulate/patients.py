@@ -81,7 +81,7 @@ class SimulatedPatients:
     settings: SimulationSettings
     indices: Int[Tensor, "patient"]
     ecg_mv: Float[Tensor, "patient 12 5000"]
-    r_peak_samples: list[Int[Tensor, "beat"]]
+    r_peak_samples: list[Int[Tensor, "_"]]
     cine: Float[Tensor, "patient 50 84 84"]
     frame_interval_ms: Float[Tensor, "patient"]
     phenotypes: Float[Tensor, "patient 10"]

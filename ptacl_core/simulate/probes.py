@@ -124,7 +124,7 @@ def fit_pca_r2(
     """Held-out R² of least squares on the leading principal components of the features."""
     centred = features - features[:num_train].mean(axis=0)
     train = centred[:num_train]
-    _, vectors = np.linalg.eigh(train.T @ train)
+    _, vectors = _principal_axes(train)
     leading = vectors[:, ::-1][:, :num_components]
     return fit_ridge_r2(centred @ leading, targets, num_train=num_train, penalties=(0.0,))
 
@@ -139,15 +139,29 @@ def _ridge_scores(
     train, test = features[:num_train] - centre, features[num_train:] - centre
     scale = float(train.std()) or 1.0
     mean = targets[:num_train].mean(axis=0)
-    values, vectors = np.linalg.eigh(train.T @ train / scale**2)
+    values, vectors = _principal_axes(train / scale)
     projected = vectors.T @ (train.T @ (targets[:num_train] - mean)) / scale
     observed = targets[num_train:]
     total = ((observed - observed.mean(axis=0)) ** 2).sum(axis=0)
-    floor = values.max() * 1e-12
     scores = []
     for penalty in penalties:
-        kept = np.where(values > floor, values + penalty, np.inf)
-        weights = vectors @ (projected / kept[:, None])
+        weights = vectors @ (projected / (values + penalty)[:, None])
         residual = observed - mean - test @ weights / scale
         scores.append(1 - (residual**2).sum(axis=0) / total)
     return np.stack(scores)
+
+
+def _principal_axes(
+    rows: Float64[Array, "patient feature"],
+) -> tuple[Float64[Array, "axis"], Float64[Array, "feature axis"]]:
+    """Squared lengths, ascending, and directions of the axes that the rows span."""
+    num_rows, num_features = rows.shape
+    if num_rows < num_features:
+        values, left = np.linalg.eigh(rows @ rows.T)
+    else:
+        values, left = np.linalg.eigh(rows.T @ rows)
+    is_spanned = values > values.max() * 1e-12
+    values, left = values[is_spanned], left[:, is_spanned]
+    if num_rows < num_features:
+        left = rows.T @ left / np.sqrt(values)
+    return values, left

@@ -55,7 +55,7 @@ class Rhythm:
         """Beats whose R peak lies inside the recording."""
         return (self.beat_samples >= 0) & (self.beat_samples < NUM_SAMPLES)
 
-    def r_peak_samples(self) -> list[Int[Tensor, "beat"]]:
+    def r_peak_samples(self) -> list[Int[Tensor, "_"]]:
         """The samples nearest to the R peaks inside the recording, per patient."""
         return [row[keep] for row, keep in zip(self.beat_samples, self.is_inside, strict=True)]
 

@@ -54,7 +54,7 @@ def draw_tissue(
         return value * torch.exp(settings.intensity_log_sd * draw)
 
     angle = 2 * torch.pi * uniforms[:, 4 : 4 + _NUM_RIPPLES]
-    wavelength_mm = 14 + 46 * uniforms[:, 4 + _NUM_RIPPLES : 4 + 2 * _NUM_RIPPLES]
+    wavelength_mm = 24 + 46 * uniforms[:, 4 + _NUM_RIPPLES : 4 + 2 * _NUM_RIPPLES]
     wave_number = 2 * torch.pi / wavelength_mm
     half_window_mm = 42 * settings.pixel_mm
     bias = settings.coil_bias * (0.3 + 0.7 * uniforms[:, 0:1]) / half_window_mm
@@ -130,7 +130,7 @@ def render_background(
     rim = soft_edge(3.0 - (dome_mm - 2).abs(), 1.0)
     image = paint(image, rim * 0.45, traits.fat)
 
-    fat_ring = soft_edge(heart_radius_mm + traits.epicardial_fat_mm * (1.3 + first), 1.2)
+    fat_ring = soft_edge(heart_radius_mm + traits.epicardial_fat_mm * (1 + 0.6 * first), 1.2)
     image = paint(image, fat_ring, traits.fat * (0.80 + 0.25 * second))
 
     aorta_row, aorta_column, aorta_radius = traits.aorta_mm.split(1, dim=1)

@@ -1,13 +1,18 @@
-"""Alignment of the pretrained encoders: the paper's method, its ablations and ECCL-style."""
+"""Alignment of the pretrained encoders: the paper's method, its ablations, the peers' rows."""
+
+import torch
 
 from ptacl_core.config.training import Modality, RunSettings
-from ptacl_core.models import TokenEncoder, TwoTower
+from ptacl_core.errors import ConfigError
+from ptacl_core.models import PatchTransformer, TokenEncoder, TwoTower
 from ptacl_core.stages.encoders import build_towers, load_encoder
 from ptacl_core.stages.online_probe import build_probe
 from ptacl_core.stages.stage_fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.training_run import TrainingRun
 from ptacl_core.stages.views import build_cine_views, build_ecg_views
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
+from ptacl_core.train.cross_modal_step import CrossModalStep, LatentDecoder
+from ptacl_core.train.randomness import derive_seed
 
 
 def align(run: TrainingRun) -> StageSummary:
@@ -20,20 +25,8 @@ def align(run: TrainingRun) -> StageSummary:
     section = settings.align
     towers = build_towers(settings)
     start_from_pretraining(run, towers)
-    step = AlignmentStep(
-        towers,
-        build_ecg_views(settings, section.ecg_augmentation),
-        build_cine_views(settings, section.cine_augmentation),
-        AlignmentWeights(
-            temperature_global=section.temperature_global,
-            temperature_local=section.temperature_local,
-            sigma=section.sigma,
-            beta=section.beta,
-            local_loss=section.local_loss,
-            ecg_to_cmr_weight=section.ecg_to_cmr_weight,
-        ),
-        is_cine_frozen=section.freeze_cine_encoder,
-    )
+    build = _build_autoencoder if section.method == "autoencoder" else _build_alignment
+    step = build(settings, towers)
     probe = build_probe(
         run,
         {"ecg": towers.ecg_encoder, "cmr": towers.cine_encoder},
@@ -48,6 +41,56 @@ def align(run: TrainingRun) -> StageSummary:
             modalities=("ecg", "cmr"),
             probe=probe,
         ),
+    )
+
+
+def _build_alignment(settings: RunSettings, towers: TwoTower) -> AlignmentStep:
+    section = settings.align
+    return AlignmentStep(
+        towers,
+        build_ecg_views(settings, section.ecg_augmentation),
+        build_cine_views(settings, section.cine_augmentation),
+        AlignmentWeights(
+            temperature_global=section.temperature_global,
+            temperature_local=section.temperature_local,
+            sigma=section.sigma,
+            beta=section.beta,
+            local_loss=section.local_loss,
+            ecg_to_cmr_weight=section.ecg_to_cmr_weight,
+        ),
+        is_cine_frozen=section.freeze_cine_encoder,
+    )
+
+
+def _build_autoencoder(settings: RunSettings, towers: TwoTower) -> CrossModalStep:
+    section = settings.align
+    generator = torch.Generator().manual_seed(derive_seed(settings.seed, "weights", "decoder"))
+    decoders = []
+    for encoder in (towers.ecg_encoder, towers.cine_encoder):
+        if not isinstance(encoder, PatchTransformer):
+            raise ConfigError(
+                "align.method autoencoder reconstructs patches: both encoders must be of the "
+                f"family 'vit', got {type(encoder).__name__}"
+            )
+        decoders.append(
+            LatentDecoder(
+                encoder,
+                section.projection.dim,
+                dim=section.decoder.decoder_dim,
+                depth=section.decoder.decoder_depth,
+                num_heads=section.decoder.decoder_heads,
+                generator=generator,
+            )
+        )
+    ecg_decoder, cine_decoder = decoders
+    return CrossModalStep(
+        towers,
+        ecg_decoder,
+        cine_decoder,
+        build_ecg_views(settings, section.ecg_augmentation),
+        build_cine_views(settings, section.cine_augmentation),
+        temperature=section.temperature_global,
+        contrast_weight=section.contrast_weight,
     )
 
 

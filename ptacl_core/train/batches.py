@@ -79,12 +79,13 @@ class BatchOrder:
 class FixedOrder:
     """All rows once in their own order, in equal batches of at most `batch_size`.
 
-    Up to (number of batches · processes − 1) last rows are left out to make them equal.
+    Up to (number of batches · processes − 1) last rows are left out to make them equal;
+    there must be at least as many rows as processes.
     """
 
     def __init__(self, num_rows: int, batch_size: int, *, world: World):
         self.world = world
-        self.num_batches = max(1, -(-num_rows // batch_size))
+        self.num_batches = max(1, min(-(-num_rows // batch_size), num_rows // world.size))
         self.batch_size = num_rows // self.num_batches // world.size * world.size
 
     def locate(self, step: int) -> tuple[int, int, Int64[Array, "batch"], int]:

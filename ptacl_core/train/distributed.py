@@ -53,6 +53,8 @@ def join_world(device_type: str) -> Iterator[World]:
     if size == 1:
         yield world
         return
+    if device_type == "cuda":
+        torch.cuda.set_device(world.local_rank)
     dist.init_process_group(
         "nccl" if device_type == "cuda" else "gloo", timeout=timedelta(minutes=30)
     )

@@ -14,7 +14,13 @@ from ptacl_core.errors import TrainingDivergedError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.tensors import Float, Tensor
 from ptacl_core.train.batches import Batch
-from ptacl_core.train.distributed import ALONE, World, average_figures, sum_over_processes, world_size
+from ptacl_core.train.distributed import (
+    ALONE,
+    World,
+    average_figures,
+    sum_over_processes,
+    world_size,
+)
 from ptacl_core.train.interruption import Interrupted, StopRequest
 from ptacl_core.train.optimizer import set_learning_rate
 from ptacl_core.train.precision import autocast
@@ -79,7 +85,8 @@ class FitHooks:
     """What the loop calls.
 
     `validate` gives figures with a "loss" after a step; `remember_best` is called when that
-    loss is the lowest so far, `save` when the state should reach the disk, `log` with a line of figures.
+    loss is the lowest so far, `save` when the state should reach the disk, `log` with a line
+    of figures.
     """
 
     validate: Callable[[int], dict[str, float]] | None = None

@@ -21,7 +21,7 @@ def patient_names() -> list[str]:
 
 
 def draw_vectors(seed: int, *, num: int = NUM_PATIENTS, dim: int = DIM) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((num, dim)).astype(np.float32)
+    return np.random.default_rng([seed, dim]).standard_normal((num, dim)).astype(np.float32)
 
 
 def fill(path: Path) -> None:

@@ -113,7 +113,7 @@ def test_rare_compression_is_refused(tmp_path: Path, method: int) -> None:
 def test_bomb_is_stopped_by_ratio_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = make(tmp_path / "x.zip", {"a": bytes(3_000_000)})
     with pytest.raises(UnsupportedFormatError, match="100 times"):
-        extract(path, tmp_path, max_ratio=100, ratio_floor_bytes=1_000_000)
+        extract(path, tmp_path, max_ratio=100.0, ratio_floor_bytes=1_000_000)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -182,6 +182,13 @@ def test_resource_forks_and_folders_are_skipped(tmp_path: Path) -> None:
         tmp_path / "x.zip", {"__MACOSX/a": b"1", "d/._b": b"2", "d/.DS_Store": b"3", "d/": b""}
     )
     assert extract(path, tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", [".", "./.", " "])
+def test_nameless_members_are_refused(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / "x.zip", {name: b"1"})
+    with pytest.raises(UnreadableFileError, match="without a name"):
+        extract(path, tmp_path)
 
 
 def test_messages_do_not_name_members(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_sidecar(tmp_path: Path, name: str) -> None:
     np.testing.assert_array_equal(record.frames, ARRAY[:1])
     assert np.isnan(record.spacing_mm[0])
     assert record.spacing_mm[1:] == (1.8, 1.5)
-    assert read_cine(tmp_path / "x.npy", frame_interval_ms=10).frame_times_ms[1] == 10
+    assert read_cine(tmp_path / "x.npy", frame_interval_ms=10.0).frame_times_ms[1] == 10
 
 
 def test_npz(tmp_path: Path) -> None:
@@ -89,18 +89,20 @@ def test_unknown_frame_interval_is_nan(tmp_path: Path, has_codes) -> None:
         ({"axes": "ZTYXX"}, "'ZTYXX'"),
         ({"axes": "TYX"}, r"\(2, 5, 4, 3\)"),
         ({"axes": 7}, "got 7"),
-        ({"spacing_mm": (1.0,)}, r"\(1\.0,\)"),
-        ({"spacing_mm": (1.0, -2.0)}, r"-2\.0"),
+        ({"spacing_mm": [1.0]}, r"\[1\.0\]"),
+        ({"spacing_mm": [1.0, -2.0]}, r"-2\.0"),
         ({"spacing_mm": 4.25}, r"4\.25"),
-        ({"spacing_mm": ("a", "b")}, "'a'"),
+        ({"spacing_mm": ["a", "b"]}, "'a'"),
         ({"frame_interval_ms": 0}, "got 0"),
         ({"frame_interval_ms": "3"}, "got '3'"),
         ({"frame_interval_ms": float("nan")}, "got nan"),
+        ({"frame_interval_ms": True}, "got True"),
     ],
 )
 def test_hints_that_do_not_fit(tmp_path: Path, hints: dict, match: str) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(HINTS | hints))
     with pytest.raises(ConfigError, match=match):
-        read_cine(save(tmp_path / "x.npy"), **(HINTS | hints))
+        read_cine(save(tmp_path / "x.npy"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -154,7 +156,7 @@ def test_an_archive_of_recordings_is_unpacked(dicom, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     found = find(outer, scratch=scratch)
     assert keys(found) == [
-        ("ecg", "cardiosoft_xml", "file-000002", ""),  # its name stays inside the archive
+        ("ecg", "cardiosoft_xml", "file-000001", ""),  # its name stays inside the archive
         ("ecg", "cardiosoft_xml", "1000017", "2"),
         ("cmr", "dicom_zip", "1000017", "2"),
         ("unknown", "", "notes", ""),
@@ -167,6 +169,26 @@ def test_an_archive_of_recordings_is_unpacked(dicom, tmp_path: Path) -> None:
         assert scratch in file.path.parents
     cines = [file for file in found if file.format == "dicom_zip"]
     assert read_cine(cines[0].path).frames.shape[:2] == (2, 2)
+
+
+def test_one_scratch_folder_serves_many_walks(dicom, tmp_path: Path) -> None:
+    path = dicom.write_zip(tmp_path / "x.zip", {"a.xml": XML})
+    first, second = (find(path, scratch=tmp_path / "scratch")[0] for _ in range(2))
+    assert first.path != second.path
+    assert first.path.read_bytes() == second.path.read_bytes()
+
+
+def test_unpacked_files_stay_until_the_process_ends(dicom, tmp_path: Path) -> None:
+    path = dicom.write_zip(tmp_path / "x.zip", {"a.xml": XML})
+    code = (
+        "import sys; from ptacl_core.io.discover import discover; "
+        "found = list(discover(sys.argv[1])); "
+        "print(found[0].path); assert found[0].path.is_file()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", code, path], capture_output=True, text=True, check=True
+    )
+    assert not Path(finished.stdout.strip()).exists()
 
 
 def test_wfdb_records_come_once(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_findings_of_the_reader_come_along(heart) -> None:
 @pytest.mark.parametrize("value", [0.0, 7.0, -3.0])
 def test_constant_image_is_rejected(value: float) -> None:
     frames = np.full((3, 20, 100, 100), value, dtype=np.float32)
-    prepared = prepare_cine(CineRecord(frames, (10, 1.8, 1.8), np.arange(20) * 40.0, "x"))
+    prepared = prepare_cine(CineRecord(frames, (10.0, 1.8, 1.8), np.arange(20) * 40.0, "x"))
     assert codes(prepared)["constant_image"] == "reject"
     assert not prepared.is_accepted
     assert prepared.frames.shape == (50, 84, 84)
@@ -192,7 +192,7 @@ def test_missing_pixel_size_is_rejected(heart, bad: float) -> None:
 
 
 def test_padding_is_told(heart) -> None:
-    record = heart(size=(100, 60), centre=(50.0, 30.0), spacing_mm=(10, 1.2, 1.2))
+    record = heart(size=(100, 60), centre=(50.0, 30.0), spacing_mm=(10.0, 1.2, 1.2))
     prepared = prepare_cine(record)
     assert codes(prepared)["padded"] == "warning"
     assert not prepared.frames[:, :, 0].any()
@@ -218,7 +218,7 @@ def test_tiny_images(heart) -> None:
     rng = np.random.default_rng(0)
     for shape in ((1, 2, 1, 1), (1, 3, 2, 5), (2, 5, 7, 3)):
         record = CineRecord(
-            rng.random(shape).astype(np.float32), (8, 1.8, 1.8), np.arange(shape[1]) * 40.0, "x"
+            rng.random(shape).astype(np.float32), (8.0, 1.8, 1.8), np.arange(shape[1]) * 40.0, "x"
         )
         prepared = prepare_cine(record)
         assert prepared.frames.shape == (50, 84, 84)

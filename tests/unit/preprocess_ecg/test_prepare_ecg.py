@@ -160,6 +160,18 @@ def test_settings_reach_the_denoising(phantom, as_record):
     np.testing.assert_array_equal(prepare_ecg(as_record(signal), settings).signal_mv, expected)
 
 
+@pytest.mark.parametrize("rate_hz", [100.0, 250.0, 1000.0])
+def test_another_target_rate(rate_hz, phantom, as_record):
+    signal, true_s = phantom(5)
+    prepared = prepare_ecg(
+        as_record(signal), EcgSettings(sampling_rate_hz=rate_hz, level=6, num_finest_removed=0)
+    )
+    assert prepared.is_accepted, prepared.findings
+    assert prepared.signal.shape == (12, round(10 * rate_hz))
+    inner = true_s[(true_s > 0.1) & (true_s < 9.9)]
+    assert all(np.abs(prepared.r_peak_samples / rate_hz - t).min() < 0.015 for t in inner)
+
+
 def test_the_readers_findings_are_carried_and_not_doubled(phantom, as_record):
     signal, _ = phantom(6)
     signal[8] = 0.0

@@ -96,7 +96,7 @@ def test_missing_and_loose_leads_are_flagged(phantom, as_record):
     signal, _ = phantom(2)
     signal[3] = np.nan
     signal[10] = 0.1
-    signal[6, 2000:3000] = 0.0
+    signal[6, 2000:3500] = 0.0
     prepared = prepare_ecg(as_record(signal))
     assert prepared.is_accepted
     assert leads_of(prepared, "missing_lead") == {"aVR"}
@@ -322,6 +322,30 @@ def test_good_phantoms_are_not_refused(phantom, as_record):
         if not prepared.is_accepted:
             refused.append((seed, found(prepared, "reject")))
     assert len(refused) <= 2, refused
+
+
+def test_bare_noise_free_shapes_are_not_refused(as_record):
+    generator = np.random.default_rng(23)
+    refused = []
+    for index in range(90):
+        rate = generator.uniform(30, 180)
+        beats = np.arange(generator.uniform(0, 60 / rate), 10, 60 / rate)
+        from_beat = TIME_S - beats[:, None]
+        if index % 3 == 0:
+            shape = np.exp(-0.5 * (from_beat / 0.012) ** 2)
+        elif index % 3 == 1:
+            shape = np.maximum(0, 1 - np.abs(from_beat) / 0.04)
+        else:  # a T wave nearly as high as R
+            after = from_beat - 0.28 * np.sqrt(60 / rate)
+            shape = np.exp(-0.5 * (from_beat / 0.01) ** 2)
+            shape = shape + 0.7 * np.exp(-0.5 * (after / (0.05 * np.sqrt(60 / rate))) ** 2)
+        signal = np.outer(generator.uniform(0.3, 1.5, size=12), shape.sum(axis=0))
+        prepared = prepare_ecg(as_record(signal))
+        if prepared.heart_rate_bpm is None:
+            refused.append((index % 3, rate, found(prepared, "reject")))
+        else:
+            assert prepared.heart_rate_bpm == pytest.approx(rate, rel=0.04)
+    assert len(refused) <= 1, refused
 
 
 @pytest.mark.slow

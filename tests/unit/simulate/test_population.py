@@ -101,7 +101,7 @@ def test_heart_rates_of_two_devices_agree_as_measured(people: Population) -> Non
 
 def test_phenotypes_obey_their_definitions(observed: np.ndarray, people: Population) -> None:
     for values in (observed, people.phenotypes().numpy()):
-        row = dict(zip(PHENOTYPE_NAMES, values.T, strict=True))
+        row: dict[str, np.ndarray] = dict(zip(PHENOTYPE_NAMES, values.T, strict=True))
         for side in ("lv", "rv"):
             end_diastole, end_systole = row[f"{side}edv_ml"], row[f"{side}esv_ml"]
             assert (end_diastole > end_systole).all()

@@ -107,7 +107,7 @@ def matched(found: np.ndarray, true: np.ndarray) -> tuple[int, int, int]:
 
 
 def test_two_independent_detectors_find_99_percent_of_the_r_peaks() -> None:
-    import sleepecg
+    from sleepecg.heartbeats import detect_heartbeats
 
     _, truth, ecg_mv = make(80)
     totals = {"package": np.zeros(3), "sleepecg": np.zeros(3)}
@@ -115,7 +115,7 @@ def test_two_independent_detectors_find_99_percent_of_the_r_peaks() -> None:
         signal = ecg_mv[number].numpy()
         true = peaks.numpy()
         ours = detect_r_peaks(signal, sampling_rate_hz=500.0)
-        theirs = sleepecg.detect_heartbeats(signal[LEAD_NAMES.index("V5")].astype(float), 500)
+        theirs = detect_heartbeats(signal[LEAD_NAMES.index("V5")].astype(float), 500)
         totals["package"] += matched(ours, true)
         totals["sleepecg"] += matched(np.asarray(theirs), true)
     for name, (hits, true_count, false_count) in totals.items():

@@ -123,7 +123,7 @@ class Narrator:
         self.lines.append(line)
 
 
-class PowerCut(Exception):
+class PowerCut(Exception):  # noqa: N818
     """Ends a training where it stands, without any of its own code running."""
 
 

@@ -67,6 +67,20 @@ def test_validation_covers_nearly_all_rows_in_equal_batches(num_rows, batch_size
     assert num_rows - len(positions) < order.num_batches
 
 
+@pytest.mark.parametrize("num_rows", range(2, 12))
+def test_validation_gives_every_process_as_much(num_rows):
+    shares = [
+        [
+            len(order.locate(index)[2])
+            for order in [FixedOrder(num_rows, 3, world=World(rank=rank, size=2))]
+            for index in range(order.num_batches)
+        ]
+        for rank in (0, 1)
+    ]
+    assert shares[0] == shares[1]
+    assert min(shares[0]) >= 1
+
+
 def batches_of(reader, *, kind, prefetch=0):
     rows = reader.rows("train")
     recordings = kind(reader, rows, modalities=("ecg", "cmr"), device=CPU)

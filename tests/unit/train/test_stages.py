@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_stages_change_the_encoder_and_hand_it_on(whole_run):
         return load_encoder(whole_run.run_dir, "ecg", stage).encoder.blocks[0].feed_forward.expand
 
     stages = [weights(stage).weight for stage in ("random", "pretrain", "align", "finetune")]
-    for early, late in zip(stages, stages[1:], strict=False):
+    for early, late in pairwise(stages):
         change = (late - early).norm() / early.norm()
         assert 0 < change < 0.5
 
@@ -180,6 +181,19 @@ def test_simclr_and_the_convolutional_families_train(cohort_dir, tiny, method):
     summary = train.run(cohort_dir, settings, run_name=f"families-{method}")
     assert [stage.steps for stage in summary.stages] == [3, 4]
     assert load_encoder(summary.run_dir, "cmr", "align").encoder.grid[0] == 1
+
+
+def test_the_cross_modal_autoencoder_trains(cohort_dir, tiny):
+    settings = tiny("align.method=autoencoder", "align.optimisation.steps=30", "stages=['align']",
+                    "pretrain_ecg.method=none", "pretrain_cmr.method=none")  # fmt: skip
+    summary = train.run(cohort_dir, settings, run_name="cross-modal")
+    losses = [
+        line["cmr_reconstruction_loss"]
+        for line in read_metrics(summary.run_dir / "metrics.jsonl")
+        if "cmr_reconstruction_loss" in line
+    ]
+    assert losses[-1] < 0.5 * losses[0]
+    assert load_encoder(summary.run_dir, "ecg", "align").projection is not None
 
 
 def test_masked_pretraining_of_a_convolutional_encoder_is_refused(cohort_dir, tiny):

@@ -1,0 +1,184 @@
+"""The statements of each migration, as they were when it was released: never edited."""
+
+FIRST_SCHEMA = (
+    """
+    CREATE TABLE patients (
+        patient VARCHAR NOT NULL,
+        sex VARCHAR,
+        age_years DOUBLE,
+        height_cm DOUBLE,
+        weight_kg DOUBLE,
+        bmi_kg_m2 DOUBLE,
+        bsa_m2 DOUBLE,
+        ethnicity VARCHAR
+    )
+    """,
+    """
+    CREATE TABLE visits (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        age_years DOUBLE,
+        days_since_first INTEGER,
+        height_cm DOUBLE,
+        weight_kg DOUBLE
+    )
+    """,
+    """
+    CREATE TABLE recordings (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        modality VARCHAR NOT NULL,
+        file_sha256 VARCHAR,
+        format VARCHAR,
+        sampling_rate_hz DOUBLE,
+        duration_s DOUBLE,
+        num_slices INTEGER,
+        num_frames INTEGER,
+        spacing_mm DOUBLE[],
+        slice_index INTEGER,
+        frame_interval_ms DOUBLE,
+        centre_px DOUBLE[],
+        is_accepted BOOLEAN,
+        quality VARCHAR,
+        findings STRUCT(code VARCHAR, severity VARCHAR, message VARCHAR, leads VARCHAR[])[],
+        heart_rate_bpm DOUBLE,
+        pr_ms DOUBLE,
+        qrs_ms DOUBLE,
+        qt_ms DOUBLE,
+        qtc_ms DOUBLE,
+        axis_deg DOUBLE,
+        preprocessing_hash VARCHAR
+    )
+    """,
+    """
+    CREATE TABLE phenotypes (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        value DOUBLE,
+        unit VARCHAR,
+        source VARCHAR,
+        convention VARCHAR
+    )
+    """,
+    """
+    CREATE TABLE shards (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        modality VARCHAR NOT NULL,
+        shard VARCHAR NOT NULL,
+        row BIGINT NOT NULL,
+        preprocessing_hash VARCHAR
+    )
+    """,
+    """
+    CREATE TABLE preprocessing (
+        hash VARCHAR NOT NULL,
+        settings_json VARCHAR,
+        created_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE runs (
+        run VARCHAR NOT NULL,
+        kind VARCHAR,
+        config_json VARCHAR,
+        checkpoint_sha256 VARCHAR,
+        preprocessing_hash VARCHAR,
+        split_name VARCHAR,
+        data_sha256 VARCHAR,
+        code_version VARCHAR,
+        seed BIGINT,
+        created_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE embedding_sets (
+        run VARCHAR NOT NULL,
+        modality VARCHAR NOT NULL,
+        space VARCHAR NOT NULL,
+        dim INTEGER NOT NULL,
+        num_vectors BIGINT NOT NULL,
+        fingerprint VARCHAR NOT NULL,
+        checkpoint_sha256 VARCHAR,
+        created_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE predictions (
+        run VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        value DOUBLE NOT NULL,
+        low DOUBLE NOT NULL,
+        high DOUBLE NOT NULL,
+        unit VARCHAR NOT NULL,
+        coverage DOUBLE,
+        file_sha256 VARCHAR,
+        checkpoint_sha256 VARCHAR,
+        preprocessing_hash VARCHAR,
+        created_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE out_of_distribution (
+        run VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        modality VARCHAR NOT NULL,
+        score DOUBLE NOT NULL,
+        threshold DOUBLE,
+        is_flagged BOOLEAN NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE splits (
+        split_name VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        split VARCHAR NOT NULL,
+        assigned_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE evaluation_results (
+        run VARCHAR NOT NULL,
+        section VARCHAR NOT NULL,
+        variant VARCHAR NOT NULL,
+        modality VARCHAR NOT NULL,
+        phenotype VARCHAR NOT NULL,
+        metric VARCHAR NOT NULL,
+        value DOUBLE,
+        low DOUBLE,
+        high DOUBLE
+    )
+    """,
+    """
+    CREATE TABLE evaluation_documents (
+        run VARCHAR NOT NULL,
+        document_json VARCHAR NOT NULL,
+        created_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE tombstones (
+        tombstone VARCHAR NOT NULL,
+        erased_at TIMESTAMP
+    )
+    """,
+    """
+    CREATE TABLE schema_version (
+        version INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        applied_at TIMESTAMP NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE store_version (
+        version BIGINT NOT NULL,
+        purpose VARCHAR NOT NULL,
+        software VARCHAR NOT NULL,
+        published_at TIMESTAMP NOT NULL
+    )
+    """,
+)

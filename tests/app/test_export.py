@@ -1,0 +1,116 @@
+"""What leaves the app: whole, guarded, private, marked as research."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from ptacl_app.cohort_reader import CohortReader
+from ptacl_app.export import (
+    export_neighbours,
+    export_overview,
+    export_run_table,
+    write_csv,
+    write_patient_text,
+)
+from ptacl_app.formatting import RESEARCH_USE_SENTENCE
+from ptacl_app.privacy import PatientNames
+from ptacl_app.report import write_report
+
+
+@pytest.fixture
+def reader(cohort_dir, tmp_path, monkeypatch):
+    found = CohortReader.open(cohort_dir)
+    monkeypatch.setattr(CohortReader, "export_dir", property(lambda self: tmp_path / "exports"))
+    yield found
+    found.close()
+
+
+def read_csv(path):
+    return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_overview_holds_every_row_that_fits(reader):
+    path, count = export_overview(reader, where="sex = 'F'")
+    rows = read_csv(path)
+    assert count == 24 == len(rows) - 1
+    assert rows[0][:3] == ["patient", "visit", "split"]
+    assert "lvef_pct" in rows[0]
+    about = json.loads(path.with_name(path.name + ".about.json").read_text())
+    assert about["notice"] == RESEARCH_USE_SENTENCE
+
+
+def test_neighbours_and_run_tables(reader):
+    neighbours = reader.load_neighbours("p0002", k=5)
+    path = export_neighbours(reader, neighbours, name_of=PatientNames(b"key").name_of)
+    rows = read_csv(path)
+    assert len(rows) == 6
+    assert not any(neighbour.patient in path.read_text() for neighbour in neighbours)
+    (run,) = reader.load_runs()
+    rows = read_csv(export_run_table(reader, run, run.tables[0]))
+    assert rows[0][:2] == ["run", "R²"]
+    assert len(rows) == 12
+
+
+def test_two_exports_in_one_second_do_not_overwrite_each_other(reader):
+    first, _ = export_overview(reader, where="sex = 'F'")
+    second, _ = export_overview(reader, where="sex = 'F'")
+    assert first != second
+
+
+def test_cells_keep_one_record_on_one_line(tmp_path):
+    path = tmp_path / "x.csv"
+    write_csv(path, ["a"], [["x\r\ny"], ["\x1b[31m"], [None], [True], [1.5]], about="test")
+    assert len(path.read_bytes().split(b"\r\n")) == 7
+    assert b"\x1b" not in path.read_bytes()
+
+
+def test_text_of_a_patient_shows_intervals_with_predictions(reader):
+    view = reader.load_patient("p0002")
+    text = write_patient_text(view, name_of=lambda patient: "somebody")
+    assert "p0002" not in text
+    for line in text.splitlines()[2:12]:
+        cells = line.split("\t")
+        assert cells[1].startswith("~")
+        assert "–" in cells[2]
+        assert not cells[3].startswith("~")
+    assert text.endswith(RESEARCH_USE_SENTENCE)
+
+
+def test_report_is_one_page_that_fetches_and_runs_nothing(reader):
+    view = reader.load_patient("p0007")
+    page = write_report(view, name="<script>alert(1)</script>")
+    assert page.count(RESEARCH_USE_SENTENCE) == 2
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+    assert page.count("<polyline") == 13
+    assert page.count("data:image/png;base64,") == 2
+    assert "unlike the training data" in page
+    assert "muscle noise" in page
+    assert "90 % interval" in page
+    assert page.index("Quality") < page.index("Phenotypes")
+
+
+def test_report_of_what_is_missing(reader, bare_cohort_dir):
+    for patient in ("p0003", "p0005"):
+        assert RESEARCH_USE_SENTENCE in write_report(reader.load_patient(patient), name="x")
+
+
+async def test_report_from_the_patient_screen(make_app, settle, cohort_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(CohortReader, "export_dir", property(lambda self: tmp_path / "exports"))
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        await pilot.press("enter")
+        await settle(pilot)
+        (path,) = (tmp_path / "exports").glob("report-*.html")
+        assert "p0002" in path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert any(str(path.name) in each.message for each in app._notifications)
+        await pilot.press("y")
+        await pilot.pause()
+        assert "~" in (tmp_path / "state" / "clipboard.txt").read_text()

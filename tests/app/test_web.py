@@ -1,0 +1,142 @@
+"""The browser's door: loopback, a secret, a cookie, the exact origin; nothing from elsewhere."""
+
+import asyncio
+import sys
+
+import pytest
+from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
+from aiohttp.test_utils import TestServer
+
+from ptacl_app.web import (
+    COOKIE,
+    MAX_SESSIONS,
+    SessionGuard,
+    build_command,
+    build_server,
+    check_host,
+    main,
+)
+from ptacl_core.errors import ConfigError
+
+
+@pytest.fixture
+async def site(cohort_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    guard = SessionGuard("secret-token", host="127.0.0.1", port=1)
+    command = build_command(cohort_dir, theme=None, is_private=False)
+    server = TestServer(build_server(guard, command), host="127.0.0.1")
+    await server.start_server()
+    guard.authority = f"127.0.0.1:{server.port}"
+    guard.origin = f"http://{guard.authority}"
+    yield guard
+    await server.close()
+
+
+async def enter(session, guard):
+    async with session.get(f"{guard.origin}/?token=secret-token") as answer:
+        return answer.status, await answer.text(), answer.headers
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.2", "::", "example.org"])
+def test_other_addresses_need_a_proxy(host):
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.1"):
+        check_host(host, has_proxy=False)
+    check_host(host, has_proxy=True)
+    check_host("127.0.0.1", has_proxy=False)
+
+
+def test_refusals_are_one_line(tmp_path, capsys):
+    assert main(["--host", "0.0.0.0", str(tmp_path)]) == 2
+    assert main([str(tmp_path / "absent")]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 2
+
+
+async def test_page_needs_the_secret_and_then_the_cookie(site):
+    async with ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+        for path in ("/", "/?token=wrong", "/?token=", "/download/x"):
+            async with session.get(site.origin + path) as answer:
+                assert answer.status == 403
+        status, page, headers = await enter(session, site)
+        assert status == 200
+        assert "secret-token" not in page
+        assert "googleapis" not in page
+        assert f"ws://{site.authority}/ws" in page
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        async with session.get(f"{site.origin}/static/css/xterm.css") as answer:
+            assert answer.status == 200
+        async with session.get(f"{site.origin}/static/") as answer:
+            assert answer.status in (403, 404)
+
+
+async def test_cookie_is_out_of_reach_of_scripts_and_other_sites(site):
+    async with (
+        ClientSession() as session,
+        session.get(f"{site.origin}/?token=secret-token", allow_redirects=False) as answer,
+    ):
+        cookie = answer.headers["Set-Cookie"]
+        assert answer.status == 303
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert "secret-token" not in cookie
+
+
+@pytest.mark.parametrize(
+    ("origin", "cookie"),
+    [
+        ("http://evil.example", True),
+        ("null", True),
+        (None, True),
+        ("own", False),
+        ("http://127.0.0.1.evil.example", True),
+    ],
+)
+async def test_foreign_sockets_are_refused(site, origin, cookie):
+    headers = {}
+    if origin is not None:
+        headers["Origin"] = site.origin if origin == "own" else origin
+    if cookie:
+        headers["Cookie"] = f"{COOKIE}={site.cookie}"
+    async with ClientSession() as session:
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await session.ws_connect(f"ws://{site.authority}/ws", headers=headers)
+        assert caught.value.status == 403
+
+
+async def test_another_host_name_is_refused(site):
+    async with ClientSession() as session:
+        headers = {"Host": "rebound.example", "Cookie": f"{COOKIE}={site.cookie}"}
+        async with session.get(site.origin, headers=headers) as answer:
+            assert answer.status == 403
+
+
+def test_sessions_are_few():
+    guard = SessionGuard("t", host="127.0.0.1", port=8750)
+    assert guard.accepts_socket(guard.authority, guard.cookie, guard.origin)
+    guard.num_sessions = MAX_SESSIONS
+    assert not guard.accepts_socket(guard.authority, guard.cookie, guard.origin)
+
+
+def test_command_runs_no_file_of_the_folder(cohort_dir):
+    command = build_command(cohort_dir, theme="ptacl-paper", is_private=True)
+    assert command.startswith(f"exec {sys.executable} -P -c ")
+    assert command.endswith("--theme ptacl-paper --privacy")
+
+
+async def test_our_own_page_gets_the_app(site):
+    async with ClientSession() as session:
+        headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={site.cookie}"}
+        url = f"ws://{site.authority}/ws?width=120&height=36"
+        async with session.ws_connect(url, headers=headers) as socket:
+            seen = b""
+            async with asyncio.timeout(40):
+                while b"RESEARCH USE ONLY" not in seen:
+                    message = await socket.receive()
+                    seen += message.data if isinstance(message.data, bytes) else b""
+            assert site.num_sessions == 1
+    async with asyncio.timeout(20):
+        while site.num_sessions:
+            await asyncio.sleep(0.05)

@@ -1,0 +1,113 @@
+"""R43: the schema is what its migrations make; stores of every release open in this one."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import migrations as schema
+from ptacl_core.cohort.engine import connect_writer, execute
+from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.tables import TABLES
+from ptacl_core.cohort.verification import verify_cohort
+from ptacl_core.errors import CohortVersionError
+
+RELEASES = sorted(Path(__file__).with_name("releases").iterdir())
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str, bool]]]:
+    rows = execute(
+        connection,
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE NOT internal ORDER BY table_name, column_index",
+    )
+    found: dict[str, list[tuple[str, str, bool]]] = {}
+    for table, name, kind, is_nullable in rows:
+        found.setdefault(table, []).append((name, kind, bool(is_nullable)))
+    return found
+
+
+def test_the_migrations_make_exactly_the_tables_that_are_documented(tmp_path: Path) -> None:
+    migrated = connect_writer(tmp_path / "migrated.duckdb")
+    assert schema.read_schema_version(migrated) == 0
+    applied = schema.migrate(migrated, file=tmp_path)
+    assert applied == [each.version for each in schema.MIGRATIONS]
+    assert applied == list(range(1, len(applied) + 1))
+    assert schema.migrate(migrated, file=tmp_path) == []
+    declared = connect_writer(tmp_path / "declared.duckdb")
+    for table in TABLES:
+        execute(declared, table.create_sql())
+    assert _columns(migrated) == _columns(declared)
+    migrated.close()
+    declared.close()
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
+def test_a_cohort_of_an_older_release_opens(release: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(release, tmp_path / "cohort"))
+    packed = path / "cohort.duckdb.gz"
+    (path / "cohort.duckdb").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.unlink()
+    verify_cohort(path, repair=True)
+    expected = json.loads((path / "expected.json").read_text())
+    with Cohort.open(path) as cohort:
+        assert [row["patient"] for row in cohort.patients()] == expected["patients"]
+        near = cohort.neighbours(expected["patients"][0], k=2)
+        assert [each.patient for each in near] == expected["neighbours"]
+        assert cohort.predictions(expected["patients"][0])[0].value == expected["prediction"]
+    with Cohort.write(path, purpose="newer") as writer:
+        writer.put_patients(pa.table({"patient": ["new"]}))
+    with Cohort.open(path) as cohort:
+        assert cohort.count() == len(expected["patients"]) + 1
+
+
+def test_an_older_schema_is_brought_up_to_date_by_the_next_writer(
+    cohort_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration that is added tomorrow is applied, once, to a store of today."""
+    extra = schema.Migration(
+        schema.SCHEMA_VERSION + 1,
+        "a column",
+        ("ALTER TABLE patients ADD COLUMN smoker BOOLEAN",),
+    )
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, extra))
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", extra.version)
+    monkeypatch.setattr("ptacl_core.cohort.opened_store.SCHEMA_VERSION", extra.version)
+    with pytest.raises(CohortVersionError, match="verify --repair"):
+        Cohort.open(cohort_path)
+    assert "schema" in {each.code for each in verify_cohort(cohort_path).defects}
+    verify_cohort(cohort_path, repair=True)
+    with Cohort.open(cohort_path) as cohort:
+        assert cohort.count() == 65
+        assert cohort.sql("SELECT count(*) FROM patients WHERE smoker IS NULL").rows == ((60,),)
+
+
+def test_files_are_written_in_the_storage_format_of_the_design(cohort_path: Path) -> None:
+    with Cohort.open(cohort_path) as cohort:
+        cohort.notes.add_tag("sim-000001", "x")
+    layout = CohortLayout(cohort_path)
+    for file in (layout.store, layout.notes):
+        connection = duckdb.connect()
+        connection.execute(f"ATTACH '{file}' AS f (READ_ONLY)")
+        tags = connection.execute(
+            "SELECT tags FROM duckdb_databases() WHERE database_name = 'f'"
+        ).fetchall()[0][0]
+        connection.close()
+        assert "v1.5.0" in tags["storage_version"]
+
+
+def test_the_store_opens_in_a_plain_client_and_in_data_frames(cohort_path: Path) -> None:
+    file = cohort_path / "cohort.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        frame = connection.execute("SELECT * FROM overview").df()
+        table = connection.sql("SELECT patient, vector FROM embeddings_24").to_arrow_table()
+        views = connection.execute("SELECT count(*) FROM prediction_provenance").fetchall()
+    assert frame.shape[0] == 65
+    assert frame["lvef_pct"].notna().sum() == 60
+    assert table.num_rows == 120
+    assert views == [(60,)]
