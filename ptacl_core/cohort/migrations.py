@@ -21,9 +21,7 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = (
-    Migration(1, "first schema", FIRST_SCHEMA),
-)
+MIGRATIONS: tuple[Migration, ...] = (Migration(1, "first schema", FIRST_SCHEMA),)
 
 SCHEMA_VERSION = MIGRATIONS[-1].version
 

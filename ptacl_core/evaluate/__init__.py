@@ -32,6 +32,7 @@ from ptacl_core.evaluate.metrics import (
     r2,
 )
 from ptacl_core.evaluate.outliers import OutlierDetector, fit_outlier_detector
+from ptacl_core.evaluate.reference_ranges import ReferenceRanges, fit_reference_ranges
 from ptacl_core.evaluate.retrieval import (
     PhenotypeRetrieval,
     own_pair_ranks,
@@ -53,6 +54,7 @@ __all__ = [
     "OutlierDetector",
     "PairedDifference",
     "PhenotypeRetrieval",
+    "ReferenceRanges",
     "alignment_map",
     "bland_altman",
     "bootstrap_interval",
@@ -63,6 +65,7 @@ __all__ = [
     "fit_conformal",
     "fit_linear_probe",
     "fit_outlier_detector",
+    "fit_reference_ranges",
     "holm_adjust",
     "judge_difference",
     "linear_probe_r2",

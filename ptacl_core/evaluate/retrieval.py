@@ -26,7 +26,7 @@ class PhenotypeRetrieval:
     `query_indices` are the database rows of the queries that have the phenotype; `precision`
     their precision at each of `ks`, `first_match_rank` 1-based (the number of patients N where
     nothing matches), `random_precision` the share of all candidates that match, which is the
-    expectation for a random order at every k.
+    expectation for a random order at every k, `query_values` the queries' own phenotype.
     """
 
     name: str
@@ -38,6 +38,7 @@ class PhenotypeRetrieval:
     first_match_rank: Int64[Array, "query"]
     has_match: Bool[Array, "query"]
     random_precision: Float64[Array, "query"]
+    query_values: Float64[Array, "query"]
     num_excluded: int = 0
 
     def summary(self, generator: np.random.Generator | None = None) -> dict[str, float]:
@@ -48,6 +49,20 @@ class PhenotypeRetrieval:
         for k in (1, 10):
             row[f"random_p_at_{k}"] = self.draw_random_precision(k, generator)
         return row
+
+    def trimmed_mean_rank(self, share: float = 0.05) -> float:
+        """Mean rank of the first match without the `share` of queries with the highest ranks.
+
+        Patients in the tails of a phenotype have few matches and drive the plain mean.
+        """
+        kept = len(self.first_match_rank) - int(share * len(self.first_match_rank))
+        return float(np.sort(self.first_match_rank)[:kept].mean())
+
+    def mean_rank_by_decile(self) -> Float64[Array, "10"]:
+        """Mean rank of the first match in each tenth of the queries, by phenotype; NaN if empty."""
+        order = np.argsort(self.query_values, kind="stable")
+        parts = np.array_split(self.first_match_rank[order], 10)
+        return np.array([part.mean() if part.size else np.nan for part in parts])
 
     def draw_random_precision(self, k: int, generator: np.random.Generator | None) -> float:
         """Precision at k of a random order: its expectation, or one Monte-Carlo draw of it."""
@@ -169,6 +184,7 @@ def retrieve(
                 first_match_rank=part.first_match_rank,
                 has_match=part.has_match,
                 random_precision=part.random_precision,
+                query_values=values[own[kept_queries], column],
                 num_excluded=int(exclude_self),
             )
     return {names[column]: found[column] for column in judged if column in found}

@@ -41,7 +41,8 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
 
     findings = list(record.findings)
     rate_hz = settings.sampling_rate_hz
-    source = np.asarray(record.signal_mv, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: missing
+        source = np.asarray(record.signal_mv, dtype=np.float32)
     source, told = keep_start(
         source,
         num_samples=math.ceil(settings.duration_s * record.sampling_rate_hz),

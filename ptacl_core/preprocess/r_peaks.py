@@ -45,7 +45,8 @@ def detect_r_peaks(
     beat (empty, constant, not finite, under one second) gives an empty array. A rhythm is
     found in noise too; whether to believe it is the quality checks' business.
     """
-    leads = np.atleast_2d(np.asarray(signal_mv, dtype=np.float32))
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: no sample
+        leads = np.atleast_2d(np.asarray(signal_mv, dtype=np.float32))
     nothing = np.empty(0, np.int64)
     if leads.ndim != 2 or not math.isfinite(sampling_rate_hz) or sampling_rate_hz < 40:
         return nothing

@@ -44,6 +44,7 @@ def add_hidden_bumps(
             amplitude_mv=height_mv * latents[:, LATENT_NAMES.index(name)],
             centre_ms=_HIDDEN_OFFSETS_MS[number] * size,
             width_ms=(first_ms + (last_ms - first_ms) * share) * size,
+            reach_ms=abs(_HIDDEN_OFFSETS_MS[number]) + 6 * max(first_ms, last_ms),
             direction=torch.tensor(_HIDDEN_DIRECTIONS[number], dtype=torch.float64).expand(
                 len(size), 3
             ),

@@ -1,5 +1,6 @@
 """The 12-lead ECG of a moving dipole, seen through Dower's leads, with a recording's noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from ptacl_core.simulate.latents import LATENT_NAMES
 from ptacl_core.simulate.randomness import Stream, draw_grain, draw_normals, draw_uniforms
 from ptacl_core.simulate.rhythm import NUM_SAMPLES, SAMPLING_RATE_HZ, Rhythm
 from ptacl_core.simulate.wave_train import WaveTrain
-from ptacl_core.tensors import Float, Int, Tensor
+from ptacl_core.tensors import Float, Tensor
 
 DOWER_ROWS = (
     (0.632, -0.235, 0.059),
@@ -29,6 +30,7 @@ _WINDOW_BEFORE = 230
 _WINDOW_AFTER = 350
 _LAST_BEAT_S = 10.5
 _NUM_AF_WAVES = 3
+_FLUTTER_DIRECTION = (0.35, 0.65, -0.55)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +38,9 @@ class RecordingTraits:
     """Electrodes and noise of a recording, float64 on the host."""
 
     lead_rows: Float[Tensor, "patient 8 3"]
-    wander_mv: Float[Tensor, "patient 8 2"]
-    wander_hz: Float[Tensor, "patient 8 2"]
-    wander_phase: Float[Tensor, "patient 8 2"]
-    mains_phase: Float[Tensor, "patient 8"]
-    mains_share: Float[Tensor, "patient 8"]
+    tone_hz: Float[Tensor, "patient tone"]
+    tone_sine_mv: Float[Tensor, "patient 8 tone"]
+    tone_cosine_mv: Float[Tensor, "patient 8 tone"]
     af_hz: Float[Tensor, "patient wave"]
     af_phase: Float[Tensor, "patient wave"]
 
@@ -56,7 +56,7 @@ def draw_recording(
     """Electrode gains and placement, body attenuation, wander, hum and fibrillatory waves."""
     count = len(indices)
     normals = draw_normals(seed, indices, Stream.RECORDING, 48)
-    uniforms = draw_uniforms(seed, indices, Stream.RECORDING, 96)
+    uniforms = draw_uniforms(seed, indices, Stream.RECORDING, 72)
     gain = 1 + nuisance * settings.electrode_gain_sd * normals[:, :8]
     jitter = nuisance * settings.placement_sd * normals[:, 8:26].reshape(count, 6, 3)
     jitter = torch.nn.functional.pad(jitter, (0, 0, 2, 0))
@@ -64,17 +64,20 @@ def draw_recording(
     bmi = latents[:, LATENT_NAMES.index("bmi")]
     attenuation = torch.exp(settings.precordial_bmi_coupling * bmi)[:, None]
     gain = torch.cat((gain[:, :4], gain[:, 4:] * attenuation), dim=1)
-    pairs = uniforms[:, :48].reshape(count, 3, 8, 2)
-    half = settings.wander_mv / 2
+    wander_hz = 0.05 + 0.25 * uniforms[:, 64:66]
+    mains_hz = torch.full((count, 1), 50.0, dtype=torch.float64)
+    largest_mv = torch.tensor(
+        [settings.wander_mv / 2, settings.wander_mv / 2, settings.mains_mv], dtype=torch.float64
+    )
+    size_mv = uniforms[:, :24].reshape(count, 8, 3) * largest_mv
+    phase = 2 * torch.pi * uniforms[:, 24:48].reshape(count, 8, 3)
     return RecordingTraits(
         lead_rows=rows * gain[:, :, None],
-        wander_mv=half * pairs[:, 0],
-        wander_hz=0.05 + 0.25 * pairs[:, 1],
-        wander_phase=2 * torch.pi * pairs[:, 2],
-        mains_phase=2 * torch.pi * uniforms[:, 48:56],
-        mains_share=uniforms[:, 56:64],
-        af_hz=4 + 4 * uniforms[:, 64 : 64 + _NUM_AF_WAVES],
-        af_phase=2 * torch.pi * uniforms[:, 67 : 67 + _NUM_AF_WAVES],
+        tone_hz=torch.cat((wander_hz, mains_hz), dim=1),
+        tone_sine_mv=size_mv * torch.cos(phase),
+        tone_cosine_mv=size_mv * torch.sin(phase),
+        af_hz=4 + 4 * uniforms[:, 48 : 48 + _NUM_AF_WAVES],
+        af_phase=2 * torch.pi * uniforms[:, 52 : 52 + _NUM_AF_WAVES],
     )
 
 
@@ -98,16 +101,15 @@ def render_ecg(
     breath = 2 * torch.pi * rhythm.respiration_hz[:, None].to(device, torch.float32) * time_s
     breath = torch.sin(breath + rhythm.respiration_phase[:, None].to(device, torch.float32))
     modulation = 1 + settings.respiration_amplitude * breath
-    dipole = [axis * modulation for axis in _render_dipole(rhythm, train, device=device)]
-    flutter = _fibrillatory_waves(rhythm, traits, time_s, settings)
-    for axis, share in enumerate((0.35, 0.65, -0.55)):
-        dipole[axis] = dipole[axis] + share * flutter
-
+    dipole = _render_dipole(rhythm, train, device=device).mul_(modulation[:, None])
+    if bool(rhythm.is_fibrillating.any()):
+        flutter = _fibrillatory_waves(rhythm, traits, time_s, settings)
+        towards = torch.tensor(_FLUTTER_DIRECTION, device=device)
+        dipole.add_(towards[:, None] * flutter[:, None])
     grain = draw_grain(seed, indices, Stream.RECORDING, (8, NUM_SAMPLES), device=device)
-    noise = _slow_and_mains_noise(traits, time_s, settings)
-    leads = grain.mul_(settings.emg_mv).add_(noise)
+    leads = _add_tones(grain.mul_(settings.emg_mv), traits, time_s)
     for axis in range(3):
-        leads = leads.add_(traits.lead_rows[:, :, axis, None] * dipole[axis][:, None])
+        leads.add_(traits.lead_rows[:, :, axis, None] * dipole[:, axis, None])
     first, second = leads[:, 0], leads[:, 1]
     limb = (
         first,
@@ -122,9 +124,13 @@ def render_ecg(
 
 def _render_dipole(
     rhythm: Rhythm, train: WaveTrain, *, device: torch.device
-) -> list[Float[Tensor, "patient sample"]]:
-    """X, Y and Z in mV: each beat in a window of its own, then the windows of three beats."""
-    num_beats = int((rhythm.beat_s < _LAST_BEAT_S).sum(dim=1).max())
+) -> Float[Tensor, "patient 3 sample"]:
+    """X, Y and Z in mV: each beat in a window of its own, the windows added up in order.
+
+    Sums run beat after beat within a patient, so that they do not depend on the batch, nor on
+    the order in which an accelerator would add.
+    """
+    num_beats = int((rhythm.beat_s < _LAST_BEAT_S).sum(dim=1).amax())
     exact = rhythm.beat_s[:, :num_beats] * SAMPLING_RATE_HZ
     nearest = torch.round(exact)
     grid = torch.arange(-_WINDOW_BEFORE, _WINDOW_AFTER, dtype=torch.float64)
@@ -134,41 +140,30 @@ def _render_dipole(
     centre = train.centre_ms[:, :num_beats].to(device, torch.float32)
     slope = (1 / (train.width_ms[:, :num_beats] * 2**0.5)).to(device, torch.float32)
     direction = train.direction.to(device, torch.float32)
-    windows = [torch.zeros_like(time_ms) for _ in range(3)]
-    for wave in range(amplitude.shape[2]):
-        one = slice(wave, wave + 1)
-        distance = (time_ms - centre[:, :, one]).mul_(slope[:, :, one])
+    windows = torch.zeros((len(exact), num_beats, 3, len(grid)), device=device)
+    is_present = (train.amplitude_mv[:, :num_beats] != 0).flatten(end_dim=1).any(dim=0)
+    for wave in torch.nonzero(is_present).flatten().tolist():
+        one, span = slice(wave, wave + 1), _span(train.reach_ms[wave])
+        distance = (time_ms[:, :, span] - centre[:, :, one]).mul_(slope[:, :, one])
         bell = distance.square_().clamp_(max=60).neg_().exp_().mul_(amplitude[:, :, one])
         for axis in range(3):
-            windows[axis].add_(bell * direction[:, wave, axis, None, None])
-    source, is_inside = _window_sources(nearest.to(torch.int64), device=device)
-    result = []
-    for axis in range(3):
-        flat = windows[axis].flatten(start_dim=1)
-        total = torch.zeros((flat.shape[0], NUM_SAMPLES), device=device)
-        for neighbour in range(4):
-            values = torch.gather(flat, 1, source[neighbour])
-            total = total + torch.where(is_inside[neighbour], values, torch.zeros_like(values))
-        result.append(total)
-    return result
+            windows[:, :, axis, span].add_(bell * direction[:, wave, axis, None, None])
+    margin = _WINDOW_BEFORE + _WINDOW_AFTER
+    total = torch.zeros((len(exact), 3, NUM_SAMPLES + 2 * margin), device=device)
+    starts = (nearest.to(torch.int64) - _WINDOW_BEFORE + margin).tolist()
+    for row, beat_starts in enumerate(starts):
+        for beat, start in enumerate(beat_starts):
+            if 0 <= start <= NUM_SAMPLES + margin:
+                total[row, :, start : start + margin].add_(windows[row, beat])
+    return total[:, :, margin : margin + NUM_SAMPLES]
 
 
-def _window_sources(
-    beat_sample: Int[Tensor, "patient beat"], *, device: torch.device
-) -> tuple[list[Tensor], list[Tensor]]:
-    """For each sample, where it lies in the windows of the beats around it."""
-    beat_sample = beat_sample.to(device)
-    samples = torch.arange(NUM_SAMPLES, device=device).expand(beat_sample.shape[0], -1)
-    later = torch.searchsorted(beat_sample, samples.contiguous(), right=True)
-    sources, insides = [], []
-    length = _WINDOW_BEFORE + _WINDOW_AFTER
-    for step in (-2, -1, 0, 1):
-        beat = (later + step).clamp(0, beat_sample.shape[1] - 1)
-        place = samples - torch.gather(beat_sample, 1, beat) + _WINDOW_BEFORE
-        is_real = (later + step >= 0) & (later + step < beat_sample.shape[1])
-        insides.append(is_real & (place >= 0) & (place < length))
-        sources.append(beat * length + place.clamp(0, length - 1))
-    return sources, insides
+def _span(reach_ms: float | None) -> slice:
+    """The part of a beat's window that a wave reaches."""
+    if reach_ms is None:
+        return slice(0, _WINDOW_BEFORE + _WINDOW_AFTER)
+    reach = math.ceil(reach_ms * SAMPLING_RATE_HZ / 1000) + 1
+    return slice(max(0, _WINDOW_BEFORE - reach), _WINDOW_BEFORE + min(_WINDOW_AFTER, reach + 1))
 
 
 def _fibrillatory_waves(
@@ -186,16 +181,17 @@ def _fibrillatory_waves(
     return settings.af_wave_mv * is_af * total
 
 
-def _slow_and_mains_noise(
+def _add_tones(
+    leads: Float[Tensor, "patient 8 sample"],
     traits: RecordingTraits,
     time_s: Float[Tensor, "sample"],
-    settings: SimulatedEcgSettings,
 ) -> Float[Tensor, "patient 8 sample"]:
-    """Baseline wander and hum of each rendered lead, mV."""
-    angle = 2 * torch.pi * 50 * time_s + traits.mains_phase[..., None]
-    total = settings.mains_mv * traits.mains_share[..., None] * torch.sin(angle)
-    for part in range(2):
-        angle = 2 * torch.pi * traits.wander_hz[:, :, part, None] * time_s
-        angle = angle + traits.wander_phase[:, :, part, None]
-        total = total + traits.wander_mv[:, :, part, None] * torch.sin(angle)
-    return total
+    """Baseline wander and mains hum, in place: tones of the patient, a size and phase a lead."""
+    for tone in range(traits.tone_hz.shape[1]):
+        angle = 2 * torch.pi * traits.tone_hz[:, tone, None] * time_s
+        for wave, size_mv in (
+            (torch.sin(angle), traits.tone_sine_mv),
+            (torch.cos(angle), traits.tone_cosine_mv),
+        ):
+            leads.add_(size_mv[:, :, tone, None] * wave[:, None])
+    return leads

@@ -38,7 +38,7 @@ from ptacl_core.simulate.tissue import draw_tissue
 from ptacl_core.simulate.waves import draw_waves
 from ptacl_core.tensors import Float, Int, Tensor
 
-_ECGS_ON_HOST = 4
+_ECGS_ON_HOST = 8
 _CINES_ON_HOST = 1
 _CHUNK_ON_ACCELERATOR = 128
 

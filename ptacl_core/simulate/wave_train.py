@@ -12,7 +12,8 @@ class WaveTrain:
     """Gaussian waves of every beat, float64 on the host.
 
     The dipole is Σ amplitude · direction · exp(−(t − centre)²/2 width²), t in ms from the
-    beat's R peak.
+    beat's R peak. A wave is negligible further than its `reach_ms` from the R peak (None: it
+    may lie anywhere in the beat); reaches follow from the settings alone.
     """
 
     amplitude_mv: Float[Tensor, "patient beat wave"]
@@ -20,6 +21,7 @@ class WaveTrain:
     width_ms: Float[Tensor, "patient beat wave"]
     direction: Float[Tensor, "patient wave 3"]
     wave_names: tuple[str, ...]
+    reach_ms: tuple[float | None, ...]
 
 
 def add_wave(
@@ -30,6 +32,7 @@ def add_wave(
     centre_ms: Tensor,
     width_ms: Tensor,
     direction: Tensor,
+    reach_ms: float | None = None,
 ) -> WaveTrain:
     """One more wave, the same in every beat unless `amplitude_mv` has a beat axis."""
     num_beats = train.amplitude_mv.shape[1]
@@ -45,4 +48,5 @@ def add_wave(
         width_ms=torch.cat((train.width_ms, per_beat(width_ms)), dim=2),
         direction=torch.cat((train.direction, direction[:, None]), dim=1),
         wave_names=(*train.wave_names, name),
+        reach_ms=(*train.reach_ms, reach_ms),
     )

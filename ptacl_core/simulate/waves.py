@@ -18,6 +18,9 @@ from ptacl_core.simulate.rhythm import Rhythm
 from ptacl_core.simulate.wave_train import WaveTrain
 from ptacl_core.tensors import Float, Tensor
 
+_WIDEST_QRS = 2.2
+"""Largest QRS duration over the usual one, bundle branch block included."""
+
 
 def draw_waves(
     seed: int,
@@ -64,6 +67,7 @@ def draw_waves(
         width_ms=torch.stack(widths, dim=2),
         direction=torch.stack(directions, dim=1),
         wave_names=tuple(settings.waves),
+        reach_ms=tuple(_reach_ms(wave) for wave in settings.waves.values()),
     )
     train = add_conduction_block(train, rhythm, intervals.qrs_ms)
     train = make_ventricular(train, rhythm, noise[:, 3:6])
@@ -132,3 +136,10 @@ def _place(
         onset_ms = -settings.qrs_before_r * qrs_ms - intervals.pr_ms
         return onset_ms + wave.offset * intervals.p_ms, wave.width * intervals.p_ms
     return wave.offset * qrs_ms, torch.full_like(qrs_ms, wave.width)
+
+
+def _reach_ms(wave: WaveSettings) -> float | None:
+    """Six widths beyond the centre, for the widest QRS complexes that there are."""
+    if wave.anchor != "r_peak":
+        return None
+    return _WIDEST_QRS * (abs(wave.offset) + 6 * wave.width)

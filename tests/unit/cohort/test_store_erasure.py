@@ -188,9 +188,7 @@ def test_a_trace_that_nothing_removes_is_told(planted: Path) -> None:
     outside = planted.parent / "session.json"
     outside.write_text(json.dumps({"patient": PERSON}))
     with Cohort.open(planted) as cohort:
-        certificate = cohort.erase(
-            [PERSON], erase_shards=_erase_shards, also_search=[outside]
-        )
+        certificate = cohort.erase([PERSON], erase_shards=_erase_shards, also_search=[outside])
     assert not certificate.is_complete
     assert {hit.split(" ")[0] for hit in certificate.hits} == {
         "runs/align-1/predictions.bin",

@@ -23,10 +23,10 @@ def test_tags_and_notes_come_and_go(cohort: Cohort) -> None:
     assert set(notes.tags()) == {NAME, "sim-000004"}
     notes.remove_tag(NAME, "again")
     assert notes.tags(NAME) == {NAME: ["check"]}
-    first = notes.add_note(NAME, "long QT?\nlook again; it's \"odd\"")
+    first = notes.add_note(NAME, 'long QT?\nlook again; it\'s "odd"')
     notes.add_note(NAME, "looked")
     assert [each.text for each in notes.notes(NAME)] == [
-        "long QT?\nlook again; it's \"odd\"",
+        'long QT?\nlook again; it\'s "odd"',
         "looked",
     ]
     notes.remove_note(first)
@@ -110,8 +110,7 @@ TAMPERINGS = {
     "changed details": "UPDATE audit_log SET details_json = '{}' WHERE number = 3",
     "changed action": "UPDATE audit_log SET action = 'nothing' WHERE number = 3",
     "changed actor": "UPDATE audit_log SET actor = 'somebody' WHERE number = 1",
-    "changed time": "UPDATE audit_log SET logged_at = logged_at + INTERVAL 1 HOUR "
-    "WHERE number = 2",
+    "changed time": "UPDATE audit_log SET logged_at = logged_at + INTERVAL 1 HOUR WHERE number = 2",
     "removed entry": "DELETE FROM audit_log WHERE number = 4",
     "removed end": "DELETE FROM audit_log WHERE number > 4",
     "removed everything": "DELETE FROM audit_log",

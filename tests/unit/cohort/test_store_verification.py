@@ -62,7 +62,7 @@ ROW_FAULTS = {
         "INSERT INTO splits SELECT split_name, patient, 'test', assigned_at FROM splits LIMIT 1"
     ],
     "unknown_recording": ["DELETE FROM recordings WHERE patient = 'sim-000009'"],
-    "doubled_array": ['UPDATE shards SET "row" = 0 WHERE patient = \'sim-000009\''],
+    "doubled_array": ["UPDATE shards SET \"row\" = 0 WHERE patient = 'sim-000009'"],
     "shard_missing": ["UPDATE shards SET shard = 'part-77777' WHERE patient = 'sim-000009'"],
     "embeddings": ["DELETE FROM embeddings_24 WHERE patient = 'sim-000009'"],
     "table": ["ALTER TABLE runs DROP COLUMN seed"],
@@ -78,8 +78,11 @@ def test_every_fault_between_rows_is_named(whole: Path, code: str) -> None:
 
 
 def test_changed_vectors_are_noticed(whole: Path) -> None:
-    _change(whole, "UPDATE embeddings_24 SET vector = list_transform(vector::FLOAT[], "
-            "lambda v: v * 2)::FLOAT[24] WHERE patient = 'sim-000009'")
+    _change(
+        whole,
+        "UPDATE embeddings_24 SET vector = list_transform(vector::FLOAT[], "
+        "lambda v: v * 2)::FLOAT[24] WHERE patient = 'sim-000009'",
+    )
     messages = [each.message for each in verify_cohort(whole).defects if each.code == "embeddings"]
     assert messages == ["the vectors are not those that were written"] * 2
 

@@ -78,7 +78,7 @@ def test_a_damaged_readout_is_refused_with_the_way_out(readout, tmp_path, fault)
 
 def test_too_few_validation_labels_give_no_interval(data):
     features, targets = data
-    with pytest.raises(CohortError, match="18 labels in validation are too few .* at least 19"):
+    with pytest.raises(CohortError, match=r"18 labels in validation are too few .* at least 19"):
         fit_readout(
             features[:400],
             targets[:400],

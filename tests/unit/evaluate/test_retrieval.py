@@ -205,6 +205,18 @@ def test_queries_may_be_a_part_of_the_patients():
             assert result.first_match_rank[row] == whole[name].first_match_rank[position]
 
 
+def test_tail_patients_drive_the_mean_rank():
+    queries, database, values = draw(11, num=400, num_targets=1)
+    result = retrieve(queries, database, values)[PHENOTYPE_NAMES[0]]
+    np.testing.assert_array_equal(result.query_values, values[result.query_indices, 0])
+    deciles = result.mean_rank_by_decile()
+    assert deciles.mean() == pytest.approx(result.first_match_rank.mean())
+    assert min(deciles[0], deciles[9]) > deciles[3:7].mean()
+    ranks = np.sort(result.first_match_rank)
+    assert result.trimmed_mean_rank(0.05) == pytest.approx(ranks[:380].mean())
+    assert result.trimmed_mean_rank(0.0) == pytest.approx(ranks.mean())
+
+
 def test_phenotypes_by_name():
     queries, database, values = draw(8, num_targets=2)
     by_column = retrieval_metrics(queries, database, values)
