@@ -145,7 +145,8 @@ def main() -> None:
     lines = [
         f"# Simulator, {today}",
         "",
-        f"{where}, {os.cpu_count()} logical cores, load {os.getloadavg()[0]:.1f} at the end (other work on the same cores); "
+        f"{where}, {os.cpu_count()} logical cores, load {os.getloadavg()[0]:.1f} at the end "
+        "(other work on the same cores); "
         f"Python {platform.python_version()}, torch {torch.__version__}, device "
         f"{arguments.device}; {arguments.patients} patients in batches of {BATCH}.",
         "",

@@ -215,9 +215,11 @@ def merge_manifests(directory: Path) -> None:
 
 
 def _keep_latest(table: Any) -> Any:
+    import pyarrow as pa
+
     keys = zip(table.column("patient").to_pylist(), table.column("visit").to_pylist(), strict=True)
     latest = {key: row for row, key in enumerate(keys)}
-    return table.take(sorted(latest.values()))
+    return table.take(pa.array(sorted(latest.values()), pa.int64()))
 
 
 def _number_rows(

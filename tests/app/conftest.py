@@ -1,5 +1,6 @@
 """A small cohort with everything the app shows, made by the package's own writers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,9 +274,15 @@ def many_cohort_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _settle(pilot: Pilot) -> None:
-    for _ in range(3):
-        await pilot.app.workers.wait_for_complete()
+    # twice idle in a row: a worker's message may start the next worker. `wait_for_complete` is
+    # of no use here, it raises for workers that a newer one has replaced
+    num_idle = 0
+    while num_idle < 2:
         await pilot.pause()
+        is_busy = any(not worker.is_finished for worker in pilot.app.workers)
+        num_idle = 0 if is_busy else num_idle + 1
+        if is_busy:
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

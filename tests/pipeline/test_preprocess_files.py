@@ -1,0 +1,145 @@
+"""Real files through `ptacl preprocess`: pairs, reasons, resuming, and no identifier left."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages import preprocess
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "assets" / "samples"
+CMR = ROOT / "tests" / "data" / "cmr"
+ECG_NAMES = ("HR06000", "E07500", "JS20000")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PTACL_KEYS", str(tmp_path_factory.mktemp("keys")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("source") / "hospital"
+    folder.mkdir()
+    for name in ECG_NAMES:
+        for ending in (".hea", ".mat"):
+            shutil.copy(SAMPLES / f"{name}{ending}", folder)
+    cine = next(path for path in sorted(CMR.rglob("*.nii.gz")))
+    shutil.copy(cine, folder / "HR06000_cine.nii.gz")
+    (folder / "broken.xml").write_text("<RestingECG><Waveform>")
+    (folder / "notes.txt").write_text("HR06000 was late for the appointment")
+    with (folder / "pairs.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["patient", "visit", "ecg", "cmr"])
+        writer.writerow(["HR06000", "2", "HR06000.hea", "HR06000_cine.nii.gz"])
+        writer.writerow(["E07500", "2", "E07500.hea", ""])
+        writer.writerow(["JS20000", "2", "broken.xml", ""])
+    with (folder / "phenotypes.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["eid", "24100-2.0", "24101-2.0", "24102-2.0", "24103-2.0", "31-0.0"])
+        writer.writerow(["HR06000", 150, 60, 90, 60, 0])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paired(source, tmp_path_factory) -> tuple[Path, preprocess.PreprocessSummary]:
+    cohort = tmp_path_factory.mktemp("cohorts") / "paired"
+    summary = preprocess.run(
+        source,
+        cohort,
+        pairs=source / "pairs.csv",
+        phenotypes=source / "phenotypes.csv",
+        num_workers=1,
+        preview=cohort.parent / "sheet.png",
+    )
+    return cohort, summary
+
+
+def test_pairs_are_counted_and_the_broken_file_has_its_reason(paired):
+    _, summary = paired
+    assert summary.accepted == {"ecg": 2, "cmr": 1, "pairs": 1}
+    assert summary.rejected == 1
+    assert list(summary.reasons) == ["unreadable_file"]
+
+
+def test_phenotypes_reach_the_pair_by_patient_and_visit(paired):
+    cohort, _ = paired
+    with ShardReader.open(cohort) as reader:
+        rows = reader.rows(needs=("ecg", "cmr"))
+        assert len(rows) == 1
+        assert reader.column("lvef_pct", rows).tolist() == [60.0]
+        assert reader.covariates(rows)[0, 0] == 0.0
+        assert reader.visits[rows[0]] == 2
+        assert reader.read_ecg(rows).shape == (1, 12, 5000)
+        assert reader.read_cine(rows).shape == (1, 50, 84, 84)
+
+
+def test_measurements_and_formats_are_stored_with_the_recording(paired):
+    cohort, _ = paired
+    with Cohort.open(cohort) as opened:
+        recordings = {
+            recording.modality: recording
+            for row in opened.patients()
+            for recording in opened.recordings(row["patient"])
+            if row["has_cmr"]
+        }
+    assert recordings["ecg"].format == "wfdb"
+    assert recordings["ecg"].qrs_ms == pytest.approx(92, abs=15)
+    assert recordings["cmr"].format == "nifti"
+    assert len(recordings["cmr"].file_sha256) == 64
+
+
+def test_no_identifier_is_left_anywhere_in_the_cohort(paired):
+    cohort, _ = paired
+    for path in cohort.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            for name in ECG_NAMES:
+                assert name.encode() not in content, f"{name} in {path.name}"
+    for row in pq.read_table(cohort / "shards" / "rejected.parquet").to_pylist():
+        assert not any(name in json.dumps(row) for name in ECG_NAMES)
+
+
+def test_a_second_call_does_nothing_again(paired, source):
+    cohort, _ = paired
+    before = sorted(path.name for path in (cohort / "shards").iterdir())
+    summary = preprocess.run(
+        source,
+        cohort,
+        pairs=source / "pairs.csv",
+        phenotypes=source / "phenotypes.csv",
+        num_workers=1,
+    )
+    assert summary.accepted == {"ecg": 0, "cmr": 0, "pairs": 0}
+    assert sorted(path.name for path in (cohort / "shards").iterdir()) == before
+
+
+def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
+    cohort = tmp_path / "walked"
+    summaries = [
+        preprocess.run(source, cohort, num_workers=1, part=(index, 2)) for index in range(2)
+    ]
+    assert sum(summary.accepted["ecg"] for summary in summaries) == len(ECG_NAMES)
+    assert sum(summary.accepted["cmr"] for summary in summaries) == 1
+    with ShardReader.open(cohort) as reader:
+        assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "a/b", "1", "1/0"])
+def test_a_wrong_share_is_refused(text):
+    with pytest.raises(Exception, match="expected i/n"):
+        preprocess.parse_part(text)
+
+
+def test_a_source_without_recordings_says_what_was_there(tmp_path):
+    (tmp_path / "poem.txt").write_text("roses are red")
+    with pytest.raises(Exception, match="holds no ECG and no CMR"):
+        preprocess.run(tmp_path, tmp_path.parent / "none", num_workers=1)
