@@ -46,6 +46,7 @@ from ptacl_core.errors import ConfigError, PtaclError
 
 OUR_THEMES = tuple(theme.name for theme in build_themes())
 STALE_CHECK_S = 5.0
+MODE_NAMES = ("cohort", "patient", "neighbours", "sql", "runs")
 
 
 class PtaclApp(App[int]):
@@ -77,7 +78,11 @@ class PtaclApp(App[int]):
         (40, "-h40"),
         (56, "-h56"),
     ]
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = [
+        "app.tcss",
+        *(f"screens/{name}.tcss" for name in MODE_NAMES),
+    ]
+    """All at once: a stylesheet that a screen brings along has every other one parsed again."""
 
     summary: reactive[CohortSummary | None] = reactive(None)
     """The cohort that is open."""

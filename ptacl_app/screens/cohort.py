@@ -33,7 +33,6 @@ EMPTY_COHORT = "this cohort has no patients yet: fill it with  ptacl simulate  o
 class CohortScreen(Screen[None]):
     """Every sort and filter is a query of the store; the screen holds one page."""
 
-    CSS_PATH = "cohort.tcss"
     BINDINGS: ClassVar = build_bindings("cohort")
     AUTO_FOCUS = "#table"
     scopes = ("cohort",)

@@ -39,7 +39,6 @@ COUNTS = (10, 25, 50, 100)
 class NeighboursScreen(Screen[None]):
     """Asks the store anew when patient, direction, number or filter change."""
 
-    CSS_PATH = "neighbours.tcss"
     BINDINGS: ClassVar = build_bindings("neighbours")
     AUTO_FOCUS = "#table"
     scopes = ("neighbours",)

@@ -48,7 +48,6 @@ SIDE_BY_SIDE = (120, 34)
 class PatientScreen(Screen[None]):
     """Watches `app.patient`; owns the one clock of playback."""
 
-    CSS_PATH = "patient.tcss"
     BINDINGS: ClassVar = build_bindings("patient")
 
     AUTO_FOCUS = "#ecg"

@@ -37,7 +37,6 @@ class RunTable(DataTable[Text]):
 class RunsScreen(Screen[None]):
     """Left the runs, right what the evaluation of the chosen one wrote."""
 
-    CSS_PATH = "runs.tcss"
     BINDINGS: ClassVar = build_bindings("runs")
     AUTO_FOCUS = "#runs"
     scopes = ("runs",)

@@ -37,7 +37,6 @@ FIRST_STATEMENT = (
 class SqlScreen(Screen[None]):
     """A failed statement stays in its pane, in the engine's own words."""
 
-    CSS_PATH = "sql.tcss"
     BINDINGS: ClassVar = build_bindings("sql")
     AUTO_FOCUS = "#editor"
     scopes = ("sql",)

@@ -34,12 +34,16 @@ def register_shards(
             ).close()
         tables = build_store_tables(reader, convention=convention)
         with Cohort.write(cohort_dir, purpose="register") as writer:
-            writer.put_patients(tables["patients"])
-            writer.put_visits(tables["visits"])
-            writer.put_recordings(tables["recordings"])
-            writer.put_phenotypes(tables["phenotypes"])
-            writer.put_shards(tables["shards"])
-            writer.put_splits(tables["splits"])
+            for table, put in (
+                ("patients", writer.put_patients),
+                ("visits", writer.put_visits),
+                ("recordings", writer.put_recordings),
+                ("phenotypes", writer.put_phenotypes),
+                ("shards", writer.put_shards),
+                ("splits", writer.put_splits),
+            ):
+                if tables[table].num_rows:  # an empty table has no columns to put
+                    put(tables[table])
             writer.put_preprocessing(
                 reader.preprocessing_hash, reader.preprocessing.model_dump(mode="json")
             )

@@ -35,6 +35,7 @@ VISIT = 2
 ROWS_PER_SHARD = 256
 BATCH_SIZE = 64
 SAMPLING_RATE_HZ = 500.0
+MIN_CARD_PATIENTS = 40
 CONVENTION = "simulated, observer error included"
 
 
@@ -188,7 +189,7 @@ def _write_shards(
     writer.finish()
     progress.finish("simulate")
     register_shards(cohort_dir, name=settings.name, source="simulated", convention=CONVENTION)
-    _write_card(cohort_dir, settings)
+    _write_card(cohort_dir, settings, progress)
     return settings.num_patients - first, rejected
 
 
@@ -244,7 +245,10 @@ def _write_files(
     return settings.num_patients
 
 
-def _write_card(cohort_dir: Path, settings: SimulationSettings) -> None:
+def _write_card(cohort_dir: Path, settings: SimulationSettings, progress: ProgressSink) -> None:
+    if settings.num_patients < MIN_CARD_PATIENTS:
+        progress.say(f"no dataset card: under {MIN_CARD_PATIENTS} patients it has no read-outs")
+        return
     card = compute_dataset_card(settings)
     write_json(cohort_dir / "card.json", card)
     write_text(cohort_dir / "card.md", format_card(card))

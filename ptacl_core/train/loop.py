@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -41,6 +41,7 @@ class StepOutput:
 StepFunction = Callable[[Batch, StepRandomness], StepOutput]
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """Gives the batches of a run in order, from any step on."""
 

@@ -1,7 +1,7 @@
 """Recordings as training takes them: resident in memory when they fit, else read per batch."""
 
 import threading
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ptacl_core.tensors import Tensor
 _ROWS_PER_READ = 128
 
 
+@runtime_checkable
 class RecordingReader(Protocol):
     """What training needs of `ShardReader`."""
 
@@ -42,6 +43,7 @@ class RecordingReader(Protocol):
         ...
 
 
+@runtime_checkable
 class Recordings(Protocol):
     """Gives whole recordings on `device` by their positions in a list of rows."""
 
