@@ -31,7 +31,7 @@ class Batch:
     global_size: int
     ecg: Float[Tensor, "batch 12 sample"] | None = None
     cine: UInt8[Tensor, "batch frame height width"] | None = None
-    r_peaks: tuple[Int64[Array, "beat"], ...] | None = None
+    r_peaks: tuple[Int64[Array, "_"], ...] | None = None
     targets: Float[Tensor, "batch target"] | None = None
 
     @property
@@ -108,7 +108,7 @@ class Batches:
         rows: Int64[Array, "row"],
         recordings: Recordings,
         *,
-        r_peaks: Sequence[Int64[Array, "beat"]] | None = None,
+        r_peaks: Sequence[Int64[Array, "_"]] | None = None,
         targets: Float32[Array, "row target"] | None = None,
         prefetch: int = 0,
     ):

@@ -34,7 +34,7 @@ class RecordingReader(Protocol):
         """Cines, 0–255 for [0, 1]."""
         ...
 
-    def r_peaks(self, rows: Int64[Array, "row"]) -> list[Int64[Array, "beat"]]:
+    def r_peaks(self, rows: Int64[Array, "row"]) -> list[Int64[Array, "_"]]:
         """R peaks of each row, in samples."""
         ...
 
