@@ -114,10 +114,17 @@ def erase_patients(
         remove_identities(layout, people)
         noted = erase_notes(layout, people, tombstones=tombstones)
         layout.root.joinpath(JOURNAL_NAME).unlink()
+        _remove_cut_off_journals(layout)
         texts = [*people, *facts.identifiers]
         searched = _search(layout, texts, needles, also_search)
         done = _Done(tombstones, facts.trained_runs, shards.num_rows, removed, cleaned, noted)
         return _certify(layout, done, searched)
+
+
+def _remove_cut_off_journals(layout: CohortLayout) -> None:
+    """Journals whose writing was killed before their rename; they name people too."""
+    for left_over in layout.root.glob(f".{JOURNAL_NAME}.*.tmp"):
+        left_over.unlink()
 
 
 def read_journal(layout: CohortLayout) -> dict[str, list[str]]:

@@ -31,14 +31,14 @@ def text_of(widget):
     return ["".join(each.text for each in widget.render_line(y)) for y in range(widget.size.height)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_cursor_step_and_frame_are_one_phase(make_app, settle, fake_time, size):
+async def test_cursor_step_and_frame_are_one_phase_at_every_size(make_app, settle, fake_time):
     app = make_app(first_patient="p0002")
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
         screen = app.screen
         assert screen.clock.is_playing
-        for seconds in (0.0, 0.31, 0.4, 1.27):
+        for size, seconds in zip(SIZES * 2, (0.0, 0.31, 0.4, 1.27, 0.05, 3.3), strict=True):
+            await pilot.resize_terminal(*size)
             fake_time.advance(seconds)
             screen.tick()
             position = screen.clock.position
@@ -237,13 +237,18 @@ async def test_larger_terminals_show_all_panes(make_app, settle):
         assert app.screen.is_single_pane
 
 
-@pytest.mark.parametrize("size", [(40, 10), (59, 30), (100, 17)])
-async def test_tiny_window_asks_for_a_larger_one(make_app, settle, read_screen, size):
+async def test_tiny_window_asks_for_a_larger_one(make_app, settle, read_screen):
     app = make_app(first_patient="p0002")
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(40, 10)) as pilot:
         await settle(pilot)
-        assert "please enlarge the window" in "\n".join(read_screen(app))
-        assert not app.screen.query_one("#body").display
+        for size in ((40, 10), (59, 30), (100, 17)):
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            assert "please enlarge the window" in "\n".join(read_screen(app))
+            assert not app.screen.query_one("#body").display
+        await pilot.resize_terminal(60, 18)
+        await settle(pilot)
+        assert app.screen.query_one("#body").display
 
 
 async def test_huge_terminal_doubles_the_boxes_and_the_heart(make_app, settle):

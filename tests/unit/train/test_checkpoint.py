@@ -193,13 +193,14 @@ def test_malformed_or_malicious_weights_are_refused_and_run_nothing(
     assert not (tmp_path / "exploded").exists()
 
 
-def test_random_bytes_are_always_refused_in_words(tmp_path, document):
+@pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_random_bytes_are_refused_in_words_or_harmless(tmp_path, document, count):
     folder = tmp_path / "step-00000004"
     save(folder, document)
     good = bytearray(safetensors.torch.save(WEIGHTS))
     generator = torch.Generator().manual_seed(1)
     refused = 0
-    for _ in range(300):
+    for _ in range(count):
         data = bytearray(good)
         for spot in torch.randint(len(data) // 2, (3,), generator=generator).tolist():
             data[spot] = int(torch.randint(256, (1,), generator=generator))
@@ -208,7 +209,7 @@ def test_random_bytes_are_always_refused_in_words(tmp_path, document):
             load_all(folder)
         except CheckpointError:
             refused += 1
-    assert refused > 200
+    assert refused > 0.6 * count
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

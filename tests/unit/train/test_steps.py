@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
+from ptacl_core.config.training import load_run_settings
 from ptacl_core.losses import masked_reconstruction_loss, nt_xent_loss
 from ptacl_core.models import (
+    AttentionPooling,
     MaskedAutoencoder,
     MeanPooling,
     RegressionHead,
@@ -16,10 +18,14 @@ from ptacl_core.models import (
     build_cine_encoder,
     build_ecg_encoder,
     build_two_tower,
+    count_parameters,
 )
+from ptacl_core.stages.encoders import build_towers
+from ptacl_core.stages.regression import _layer_of
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batches, FixedOrder
 from ptacl_core.train.distributed import World
+from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import ResidentRecordings
@@ -146,6 +152,47 @@ def test_masked_autoencoder_step_reports_the_loss_of_the_mean_in_evaluation(batc
     assert output.figures["mean_prediction_loss"].item() == pytest.approx(1.0, abs=0.05)
     assert torch.equal(output.loss, step.eval()(batch, draws_of()).loss)
     assert not torch.equal(output.loss, step.eval()(batch, draws_of(1)).loss)
+
+
+def test_a_paper_sized_alignment_trains_as_many_weights_as_the_paper():
+    settings = load_run_settings("paper-regression")
+    towers = build_towers(settings)
+    for encoder in (towers.ecg_encoder, towers.cine_encoder):
+        encoder.freeze_first(
+            settings.align.num_frozen_blocks, embeddings=settings.align.freeze_embeddings
+        )
+    assert count_parameters(towers.ecg_encoder) == 19_251_712
+    assert count_parameters(towers.cine_encoder) == 13_086_720
+    optimizer = build_optimizer(towers, weight_decay=0.05, betas=(0.9, 0.999))
+    held = sum(p.numel() for group in optimizer.param_groups for p in group["params"])
+    assert held == 12_611_584 + 6_305_792 + 2 * 512 * 128
+
+
+def test_fine_tuning_rates_rise_from_the_embeddings_to_the_head():
+    encoder = build_ecg_encoder(ECG.model_copy(update={"depth": 2}))
+    model = RegressionStep(Regressor(encoder, AttentionPooling(16, 2), RegressionHead(16)), None)
+    optimizer = build_optimizer(
+        model,
+        weight_decay=0.0,
+        betas=(0.9, 0.999),
+        layer_decay=0.5,
+        num_layers=encoder.num_layers + 1,
+        layer_of=lambda name: _layer_of(encoder, name),
+    )
+    set_learning_rate(optimizer, 1.0)
+    rates = {
+        name: group["lr"]
+        for name, value in model.named_parameters()
+        for group in optimizer.param_groups
+        if any(value is held for held in group["params"])
+    }
+    expected = {
+        "patch_embedding": 1 / 16, "positions": 1 / 16, "blocks.0": 1 / 8, "blocks.1": 1 / 4,
+        "final_norm": 1 / 2, "pooling": 1.0, "head": 1.0,
+    }  # fmt: skip
+    for name, rate in rates.items():
+        part = name.removeprefix("model.").removeprefix("encoder.")
+        assert rate == next(expected[key] for key in expected if part.startswith(key)), name
 
 
 def test_simclr_step_contrasts_two_augmented_views(batch):
