@@ -386,7 +386,13 @@ ACTIONS: tuple[Action, ...] = (
         True,
     ),
     Action(
-        "run_next", "runs", ("enter",), "screen.show_run", "Show", "The run under the cursor", True
+        "run_next",
+        "runs",
+        ("enter",),
+        "screen.use_run",
+        "Use",
+        "Predictions and neighbours of the run under the cursor",
+        True,
     ),
     Action(
         "modality",

@@ -247,6 +247,17 @@ class PtaclApp(App[int]):
         else:
             self.notify("end of the list", markup=False)
 
+    @work(thread=True, exclusive=True, group="store", exit_on_error=False)
+    def use_run(self, run: str) -> None:
+        """Predictions and neighbours come from `run` on every screen from now on."""
+        if self.reader is None:
+            return
+        try:
+            self.reader.choose_run(run)
+            self.post_message(messages.CohortOpened(self.reader.summarise()))
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("runs", safe(error, max_length=400)))
+
     # --- actions
 
     def action_show(self, mode: str) -> None:

@@ -30,14 +30,15 @@ from ptacl_app.patient_view import (
     Prediction,
     QueryResult,
     Reference,
+    RunTable,
     RunView,
     SavedCohortView,
 )
-from ptacl_app.run_view import build_run_view
-from ptacl_core.arrays import Array, Int64
+from ptacl_app.run_view import build_patient_table, build_run_view, read_alignment
+from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.cohort import Cohort, Direction
 from ptacl_core.cohort.notes import SavedCohort
-from ptacl_core.errors import PtaclError, ShardError
+from ptacl_core.errors import CohortError, PtaclError, ShardError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.shards import ShardReader
 
@@ -55,6 +56,7 @@ class CohortReader:
         self._shards: ShardReader | None = None
         self._shard_rows: dict[tuple[str, int], int] = {}
         self._references: dict[str, Mapping[str, Reference]] = {}
+        self._chosen_run: str | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -84,6 +86,8 @@ class CohortReader:
         if not self._cohort.is_stale():
             return False
         self._cohort.reopen()
+        if self._chosen_run not in {each.run for each in self._cohort.runs()}:
+            self._chosen_run = None
         with self._guard:
             self._references.clear()
             if self._shards is not None:
@@ -105,6 +109,7 @@ class CohortReader:
             num_ecg=int(counts[1]),
             num_cmr=int(counts[2]),
             runs=tuple(safe(run.run, max_length=60) for run in self._cohort.runs()),
+            run=self.find_run(),
         )
 
     # --- the table
@@ -208,6 +213,7 @@ class CohortReader:
             out_of_distribution=self._find_distribution(patient, visit_number, run),
             neighbours=neighbours,
             coverage=coverage,
+            similarity_map=self._load_map(run)[0],
         )
 
     def load_neighbours(
@@ -220,7 +226,9 @@ class CohortReader:
         where: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The nearest patients. Raises CohortError without embeddings, QueryError for `where`."""
-        found = self._cohort.neighbours(patient, k=k, direction=direction, where=where, visit=visit)
+        found = self._cohort.neighbours(
+            patient, k=k, run=self.find_run(), direction=direction, where=where, visit=visit
+        )
         people = {
             row[0]: (row[1], row[2])
             for row in self._cohort.fetch(
@@ -326,9 +334,48 @@ class CohortReader:
     # --- parts
 
     def find_run(self) -> str | None:
-        """The run that screens and neighbours use: the newest with embeddings or predictions."""
+        """The run whose predictions and neighbours are shown.
+
+        The one that was chosen, else the newest with embeddings or predictions.
+        """
+        chosen = self._chosen_run
+        if chosen is not None:
+            return chosen
         found = self._cohort.fetch("SELECT run FROM latest_run")
         return None if not found else str(found[0][0])
+
+    def choose_run(self, run: str | None) -> None:
+        """Show the predictions and neighbours of `run`; None: the newest.
+
+        Raises CohortError when the store holds no such run.
+        """
+        known = [each.run for each in self._cohort.runs()]
+        if run is not None and run not in known:
+            names = ", ".join(safe(each, max_length=40) for each in known) or "none"
+            raise CohortError(f"expected one of the store's runs ({names}), got {safe(run)!r}")
+        self._chosen_run = run
+
+    def load_predictions_by_run(self, patient: str, visit: int) -> RunTable | None:
+        """One patient's phenotypes as every run predicts them; None when none does."""
+        by_run: dict[str, dict[str, Prediction]] = {}
+        for each in self._cohort.predictions(patient):
+            if each.visit == visit:
+                found = Prediction(each.value, each.low, each.high)
+                by_run.setdefault(each.run, {})[each.name] = found
+        if not by_run:
+            return None
+        measured = {
+            each.name: each.value
+            for each in self._cohort.phenotypes(patient)
+            if each.visit == visit
+        }
+        return build_patient_table(by_run, measured)
+
+    def _load_map(
+        self, run: str | None
+    ) -> tuple[Float32[Array, "13 13"] | None, Mapping[str, float]]:
+        document = None if run is None else self._cohort.evaluation_document(run)
+        return read_alignment(document)
 
     def _find_distribution(
         self, patient: str, visit: int, run: str | None

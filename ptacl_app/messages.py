@@ -11,6 +11,7 @@ from ptacl_app.patient_view import (
     PatientPage,
     PatientView,
     QueryResult,
+    RunTable,
     RunView,
     SavedCohortView,
 )
@@ -94,9 +95,11 @@ class CatalogueLoaded(Message):
 
 @dataclass(eq=False)
 class RunsLoaded(Message):
-    """The runs and their evaluations arrived."""
+    """The runs and their evaluations arrived, which is in use, the open patient by every run."""
 
     runs: tuple[RunView, ...]
+    chosen: str | None
+    by_run: RunTable | None
 
 
 @dataclass(eq=False)

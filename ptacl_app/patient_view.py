@@ -18,7 +18,7 @@ def _no_values() -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class CohortSummary:
-    """The cohort as a whole, for the title line and the empty states."""
+    """The cohort as a whole, for the title line and the empty states; `run` is the one in use."""
 
     name: str
     source: str
@@ -27,6 +27,7 @@ class CohortSummary:
     num_ecg: int
     num_cmr: int
     runs: tuple[str, ...] = ()
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,10 @@ class CineView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatientView:
-    """Everything of one visit that the patient screen shows."""
+    """Everything of one visit that the patient screen shows.
+
+    `similarity_map` is the mean over the test patients of the run: the store keeps no steps.
+    """
 
     patient: str
     visit: int

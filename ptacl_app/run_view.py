@@ -5,11 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_app.formatting import MISSING, PHENOTYPE_LABELS, safe
-from ptacl_app.patient_view import RunTable, RunView
+from ptacl_app.formatting import (
+    MISSING,
+    PHENOTYPE_LABELS,
+    format_interval,
+    format_prediction,
+    format_quantity,
+    safe,
+)
+from ptacl_app.patient_view import Prediction, RunTable, RunView
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Run
-from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 
 NUM_STEPS = 13
 
@@ -17,7 +24,7 @@ NUM_STEPS = 13
 def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
     """Everything that the screen shows of one run; without an evaluation, its provenance."""
     found = document or {}
-    alignment = _mapping(found.get("alignment"))
+    alignment_map, alignment = read_alignment(document)
     return RunView(
         run=safe(run.run, max_length=60),
         kind=safe(run.kind or "", max_length=40),
@@ -30,20 +37,62 @@ def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
             ("seed", MISSING if run.seed is None else str(run.seed)),
         ),
         tables=(
-            *_build_regression(_mapping(found.get("regression"))),
+            *_build_regression(_list_models(found)),
             *_build_retrieval(_mapping(found.get("retrieval"))),
         ),
-        alignment_map=_read_map(alignment.get("map")),
-        alignment={
-            key: float(value)
-            for key, value in alignment.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        },
+        alignment_map=alignment_map,
+        alignment=alignment,
     )
 
 
-def _build_regression(regression: Mapping[str, Any]) -> list[RunTable]:
-    models = {name: _mapping(found) for name, found in regression.items()}
+def read_alignment(
+    document: Mapping[str, Any] | None,
+) -> tuple[Float32[Array, "13 13"] | None, Mapping[str, float]]:
+    """The mean similarity of ECG and CMR steps over the test patients, and its figures."""
+    alignment = _mapping((document or {}).get("alignment"))
+    figures = {
+        key: float(value)
+        for key, value in alignment.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    return _read_map(alignment.get("map")), figures
+
+
+def build_patient_table(
+    by_run: Mapping[str, Mapping[str, Prediction]], measured: Mapping[str, float]
+) -> RunTable:
+    """One patient's phenotypes: a column per run with interval, then what CMR measured."""
+    rows = []
+    for name in PHENOTYPE_NAMES:
+        unit = PHENOTYPE_UNITS[name]
+        cells = []
+        for values in by_run.values():
+            found = values.get(name)
+            shown = MISSING
+            if found is not None:
+                interval = format_interval(found.low, found.high, unit)
+                shown = f"{format_prediction(found.value, unit)} [{interval}]"
+            cells.append(shown)
+        rows.append((PHENOTYPE_LABELS[name], *cells, format_quantity(measured.get(name), unit)))
+    headings = ("", *(safe(run, max_length=24) for run in by_run), "CMR")
+    return RunTable("this patient, predicted [interval] by every run", headings, tuple(rows))
+
+
+def _list_models(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Models by the name to show: the rows of Table 2, else one per modality."""
+    models: dict[str, Mapping[str, Any]] = {}
+    rows = document.get("rows")
+    for row in rows if isinstance(rows, list) else ():
+        entry = _mapping(row)
+        name = f"{entry.get('name', '?')} {str(entry.get('modality', '')).upper()}"
+        models[name.strip()] = _mapping(entry.get("phenotypes"))
+    if not models:
+        regression = _mapping(document.get("regression"))
+        models = {str(name): _mapping(found) for name, found in regression.items()}
+    return models
+
+
+def _build_regression(models: Mapping[str, Mapping[str, Any]]) -> list[RunTable]:
     if not models:
         return []
     rows = [("mean", *(_describe_mean(values) for values in models.values()))]

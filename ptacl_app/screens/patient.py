@@ -85,7 +85,7 @@ class PatientScreen(Screen[None]):
                         yield NeighbourList(id="neighbours")
                         yield Static("", id="neighbour-note", classes="pane-note", markup=False)
                     with Vertical(id="map-pane"):
-                        yield PaneHead("Similarity by step", id="map-head")
+                        yield PaneHead("Steps, run's mean", id="map-head")
                         yield SimilarityMap(id="map")
             with Vertical(id="right"):
                 yield PaneHead("Cine", id="cine-head")

@@ -14,6 +14,7 @@ from ptacl_app import messages
 from ptacl_app.actions import build_bindings
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import CohortSummary, RunView
+from ptacl_app.patient_view import RunTable as FigureTable
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
@@ -47,6 +48,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.runs: tuple[RunView, ...] = ()
+        self.by_run: FigureTable | None = None
 
     @property
     def _app(self) -> "PtaclApp":
@@ -73,12 +75,16 @@ class RunsScreen(Screen[None]):
         """Follow the store."""
         self.query_one("#title", TitleLine).place = "Runs"
         self.watch(self.app, "summary", self._show_summary)
+        self.watch(self.app, "patient", self._show_patient, init=False)
         self.query_one("#runs").focus()
 
     def _show_summary(self, summary: CohortSummary | None) -> None:
         if summary is not None:
             self.query_one("#title", TitleLine).detail = summary.name
             self.load_runs()
+
+    def _show_patient(self) -> None:
+        self.load_runs()
 
     @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
     def load_runs(self) -> None:
@@ -87,20 +93,30 @@ class RunsScreen(Screen[None]):
         if reader is None:
             return
         try:
-            self.post_message(messages.RunsLoaded(reader.load_runs()))
+            patient = self._app.patient
+            by_run = None
+            if patient is not None and patient.origin == "cohort":
+                by_run = reader.load_predictions_by_run(patient.patient, patient.visit)
+            runs = reader.load_runs()
+            self.post_message(messages.RunsLoaded(runs, reader.find_run(), by_run))
         except PtaclError as error:
             self.post_message(messages.PaneFailed("runs", safe(error, max_length=400)))
 
     def on_runs_loaded(self, message: messages.RunsLoaded) -> None:
         """List them, show the newest."""
         self.runs = message.runs
+        self.by_run = message.by_run
         table = self.query_one("#runs", RunTable)
         table.clear(columns=True)
         table.add_column(Text("run"))
         table.add_column(Text("kind"))
         table.add_column(Text("made (UTC)"))
         for run in self.runs:
-            table.add_row(Text(run.run), Text(run.kind), Text(run.created))
+            mark = "● " if run.run == message.chosen else "  "
+            table.add_row(Text(mark + run.run), Text(run.kind), Text(run.created))
+        names = [run.run for run in self.runs]
+        if message.chosen in names:
+            table.move_cursor(row=names.index(message.chosen), animate=False)
         self.show_run()
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
@@ -112,6 +128,18 @@ class RunsScreen(Screen[None]):
         """The figures follow the cursor."""
         if event.data_table.id == "runs":
             self.show_run()
+
+    @property
+    def tables(self) -> tuple[FigureTable, ...]:
+        """The tables of the run under the cursor, then the patient's by every run."""
+        run = self.selected
+        own = () if run is None else run.tables
+        return own if self.by_run is None else (*own, self.by_run)
+
+    @property
+    def shown_table(self) -> FigureTable | None:
+        """The one of them that is shown."""
+        return self.tables[self.table_index % len(self.tables)] if self.tables else None
 
     @property
     def selected(self) -> RunView | None:
@@ -137,13 +165,13 @@ class RunsScreen(Screen[None]):
         self.query_one("#provenance", Static).update(
             "\n".join(f"{label:<14}{value}" for label, value in run.provenance)
         )
-        if not run.tables:
+        table = self.shown_table
+        if table is None:
             head.label = run.run
             head.detail = ""
             note.update("not evaluated yet:  ptacl evaluate COHORT --run " + run.run)
             return
-        table = run.tables[self.table_index % len(run.tables)]
-        head.label = f"{self.table_index % len(run.tables) + 1}/{len(run.tables)}"
+        head.label = f"{self.table_index % len(self.tables) + 1}/{len(self.tables)}"
         head.detail = table.title
         note.update(
             "simulated figures are evidence about the code, not about hearts"
@@ -170,9 +198,16 @@ class RunsScreen(Screen[None]):
         self.table_index += 1
         self.show_run()
 
-    def action_show_run(self) -> None:
-        """The run under the cursor."""
-        self.show_run()
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter on a run uses it."""
+        event.stop()
+        if event.data_table.id == "runs":
+            self.action_use_run()
+
+    def action_use_run(self) -> None:
+        """Predictions and neighbours come from the run under the cursor from now on."""
+        if self.selected is not None:
+            self._app.use_run(self.selected.run)
 
     def action_maximise_pane(self) -> None:
         """The tables alone."""
@@ -180,9 +215,8 @@ class RunsScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """The table shown, tab-separated."""
-        run = self.selected
-        if run is not None and run.tables:
-            table = run.tables[self.table_index % len(run.tables)]
+        table = self.shown_table
+        if table is not None:
             lines = [table.title, "\t".join(table.headings)]
             lines += ["\t".join(row) for row in table.rows]
             self._app.copy_text("\n".join(lines))
@@ -191,10 +225,9 @@ class RunsScreen(Screen[None]):
         """The table shown as CSV into exports/."""
         from ptacl_app.export import export_run_table
 
-        run, reader = self.selected, self._app.reader
-        if run is None or reader is None or not run.tables:
+        run, reader, table = self.selected, self._app.reader, self.shown_table
+        if run is None or reader is None or table is None:
             return
-        table = run.tables[self.table_index % len(run.tables)]
         try:
             path = export_run_table(reader, run, table)
         except OSError as error:

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from textual.widgets import Input, Static
 
@@ -18,6 +19,8 @@ from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.result_table import ResultTable
 from ptacl_app.widgets.similarity_map import SimilarityMap, colour_map
 from ptacl_app.widgets.sql_editor import SqlEditor
+from ptacl_core.cohort import Cohort
+from tests.app.conftest import build_cohort
 
 
 def status_of(app):
@@ -216,6 +219,44 @@ async def test_runs_show_tables_map_and_provenance(make_app, settle, read_screen
         await pilot.press("d")
         await settle(pilot)
         assert "Retrieval" in "\n".join(read_screen(app))
+
+
+async def test_using_another_run_changes_predictions_and_compares_both(
+    make_app, settle, read_screen, tmp_path
+):
+    root = build_cohort(tmp_path / "two-runs", num_patients=9)
+    with Cohort.write(root, purpose="test") as writer:
+        writer.put_run("older", kind="align", config={"preset": "demo"})
+        writer.put_predictions(
+            pa.Table.from_pylist(
+                [
+                    {"run": "older", "patient": "p0002", "visit": 2, "name": "lvm_g",
+                     "value": 77.0, "low": 60.0, "high": 95.0, "unit": "g", "coverage": 0.9}
+                ]
+            )
+        )  # fmt: skip
+    app = make_app(root, first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        assert app.summary.run is not None
+        await pilot.press("5")
+        await settle(pilot)
+        app.screen.query_one("#runs").move_cursor(
+            row=[run.run for run in app.screen.runs].index("older")
+        )
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.summary.run == "older"
+        assert "● older" in "\n".join(read_screen(app))
+        predicted = {
+            each.name: each.predicted.value for each in app.patient.phenotypes if each.predicted
+        }
+        assert predicted == {"lvm_g": 77.0}
+        table = app.screen.by_run
+        assert set(table.headings) == {"", "older", "align-demo", "CMR"}
+        (row,) = (cells for cells in table.rows if "77" in "".join(cells))
+        assert "[60" in row[table.headings.index("older")]
+        assert app.screen.tables[-1] is table
 
 
 async def test_cohort_without_runs(make_app, settle, read_screen, bare_cohort_dir):

@@ -1,5 +1,6 @@
 """The app in a real pseudo-terminal: bytes that leave it, keys that reach it, how it ends (R25)."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -22,6 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
 LEAVE_ALTERNATE_SCREEN, SHOW_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 DEADLINE_S = 40.0
+UNWANTED_VARIABLES = (
+    "COLORTERM", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER",
+    "COLUMNS", "LINES",  # set by the test runner's workers; they overrule the terminal's own size
+)  # fmt: skip
 HOSTILE = (
     "a\x1b]0;title\x07",
     "b\x1b]52;c;ZXZpbA==\x07",
@@ -37,6 +42,8 @@ FORBIDDEN = re.compile(
     rb"\x1b\]|\x1b[cPX^_#]|\x1b\[\d*[nc]|\x07|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 """OSC, resets, queries, strings, bells, C1, direction marks."""
+SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+CUT_OFF_SEQUENCE = re.compile(rb"(\x1b(\[[0-9;?]*)?)?$")
 POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")
 """The one OSC that Textual itself writes."""
 
@@ -55,7 +62,7 @@ class Terminal:
             "XDG_STATE_HOME": str(state_dir),
             "XDG_CONFIG_HOME": str(state_dir),
         }
-        for name in ("COLORTERM", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER", "NO_COLOR"):
+        for name in UNWANTED_VARIABLES:
             environment.pop(name, None)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-c", SCRIPT, *map(str, arguments)],
@@ -66,6 +73,9 @@ class Terminal:
             start_new_session=True,
         )
         self.written = bytearray()
+        self.shown = ""
+        self._num_decoded = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -80,18 +90,23 @@ class Terminal:
             self.written += piece
 
     def wait_for(self, text):
-        """Until `text` has been written since the last call, escape sequences left out."""
+        """Until `text` has been written at any time, escape sequences left out."""
         started = time.monotonic()
         while time.monotonic() - started < DEADLINE_S:
-            shown = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", bytes(self.written)).decode(
-                errors="replace"
-            )
-            if text in shown:
+            self._decode_new()
+            if text in self.shown:
                 return
             if self.process.poll() is not None:
                 break
             time.sleep(0.05)
         raise AssertionError(f"{text!r} did not appear; the app wrote {len(self.written)} bytes")
+
+    def _decode_new(self):
+        """Add what came since the last call to `shown`, but for a sequence that is cut off."""
+        piece = bytes(self.written[self._num_decoded :])
+        piece = piece[: CUT_OFF_SEQUENCE.search(piece).start()]
+        self._num_decoded += len(piece)
+        self.shown += self._decoder.decode(SEQUENCE.sub(b"", piece))
 
     def press(self, keys):
         os.write(self.master, keys.encode())

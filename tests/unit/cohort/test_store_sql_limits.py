@@ -170,3 +170,68 @@ def test_nonsense_neither_leaks_nor_kills(shared: Cohort) -> None:
 def test_much_nonsense_neither_leaks_nor_kills(shared: Cohort) -> None:
     shared.run_statement("SELECT 1", max_rows=1)
     assert _fuzz(shared, 20_000, seed=2) == 0
+
+
+_HOSTILE = (
+    "NULL",
+    "''",
+    "'%s%n%x'",
+    "repeat('x', 100000)",
+    "-9223372036854775808",
+    "9223372036854775807",
+    "0",
+    "'NaN'::DOUBLE",
+    "'-inf'::DOUBLE",
+    "1e308",
+    "[]",
+    "[NULL, NULL]",
+    "[[1], []]",
+    "range(10000)",
+    "{'a': NULL}",
+    "map {}",
+    "'\\x00\\xFF'::BLOB",
+    "'1'::BITSTRING",
+    "DATE '5877642-06-25 (BC)'",
+    "TIMESTAMP 'infinity'",
+    "INTERVAL 100000000 YEARS",
+    "'00000000-0000-0000-0000-000000000000'::UUID",
+    "true",
+    "'(((((((((('",
+    "'\U0001f468\u200d\U0001f469'",
+)
+
+
+def _call_functions(cohort: Cohort, *, per_function: int, seed: int, every: int = 1) -> int:
+    """Calls of functions with hostile arguments; a death of the process fails the test."""
+    generator = random.Random(seed)
+    names = [
+        row[0]
+        for row in cohort.fetch(
+            "SELECT DISTINCT function_name FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'aggregate', 'macro') "
+            "AND regexp_full_match(function_name, '[a-z_0-9]+') ORDER BY 1"
+        )
+    ]
+    cohort.run_statement("SELECT 1", max_rows=1)
+    num_calls = 0
+    for name in names[::every]:
+        for _ in range(per_function):
+            arguments = ", ".join(generator.choices(_HOSTILE, k=generator.randint(0, 4)))
+            started = cohort.opened.console.num_starts
+            try:
+                cohort.run_statement(f"SELECT {name}({arguments})", max_rows=5, deadline_s=5.0)
+            except CohortError as error:
+                is_ended = "ended its process" in str(error)
+                assert not is_ended, f"{name}({arguments}) killed the process: {error}"
+                assert cohort.opened.console.num_starts == started or "stopped" in str(error)
+            num_calls += 1
+    return num_calls
+
+
+def test_functions_with_hostile_arguments_do_not_kill(shared: Cohort) -> None:
+    assert _call_functions(shared, per_function=2, seed=1, every=8) > 100
+
+
+@pytest.mark.slow
+def test_all_functions_with_hostile_arguments_do_not_kill(shared: Cohort) -> None:
+    assert _call_functions(shared, per_function=20, seed=2) > 10_000
