@@ -27,17 +27,19 @@ def augment_cine(
     contrastive training; masked and supervised training crop less, since the size in pixels
     tells the volume.
     """
-    geometry = draw_clip_geometry(
-        len(clips),
-        generator,
-        clips.device,
-        crop_scale=crop_scale,
-        crop_ratio=crop_ratio,
-        rotation_deg=rotation_deg,
-        flip_probability=flip_probability,
-        vertical_flip_probability=vertical_flip_probability,
-    )
-    clips = resample_clips(clips, geometry)
+    is_whole = crop_scale == crop_ratio == (1.0, 1.0)
+    if not (is_whole and rotation_deg == flip_probability == vertical_flip_probability == 0):
+        geometry = draw_clip_geometry(
+            len(clips),
+            generator,
+            clips.device,
+            crop_scale=crop_scale,
+            crop_ratio=crop_ratio,
+            rotation_deg=rotation_deg,
+            flip_probability=flip_probability,
+            vertical_flip_probability=vertical_flip_probability,
+        )
+        clips = resample_clips(clips, geometry)
     clips = vary_brightness_contrast(clips, generator, brightness=brightness, contrast=contrast)
     clips = blur_clips(clips, generator, sigma_px=blur_sigma_px, probability=blur_probability)
     return add_noise(clips, generator, std=noise_std, probability=noise_probability)

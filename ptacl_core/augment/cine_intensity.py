@@ -14,6 +14,8 @@ def vary_brightness_contrast(
     contrast: float,
 ) -> Float[Tensor, "batch frame height width"]:
     """Multiply by 1 ± brightness, then spread about the clip's mean by 1 ± contrast; [0, 1]."""
+    if brightness == 0 and contrast == 0:
+        return clips
     shape = (len(clips), 1, 1, 1)
     gain = draw_uniform(shape, 1.0 - brightness, 1.0 + brightness, generator, clips.device)
     spread = draw_uniform(shape, 1.0 - contrast, 1.0 + contrast, generator, clips.device)

@@ -87,6 +87,18 @@ def test_identity_geometry_changes_nothing():
     torch.testing.assert_close(resample_clips(original, geometry()), original, atol=1e-5, rtol=0)
 
 
+def test_neutral_settings_return_the_clips_themselves():
+    clips = torch.rand(3, 4, 12, 12, generator=seeded())
+    neutral = {
+        "crop_scale": (1.0, 1.0), "crop_ratio": (1.0, 1.0), "rotation_deg": 0.0,
+        "flip_probability": 0.0, "brightness": 0.0, "contrast": 0.0,
+        "blur_probability": 0.0, "noise_probability": 0.0,
+    }  # fmt: skip
+    assert augment_cine(clips, seeded(), **neutral) is clips
+    assert not torch.equal(augment_cine(clips, seeded(), **neutral | {"contrast": 0.1}), clips)
+    assert not torch.equal(augment_cine(clips, seeded(), **neutral | {"rotation_deg": 5.0}), clips)
+
+
 def test_flips_and_quarter_turns_are_exact():
     original = clips(1)
     yes = torch.ones(1, dtype=torch.bool)
