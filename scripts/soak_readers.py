@@ -24,6 +24,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,7 +38,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless, gen
 import ptacl_core.io.dicom_decoder
 from ptacl_core.errors import PtaclError
 from ptacl_core.io import discover, read_cine, read_ecg
-from ptacl_core.io.dicom_pixel_layout import DECODERS
+from ptacl_core.io.dicom_pixel_layout import DECODERS, has_extra_decoders
 
 SPLICES = (b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"999999", b"-1", b"nan", b"")
 FILES_PER_CHILD = 500
@@ -135,7 +136,7 @@ def soak_decoders(*, num_files: int, deadline_s: float, chance: random.Random) -
                 jobs.append(
                     {
                         "path": str(path),
-                        "decoder": DECODERS[syntax],
+                        "decoder": DECODERS.get(syntax, "pylibjpeg"),
                         "shape": shape,
                         "target": target,
                     }
@@ -192,6 +193,15 @@ def build_images() -> dict[str, tuple[str, bytes, int]]:
         dataset.PixelData = encapsulate([data])
         dataset["PixelData"].VR = "OB"
         images[name] = (syntax, *write(dataset, syntax, data[:16]))
+    if has_extra_decoders() and find_spec("jpeg_ls"):
+        import jpeg_ls
+
+        syntax = "1.2.840.10008.1.2.4.80"
+        data = bytes(jpeg_ls.encode(pixels))
+        dataset = describe(16)
+        dataset.PixelData = encapsulate([data])
+        dataset["PixelData"].VR = "OB"
+        images["JPEG-LS"] = (syntax, *write(dataset, syntax, data[:16]))
     dataset = describe(16)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.PixelData = pixels.tobytes()

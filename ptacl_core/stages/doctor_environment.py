@@ -150,8 +150,11 @@ def _find_decoders() -> dict[str, bool]:
     """Which kinds of compressed DICOM pixels this installation can decode."""
     from PIL import features
 
+    from ptacl_core.io.dicom_pixel_layout import EXTRA_DECODERS, has_extra_decoders
+
     return {
         "RLE": True,
         "JPEG": bool(features.check("jpg")),
         "JPEG 2000": bool(features.check("jpg_2000")),
+        **dict.fromkeys(EXTRA_DECODERS.values(), has_extra_decoders()),
     }
