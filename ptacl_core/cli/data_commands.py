@@ -76,7 +76,10 @@ def preprocess(
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort directory to make or extend.")],
     pairs: Annotated[
         Path | None,
-        typer.Option(help="CSV with columns ecg, cmr, patient and optionally visit."),
+        typer.Option(
+            help="CSV with columns ecg, cmr, patient and optionally visit; centre_row and "
+            "centre_column override the heart centre, in pixels of the source image."
+        ),
     ] = None,
     phenotypes: Annotated[
         Path | None, typer.Option(help="CSV of phenotypes and covariates.")

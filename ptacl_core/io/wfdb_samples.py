@@ -63,6 +63,11 @@ def read_signal_file(
             f"{name}: the header says that the samples start at byte {byte_offset}, the file has "
             f"{len(data)} bytes; it is cut short or belongs to another header"
         )
+    if data.startswith(b"MATLAB"):  # versions 5 and 7.3; version 4 starts with numbers
+        raise UnsupportedFormatError(
+            f"{name}: expected the MATLAB 4 file of a PhysioNet record, found MATLAB 5 or 7.3, "
+            "which keeps its samples elsewhere; save it with version 4, or as NPY"
+        )
     if _looks_like_text(data):
         raise UnreadableFileError(f"{name}: expected binary samples, found text; copy it again")
     num_stored = (len(data) - byte_offset) * 8 // (bits * frame)

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.errors import PtaclError
 from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
@@ -32,7 +32,7 @@ class VisitTask:
     """One patient's visit: its files, its pseudonym, what is known about it.
 
     `subject` is the identifier that file names carry; it is replaced in every text that
-    leaves the task.
+    leaves the task. `cmr_centre_px` is a heart centre (row, column) given by a person.
     """
 
     patient: str
@@ -41,6 +41,7 @@ class VisitTask:
     ecg: Path | None
     cmr: Path | None
     attributes: dict[str, Any] = field(default_factory=dict)
+    cmr_centre_px: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,13 +85,11 @@ def ingest_visits(
     num_workers: int,
     counts: IngestCounts,
     progress: ProgressSink,
-) -> list[tuple[str, PreparedCine]]:
+) -> None:
     """Prepare `tasks` and hand them to `writer` in their order.
 
-    Returns the first cines with their pseudonyms, for a preview. A file that cannot be used
-    becomes a Rejection; the others go on.
+    A file that cannot be used becomes a Rejection; the others go on.
     """
-    previews: list[tuple[str, PreparedCine]] = []
     progress.start("preprocess", len(tasks), "visits")
     for result in _prepare_all(tasks, settings, num_workers):
         counts.add(result)
@@ -108,14 +107,8 @@ def ingest_visits(
                     {**task.attributes, **result.attributes},
                 )
             )
-        if result.cine is not None and len(previews) < MAX_PREVIEWS:
-            previews.append((task.patient, result.cine))
         progress.advance("preprocess")
     progress.finish("preprocess")
-    return previews
-
-
-MAX_PREVIEWS = 48
 
 
 def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
@@ -143,7 +136,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
     if task.cmr is not None:
         try:
             stack = read_cine(task.cmr)
-            cine = prepare_cine(stack, settings.cine)
+            cine = prepare_cine(stack, _with_centre(settings.cine, task.cmr_centre_px))
         except PtaclError as error:
             rejections.append(_reject_error(task, "cmr", task.cmr, error))
         else:
@@ -156,6 +149,10 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
             else:
                 cine = None
     return VisitResult(task, ecg, cine, attributes, tuple(rejections))
+
+
+def _with_centre(settings: CineSettings, centre_px: tuple[float, float] | None) -> CineSettings:
+    return settings.model_copy(update={"centre_px": centre_px}) if centre_px else settings
 
 
 def hide_subject(text: str, subject: str, patient: str) -> str:

@@ -12,13 +12,13 @@ from ptacl_core.cohort.keys import CohortKey, open_key
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
 from ptacl_core.io import discover, read_phenotypes
-from ptacl_core.preprocess.contact_sheet import draw_contact_sheet
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.checksum import compute_text_hash
 from ptacl_core.safety.lock import hold_lock
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, VisitTask, hide_subject, ingest_visits
+from ptacl_core.stages.preview import draw_preview
 from ptacl_core.stages.register import register_shards
 from ptacl_core.stages.visits import Inventory, build_tasks, read_pairs
 
@@ -72,7 +72,8 @@ def run(
 
     Pairs are made by patient and visit, from file names or from the `pairs` CSV; phenotypes
     come from `phenotypes`, or from tables found in the source. Visits that an earlier call
-    finished are skipped. `part` (i, n) takes the i-th of n shares of the patients.
+    finished are skipped. `part` (i, n) takes the i-th of n shares of the patients; `preview` is a
+    PNG of the crops of this share's cines.
 
     Raises RecordError when the source is missing or holds no recording, CohortError when the
     cohort cannot be used.
@@ -112,7 +113,7 @@ def run(
             progress.say(f"{len(mine) - len(todo)} visits are finished: skipped")
         if index == 0:
             _reject_unused(inventory, writer, counts, key)
-        previews = ingest_visits(
+        ingest_visits(
             writer,
             todo,
             settings,
@@ -122,8 +123,11 @@ def run(
         )
         writer.finish()
     _register(cohort_dir, progress)
-    if preview is not None and previews:
-        draw_contact_sheet([cine for _, cine in previews], [name for name, _ in previews], preview)
+    if preview is not None:
+        drawn = draw_preview(
+            cohort_dir, preview, is_wanted=lambda patient: _share_of(patient, count) == index
+        )
+        progress.say(f"preview: {drawn} cines" if drawn else "preview: no cine, no picture")
     num_records = sum((task.ecg is not None) + (task.cmr is not None) for task in todo)
     return PreprocessSummary(
         accepted={"ecg": counts.ecg, "cmr": counts.cmr, "pairs": counts.pairs},

@@ -18,6 +18,8 @@ from ptacl_core.safety.text import clean_text
 from ptacl_core.stages.ingest import VisitTask
 
 PAIR_COLUMNS = ("patient", "ecg", "cmr")
+CENTRE_COLUMNS = ("centre_row", "centre_column")
+"""Optional: the heart centre in pixels of the source image, where the found one is wrong."""
 _COVARIATES = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 
 
@@ -38,6 +40,7 @@ class Inventory:
     recordings: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
     phenotype_tables: list[Path] = field(default_factory=list)
     unused: list[UnusedFile] = field(default_factory=list)
+    centres_px: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def add(self, found: FoundFile) -> None:
         """Sort one found file in."""
@@ -59,8 +62,10 @@ class Inventory:
 def read_pairs(path: Path, source: Path) -> Inventory:
     """Recordings as a CSV with columns patient, ecg, cmr and optionally visit pairs them.
 
-    Paths are relative to `source`; an empty cell means that there is no such recording.
-    Raises RecordError for missing columns or a patient's visit that comes twice.
+    Paths are relative to `source`; an empty cell means that there is no such recording. The
+    optional columns centre_row and centre_column override the heart centre of a cine.
+    Raises RecordError for missing columns, a patient's visit that comes twice, or a centre that
+    is not two numbers.
     """
     inventory = Inventory()
     try:
@@ -87,7 +92,24 @@ def read_pairs(path: Path, source: Path) -> Inventory:
             for modality in ("ecg", "cmr")
             if (cell := row[modality] or "").strip()
         }
+        centre_px = _read_centre(row, where=f"{clean_text(path.name)}, line {line}")
+        if centre_px is not None:
+            inventory.centres_px[key] = centre_px
     return inventory
+
+
+def _read_centre(row: Mapping[str, str | None], *, where: str) -> tuple[float, float] | None:
+    cells = [(row.get(name) or "").strip() for name in CENTRE_COLUMNS]
+    if not any(cells):
+        return None
+    try:
+        centre_row, centre_column = (float(cell) for cell in cells)
+    except ValueError:
+        raise RecordError(
+            f"{where}: expected numbers in both of {' and '.join(CENTRE_COLUMNS)}, got "
+            f"'{clean_text(cells[0], max_length=20)}' and '{clean_text(cells[1], max_length=20)}'"
+        ) from None
+    return centre_row, centre_column
 
 
 def build_tasks(
@@ -100,6 +122,10 @@ def build_tasks(
     """
     numbers = _number_visits(inventory.recordings, tables)
     attributes = _index_tables(tables, numbers)
+    centres_px = {
+        (subject, numbers[subject][label]): centre_px
+        for (subject, label), centre_px in inventory.centres_px.items()
+    }
     merged: dict[tuple[str, int], dict[str, Path]] = defaultdict(dict)
     for (subject, label), files in sorted(inventory.recordings.items()):
         visit = merged[subject, numbers[subject][label]]
@@ -117,6 +143,7 @@ def build_tasks(
             ecg=files.get("ecg"),
             cmr=files.get("cmr"),
             attributes=attributes.get((subject, visit), {}),
+            cmr_centre_px=centres_px.get((subject, visit)),
         )
         for (subject, visit), files in merged.items()
     ]

@@ -5,10 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from ptacl_core.cohort import Cohort
+from ptacl_core.errors import RecordError
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages import preprocess
 
@@ -120,6 +123,40 @@ def test_a_second_call_does_nothing_again(paired, source):
     )
     assert summary.accepted == {"ecg": 0, "cmr": 0, "pairs": 0}
     assert sorted(path.name for path in (cohort / "shards").iterdir()) == before
+
+
+def test_the_preview_shows_stored_cines_after_resuming_too(paired, source, tmp_path):
+    cohort, _ = paired
+    again = tmp_path / "again.png"
+    preprocess.run(source, cohort, pairs=source / "pairs.csv", num_workers=1, preview=again)
+    assert again.read_bytes() == (cohort.parent / "sheet.png").read_bytes()
+    with Image.open(again) as sheet:
+        assert np.asarray(sheet).std() > 20
+
+
+def test_a_person_overrides_the_heart_centre(source, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(
+        "patient,ecg,cmr,centre_row,centre_column\nA,,HR06000_cine.nii.gz,40.5,50\n"
+        "B,HR06000.hea,,,\n"
+    )
+    cohort = tmp_path / "cohort"
+    summary = preprocess.run(source, cohort, pairs=pairs, num_workers=1)
+    assert summary.accepted == {"ecg": 1, "cmr": 1, "pairs": 0}
+    with ShardReader.open(cohort) as reader:
+        rows = reader.rows(needs=("cmr",))
+        assert reader.column("centre_row_px", rows).tolist() == [40.5]
+        assert reader.column("centre_column_px", rows).tolist() == [50.0]
+
+
+@pytest.mark.parametrize(
+    ("centre", "said"), [("40,", "centre_row and centre_column"), ("a,b", "'a' and 'b'")]
+)
+def test_a_centre_that_is_no_point_is_refused(source, tmp_path, centre, said):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"patient,ecg,cmr,centre_row,centre_column\nA,,HR06000_cine.nii.gz,{centre}\n")
+    with pytest.raises(RecordError, match=said):
+        preprocess.run(source, tmp_path / "cohort", pairs=pairs, num_workers=1)
 
 
 def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):

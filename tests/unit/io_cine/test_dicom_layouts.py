@@ -2,6 +2,7 @@
 
 import copy
 import random
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,18 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import get_encoder
 from pydicom.uid import (
     ExplicitVRBigEndian,
+    HTJ2KLossless,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
 
 from ptacl_core.errors import UnsupportedFormatError
+from ptacl_core.io import dicom_pixel_layout
 from ptacl_core.io.cine import read_cine
 
 
@@ -295,12 +300,65 @@ def test_jpeg_baseline_is_read(dicom, tmp_path: Path) -> None:
     assert np.abs(read_cine(tmp_path).frames - ramp).max() <= 4
 
 
-def test_unread_compression_names_the_syntax(dicom, tmp_path: Path) -> None:
-    for index, image in enumerate(dicom.series(num_slices=1).build()):
-        image.PixelData = encapsulate([b"\xff\xd8\xff\xf7" + bytes(60)])
+def jpeg_lossless(pixels: np.ndarray) -> bytes:
+    """JPEG Lossless (process 14, previous pixel), every category under a code of five bits."""
+    rows, columns = pixels.shape
+    values = pixels.astype(np.int64)
+    before = np.empty_like(values)
+    before[:, 1:] = values[:, :-1]
+    before[1:, 0] = values[:-1, 0]
+    before[0, 0] = 1 << 15
+    bits = []
+    for difference in (values - before).ravel().tolist():
+        size = abs(difference).bit_length()
+        bits.append(format(size, "05b"))
+        if 0 < size < 16:  # the sixteenth category holds one difference only
+            low = difference if difference > 0 else difference + (1 << size) - 1
+            bits.append(format(low, f"0{size}b"))
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    scan = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
+    frame = struct.pack(">BHHBBBB", 16, rows, columns, 1, 1, 0x11, 0)
+    table = bytes([0, 0, 0, 0, 0, 17, *[0] * 11, *range(17)])
+    segments = ((0xC3, frame), (0xC4, table), (0xDA, bytes([1, 1, 0, 1, 0, 0])))
+    marked = b"".join(struct.pack(">BBH", 255, m, len(d) + 2) + d for m, d in segments)
+    return b"\xff\xd8" + marked + scan + b"\xff\xd9"
+
+
+def write_compressed(dicom, folder: Path, syntax: str) -> np.ndarray:
+    series = dicom.series(num_slices=1, num_frames=3, rows=32, columns=32)
+    for index, image in enumerate(series.build()):
+        pixels = np.frombuffer(image.PixelData, np.uint16).reshape(32, 32)
+        image.PixelData = encapsulate([jpeg_lossless(pixels)])
         image["PixelData"].VR = "OB"
-        (tmp_path / f"{index}.dcm").write_bytes(dicom.to_bytes(image, JPEGLSLossless))
-    with pytest.raises(UnsupportedFormatError, match=JPEGLSLossless):
+        (folder / f"{index}.dcm").write_bytes(dicom.to_bytes(image, syntax))
+    return series.expected()
+
+
+@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLossless])
+def test_jpeg_lossless_is_exact_with_the_extra_libraries(
+    dicom, tmp_path: Path, syntax: str
+) -> None:
+    pytest.importorskip("libjpeg")
+    expected = write_compressed(dicom, tmp_path, syntax)
+    np.testing.assert_array_equal(read_cine(tmp_path).frames, expected)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"), [(JPEGLosslessSV1, "JPEG Lossless"), (JPEGLSLossless, "JPEG-LS")]
+)
+def test_missing_decoders_are_named_with_the_remedy(
+    dicom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str, name: str
+) -> None:
+    write_compressed(dicom, tmp_path, syntax)
+    monkeypatch.setattr(dicom_pixel_layout, "_EXTRA_MODULES", ("pylibjpeg", "no_such_library"))
+    with pytest.raises(UnsupportedFormatError, match=f"{name}.*pip install pylibjpeg"):
+        read_cine(tmp_path)
+
+
+def test_unread_compression_names_the_syntax(dicom, tmp_path: Path) -> None:
+    write_compressed(dicom, tmp_path, HTJ2KLossless)
+    with pytest.raises(UnsupportedFormatError, match=HTJ2KLossless):
         read_cine(tmp_path)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ptacl_core.errors import MissingUnitError
+from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.wfdb_reader import parse_header, read_wfdb
@@ -71,6 +71,15 @@ def test_a_matlab_record_skips_its_head(files, tmp_path):
     )
     np.testing.assert_array_equal(read_ecg(header).signal_mv, files.to_mv(steps))
     np.testing.assert_array_equal(read_ecg(tmp_path / "rec.mat").signal_mv, files.to_mv(steps))
+
+
+@pytest.mark.parametrize("version", ["5.0", "7.3"])
+def test_another_matlab_version_is_refused_not_misread(files, tmp_path, refuse, version):
+    head = f"MATLAB {version} MAT-file".encode().ljust(24)
+    header = files.write_wfdb(
+        tmp_path, files.make_steps(300), coding="16x1+24", extension="mat", head=head
+    )
+    assert "save it with version 4" in refuse(header, UnsupportedFormatError)
 
 
 def test_two_signal_files_and_frank_leads(files, tmp_path):

@@ -1,0 +1,59 @@
+"""The command that looks: the environment, or what a reader makes of one file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ptacl_core.cli.options import JsonOption
+from ptacl_core.cli.output import print_json
+
+
+def doctor(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="ECG, cine, table, folder or archive.", show_default=False),
+    ] = None,
+    sampling_rate_hz: Annotated[float | None, typer.Option(help="Of a nameless ECG array.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of a nameless ECG array: mV, uV …")] = None,
+    leads: Annotated[
+        str | None, typer.Option(help="Of a nameless ECG array: I,II,III,aVR,… in its order.")
+    ] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Of a nameless cine array: ZTYX, TYX … in its order.")
+    ] = None,
+    spacing_mm: Annotated[
+        str | None, typer.Option(help="Of a nameless cine array: slice,row,column or row,column.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a reader makes of one file; without a file, the environment. Names no patient."""
+    from ptacl_core.cli.doctor_text import print_report
+
+    if file is None:
+        from ptacl_core.stages import doctor_environment
+
+        report = doctor_environment.run()
+    else:
+        from ptacl_core.stages import doctor as stage
+
+        ecg = {
+            "sampling_rate_hz": sampling_rate_hz,
+            "unit": unit,
+            "lead_names": tuple(leads.split(",")) if leads else None,
+        }
+        cine = {"axes": axes, "spacing_mm": stage.parse_spacing(spacing_mm)}
+        report = stage.run(
+            file,
+            ecg_hints={name: value for name, value in ecg.items() if value is not None},
+            cine_hints={name: value for name, value in cine.items() if value is not None},
+        )
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(doctor)

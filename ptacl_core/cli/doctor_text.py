@@ -1,0 +1,167 @@
+"""A doctor's report as lines of text."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ptacl_core.cli.output import RESEARCH_USE, print_line
+from ptacl_core.safety.text import clean_text
+
+Report = Mapping[str, Any]
+
+_UNITS = {"pr_ms": "ms", "qrs_ms": "ms", "qt_ms": "ms", "qtc_ms": "ms", "axis_deg": "°"}
+
+
+def print_report(report: Report) -> None:
+    """The report in the form of its kind, one fact a line."""
+    for line in _FORMS[report["kind"]](report):
+        print_line(clean_text(line, max_length=1000))
+
+
+def _ecg_lines(report: Report) -> list[str]:
+    lines = [
+        f"{report['file']}: ECG, {report['format']}",
+        f"  {len(report['leads'])} leads × {report['samples']} samples at "
+        f"{report['sampling_rate_hz']:g} Hz: {report['duration_s']:.2f} s, read as mV",
+        f"  voltage from lowest to highest, mV: {_ranges(report['range_mv'])}",
+        *_finding_lines(report),
+    ]
+    peaks, rate = report["r_peaks_s"], report["heart_rate_bpm"]
+    if peaks:
+        lines.append(f"  R peaks: {len(peaks)}, at {', '.join(f'{t:.2f}' for t in peaks)} s")
+    figures = [] if rate is None else [f"heart rate {rate:.0f} bpm"]
+    figures += [
+        f"{name.rsplit('_', 1)[0].upper() if name != 'axis_deg' else 'axis'} "
+        f"{value:.0f} {_UNITS[name]}"
+        for name, value in report["measurements"].items()
+    ]
+    lines.append(f"  measured: {', '.join(figures) or 'nothing'}")
+    device = report["device"]
+    if device["measurements"]:
+        stated = ", ".join(f"{name} {value:.0f}" for name, value in device["measurements"].items())
+        lines.append(f"  the device wrote: {stated}")
+    return [*lines, _verdict(report), f"  {RESEARCH_USE}"]
+
+
+def _cine_lines(report: Report) -> list[str]:
+    spacing = " × ".join(f"{value:.2f}" for value in report["spacing_mm"])
+    row, column = report["centre_px"]
+    interval, cycle = report["frame_interval_ms"], report["cycle_ms"]
+    timing = "not stated" if interval is None else f"{interval:.1f} ms a frame, {cycle:.0f} ms"
+    return [
+        f"{report['file']}: short-axis cine, {report['format']}",
+        f"  {report['slices']} slices × {report['frames']} frames × {report['height_px']} × "
+        f"{report['width_px']} pixels, spacing {spacing} mm (slice, row, column)",
+        f"  time: {timing}; segmentation: {'yes' if report['has_segmentation'] else 'none'}",
+        f"  slice {report['slice_index']} (from 0) is used, heart centre at row {row:.1f}, "
+        f"column {column:.1f}",
+        *_finding_lines(report),
+        _verdict(report),
+    ]
+
+
+def _phenotype_lines(report: Report) -> list[str]:
+    visits = ", ".join(visit or "(none)" for visit in report["visits"])
+    lines = [
+        f"{report['file']}: phenotype table, {report['rows']} rows of {report['patients']} "
+        f"patients, visits {visits}",
+        f"  {len(report['columns'])} columns used, {report['columns_not_used']} others",
+    ]
+    for column in report["columns"]:
+        factor = column["factor"]
+        scaled = "" if factor in (None, 1.0) else f", × {factor:g}"
+        visit = "" if column["visit"] is None else f" at visit {column['visit']}"
+        lines.append(f"    {column['column']} → {column['means']}{visit}{scaled}")
+    for name, value in report["phenotypes"].items():
+        lines.append(f"  {name}: {value['values']} values, median {value['median']:.1f}")
+    return lines + _finding_lines(report)
+
+
+def _pairs_lines(report: Report) -> list[str]:
+    return [
+        f"{report['file']}: list of pairs, {report['rows']} visits, {report['pairs']} with both",
+        f"  {report['files']} files named, {report['files_missing']} of them not there",
+    ]
+
+
+def _source_lines(report: Report) -> list[str]:
+    lines = [
+        f"{report['file']}: {sum(report['ecg'].values())} ECG and {sum(report['cmr'].values())} "
+        f"CMR of {report['patients']} patients by name, {report['pairs']} of "
+        f"{report['visits']} visits with both",
+    ]
+    for modality in ("ecg", "cmr"):
+        if report[modality]:
+            counts = ", ".join(f"{n} {name}" for name, n in report[modality].items())
+            lines.append(f"  {modality.upper()}: {counts}")
+    lines.append(f"  phenotype tables: {report['phenotype_tables']}")
+    if report["pairs_files"]:
+        lines.append(f"  lists of pairs: {report['pairs_files']} (give one with --pairs)")
+    return lines + [
+        f"  left out: {count} × {reason}" for reason, count in report["left_out"].items()
+    ]
+
+
+def _environment_lines(report: Report) -> list[str]:
+    compute, folders = report["compute"], report["folders"]
+    gpus = ", ".join(compute["gpus"]) or "no GPU"
+    keys = folders["keys"]
+    state = f"mode {keys['mode']}" if keys["exists"] else "made by the first import"
+    memory = "?" if compute["memory_gib"] is None else f"{compute['memory_gib']:g}"
+    return [
+        f"ptacl {report['ptacl']}, Python {report['python']}, {report['system']}",
+        "  packages: " + ", ".join(f"{name} {v or 'MISSING'}" for name, v in _packages(report)),
+        f"  compute: {compute['device'] or 'no torch'} ({gpus}), {compute['cores']} cores, "
+        f"{memory} GiB of memory",
+        *(
+            f"  {name} folder: {folders[name]['path']}, "
+            f"{'writable' if folders[name]['writable'] else 'NOT writable'}, "
+            f"{folders[name]['free_gib']:g} GiB free"
+            for name in ("current", "temporary")
+        ),
+        f"  keys folder: {keys['path']}, {state}",
+        *(
+            f"  extra {name}: {'present' if extra['present'] else 'absent'} ({extra['for']})"
+            for name, extra in report["extras"].items()
+        ),
+        "  compressed DICOM: "
+        + ", ".join(f"{name} {'yes' if v else 'no'}" for name, v in _decoders(report)),
+        *(f"  problem: {problem}" for problem in report["problems"]),
+        f"  {len(report['problems'])} problems" if report["problems"] else "  no problems",
+    ]
+
+
+def _packages(report: Report) -> list[tuple[str, str | None]]:
+    return list(report["packages"].items())
+
+
+def _decoders(report: Report) -> list[tuple[str, bool]]:
+    return list(report["dicom_decoders"].items())
+
+
+def _finding_lines(report: Report) -> list[str]:
+    lines = []
+    for finding in report["findings"]:
+        leads = f" [{', '.join(finding['leads'])}]" if finding["leads"] else ""
+        lines.append(f"  {finding['severity']}: {finding['message']}{leads} ({finding['code']})")
+    return lines or ["  no findings"]
+
+
+def _verdict(report: Report) -> str:
+    if report["accepted"]:
+        return "  verdict: accepted"
+    reasons = [item["code"] for item in report["findings"] if item["severity"] == "reject"]
+    return f"  verdict: left out ({', '.join(reasons)})"
+
+
+def _ranges(ranges: Mapping[str, tuple[float, float]]) -> str:
+    return ", ".join(f"{lead} {low:.2f}…{high:.2f}" for lead, (low, high) in ranges.items())
+
+
+_FORMS: dict[str, Callable[[Report], list[str]]] = {
+    "ecg": _ecg_lines,
+    "cmr": _cine_lines,
+    "phenotypes": _phenotype_lines,
+    "pairs": _pairs_lines,
+    "source": _source_lines,
+    "environment": _environment_lines,
+}
