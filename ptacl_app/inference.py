@@ -137,6 +137,7 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
             Neighbour(patient=each["patient"], rank=rank, similarity=float(each["similarity"]))
             for rank, each in enumerate(answer.get("neighbours") or (), start=1)
         ),
+        map_note="a file has no cine to compare with",
         coverage=answer.get("coverage"),
         origin="file",
     )

@@ -165,7 +165,7 @@ class CineView:
 class PatientView:
     """Everything of one visit that the patient screen shows.
 
-    `similarity_map` is the mean over the test patients of the run: the store keeps no steps.
+    `similarity_map` is the visit's own, ECG steps by CMR steps; `map_note` says why there is none.
     """
 
     patient: str
@@ -181,6 +181,7 @@ class PatientView:
     out_of_distribution: OutOfDistribution | None = None
     neighbours: tuple[Neighbour, ...] = ()
     similarity_map: Float32[Array, "13 13"] | None = None
+    map_note: str = ""
     coverage: float | None = None
     origin: str = "cohort"
 

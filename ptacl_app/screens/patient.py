@@ -85,7 +85,7 @@ class PatientScreen(Screen[None]):
                         yield NeighbourList(id="neighbours")
                         yield Static("", id="neighbour-note", classes="pane-note", markup=False)
                     with Vertical(id="map-pane"):
-                        yield PaneHead("Steps, run's mean", id="map-head")
+                        yield PaneHead("ECG × CMR steps", id="map-head")
                         yield SimilarityMap(id="map")
             with Vertical(id="right"):
                 yield PaneHead("Cine", id="cine-head")
@@ -147,8 +147,7 @@ class PatientScreen(Screen[None]):
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
         self.query_one("#findings", FindingsPanel).show(patient)
         self.query_one("#phenotypes", PhenotypePanel).show(patient)
-        self.query_one("#map", SimilarityMap).show(patient.similarity_map)
-        self.set_class(patient.similarity_map is None, "-no-map")
+        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
         self._show_neighbours(patient)
         self.clock = PlaybackClock(
             r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Int64
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, alignment_maps
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.readout import Predictions, ReadOut, fit_readout
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
-from ptacl_core.safety.atomic import atomic_path
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
 from ptacl_core.stages.new_files import add_files
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 READOUT_FOLDER = "readout"
-ALIGNMENT_FILE = "alignment.parquet"
-"""Per patient's visit the cosine similarity of its ECG steps with its cine steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,9 @@ def run(
         )
         readout = _fit_readout(reader, ecg_rows, ecg, aligned)
         readout.save(aligned.directory / READOUT_FOLDER)
-        _write_alignment(aligned.directory / ALIGNMENT_FILE, reader, ecg_rows, ecg, cmr_rows, cmr)
+        _write_alignment(
+            aligned.directory / alignment_maps.FILE_NAME, reader, ecg_rows, ecg, cmr_rows, cmr
+        )
         _publish(cohort_dir, reader, aligned, readout, (ecg_rows, ecg), (cmr_rows, cmr))
     return EmbedSummary(aligned.name, len(ecg_rows), len(cmr_rows), ecg.pooled.shape[1])
 
@@ -112,26 +111,18 @@ def _write_alignment(
     cmr_rows: Int64[Array, "row"],
     cmr: Features,
 ) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     assert ecg.steps is not None
     assert cmr.steps is not None
     rows, ecg_at, cmr_at = np.intersect1d(ecg_rows, cmr_rows, return_indices=True)
     is_valid = ecg.is_step_valid[ecg_at]
     rows, ecg_at, cmr_at = rows[is_valid], ecg_at[is_valid], cmr_at[is_valid]
     maps = np.einsum("pkd,ptd->pkt", _unit(ecg.steps[ecg_at]), _unit(cmr.steps[cmr_at]))
-    table = pa.table(
-        {
-            "patient": [reader.patients[row] for row in rows],
-            "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
-            "similarity": pa.array(
-                list(maps.reshape(len(maps), -1).astype(np.float32)), pa.list_(pa.float32())
-            ),
-        }
+    alignment_maps.write_alignment_maps(
+        path,
+        [reader.patients[row] for row in rows],
+        [int(reader.visits[row]) for row in rows],
+        maps,
     )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
 
 
 def _publish(

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.app_settings import AppSettings
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, alignment_maps
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.records import (
     PHENOTYPE_NAMES,
@@ -197,6 +197,25 @@ def _add_model(root: Path, values: np.ndarray) -> None:
             ]
         )  # fmt: skip
         writer.put_evaluation(RUN, results, document=document)
+    _write_maps(root, [each for each in patients if each not in {NO_ECG, NO_CMR}])
+
+
+def draw_map(patient: str) -> np.ndarray:
+    """What `_write_maps` writes for a patient: one bright row, another for each."""
+    values = np.full((13, 13), 0.1, np.float32)
+    values[int(patient[1:]) % 13] = 0.9
+    return values
+
+
+def _write_maps(root: Path, patients: list[str]) -> None:
+    folder = root / "runs" / RUN
+    folder.mkdir(parents=True)
+    alignment_maps.write_alignment_maps(
+        folder / alignment_maps.FILE_NAME,
+        patients,
+        [2] * len(patients),
+        np.stack([draw_map(each) for each in patients]),
+    )
 
 
 @dataclass
