@@ -252,6 +252,22 @@ ACTIONS: tuple[Action, ...] = (
         "The nearest patients",
         True,
     ),
+    Action(
+        "overlay",
+        "patient",
+        ("o",),
+        "screen.overlay",
+        "Overlay",
+        "What a prediction rests on: its change when a lead or a step is hidden",
+    ),
+    Action(
+        "explain_next",
+        "patient",
+        ("p",),
+        "screen.explain_next",
+        "Explain next",
+        "The phenotype that the overlay explains",
+    ),
     Action("next_pane", "patient", ("tab",), "screen.next_pane(1)", "Next pane", "The pane after"),
     Action(
         "previous_pane",

@@ -1,4 +1,4 @@
-"""Runs in the child process: one file → findings, prediction, the leads to draw.
+"""Runs in the child process: a file → findings, prediction, leads; a recording → what it rests on.
 
 The stage is imported by name, here only: the app's own process never imports torch, and
 `import-linter` holds it to that.
@@ -10,20 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_core.errors import CheckpointError, CohortError, RecordError
+from ptacl_core.errors import CheckpointError, CohortError, PtaclError, RecordError, ShardError
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import prepare_ecg
+from ptacl_core.records import PreparedEcg
 from ptacl_core.safety.text import clean_text
+from ptacl_core.shards import ShardReader
 
 _PREDICT_STAGE = "ptacl_core.stages.predict"
 
 
 def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Answer one request of `inference.Predictor`: a document, and the leads as float32.
+    """Answer one request of `inference.Predictor`: a document, and for a file its leads.
 
     A file that cannot be read, or a cohort without a model, is part of the answer.
     """
     del payload
+    if request["task"] == "explain":
+        return _explain(request), b""
+    return _read(request)
+
+
+def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     path = Path(request["file"])
     try:
         record = read_ecg(path, **request["hints"])
@@ -56,3 +64,32 @@ def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     except (CohortError, CheckpointError) as error:
         return {"model_error": clean_text(str(error), max_length=600)}
     return {"answer": answers[0]}
+
+
+def _explain(request: dict[str, Any]) -> dict[str, Any]:
+    stage = importlib.import_module(_PREDICT_STAGE)
+    cohort = Path(request["cohort"])
+    try:
+        predictor = stage.EcgPredictor(cohort, request["run"])
+        if request["file"] is not None:
+            _, prepared = predictor.prepare(Path(request["file"]), request["hints"])
+        else:
+            prepared = _load_prepared(cohort, request["patient"], request["visit"])
+        return {"saliency": predictor.explain(prepared)}
+    except PtaclError as error:
+        return {"error": clean_text(str(error), max_length=600)}
+
+
+def _load_prepared(cohort: Path, patient: str, visit: int) -> PreparedEcg:
+    """One ECG of the cohort as it was prepared."""
+    with ShardReader.open(cohort) as shards:
+        for row in shards.rows(needs=("ecg",)):
+            if shards.patients[row] == patient and int(shards.visits[row]) == visit:
+                at = np.array([row], np.int64)
+                return PreparedEcg(
+                    shards.read_ecg(at)[0].astype(np.float32),
+                    shards.read_ecg_mv(at)[0],
+                    shards.r_peaks(at)[0],
+                    None,
+                )
+    raise ShardError("this visit has no ECG in shards/; run `ptacl verify`")

@@ -15,6 +15,7 @@ from ptacl_app.patient_view import (
     RunView,
     SavedCohortView,
 )
+from ptacl_app.saliency import Saliency
 
 
 @dataclass(eq=False)
@@ -119,5 +120,20 @@ class PredictionFinished(Message):
 @dataclass(eq=False)
 class PredictionFailed(Message):
     """The model, or reading the file, failed; `text` is one safe sentence."""
+
+    text: str
+
+
+@dataclass(eq=False)
+class SaliencyLoaded(Message):
+    """What the predictions of one patient's visit rest on, by phenotype."""
+
+    patient: PatientView
+    by_phenotype: dict[str, Saliency]
+
+
+@dataclass(eq=False)
+class SaliencyFailed(Message):
+    """It could not be told (`text` is one safe sentence), or the reader cancelled ("")."""
 
     text: str

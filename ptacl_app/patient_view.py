@@ -5,6 +5,7 @@ Every text in them is already safe to print; every array is read-only.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -161,6 +162,14 @@ class CineView:
         return self.frames.shape[0] * self.frame_interval_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """The file that a patient was read from, and what its reader had to be told."""
+
+    path: Path
+    hints: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PatientView:
     """Everything of one visit that the patient screen shows.
@@ -184,6 +193,7 @@ class PatientView:
     map_note: str = ""
     coverage: float | None = None
     origin: str = "cohort"
+    source: FileSource | None = None
 
     @property
     def is_rejected(self) -> bool:

@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
+from ptacl_app import messages
 from ptacl_app.actions import build_bindings
 from ptacl_app.calipers import Calipers
 from ptacl_app.ecg_page import (
@@ -21,6 +22,7 @@ from ptacl_app.ecg_page import (
 from ptacl_app.formatting import MISSING, format_number, format_sex_age, format_share
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
+from ptacl_app.screens.saliency_overlay import SaliencyOverlay
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -62,6 +64,7 @@ class PatientScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.clock = PlaybackClock()
+        self.overlay = SaliencyOverlay(self)
         self.skipped_frames = 0
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
@@ -147,6 +150,7 @@ class PatientScreen(Screen[None]):
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
         self.query_one("#findings", FindingsPanel).show(patient)
         self.query_one("#phenotypes", PhenotypePanel).show(patient)
+        self.overlay.is_on = False
         self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
         self._show_neighbours(patient)
         self.clock = PlaybackClock(
@@ -161,7 +165,7 @@ class PatientScreen(Screen[None]):
         if settings.use_autoplay and settings.use_animation:
             self.clock.play(self._app.time_source())
         self._show_position(self.clock.position)
-        self._show_heads()
+        self.show_heads()
 
     def _describe(self, patient: PatientView) -> str:
         parts = [
@@ -235,7 +239,8 @@ class PatientScreen(Screen[None]):
         if self.pane == "cine" and self.is_single_pane:
             self.query_one("#tabs", PaneTabs).headline = status
 
-    def _show_heads(self) -> None:
+    def show_heads(self) -> None:
+        """Write what each pane shows into its head, and into the tabs of a small terminal."""
         ecg = self.query_one("#ecg", EcgPlot)
         view, patient = ecg.view, self._app.patient
         end_s = min(view.start_shown_s + view.page_s, DURATION_S)
@@ -243,6 +248,7 @@ class PatientScreen(Screen[None]):
         detail = f"{scale}  {view.start_shown_s:.1f}–{end_s:.1f} s"
         if ecg.calipers is not None and patient is not None and patient.ecg is not None:
             detail = "calipers  " + ecg.calipers.describe(patient.ecg.signal_mv, view.lead)
+        detail = self.overlay.headline or detail
         head = self.query_one("#ecg-head", PaneHead)
         head.detail = detail
         head.aside = _describe_measurements(patient)
@@ -268,7 +274,7 @@ class PatientScreen(Screen[None]):
         if self._chosen_zoom is None:
             is_huge = self.size.width >= 290 and self.size.height >= 56
             self.query_one("#ecg", EcgPlot).change(zoom=2 if is_huge else 1)
-        self.call_after_refresh(self._show_heads)
+        self.call_after_refresh(self.show_heads)
 
     def watch_pane(self, before: str, after: str) -> None:
         """Classes decide what is shown."""
@@ -276,14 +282,14 @@ class PatientScreen(Screen[None]):
         self.add_class(f"-pane-{after}")
         if self.is_mounted:
             self.query_one("#tabs", PaneTabs).current = after
-            self._show_heads()
+            self.show_heads()
 
     def watch_is_maximised(self, is_maximised: bool) -> None:
         """`z` shows one pane."""
         del is_maximised
         self.set_class(self.is_single_pane, "-single")
         if self.is_mounted:
-            self.call_after_refresh(self._show_heads)
+            self.call_after_refresh(self.show_heads)
 
     def on_descendant_focus(self) -> None:
         """The head of the focused pane is bright, and the pane is the one in use."""
@@ -420,7 +426,9 @@ class PatientScreen(Screen[None]):
             ecg.set_calipers(Calipers((start_s + page_s * 0.375, start_s + page_s * 0.625)))
 
     def action_leave_mode(self) -> None:
-        """Arrows pan again; a maximised pane gives way."""
+        """Arrows pan again; the overlay goes; a maximised pane gives way."""
+        if not self.arrow_mode and self.overlay.leave():
+            return
         if not self.arrow_mode and self.is_maximised:
             self.is_maximised = False
         self.arrow_mode = ""
@@ -446,17 +454,35 @@ class PatientScreen(Screen[None]):
 
     def on_ecg_plot_view_changed(self) -> None:
         """The head says what the page shows."""
-        self._show_heads()
+        self.show_heads()
 
     def on_ecg_plot_calipers_moved(self) -> None:
         """The head says what they measure."""
-        self._show_heads()
+        self.show_heads()
 
     def on_ecg_plot_time_picked(self, message: EcgPlot.TimePicked) -> None:
         """A click on the ECG moves the clock there."""
         self.clock.pause()
         self.clock.seek_time(message.time_s)
         self._show_position(self.clock.position)
+
+    # --- what a prediction rests on
+
+    def action_overlay(self) -> None:
+        """Put the overlay on or off."""
+        self.overlay.toggle()
+
+    def action_explain_next(self) -> None:
+        """Explain another phenotype."""
+        self.overlay.next_phenotype()
+
+    def on_saliency_loaded(self, message: messages.SaliencyLoaded) -> None:
+        """The model answered."""
+        self.overlay.take(message)
+
+    def on_saliency_failed(self, message: messages.SaliencyFailed) -> None:
+        """The model did not."""
+        self.overlay.give_up(message)
 
     # --- other patients
 

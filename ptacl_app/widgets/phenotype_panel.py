@@ -68,9 +68,15 @@ class PhenotypePanel(Widget):
         self.patient: PatientView | None = None
         self.explained: str | None = None
 
+    def explain(self, name: str | None) -> None:
+        """Mark the phenotype that the overlay on the ECG is about."""
+        self.explained = name
+        self.refresh()
+
     def show(self, patient: PatientView | None) -> None:
         """Show another patient's phenotypes."""
         self.patient = patient
+        self.explained = None
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -131,7 +137,9 @@ class PhenotypePanel(Widget):
     def _build_row(self, value: PhenotypeValue, columns: _Columns) -> list[Segment]:
         unit, predicted = value.unit, value.predicted
         ink = self._style("outside" if value.is_outside else "predicted")
-        segments = [Segment(PHENOTYPE_LABELS[value.name].ljust(_LABEL), self._style("label"))]
+        is_explained = value.name == self.explained
+        label = PHENOTYPE_LABELS[value.name] + ("◂" if is_explained else "")
+        segments = [Segment(label.ljust(_LABEL), self._style("head" if is_explained else "label"))]
         shown = MISSING if predicted is None else format_prediction(predicted.value, unit)
         segments.append(Segment(shown.rjust(_VALUE), ink))
         if columns.has_interval:

@@ -49,7 +49,7 @@ def test_a_cut_file_is_said_to_be_damaged(path, share):
     write(path, 40)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(CohortError, match="align-1/alignment.parquet is damaged"):
+    with pytest.raises(CohortError, match=r"align-1/alignment\.parquet is damaged"):
         alignment_maps.read_alignment_map(path, "p0", 2)
 
 
