@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+from ptacl_app.cohort_comparison import build_comparison, summarise_group
+from ptacl_app.coverage import build_coverage_table
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import (
     CohortSummary,
@@ -281,6 +283,14 @@ class CohortReader:
         """What was saved, by name."""
         return tuple(_view_saved(saved) for saved in self._cohort.notes.saved_cohorts())
 
+    def compare_cohorts(self, first: str, second: str | None) -> RunTable:
+        """Two saved cohorts (None: everybody) side by side. Raises CohortError."""
+        groups = []
+        for name in (first, second):
+            members = None if name is None else self._cohort.notes.saved_cohort_members(name)
+            groups.append(summarise_group(self._cohort.fetch, name or "all visits", members))
+        return build_comparison(*groups)
+
     # --- SQL
 
     def query(self, statement: str, *, max_rows: int = 1000) -> QueryResult:
@@ -315,10 +325,13 @@ class CohortReader:
 
     def load_runs(self) -> tuple[RunView, ...]:
         """Every run with what its evaluation wrote, the newest first."""
-        return tuple(
-            build_run_view(run, self._cohort.evaluation_document(run.run))
-            for run in self._cohort.runs()
-        )
+        views = []
+        for run in self._cohort.runs():
+            view = build_run_view(run, self._cohort.evaluation_document(run.run))
+            coverage = build_coverage_table(self._cohort.fetch, run.run)
+            tables = view.tables if coverage is None else (*view.tables, coverage)
+            views.append(replace(view, tables=tables))
+        return tuple(views)
 
     # --- parts
 
@@ -449,6 +462,7 @@ def _view_saved(saved: SavedCohort) -> SavedCohortView:
             (safe(step.label, max_length=60), step.num_rows, step.num_patients)
             for step in saved.attrition
         ),
+        criteria=tuple(safe(step.filter_sql, max_length=2000) for step in saved.attrition[1:]),
     )
 
 

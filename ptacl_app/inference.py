@@ -20,11 +20,13 @@ from ptacl_app.patient_view import (
     Prediction,
 )
 from ptacl_app.saliency import Saliency, read_saliency
-from ptacl_core.errors import PtaclError, RecordError
+from ptacl_core.errors import MissingUnitError, PtaclError, RecordError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.safety.worker import Worker, WorkerEndedError, WorkerFailedError
 
 DEADLINE_S = 180.0
+KEEP_DEADLINE_S = 6 * 3600.0
+"""Keeping a file embeds the whole cohort."""
 ADDRESS_SPACE_BYTES = 24 * 2**30
 """Virtual memory: importing the model's library alone maps several GiB."""
 NUM_LEADS = 12
@@ -56,7 +58,8 @@ class Predictor:
     ) -> PatientView:
         """The file as a patient to show.
 
-        Raises RecordError for a file that is no ECG, PtaclError when the model's process
+        Raises MissingUnitError when `hints` must tell what the file lacks, RecordError for a
+        file that is no ECG, PtaclError when the model's process
         ended, PredictionCancelledError after `cancel`.
         """
         request = {
@@ -69,7 +72,8 @@ class Predictor:
         }
         document, leads = self._ask(request)
         if "error" in document:
-            raise RecordError(document["error"])
+            kind = MissingUnitError if document["needs_hints"] else RecordError
+            raise kind(document["error"])
         view = build_view(path.name, document, leads)
         return replace(
             view, source=FileSource(path.absolute(), MappingProxyType(dict(hints or {})))
@@ -95,9 +99,23 @@ class Predictor:
             raise PtaclError(document["error"])
         return read_saliency(document["saliency"])
 
-    def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def keep(self, path: Path, *, cohort: Path, run: str | None) -> tuple[str, ...]:
+        """Add the file to the cohort, with `run`'s embeddings and predictions made anew.
+
+        Returns the patients that are new. Raises PtaclError when it cannot be added,
+        PredictionCancelledError after `cancel`.
+        """
+        request = {"task": "keep", "file": str(path), "cohort": str(cohort), "run": run}
+        document, _ = self._ask(request, deadline_s=KEEP_DEADLINE_S)
+        if "error" in document:
+            raise PtaclError(document["error"])
+        return tuple(document["patients"])
+
+    def _ask(
+        self, request: Mapping[str, Any], *, deadline_s: float = DEADLINE_S
+    ) -> tuple[dict[str, Any], bytes]:
         try:
-            return self._worker.call(request, deadline_s=DEADLINE_S)
+            return self._worker.call(request, deadline_s=deadline_s)
         except WorkerEndedError as error:
             if error.reason == "cancelled":
                 raise PredictionCancelledError("cancelled") from None

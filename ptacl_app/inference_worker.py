@@ -10,14 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_core.errors import CheckpointError, CohortError, PtaclError, RecordError, ShardError
+from ptacl_core.errors import (
+    CheckpointError,
+    CohortError,
+    ConfigError,
+    MissingUnitError,
+    PtaclError,
+    RecordError,
+    ShardError,
+)
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import prepare_ecg
+from ptacl_core.progress import SILENT
 from ptacl_core.records import PreparedEcg
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import ShardReader
+from ptacl_core.stages.new_files import add_files
 
 _PREDICT_STAGE = "ptacl_core.stages.predict"
+_EMBED_STAGE = "ptacl_core.stages.embed"
 
 
 def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
@@ -28,6 +39,8 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
     del payload
     if request["task"] == "explain":
         return _explain(request), b""
+    if request["task"] == "keep":
+        return _keep(request), b""
     return _read(request)
 
 
@@ -36,8 +49,9 @@ def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     try:
         record = read_ecg(path, **request["hints"])
         prepared = prepare_ecg(record)
-    except RecordError as error:
-        return {"error": clean_text(str(error), max_length=600)}, b""
+    except (RecordError, ConfigError) as error:
+        text = clean_text(str(error), max_length=600)
+        return {"error": text, "needs_hints": isinstance(error, MissingUnitError)}, b""
     document: dict[str, Any] = {
         "format": record.source_format,
         "findings": [finding.as_dict() for finding in prepared.findings],
@@ -78,6 +92,29 @@ def _explain(request: dict[str, Any]) -> dict[str, Any]:
         return {"saliency": predictor.explain(prepared)}
     except PtaclError as error:
         return {"error": clean_text(str(error), max_length=600)}
+
+
+def _keep(request: dict[str, Any]) -> dict[str, Any]:
+    """Add the file to the cohort as one of its recordings, embedded where there is a model."""
+    cohort, path = Path(request["cohort"]), Path(request["file"])
+    try:
+        before = _list_patients(cohort)
+        if request["run"] is None:
+            with ShardReader.open(cohort) as shards:
+                settings = shards.preprocessing
+            add_files(cohort, [path], settings, progress=SILENT)
+        else:
+            stage = importlib.import_module(_EMBED_STAGE)
+            stage.run(cohort, run=request["run"], files=[path])
+        added = sorted(_list_patients(cohort) - before)
+    except PtaclError as error:
+        return {"error": clean_text(str(error), max_length=600)}
+    return {"patients": added}
+
+
+def _list_patients(cohort: Path) -> set[str]:
+    with ShardReader.open(cohort) as shards:
+        return set(shards.patients)
 
 
 def _load_prepared(cohort: Path, patient: str, visit: int) -> PreparedEcg:

@@ -111,6 +111,20 @@ class CohortSaved(Message):
 
 
 @dataclass(eq=False)
+class SavedCohortsLoaded(Message):
+    """The saved selections arrived."""
+
+    cohorts: tuple[SavedCohortView, ...]
+
+
+@dataclass(eq=False)
+class CohortsCompared(Message):
+    """Two selections were counted."""
+
+    table: RunTable
+
+
+@dataclass(eq=False)
 class PredictionFinished(Message):
     """The model answered for a file."""
 
@@ -119,9 +133,20 @@ class PredictionFinished(Message):
 
 @dataclass(eq=False)
 class PredictionFailed(Message):
-    """The model, or reading the file, failed; `text` is one safe sentence."""
+    """The model, or reading the file, failed; `text` is one safe sentence.
+
+    `needs_hints`: the file does not say its unit, rate or leads, and the reader may.
+    """
 
     text: str
+    needs_hints: bool = False
+
+
+@dataclass(eq=False)
+class FileKept(Message):
+    """A loaded file is in the cohort now; `patients` are those that are new."""
+
+    patients: tuple[str, ...]
 
 
 @dataclass(eq=False)

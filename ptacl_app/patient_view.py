@@ -208,11 +208,14 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class SavedCohortView:
-    """A saved selection; `steps` are (criterion, visits, patients) left after each."""
+    """A saved selection; `steps` are (criterion, visits, patients) left after each.
+
+    `criteria` are the predicates themselves, not shortened for the screen.
+    """
 
     name: str
     steps: tuple[tuple[str, int, int], ...]
-    members: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,8 @@ class PatientScreen(Screen[None]):
             parts.append(f"step {position.step + 1}/13")
         if self.skipped_frames > SLOW_AFTER_SKIPS:
             parts.append("slow line")
-        status = " " + "  ".join(parts)
+        gap = "  " if sum(len(part) + 2 for part in parts) < cine.size.width else " "
+        status = " " + gap.join(parts)
         self.query_one("#cine-status", StatusLine).text = status
         if self.pane == "cine" and self.is_single_pane:
             self.query_one("#tabs", PaneTabs).headline = status
@@ -509,6 +510,16 @@ class PatientScreen(Screen[None]):
 
         if self._app.patient is not None:
             self.app.push_screen(ExportScreen(self._app.patient))
+
+    def action_keep(self) -> None:
+        """Put the loaded file into the cohort, after a question."""
+        from ptacl_app.screens.keep_file import KeepFileScreen
+
+        patient = self._app.patient
+        if patient is not None and patient.source is not None:
+            self.app.push_screen(KeepFileScreen(patient.source))
+        else:
+            self.notify("only a file that was loaded (ctrl+o) can be kept", markup=False)
 
     def action_findings(self) -> None:
         """Every finding in full."""

@@ -20,7 +20,9 @@ from ptacl_app.patient_view import PatientView, PhenotypeValue
 
 MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rvef_pct")
 """What is shown first when there is room for six rows only."""
-_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 6
+_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 5
+_MIN_BAR = 12
+"""Columns that the bar keeps before the z-score, and then the interval, join it as numbers."""
 _DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
 
 
@@ -200,11 +202,11 @@ class PhenotypePanel(Widget):
 
 
 def _lay_out(width: int) -> _Columns:
-    fixed = _LABEL + _VALUE + _MEASURED + 2
-    has_interval = width >= fixed + _INTERVAL + 16
-    has_z = width >= fixed + _INTERVAL + _Z + 20
-    used = fixed + (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
-    return _Columns(max(width - used, 0), has_interval, has_z)
+    room = width - (_LABEL + _VALUE + 1 + _MEASURED)
+    has_z = room >= _MIN_BAR + _Z
+    has_interval = room >= _MIN_BAR + _Z + _INTERVAL
+    used = (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
+    return _Columns(max(room - used, 0), has_interval, has_z)
 
 
 def _choose_scale(value: PhenotypeValue) -> tuple[float, float] | None:
