@@ -31,6 +31,20 @@ _MEANS = (150.0, 60.0, 90.0, 60.0, 5.2, 95.0, 150.0, 62.0, 88.0, 58.0)
 _SPREADS = (28.0, 16.0, 16.0, 6.0, 0.9, 22.0, 30.0, 16.0, 16.0, 6.0)
 
 
+HOSTILE_MODULES = (
+    "json", "dl", "textual", "tomllib", "numpy", "duckdb", "ptacl_core", "ptacl_app",
+    "sitecustomize", "usercustomize",
+)  # fmt: skip
+
+
+def plant_hostile_modules(folder: Path) -> None:
+    """Modules and an `.env` that nothing started in `folder` may run: they write `RAN` there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in HOSTILE_MODULES:
+        (folder / f"{name}.py").write_text(f"open({str(folder / 'RAN')!r}, 'w').write('x')\n")
+    (folder / ".env").write_text("TEXTUAL_DRIVER=evil:Driver\n")
+
+
 def draw_ecg(heart_rate_bpm: float, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Twelve leads of 5000 samples in mV from a turning dipole, and the R peaks."""
     rng = np.random.default_rng(seed)
