@@ -151,7 +151,7 @@ def start_table(title: str) -> Table:
 
 def safe_text(value: object) -> Text:
     """A cell from untrusted text."""
-    return Text(cleansafe_text(str(value)))
+    return Text(clean_text(str(value)))
 
 
 def print_table(table: Table) -> None:
