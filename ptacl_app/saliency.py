@@ -56,14 +56,18 @@ def compute_levels(changes: Sequence[float]) -> Int64[Array, "part"]:
 
 
 def read_saliency(document: Mapping[str, Any]) -> dict[str, Saliency]:
-    """The child's answer by phenotype. Raises PtaclError when it is of another shape."""
+    """The child's answer by phenotype; without a whole beat every step's change is 0.
+
+    Raises PtaclError when it is of another shape.
+    """
     found = {}
     try:
         for name in PHENOTYPE_NAMES:
             if name not in document["leads"]:
                 continue
             leads = tuple(float(document["leads"][name][lead]) for lead in LEAD_NAMES)
-            steps = tuple(float(value) for value in document["steps"][name])
+            found_steps = None if document["steps"] is None else document["steps"][name]
+            steps = tuple(float(value) for value in found_steps or [0.0] * NUM_STEPS)
             if len(steps) != NUM_STEPS:
                 raise ValueError
             found[name] = Saliency(name, leads, steps)
