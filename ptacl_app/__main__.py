@@ -69,6 +69,8 @@ def _run(options: argparse.Namespace) -> int:
 
     app = PtaclApp(cohort, first_patient=options.patient, settings=settings)
     status = app.run()
+    if app.watch_of_terminal is not None:
+        app.watch_of_terminal.stop()
     return app.return_code or (status if isinstance(status, int) else 0)
 
 

@@ -128,6 +128,14 @@ ACTIONS: tuple[Action, ...] = (
         "All quality findings in full",
     ),
     Action(
+        "keep_file",
+        "patient",
+        ("ctrl+k",),
+        "screen.keep",
+        "Keep in cohort",
+        "Add the loaded file to the cohort",
+    ),
+    Action(
         "filter",
         "cohort",
         ("slash",),
@@ -159,6 +167,14 @@ ACTIONS: tuple[Action, ...] = (
         "screen.save_cohort",
         "Save cohort",
         "Name the filtered rows",
+    ),
+    Action(
+        "saved_cohorts",
+        "cohort",
+        ("c",),
+        "screen.saved_cohorts",
+        "Saved cohorts",
+        "Their rows and attrition; two of them compared",
     ),
     Action(
         "play", "patient", ("space",), "screen.toggle_play", "Play", "Run and stop the heart", True
@@ -251,6 +267,22 @@ ACTIONS: tuple[Action, ...] = (
         "Neighbours",
         "The nearest patients",
         True,
+    ),
+    Action(
+        "overlay",
+        "patient",
+        ("o",),
+        "screen.overlay",
+        "Overlay",
+        "What a prediction rests on: its change when a lead or a step is hidden",
+    ),
+    Action(
+        "explain_next",
+        "patient",
+        ("p",),
+        "screen.explain_next",
+        "Explain next",
+        "The phenotype that the overlay explains",
     ),
     Action("next_pane", "patient", ("tab",), "screen.next_pane(1)", "Next pane", "The pane after"),
     Action(

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,6 +42,7 @@ from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.screens.runs import RunsScreen
 from ptacl_app.screens.sql import SqlScreen
 from ptacl_app.session import SessionState, get_session_path, load_session, save_session
+from ptacl_app.terminal_watch import EXIT_STATUS, TerminalWatch
 from ptacl_app.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
 from ptacl_core.errors import ConfigError, PtaclError
 
@@ -111,6 +113,7 @@ class PtaclApp(App[int]):
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
+        self._watch: TerminalWatch | None = None
         self._session_path = get_session_path(self.state_dir, cohort)
         self.session = load_session(self._session_path) if self.remembers else SessionState()
         super().__init__()
@@ -138,6 +141,12 @@ class PtaclApp(App[int]):
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self.exit, 130)
+            if not self.is_headless and sys.__stdin__ is not None and sys.__stdin__.isatty():
+                self._watch = TerminalWatch(
+                    sys.__stdin__.fileno(),
+                    lambda: loop.call_soon_threadsafe(self.exit, EXIT_STATUS),
+                )
+                self._watch.start()
         self.open_cohort()
         self.set_interval(STALE_CHECK_S, self.check_publication)
 
@@ -146,6 +155,11 @@ class PtaclApp(App[int]):
         self.predictor.close()
         if self.reader is not None:
             self.reader.close()
+
+    @property
+    def watch_of_terminal(self) -> TerminalWatch | None:
+        """What notices that the terminal is gone; None where there is none."""
+        return self._watch
 
     @work(thread=True, exclusive=True, group="store", exit_on_error=False)
     def open_cohort(self) -> None:

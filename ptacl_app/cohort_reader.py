@@ -1,4 +1,4 @@
-"""The only module of the app that touches the store and the shards.
+"""The only module of the app that touches the store; `recording_reader` opens the arrays for it.
 
 Its methods block: screens call them in thread workers. Every text they return is safe to
 print, every sentence of an error too. The model is never reached from here.
@@ -11,15 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
-from ptacl_app.cine_raster import estimate_end_systole
-from ptacl_app.ecg_page import SAMPLING_RATE_HZ
+from ptacl_app.cohort_comparison import build_comparison, summarise_group
+from ptacl_app.coverage import build_coverage_table
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import (
-    CineView,
     CohortSummary,
-    EcgView,
     Facet,
     Neighbour,
     OutOfDistribution,
@@ -34,27 +30,25 @@ from ptacl_app.patient_view import (
     RunView,
     SavedCohortView,
 )
-from ptacl_app.run_view import build_patient_table, build_run_view, read_alignment
-from ptacl_core.arrays import Array, Float32, Int64
-from ptacl_core.cohort import Cohort, Direction
+from ptacl_app.recording_reader import RecordingReader
+from ptacl_app.run_view import build_patient_table, build_run_view
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort import Cohort, Direction, alignment_maps
 from ptacl_core.cohort.notes import SavedCohort
-from ptacl_core.errors import CohortError, PtaclError, ShardError
+from ptacl_core.errors import CohortError, PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
-from ptacl_core.shards import ShardReader
 
-MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 MIN_REFERENCE_PATIENTS = 20
 """With fewer measured patients of a sex no reference range is drawn."""
 
 
 class CohortReader:
-    """One cohort directory, opened read-only; shards are opened at the first patient."""
+    """One cohort directory, opened read-only; arrays are opened at the first patient."""
 
     def __init__(self, cohort: Cohort) -> None:
         self._cohort = cohort
         self._guard = threading.Lock()
-        self._shards: ShardReader | None = None
-        self._shard_rows: dict[tuple[str, int], int] = {}
+        self._recordings = RecordingReader(cohort.path)
         self._references: dict[str, Mapping[str, Reference]] = {}
         self._chosen_run: str | None = None
 
@@ -76,10 +70,7 @@ class CohortReader:
     def close(self) -> None:
         """Close store and shards."""
         self._cohort.close()
-        with self._guard:
-            if self._shards is not None:
-                self._shards.close()
-                self._shards = None
+        self._recordings.close()
 
     def refresh(self) -> bool:
         """Change to a newer publication if there is one; True when it did."""
@@ -90,9 +81,7 @@ class CohortReader:
             self._chosen_run = None
         with self._guard:
             self._references.clear()
-            if self._shards is not None:
-                self._shards.close()
-                self._shards = None
+        self._recordings.close()
         return True
 
     def summarise(self) -> CohortSummary:
@@ -185,7 +174,7 @@ class CohortReader:
             if recording.visit == visit_number
             for finding in recording.findings
         ]
-        ecg, cine, faults = self._load_arrays(row)
+        ecg, cine, faults = self._recordings.load(row)
         neighbours: tuple[Neighbour, ...] = ()
         if num_neighbours and run is not None and ecg is not None:
             try:
@@ -199,6 +188,7 @@ class CohortReader:
             if each.visit == visit_number
         }
         coverage = next((each.coverage for each in predictions if each.coverage), None)
+        similarity_map, map_note = self._load_map(run, patient, visit_number)
         return PatientView(
             patient=patient,
             visit=visit_number,
@@ -213,7 +203,8 @@ class CohortReader:
             out_of_distribution=self._find_distribution(patient, visit_number, run),
             neighbours=neighbours,
             coverage=coverage,
-            similarity_map=self._load_map(run)[0],
+            similarity_map=similarity_map,
+            map_note=map_note,
         )
 
     def load_neighbours(
@@ -292,6 +283,14 @@ class CohortReader:
         """What was saved, by name."""
         return tuple(_view_saved(saved) for saved in self._cohort.notes.saved_cohorts())
 
+    def compare_cohorts(self, first: str, second: str | None) -> RunTable:
+        """Two saved cohorts (None: everybody) side by side. Raises CohortError."""
+        groups = []
+        for name in (first, second):
+            members = None if name is None else self._cohort.notes.saved_cohort_members(name)
+            groups.append(summarise_group(self._cohort.fetch, name or "all visits", members))
+        return build_comparison(*groups)
+
     # --- SQL
 
     def query(self, statement: str, *, max_rows: int = 1000) -> QueryResult:
@@ -326,10 +325,13 @@ class CohortReader:
 
     def load_runs(self) -> tuple[RunView, ...]:
         """Every run with what its evaluation wrote, the newest first."""
-        return tuple(
-            build_run_view(run, self._cohort.evaluation_document(run.run))
-            for run in self._cohort.runs()
-        )
+        views = []
+        for run in self._cohort.runs():
+            view = build_run_view(run, self._cohort.evaluation_document(run.run))
+            coverage = build_coverage_table(self._cohort.fetch, run.run)
+            tables = view.tables if coverage is None else (*view.tables, coverage)
+            views.append(replace(view, tables=tables))
+        return tuple(views)
 
     # --- parts
 
@@ -372,10 +374,23 @@ class CohortReader:
         return build_patient_table(by_run, measured)
 
     def _load_map(
-        self, run: str | None
-    ) -> tuple[Float32[Array, "13 13"] | None, Mapping[str, float]]:
-        document = None if run is None else self._cohort.evaluation_document(run)
-        return read_alignment(document)
+        self, run: str | None, patient: str, visit: int
+    ) -> tuple[Float32[Array, "13 13"] | None, str]:
+        """The visit's own map, or why there is none."""
+        if run is None:
+            return None, "no model yet, so no map"
+        if run in ("", ".", "..") or "/" in run or "\0" in run:
+            return None, "the run's name is no folder's name"
+        path = self._cohort.layout.runs / run / alignment_maps.FILE_NAME
+        try:
+            found = alignment_maps.read_alignment_map(path, patient, visit)
+        except CohortError as error:
+            return None, safe(error, max_length=200)
+        if found is not None:
+            return found, ""
+        if not path.is_file():
+            return None, "no maps of this run: ptacl embed writes them"
+        return None, "no map of this visit: it takes a whole beat and a cine"
 
     def _find_distribution(
         self, patient: str, visit: int, run: str | None
@@ -424,64 +439,6 @@ class CohortReader:
             self._references[sex] = references
         return references
 
-    def _load_arrays(
-        self, row: Mapping[str, Any]
-    ) -> tuple[EcgView | None, CineView | None, list[Finding]]:
-        if not (row["has_ecg"] or row["has_cmr"]):
-            return None, None, []
-        try:
-            shards, position = self._find_shard_row(row["patient"], int(row["visit"]))
-        except (ShardError, OSError) as error:
-            return None, None, [_fault("shards_unreadable", error)]
-        if position is None:
-            missing = ShardError("no arrays of this visit in shards/; run `ptacl verify`")
-            return None, None, [_fault("arrays_missing", missing)]
-        faults: list[Finding] = []
-        ecg, cine = None, None
-        rows = np.array([position], np.int64)
-        if row["has_ecg"]:
-            try:
-                ecg = _build_ecg(shards, rows, row)
-            except (ShardError, OSError) as error:
-                faults.append(_fault("ecg_unreadable", error))
-        if row["has_cmr"]:
-            try:
-                cine = _build_cine(shards, rows)
-            except (ShardError, OSError) as error:
-                faults.append(_fault("cine_unreadable", error))
-        return ecg, cine, faults
-
-    def _find_shard_row(self, patient: str, visit: int) -> tuple[ShardReader, int | None]:
-        with self._guard:
-            if self._shards is None:
-                shards = ShardReader.open(self._cohort.path)
-                keys = zip(shards.patients, (int(each) for each in shards.visits), strict=True)
-                self._shard_rows = {key: number for number, key in enumerate(keys)}
-                self._shards = shards
-            return self._shards, self._shard_rows.get((patient, visit))
-
-
-def _build_ecg(shards: ShardReader, rows: Int64[Array, "row"], row: Mapping[str, Any]) -> EcgView:
-    signal_mv = np.ascontiguousarray(shards.read_ecg_mv(rows)[0], np.float32)
-    signal_mv.flags.writeable = False
-    return EcgView(
-        signal_mv=signal_mv,
-        r_peak_times_s=tuple((shards.r_peaks(rows)[0] / SAMPLING_RATE_HZ).tolist()),
-        heart_rate_bpm=row["heart_rate_bpm"],
-        measurements={name: row[name] for name in MEASUREMENT_NAMES if row[name] is not None},
-    )
-
-
-def _build_cine(shards: ShardReader, rows: Int64[Array, "row"]) -> CineView:
-    frames = shards.read_cine(rows)[0]
-    frames.flags.writeable = False
-    interval_ms = float(shards.column("frame_interval_ms", rows)[0])
-    return CineView(
-        frames=frames,
-        frame_interval_ms=interval_ms if np.isfinite(interval_ms) and interval_ms > 0 else None,
-        end_systole_frame=estimate_end_systole(frames),
-    )
-
 
 def _summarise_row(row: Mapping[str, Any]) -> PatientSummary:
     return PatientSummary(
@@ -505,11 +462,8 @@ def _view_saved(saved: SavedCohort) -> SavedCohortView:
             (safe(step.label, max_length=60), step.num_rows, step.num_patients)
             for step in saved.attrition
         ),
+        criteria=tuple(safe(step.filter_sql, max_length=2000) for step in saved.attrition[1:]),
     )
-
-
-def _fault(code: str, error: Exception) -> Finding:
-    return Finding(code, "warning", safe(error))
 
 
 def _clean_finding(finding: Finding) -> Finding:

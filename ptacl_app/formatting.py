@@ -56,6 +56,14 @@ def format_interval(low: float | None, high: float | None, unit: str) -> str:
     return MISSING if MISSING in ends else f"{ends[0]}–{ends[1]}"
 
 
+def format_change(value: float | None, unit: str) -> str:
+    """A change with its sign and one decimal more than its unit's numbers, without the unit."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    number = f"{abs(value):.{_DECIMALS.get(unit, 1) + 1}f}"
+    return ("−" if value < 0 and float(number) else "+") + number
+
+
 def format_phenotype(name: str, value: float | None) -> str:
     """A measured phenotype with its unit."""
     return format_quantity(value, PHENOTYPE_UNITS[name])

@@ -1,7 +1,9 @@
 """The only way from the app to the model: a child process, kept warm after the first file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,21 @@ from ptacl_app.ecg_page import SAMPLING_RATE_HZ
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import (
     EcgView,
+    FileSource,
     Neighbour,
     OutOfDistribution,
     PatientView,
     PhenotypeValue,
     Prediction,
 )
-from ptacl_core.errors import PtaclError, RecordError
+from ptacl_app.saliency import Saliency, read_saliency
+from ptacl_core.errors import MissingUnitError, PtaclError, RecordError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.safety.worker import Worker, WorkerEndedError, WorkerFailedError
 
 DEADLINE_S = 180.0
+KEEP_DEADLINE_S = 6 * 3600.0
+"""Keeping a file embeds the whole cohort."""
 ADDRESS_SPACE_BYTES = 24 * 2**30
 """Virtual memory: importing the model's library alone maps several GiB."""
 NUM_LEADS = 12
@@ -52,18 +58,64 @@ class Predictor:
     ) -> PatientView:
         """The file as a patient to show.
 
-        Raises RecordError for a file that is no ECG, PtaclError when the model's process
+        Raises MissingUnitError when `hints` must tell what the file lacks, RecordError for a
+        file that is no ECG, PtaclError when the model's process
         ended, PredictionCancelledError after `cancel`.
         """
         request = {
+            "task": "predict",
             "file": str(path.absolute()),
             "cohort": None if cohort is None else str(cohort),
             "run": run,
             "num_neighbours": num_neighbours,
             "hints": dict(hints or {}),
         }
+        document, leads = self._ask(request)
+        if "error" in document:
+            kind = MissingUnitError if document["needs_hints"] else RecordError
+            raise kind(document["error"])
+        view = build_view(path.name, document, leads)
+        return replace(
+            view, source=FileSource(path.absolute(), MappingProxyType(dict(hints or {})))
+        )
+
+    def explain(self, view: PatientView, *, cohort: Path, run: str | None) -> dict[str, Saliency]:
+        """What each predicted phenotype of the patient shown rests on.
+
+        Raises PtaclError when it cannot be told, PredictionCancelledError after `cancel`.
+        """
+        source = view.source
+        request = {
+            "task": "explain",
+            "file": None if source is None else str(source.path),
+            "hints": {} if source is None else dict(source.hints),
+            "patient": view.patient,
+            "visit": view.visit,
+            "cohort": str(cohort),
+            "run": run,
+        }
+        document, _ = self._ask(request)
+        if "error" in document:
+            raise PtaclError(document["error"])
+        return read_saliency(document["saliency"])
+
+    def keep(self, path: Path, *, cohort: Path, run: str | None) -> tuple[str, ...]:
+        """Add the file to the cohort, with `run`'s embeddings and predictions made anew.
+
+        Returns the patients that are new. Raises PtaclError when it cannot be added,
+        PredictionCancelledError after `cancel`.
+        """
+        request = {"task": "keep", "file": str(path), "cohort": str(cohort), "run": run}
+        document, _ = self._ask(request, deadline_s=KEEP_DEADLINE_S)
+        if "error" in document:
+            raise PtaclError(document["error"])
+        return tuple(document["patients"])
+
+    def _ask(
+        self, request: Mapping[str, Any], *, deadline_s: float = DEADLINE_S
+    ) -> tuple[dict[str, Any], bytes]:
         try:
-            document, leads = self._worker.call(request, deadline_s=DEADLINE_S)
+            return self._worker.call(request, deadline_s=deadline_s)
         except WorkerEndedError as error:
             if error.reason == "cancelled":
                 raise PredictionCancelledError("cancelled") from None
@@ -72,9 +124,6 @@ class Predictor:
             raise PtaclError(
                 f"the model's process failed ({error.kind}); `ptacl doctor` checks the installation"
             ) from None
-        if "error" in document:
-            raise RecordError(document["error"])
-        return build_view(path.name, document, leads)
 
     def cancel(self) -> None:
         """End the child; the next file starts another."""
@@ -137,6 +186,7 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
             Neighbour(patient=each["patient"], rank=rank, similarity=float(each["similarity"]))
             for rank, each in enumerate(answer.get("neighbours") or (), start=1)
         ),
+        map_note="a file has no cine to compare with",
         coverage=answer.get("coverage"),
         origin="file",
     )

@@ -15,6 +15,7 @@ from ptacl_app.patient_view import (
     RunView,
     SavedCohortView,
 )
+from ptacl_app.saliency import Saliency
 
 
 @dataclass(eq=False)
@@ -110,6 +111,20 @@ class CohortSaved(Message):
 
 
 @dataclass(eq=False)
+class SavedCohortsLoaded(Message):
+    """The saved selections arrived."""
+
+    cohorts: tuple[SavedCohortView, ...]
+
+
+@dataclass(eq=False)
+class CohortsCompared(Message):
+    """Two selections were counted."""
+
+    table: RunTable
+
+
+@dataclass(eq=False)
 class PredictionFinished(Message):
     """The model answered for a file."""
 
@@ -118,6 +133,32 @@ class PredictionFinished(Message):
 
 @dataclass(eq=False)
 class PredictionFailed(Message):
-    """The model, or reading the file, failed; `text` is one safe sentence."""
+    """The model, or reading the file, failed; `text` is one safe sentence.
+
+    `needs_hints`: the file does not say its unit, rate or leads, and the reader may.
+    """
+
+    text: str
+    needs_hints: bool = False
+
+
+@dataclass(eq=False)
+class FileKept(Message):
+    """A loaded file is in the cohort now; `patients` are those that are new."""
+
+    patients: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class SaliencyLoaded(Message):
+    """What the predictions of one patient's visit rest on, by phenotype."""
+
+    patient: PatientView
+    by_phenotype: dict[str, Saliency]
+
+
+@dataclass(eq=False)
+class SaliencyFailed(Message):
+    """It could not be told (`text` is one safe sentence), or the reader cancelled ("")."""
 
     text: str

@@ -5,6 +5,7 @@ Every text in them is already safe to print; every array is read-only.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -161,11 +162,19 @@ class CineView:
         return self.frames.shape[0] * self.frame_interval_ms / 1000
 
 
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """The file that a patient was read from, and what its reader had to be told."""
+
+    path: Path
+    hints: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PatientView:
     """Everything of one visit that the patient screen shows.
 
-    `similarity_map` is the mean over the test patients of the run: the store keeps no steps.
+    `similarity_map` is the visit's own, ECG steps by CMR steps; `map_note` says why there is none.
     """
 
     patient: str
@@ -181,8 +190,10 @@ class PatientView:
     out_of_distribution: OutOfDistribution | None = None
     neighbours: tuple[Neighbour, ...] = ()
     similarity_map: Float32[Array, "13 13"] | None = None
+    map_note: str = ""
     coverage: float | None = None
     origin: str = "cohort"
+    source: FileSource | None = None
 
     @property
     def is_rejected(self) -> bool:
@@ -197,11 +208,14 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class SavedCohortView:
-    """A saved selection; `steps` are (criterion, visits, patients) left after each."""
+    """A saved selection; `steps` are (criterion, visits, patients) left after each.
+
+    `criteria` are the predicates themselves, not shortened for the screen.
+    """
 
     name: str
     steps: tuple[tuple[str, int, int], ...]
-    members: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

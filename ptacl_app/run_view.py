@@ -131,7 +131,14 @@ def _build_retrieval(retrieval: Mapping[str, Any]) -> list[RunTable]:
             for entry in (_mapping(_mapping(found).get(name)),)
             if entry
         }
-        metrics = list(dict.fromkeys(key for entry in by_phenotype.values() for key in entry))
+        metrics = list(
+            dict.fromkeys(
+                key
+                for entry in by_phenotype.values()
+                for key, value in entry.items()
+                if isinstance(value, int | float)
+            )
+        )
         if not metrics:
             continue
         rows = tuple(

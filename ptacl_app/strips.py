@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from rich.color import Color
+from rich.color import Color, blend_rgb
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -22,6 +22,13 @@ def build_strip(text: str, style_keys: Array, styles: Sequence[Style]) -> Strip:
         for start, end in zip(starts, ends, strict=True)
     ]
     return Strip(segments, len(text))
+
+
+def tint(ground: Color | None, colour: Color | None, share: float) -> Color | None:
+    """`ground` with a share of `colour` in it, 0 … 1."""
+    if ground is None or colour is None:
+        return ground
+    return Color.from_triplet(blend_rgb(ground.get_truecolor(), colour.get_truecolor(), share))
 
 
 @lru_cache(maxsize=8192)

@@ -361,6 +361,16 @@ class CohortScreen(Screen[None]):
         else:
             self.notify("filter the rows first, then save them under a name", markup=False)
 
+    def action_saved_cohorts(self) -> None:
+        """The saved cohorts; the one picked becomes the filter."""
+        from ptacl_app.screens.saved_cohorts import SavedCohortsScreen
+
+        self.app.push_screen(SavedCohortsScreen(), self._use_criteria)
+
+    def _use_criteria(self, criteria: tuple[str, ...] | None) -> None:
+        if criteria is not None:
+            self.apply_filter(criteria)
+
 
 def _describe_facet(facet: Facet) -> Text:
     text = Text(safe(facet.label, max_length=14).ljust(14))

@@ -1,7 +1,7 @@
 """Asks for an ECG file, has it read and predicted from in the child process, then shows it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -13,9 +13,10 @@ from ptacl_app import messages
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_app.inference import PredictionCancelledError
 from ptacl_app.pasted_path import read_pasted_path
+from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import PathSuggester
 from ptacl_app.widgets.safe_input import SafeInput
-from ptacl_core.errors import PtaclError
+from ptacl_core.errors import MissingUnitError, PtaclError
 
 if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
@@ -59,10 +60,12 @@ class LoadEcgScreen(ModalScreen[None]):
                 suggester=PathSuggester(),
                 id="path",
             )
+            yield HintForm(id="hints")
             yield LoadingIndicator()
             yield Static(
                 "WFDB, DICOM, SCP-ECG, EDF, XML (CardioSoft, MUSE, Philips, HL7), tables, arrays. "
-                "The file is not kept in the cohort.\n" + RESEARCH_USE_SENTENCE,
+                "The file is not kept in the cohort unless you then ask for it (ctrl+k).\n"
+                + RESEARCH_USE_SENTENCE,
                 id="note",
                 markup=False,
             )
@@ -80,19 +83,31 @@ class LoadEcgScreen(ModalScreen[None]):
     def on_input_submitted(self, event: SafeInput.Submitted) -> None:
         """Enter reads the file."""
         event.stop()
-        path = read_pasted_path(event.value)
+        self._read_typed()
+
+    def on_hint_form_submitted(self) -> None:
+        """Enter in a hint reads the file again."""
+        self._read_typed()
+
+    def _read_typed(self) -> None:
+        path = read_pasted_path(self.query_one("#path", SafeInput).value)
         if path is None:
             self._say("expected the path of one file", is_failure=True)
         elif not self.is_busy:
             self._start(path)
 
     def _start(self, path: Path) -> None:
+        try:
+            hints = self.query_one(HintForm).read()
+        except PtaclError as error:
+            self._say(safe(error), is_failure=True)
+            return
         self.add_class("-busy")
         self._say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
-        self.predict(path)
+        self.predict(path, hints)
 
     @work(thread=True, exclusive=True, group="predict", exit_on_error=False)
-    def predict(self, path: Path) -> None:
+    def predict(self, path: Path, hints: dict[str, Any]) -> None:
         """Ask the child; `PredictionFinished` or `PredictionFailed` follows."""
         app = self._app
         reader = app.reader
@@ -101,13 +116,15 @@ class LoadEcgScreen(ModalScreen[None]):
                 path,
                 cohort=None if reader is None else reader.path,
                 run=None if reader is None else reader.find_run(),
+                hints=hints,
             )
             if reader is not None:
                 view = reader.describe_neighbours(view)
         except PredictionCancelledError:
             return
         except PtaclError as error:
-            self.post_message(messages.PredictionFailed(safe(error, max_length=600)))
+            needs_hints = isinstance(error, MissingUnitError)
+            self.post_message(messages.PredictionFailed(safe(error, max_length=600), needs_hints))
             return
         self.post_message(messages.PredictionFinished(view))
 
@@ -120,7 +137,10 @@ class LoadEcgScreen(ModalScreen[None]):
         """Say why; the path can be mended."""
         self.remove_class("-busy")
         self._say(message.text, is_failure=True)
-        self.query_one("#path").focus()
+        if message.needs_hints:
+            self.query_one(HintForm).ask()
+        else:
+            self.query_one("#path").focus()
 
     def _say(self, text: str, *, is_failure: bool = False) -> None:
         note = self.query_one("#note", Static)

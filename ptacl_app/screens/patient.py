@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
+from ptacl_app import messages
 from ptacl_app.actions import build_bindings
 from ptacl_app.calipers import Calipers
 from ptacl_app.ecg_page import (
@@ -21,6 +22,7 @@ from ptacl_app.ecg_page import (
 from ptacl_app.formatting import MISSING, format_number, format_sex_age, format_share
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
+from ptacl_app.screens.saliency_overlay import SaliencyOverlay
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -62,6 +64,7 @@ class PatientScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.clock = PlaybackClock()
+        self.overlay = SaliencyOverlay(self)
         self.skipped_frames = 0
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
@@ -85,7 +88,7 @@ class PatientScreen(Screen[None]):
                         yield NeighbourList(id="neighbours")
                         yield Static("", id="neighbour-note", classes="pane-note", markup=False)
                     with Vertical(id="map-pane"):
-                        yield PaneHead("Steps, run's mean", id="map-head")
+                        yield PaneHead("ECG × CMR steps", id="map-head")
                         yield SimilarityMap(id="map")
             with Vertical(id="right"):
                 yield PaneHead("Cine", id="cine-head")
@@ -147,8 +150,8 @@ class PatientScreen(Screen[None]):
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
         self.query_one("#findings", FindingsPanel).show(patient)
         self.query_one("#phenotypes", PhenotypePanel).show(patient)
-        self.query_one("#map", SimilarityMap).show(patient.similarity_map)
-        self.set_class(patient.similarity_map is None, "-no-map")
+        self.overlay.is_on = False
+        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
         self._show_neighbours(patient)
         self.clock = PlaybackClock(
             r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,
@@ -162,7 +165,7 @@ class PatientScreen(Screen[None]):
         if settings.use_autoplay and settings.use_animation:
             self.clock.play(self._app.time_source())
         self._show_position(self.clock.position)
-        self._show_heads()
+        self.show_heads()
 
     def _describe(self, patient: PatientView) -> str:
         parts = [
@@ -231,12 +234,14 @@ class PatientScreen(Screen[None]):
             parts.append(f"step {position.step + 1}/13")
         if self.skipped_frames > SLOW_AFTER_SKIPS:
             parts.append("slow line")
-        status = " " + "  ".join(parts)
+        gap = "  " if sum(len(part) + 2 for part in parts) < cine.size.width else " "
+        status = " " + gap.join(parts)
         self.query_one("#cine-status", StatusLine).text = status
         if self.pane == "cine" and self.is_single_pane:
             self.query_one("#tabs", PaneTabs).headline = status
 
-    def _show_heads(self) -> None:
+    def show_heads(self) -> None:
+        """Write what each pane shows into its head, and into the tabs of a small terminal."""
         ecg = self.query_one("#ecg", EcgPlot)
         view, patient = ecg.view, self._app.patient
         end_s = min(view.start_shown_s + view.page_s, DURATION_S)
@@ -244,6 +249,7 @@ class PatientScreen(Screen[None]):
         detail = f"{scale}  {view.start_shown_s:.1f}–{end_s:.1f} s"
         if ecg.calipers is not None and patient is not None and patient.ecg is not None:
             detail = "calipers  " + ecg.calipers.describe(patient.ecg.signal_mv, view.lead)
+        detail = self.overlay.headline or detail
         head = self.query_one("#ecg-head", PaneHead)
         head.detail = detail
         head.aside = _describe_measurements(patient)
@@ -269,7 +275,7 @@ class PatientScreen(Screen[None]):
         if self._chosen_zoom is None:
             is_huge = self.size.width >= 290 and self.size.height >= 56
             self.query_one("#ecg", EcgPlot).change(zoom=2 if is_huge else 1)
-        self.call_after_refresh(self._show_heads)
+        self.call_after_refresh(self.show_heads)
 
     def watch_pane(self, before: str, after: str) -> None:
         """Classes decide what is shown."""
@@ -277,14 +283,14 @@ class PatientScreen(Screen[None]):
         self.add_class(f"-pane-{after}")
         if self.is_mounted:
             self.query_one("#tabs", PaneTabs).current = after
-            self._show_heads()
+            self.show_heads()
 
     def watch_is_maximised(self, is_maximised: bool) -> None:
         """`z` shows one pane."""
         del is_maximised
         self.set_class(self.is_single_pane, "-single")
         if self.is_mounted:
-            self.call_after_refresh(self._show_heads)
+            self.call_after_refresh(self.show_heads)
 
     def on_descendant_focus(self) -> None:
         """The head of the focused pane is bright, and the pane is the one in use."""
@@ -421,7 +427,9 @@ class PatientScreen(Screen[None]):
             ecg.set_calipers(Calipers((start_s + page_s * 0.375, start_s + page_s * 0.625)))
 
     def action_leave_mode(self) -> None:
-        """Arrows pan again; a maximised pane gives way."""
+        """Arrows pan again; the overlay goes; a maximised pane gives way."""
+        if not self.arrow_mode and self.overlay.leave():
+            return
         if not self.arrow_mode and self.is_maximised:
             self.is_maximised = False
         self.arrow_mode = ""
@@ -447,17 +455,35 @@ class PatientScreen(Screen[None]):
 
     def on_ecg_plot_view_changed(self) -> None:
         """The head says what the page shows."""
-        self._show_heads()
+        self.show_heads()
 
     def on_ecg_plot_calipers_moved(self) -> None:
         """The head says what they measure."""
-        self._show_heads()
+        self.show_heads()
 
     def on_ecg_plot_time_picked(self, message: EcgPlot.TimePicked) -> None:
         """A click on the ECG moves the clock there."""
         self.clock.pause()
         self.clock.seek_time(message.time_s)
         self._show_position(self.clock.position)
+
+    # --- what a prediction rests on
+
+    def action_overlay(self) -> None:
+        """Put the overlay on or off."""
+        self.overlay.toggle()
+
+    def action_explain_next(self) -> None:
+        """Explain another phenotype."""
+        self.overlay.next_phenotype()
+
+    def on_saliency_loaded(self, message: messages.SaliencyLoaded) -> None:
+        """The model answered."""
+        self.overlay.take(message)
+
+    def on_saliency_failed(self, message: messages.SaliencyFailed) -> None:
+        """The model did not."""
+        self.overlay.give_up(message)
 
     # --- other patients
 
@@ -484,6 +510,16 @@ class PatientScreen(Screen[None]):
 
         if self._app.patient is not None:
             self.app.push_screen(ExportScreen(self._app.patient))
+
+    def action_keep(self) -> None:
+        """Put the loaded file into the cohort, after a question."""
+        from ptacl_app.screens.keep_file import KeepFileScreen
+
+        patient = self._app.patient
+        if patient is not None and patient.source is not None:
+            self.app.push_screen(KeepFileScreen(patient.source))
+        else:
+            self.notify("only a file that was loaded (ctrl+o) can be kept", markup=False)
 
     def action_findings(self) -> None:
         """Every finding in full."""

@@ -1,9 +1,11 @@
 """The 12-lead ECG on its grid, with the playback cursor and calipers."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from rich.color import Color
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -27,11 +29,13 @@ from ptacl_app.ecg_page import (
     draw_page,
 )
 from ptacl_app.patient_view import EcgView
-from ptacl_app.strips import build_strip
+from ptacl_app.saliency import MAX_TINT, NUM_LEVELS, Saliency, annotate_leads, place_levels
+from ptacl_app.strips import build_strip, tint
 from ptacl_core.arrays import Array
 from ptacl_core.records import LEAD_NAMES
 
-_PLAIN, _BEAT, _CURSOR, _CALIPER = range(4)
+_PLAIN, _BEAT, _CURSOR, _CALIPER, _SALIENT = range(5)
+"""Codes of what lies over the page; from `_SALIENT` on the levels -4 … 4."""
 
 
 class EcgPlot(Widget, can_focus=True):
@@ -49,6 +53,8 @@ class EcgPlot(Widget, can_focus=True):
         "ecg--cursor",
         "ecg--beat",
         "ecg--caliper",
+        "ecg--salient-up",
+        "ecg--salient-down",
     }
     DEFAULT_CSS = """
     EcgPlot {
@@ -65,6 +71,8 @@ class EcgPlot(Widget, can_focus=True):
         & .ecg--cursor { background: $ecg-cursor; }
         & .ecg--beat { background: $ecg-beat; }
         & .ecg--caliper { background: $ecg-caliper; }
+        & .ecg--salient-up { background: $salient-up; }
+        & .ecg--salient-down { background: $salient-down; }
     }
     """
 
@@ -105,6 +113,7 @@ class EcgPlot(Widget, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.ecg: EcgView | None = None
         self.calipers: Calipers | None = None
+        self.saliency: Saliency | None = None
         self._cells: PageCells | None = None
         self._rows: list[Strip] | None = None
         self._styles: list[Style] | None = None
@@ -116,6 +125,7 @@ class EcgPlot(Widget, can_focus=True):
         """Show another recording, from its start, in the scale and layout that stand."""
         self.ecg = ecg
         self.set_calipers(None)
+        self.saliency = None
         self.cursor_s = None
         self.beat_span_s = None
         self._forget()
@@ -220,6 +230,13 @@ class EcgPlot(Widget, can_focus=True):
             self._repaint_overlay()
             self.post_message(self.CalipersMoved(calipers))
 
+    def show_saliency(self, saliency: Saliency | None) -> None:
+        """Tint the steps of every beat and write each lead's change behind its name."""
+        if saliency is not self.saliency:
+            self.saliency = saliency
+            self._rows = None
+            self.refresh()
+
     # --- the mouse
 
     def on_click(self, event: events.Click) -> None:
@@ -282,6 +299,8 @@ class EcgPlot(Widget, can_focus=True):
         styles = self._styles = self._styles or self._build_styles()
         overlay = self._build_overlay()
         self._overlay_shown = overlay.tobytes()
+        if self.saliency is not None:
+            cells = annotate_leads(cells, self.view, self.saliency)
         is_selected = self._find_selected_labels(cells)
         inks = np.where(is_selected, len(Ink), cells.inks).astype(np.int64)
         num_inks = len(Ink) + 1
@@ -295,14 +314,18 @@ class EcgPlot(Widget, can_focus=True):
         is_selected = np.zeros(cells.inks.shape, bool)
         for panel in self.view.panels:
             if panel.lead == self.view.lead:
-                columns = slice(panel.first_column, panel.first_column + 3)
+                name = LEAD_NAMES[panel.lead]
+                columns = slice(panel.first_column, panel.first_column + len(name))
                 is_label = cells.inks[panel.first_row, columns] == Ink.LABEL
                 is_selected[panel.first_row, columns] = is_label
         return is_selected
 
     def _build_overlay(self) -> Array:
         overlay = np.zeros(self.view.num_columns, np.uint8)
-        if self.beat_span_s is not None:
+        if self.saliency is not None and self.ecg is not None:
+            levels = place_levels(self.view, self.ecg.r_peak_times_s, self.saliency.step_levels)
+            overlay[:] = np.where(levels == 0, _PLAIN, _SALIENT + NUM_LEVELS + levels)
+        elif self.beat_span_s is not None:
             first, last = (self._clamped_column(time_s) for time_s in self.beat_span_s)
             if last > first:
                 overlay[first:last] = _BEAT
@@ -327,17 +350,20 @@ class EcgPlot(Widget, can_focus=True):
         get = self.get_component_rich_style
         inks = [get(f"ecg--{name}") for name in ("trace", "label", "clipped", "pulse", "selected")]
         grounds = [get(f"ecg--{name}") for name in ("even", "odd", "margin")]
-        overlays = [None, get("ecg--beat"), get("ecg--cursor"), get("ecg--caliper")]
+        overlays = [get(f"ecg--{name}").bgcolor for name in ("beat", "cursor", "caliper")]
+        tints = [self._tint(level) for level in range(-NUM_LEVELS, NUM_LEVELS + 1)]
         return [
-            Style(
-                color=ink.color,
-                bold=ink.bold,
-                bgcolor=(overlay or ground).bgcolor,
-            )
-            for overlay in overlays
+            Style(color=ink.color, bold=ink.bold, bgcolor=over(ground.bgcolor))
+            for over in (lambda ground: ground, *(_cover(each) for each in overlays), *tints)
             for ground in grounds
             for ink in inks
         ]
+
+    def _tint(self, level: int) -> Callable[[Color | None], Color | None]:
+        name = "ecg--salient-up" if level > 0 else "ecg--salient-down"
+        colour = self.get_component_rich_style(name).bgcolor
+        share = MAX_TINT * abs(level) / NUM_LEVELS
+        return lambda ground: tint(ground, colour, share)
 
     def _repaint_overlay(self) -> None:
         if self._rows is None or self._cells is None:
@@ -353,3 +379,7 @@ class EcgPlot(Widget, can_focus=True):
     def _forget(self) -> None:
         self._cells = None
         self._rows = None
+
+
+def _cover(colour: Color | None) -> Callable[[Color | None], Color | None]:
+    return lambda ground: colour or ground

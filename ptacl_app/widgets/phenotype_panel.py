@@ -20,7 +20,9 @@ from ptacl_app.patient_view import PatientView, PhenotypeValue
 
 MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rvef_pct")
 """What is shown first when there is room for six rows only."""
-_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 6
+_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 5
+_MIN_BAR = 12
+"""Columns that the bar keeps before the z-score, and then the interval, join it as numbers."""
 _DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
 
 
@@ -68,9 +70,15 @@ class PhenotypePanel(Widget):
         self.patient: PatientView | None = None
         self.explained: str | None = None
 
+    def explain(self, name: str | None) -> None:
+        """Mark the phenotype that the overlay on the ECG is about."""
+        self.explained = name
+        self.refresh()
+
     def show(self, patient: PatientView | None) -> None:
         """Show another patient's phenotypes."""
         self.patient = patient
+        self.explained = None
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -131,7 +139,9 @@ class PhenotypePanel(Widget):
     def _build_row(self, value: PhenotypeValue, columns: _Columns) -> list[Segment]:
         unit, predicted = value.unit, value.predicted
         ink = self._style("outside" if value.is_outside else "predicted")
-        segments = [Segment(PHENOTYPE_LABELS[value.name].ljust(_LABEL), self._style("label"))]
+        is_explained = value.name == self.explained
+        label = PHENOTYPE_LABELS[value.name] + ("◂" if is_explained else "")
+        segments = [Segment(label.ljust(_LABEL), self._style("head" if is_explained else "label"))]
         shown = MISSING if predicted is None else format_prediction(predicted.value, unit)
         segments.append(Segment(shown.rjust(_VALUE), ink))
         if columns.has_interval:
@@ -192,11 +202,11 @@ class PhenotypePanel(Widget):
 
 
 def _lay_out(width: int) -> _Columns:
-    fixed = _LABEL + _VALUE + _MEASURED + 2
-    has_interval = width >= fixed + _INTERVAL + 16
-    has_z = width >= fixed + _INTERVAL + _Z + 20
-    used = fixed + (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
-    return _Columns(max(width - used, 0), has_interval, has_z)
+    room = width - (_LABEL + _VALUE + 1 + _MEASURED)
+    has_z = room >= _MIN_BAR + _Z
+    has_interval = room >= _MIN_BAR + _Z + _INTERVAL
+    used = (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
+    return _Columns(max(room - used, 0), has_interval, has_z)
 
 
 def _choose_scale(value: PhenotypeValue) -> tuple[float, float] | None:

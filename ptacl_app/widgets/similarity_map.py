@@ -1,5 +1,6 @@
-"""The patient's own 13 x 13 similarity of ECG steps and CMR steps, the current cell lit."""
+"""A 13 x 13 similarity of ECG steps and CMR steps, the current cell lit."""
 
+from textwrap import wrap
 from typing import ClassVar
 
 import numpy as np
@@ -42,9 +43,10 @@ class SimilarityMap(Widget):
         self.values: Float32[Array, "13 13"] | None = None
         self.note = note
 
-    def show(self, values: Float32[Array, "13 13"] | None) -> None:
-        """Show another map."""
+    def show(self, values: Float32[Array, "13 13"] | None, *, note: str | None = None) -> None:
+        """Show another map, or `note` in its place."""
         self.values = values
+        self.note = self.note if note is None else note
         self.step = None
         self.refresh()
 
@@ -63,8 +65,9 @@ class SimilarityMap(Widget):
         width = self.size.width
         quiet = self.get_component_rich_style("map--quiet")
         if self.values is None:
-            text = self.note if y == 0 else ""
-            return Strip([Segment(text[:width].ljust(width), quiet)], width)
+            lines = wrap(self.note, max(width, 1))
+            text = lines[y] if y < len(lines) else ""
+            return Strip([Segment(text.ljust(width), quiet)], width)
         if y == 7:
             legend = "↓ ECG step   CMR step →"
             return Strip([Segment(legend[:width].ljust(width), quiet)], width)

@@ -3,13 +3,17 @@
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ptacl_app.formatting import format_change
 from ptacl_app.playback import NUM_STEPS, Position
+from ptacl_app.saliency import MAX_TINT, NUM_LEVELS, Saliency
+from ptacl_app.strips import tint
 
 
 class StepStrip(Widget):
@@ -20,6 +24,8 @@ class StepStrip(Widget):
         "step--other",
         "step--current",
         "step--caption",
+        "step--salient-up",
+        "step--salient-down",
     }
     DEFAULT_CSS = """
     StepStrip {
@@ -30,6 +36,8 @@ class StepStrip(Widget):
         & .step--current {
             background: $step-current; color: $step-current-ink; text-style: bold;
         }
+        & .step--salient-up { background: $salient-up; }
+        & .step--salient-down { background: $salient-down; }
         & .step--caption { background: $background; color: $quiet-ink; }
     }
     """
@@ -48,10 +56,17 @@ class StepStrip(Widget):
         super().__init__(id=id)
         self.num_beats = 0
         self.num_frames: int | None = None
+        self.saliency: Saliency | None = None
+
+    def show_saliency(self, saliency: Saliency | None) -> None:
+        """Tint every step by its change and write the change beside its number."""
+        self.saliency = saliency
+        self.refresh()
 
     def show(self, *, num_beats: int, num_frames: int | None) -> None:
         """Name the beats and frames that the steps belong to."""
         self.num_beats, self.num_frames = num_beats, num_frames
+        self.saliency = None
         self.position = None
         self.refresh()
 
@@ -103,13 +118,26 @@ class StepStrip(Widget):
         segments = [Segment(self._caption(), caption_style)] if first else []
         for step in range(NUM_STEPS):
             room = edges[step + 1] - edges[step]
-            name = "current" if step == self.position.step else ("quiet", "other")[step % 2]
-            style = self.get_component_rich_style(f"step--{name}")
+            style = self._style_of(step, self.position.step)
             segments.append(Segment(self._label(step, edges[1]).center(room), style))
         return Strip(segments, width)
 
+    def _style_of(self, step: int, current: int) -> Style:
+        name = "current" if step == current else ("quiet", "other")[step % 2]
+        style = self.get_component_rich_style(f"step--{name}")
+        if self.saliency is None or step == current:
+            return style
+        level = int(self.saliency.step_levels[step])
+        colour = "step--salient-up" if level > 0 else "step--salient-down"
+        salient = self.get_component_rich_style(colour).bgcolor
+        share = MAX_TINT * abs(level) / NUM_LEVELS
+        return style + Style(bgcolor=tint(style.bgcolor, salient, share))
+
     def _label(self, step: int, room: int) -> str:
         label = f"{step + 1}"
+        if self.saliency is not None:
+            change = format_change(self.saliency.steps[step], self.saliency.unit)
+            return f"{label} {change}" if room > len(label) + len(change) else change[:room]
         if self.num_frames is not None and room >= 9:
             start = -(-step * self.num_frames // NUM_STEPS)
             end = -(-(step + 1) * self.num_frames // NUM_STEPS) - 1

@@ -10,6 +10,7 @@ from ptacl_core.cli import (
     data_commands,
     demo_command,
     doctor_command,
+    drift_command,
     training_commands,
 )
 from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
@@ -45,6 +46,7 @@ data_commands.register(app)
 training_commands.register(app)
 cohort_commands.register(app)
 doctor_command.register(app)
+drift_command.register(app)
 
 
 def main() -> None:

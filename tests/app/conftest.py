@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.app_settings import AppSettings
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, alignment_maps
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.records import (
     PHENOTYPE_NAMES,
@@ -29,6 +29,20 @@ RUN = "align-demo"
 NO_CMR, NO_ECG, NOISY = "p0003", "p0005", "p0007"
 _MEANS = (150.0, 60.0, 90.0, 60.0, 5.2, 95.0, 150.0, 62.0, 88.0, 58.0)
 _SPREADS = (28.0, 16.0, 16.0, 6.0, 0.9, 22.0, 30.0, 16.0, 16.0, 6.0)
+
+
+HOSTILE_MODULES = (
+    "json", "dl", "textual", "tomllib", "numpy", "duckdb", "ptacl_core", "ptacl_app",
+    "sitecustomize", "usercustomize",
+)  # fmt: skip
+
+
+def plant_hostile_modules(folder: Path) -> None:
+    """Modules and an `.env` that nothing started in `folder` may run: they write `RAN` there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in HOSTILE_MODULES:
+        (folder / f"{name}.py").write_text(f"open({str(folder / 'RAN')!r}, 'w').write('x')\n")
+    (folder / ".env").write_text("TEXTUAL_DRIVER=evil:Driver\n")
 
 
 def draw_ecg(heart_rate_bpm: float, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -197,6 +211,25 @@ def _add_model(root: Path, values: np.ndarray) -> None:
             ]
         )  # fmt: skip
         writer.put_evaluation(RUN, results, document=document)
+    _write_maps(root, [each for each in patients if each not in {NO_ECG, NO_CMR}])
+
+
+def draw_map(patient: str) -> np.ndarray:
+    """What `_write_maps` writes for a patient: one bright row, another for each."""
+    values = np.full((13, 13), 0.1, np.float32)
+    values[int(patient[1:]) % 13] = 0.9
+    return values
+
+
+def _write_maps(root: Path, patients: list[str]) -> None:
+    folder = root / "runs" / RUN
+    folder.mkdir(parents=True)
+    alignment_maps.write_alignment_maps(
+        folder / alignment_maps.FILE_NAME,
+        patients,
+        [2] * len(patients),
+        np.stack([draw_map(each) for each in patients]),
+    )
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A file from disk: read in the child process, findings first, nothing kept."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -10,19 +11,27 @@ from ptacl_app.inference import PredictionCancelledError, Predictor, build_view
 from ptacl_app.pasted_path import read_pasted_path
 from ptacl_app.screens.load_ecg import LoadEcgScreen
 from ptacl_app.widgets.findings_panel import FindingsPanel
+from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import complete_path
 from ptacl_app.widgets.safe_input import SafeInput
-from ptacl_core.errors import RecordError
+from ptacl_core.errors import ConfigError, MissingUnitError, RecordError
+from tests.app.conftest import build_cohort, draw_ecg, plant_hostile_modules
 
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
 SAMPLE = SAMPLES / "JS20000.hea"
 
 
 @pytest.fixture(scope="module")
-def predictor():
+def predictor(tmp_path_factory):
+    """Started in a folder full of hostile modules, none of which may run (R45)."""
+    folder = tmp_path_factory.mktemp("hostile")
+    plant_hostile_modules(folder)
     made = Predictor()
+    with contextlib.chdir(folder):
+        made.predict(SAMPLE, cohort=None, run=None)
     yield made
     made.close()
+    assert not (folder / "RAN").exists()
 
 
 def test_the_child_reads_a_real_recording(predictor):
@@ -182,3 +191,71 @@ async def test_a_file_dropped_on_the_terminal_is_loaded(
         assert isinstance(app.screen, LoadEcgScreen)
         assert app.screen.query_one("#path", SafeInput).value == str(path)
         assert app.screen.query_one("#note").has_class("-failure")
+
+
+def test_a_nameless_array_asks_and_hints_answer(predictor, tmp_path):
+    path = tmp_path / "nameless.npy"
+    signal_mv, _ = draw_ecg(70.0)
+    np.save(path, np.round(signal_mv * 1000).astype(np.int16))
+    with pytest.raises(MissingUnitError):
+        predictor.predict(path, cohort=None, run=None)
+    hints = {"sampling_rate_hz": 500.0, "unit": "uV"}
+    view = predictor.predict(path, cohort=None, run=None, hints=hints)
+    assert view.ecg.heart_rate_bpm == pytest.approx(70.0, abs=1.0)
+    assert dict(view.source.hints) == hints
+    with pytest.raises(RecordError, match="unit"):
+        predictor.predict(path, cohort=None, run=None, hints={"unit": "parsecs"})
+
+
+async def test_the_screen_asks_for_what_an_array_lacks_and_keeps_nothing(
+    make_app, settle, read_screen, bare_cohort_dir, tmp_path, predictor
+):
+    path = tmp_path / "nameless.npy"
+    np.save(path, draw_ecg(70.0)[0])
+    app = make_app(bare_cohort_dir)
+    app.predictor = predictor
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+o")
+        await settle(pilot)
+        app.screen.query_one("#path", SafeInput).value = str(path)
+        await pilot.press("enter")
+        await settle(pilot)
+        form = app.screen.query_one(HintForm)
+        assert form.has_class("-shown")
+        await pilot.press(*"fast", "enter")
+        assert "as a number" in "\n".join(read_screen(app))
+        with pytest.raises(ConfigError):
+            form.read()
+        app.screen.query_one("#hint-sampling_rate_hz", SafeInput).value = "500"
+        app.screen.query_one("#hint-unit", SafeInput).value = "mV"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.patient.patient == "nameless.npy"
+        assert app.reader.load_page().total == 6
+        await pilot.press("ctrl+k", "enter")
+        await settle(pilot)
+        assert "nameless.npy.json" in "\n".join(read_screen(app))
+        await pilot.press("escape")
+        app.predictor = Predictor()
+
+
+async def test_a_loaded_file_is_kept_when_asked(make_app, settle, tmp_path, predictor):
+    root = build_cohort(tmp_path / "keeping", num_patients=3, has_model=False)
+    for file in SAMPLES.glob("JS20000.*"):
+        shutil.copy(file, tmp_path)
+    app = make_app(root)
+    app.predictor = predictor
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await pilot.press("2", "ctrl+k")
+        assert any("was loaded" in note.message for note in app._notifications)
+        app.push_screen(LoadEcgScreen(tmp_path / "JS20000.hea"))
+        await pilot.pause()
+        await settle(pilot)
+        assert app.patient.origin == "file"
+        await pilot.press("ctrl+k", "enter")
+        await settle(pilot)
+        assert any("kept as" in note.message for note in app._notifications)
+        assert app.reader.load_page().total == 4
+        app.predictor = Predictor()

@@ -10,6 +10,7 @@ import pytest
 from ptacl_app.__main__ import build_parser, main
 from ptacl_app.app_settings import AppSettings, adapt_to_connection, load_settings
 from ptacl_core.errors import ConfigError
+from tests.app.conftest import plant_hostile_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -89,9 +90,7 @@ def test_app_never_imports_the_model_nor_what_is_slow():
 
 
 def test_hostile_files_in_the_folder_are_not_run(tmp_path):
-    for name in ("json", "dl", "textual", "tomllib", "ptacl_core", "sitecustomize"):
-        (tmp_path / f"{name}.py").write_text("open('RAN', 'w').write('x')\n")
-    (tmp_path / ".env").write_text("TEXTUAL_DRIVER=evil:Driver\n")
+    plant_hostile_modules(tmp_path)
     (tmp_path / "ptacl.toml").write_text("theme = 'x'\n")
     answer = run(tmp_path, cwd=tmp_path)
     assert answer.returncode == 2, answer.stderr

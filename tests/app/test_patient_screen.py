@@ -14,7 +14,9 @@ from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.pane_tabs import PaneTabs
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
+from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.step_strip import StepStrip
+from tests.app.conftest import draw_map
 
 SIZES = [(80, 24), (120, 36), (146, 40)]
 
@@ -274,10 +276,29 @@ async def test_predictions_carry_their_intervals_and_measurements_stand_beside(m
         assert "run align-demo" in rows[11]
 
 
+async def test_the_map_is_the_patients_own_with_the_current_cell_lit(make_app, settle, fake_time):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        shown = app.screen.query_one("#map", SimilarityMap)
+        np.testing.assert_array_equal(shown.values, draw_map("p0002"))
+        fake_time.advance(0.45)
+        app.screen.tick()
+        assert shown.step == 6
+        cells = list(shown.render_line(3))  # steps 7 and 8 of the ECG
+        assert cells[6].style.color.get_truecolor() == (245, 165, 36)
+        app.load_patient("p0004")
+        await settle(pilot)
+        np.testing.assert_array_equal(shown.values, draw_map("p0004"))
+
+
 async def test_patient_without_cmr(make_app, settle):
     app = make_app(first_patient="p0003")
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
+        shown = app.screen.query_one("#map", SimilarityMap)
+        assert shown.values is None
+        assert "no map of this visit" in " ".join(text_of(shown))
         assert any("no CMR for this visit" in row for row in text_of(cine_of(app)))
         await pilot.press("full_stop")
         assert app.screen.clock.position.step == 1

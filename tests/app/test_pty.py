@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from ptacl_core.cohort import Cohort
+from tests.app.conftest import plant_hostile_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
@@ -51,7 +52,7 @@ POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")
 class Terminal:
     """Runs the app on a pseudo-terminal and keeps everything it writes."""
 
-    def __init__(self, *arguments, term="xterm-256color", size=(120, 36), state_dir):
+    def __init__(self, *arguments, term="xterm-256color", size=(120, 36), state_dir, cwd=None):
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self.attributes = termios.tcgetattr(self.slave)
@@ -71,6 +72,7 @@ class Terminal:
             stderr=self.slave,
             env=environment,
             start_new_session=True,
+            cwd=cwd,
         )
         self.written = bytearray()
         self.shown = ""
@@ -139,9 +141,18 @@ def open_terminal(tmp_path):
         terminal.kill()
 
 
+@pytest.fixture
+def hostile_folder(tmp_path):
+    """A folder whose modules leave a trace when anything runs them (R45)."""
+    folder = tmp_path / "hostile-folder"
+    plant_hostile_modules(folder)
+    yield folder
+    assert not (folder / "RAN").exists()
+
+
 @pytest.mark.parametrize("term", ["xterm-256color", "screen"])
-def test_starts_draws_and_gives_the_terminal_back(open_terminal, cohort_dir, term):
-    terminal = open_terminal(cohort_dir, "--patient", "p0002", term=term)
+def test_starts_draws_and_gives_the_terminal_back(open_terminal, cohort_dir, term, hostile_folder):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002", term=term, cwd=hostile_folder)
     terminal.wait_for("12-lead ECG")
     terminal.wait_for("RESEARCH USE ONLY")
     terminal.wait_for("frame")
@@ -166,14 +177,22 @@ def test_a_kill_gives_the_terminal_back(open_terminal, cohort_dir, number, term)
     assert LEAVE_ALTERNATE_SCREEN in terminal.written
 
 
-def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path):
+def test_an_app_whose_terminal_is_gone_ends(open_terminal, cohort_dir):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002")
+    terminal.wait_for("frame")
+    os.close(terminal.slave)
+    os.close(terminal.master)
+    assert terminal.process.wait(timeout=DEADLINE_S) != 0
+
+
+def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_folder):
     root = tmp_path / "hostile"
     Cohort.create(root, name=HOSTILE[0], source="files", preprocessing_hash="0" * 16).close()
     with Cohort.write(root, purpose="test") as writer:
         people = [{"patient": text, "sex": text} for text in HOSTILE]
         writer.put_patients(pa.Table.from_pylist(people))
         writer.put_run(HOSTILE[1], kind=HOSTILE[2], config={})
-    terminal = open_terminal(root, size=(146, 40))
+    terminal = open_terminal(root, size=(146, 40), cwd=hostile_folder)
     terminal.wait_for("9 visits")
     for keys, shown in (
         ("\r", "Patient"),

@@ -219,6 +219,38 @@ def test_crash_note_holds_no_value(tmp_path):
     assert note.stat().st_mode & 0o777 == 0o600
 
 
+SECRET = "Jane Doe 1234567"
+FAULTS = (
+    ValueError(SECRET), KeyError(SECRET), IndexError(SECRET), TypeError(SECRET),
+    RuntimeError(SECRET), OSError(5, SECRET, SECRET), FileNotFoundError(2, "x", SECRET),
+    AssertionError(SECRET), AttributeError(SECRET, name=SECRET, obj=SECRET), NameError(SECRET),
+    UnicodeDecodeError("utf-8", SECRET.encode(), 0, 1, SECRET), ZeroDivisionError(SECRET),
+    UnicodeEncodeError("ascii", SECRET, 0, 1, SECRET), StopIteration(SECRET), MemoryError(SECRET),
+    SyntaxError(SECRET, (SECRET, 1, 1, SECRET)), ImportError(SECRET, name=SECRET, path=SECRET),
+    ExceptionGroup(SECRET, [ValueError(SECRET)]), NotImplementedError(SECRET), EOFError(SECRET),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("link", ["alone", "cause", "note"])
+def test_no_fault_tells_a_value(fault, link, tmp_path):
+    """R26: 20 kinds of fault, also as a cause and with a note."""
+    error = fault.with_traceback(None)
+    try:
+        if link == "cause":
+            raise LookupError(SECRET) from error
+        if link == "note":
+            error.add_note(SECRET)
+        raise error
+    except Exception as caught:  # noqa: BLE001 - any of them
+        shown = describe_fault(caught)
+        note = write_crash_note(caught, tmp_path)
+    written = note.read_text()
+    assert type(fault).__name__ in written
+    for word in SECRET.split():
+        assert word not in shown + written
+
+
 async def test_fault_in_a_handler_ends_quietly(make_app, settle, tmp_path):
     secret = "Jane Doe 1234567"
     app = make_app()
