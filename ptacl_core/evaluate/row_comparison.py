@@ -1,4 +1,4 @@
-"""Rows of Table 2 over seeds and patients: intervals of each, differences between them.
+"""Rows of the tables over seeds and patients: intervals of each, differences between them.
 
 All rows are resampled with the same patients, so the difference of two rows' draws is a
 paired bootstrap; predictions of several seeds are averaged after scoring, not before.
@@ -19,7 +19,7 @@ _RESAMPLES_PER_CHUNK = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowScores:
-    """R² of one row: per seed, and over resampled patients with the seeds averaged.
+    """Figures of one row: per seed, and over resampled patients with the seeds averaged.
 
     The last figure is the mean over the phenotypes that can be judged.
     """
@@ -84,6 +84,27 @@ def score_row(
     return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
 
 
+def score_means(
+    values: Float64[Array, "seed patient target"], weights: Float64[Array, "resample patient"]
+) -> RowScores:
+    """Means over patients of a figure that each patient has (such as precision), as `score_row`.
+
+    NaN marks a patient who has no such figure.
+    """
+    is_present = np.isfinite(values)
+    filled = np.where(is_present, values, 0.0)
+    per_seed = _divide(filled.sum(axis=1), is_present.sum(axis=1))
+    draws = np.mean(
+        [
+            _divide(weights @ filled[seed], weights @ is_present[seed])
+            for seed in range(len(values))
+        ],
+        axis=0,
+    )
+    is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
+    return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
+
+
 def compare_rows(first: RowScores, second: RowScores, *, alpha: float = 0.05) -> RowDifference:
     """Paired differences with verdicts; both rows were scored with the same weights."""
     draws = first.draws - second.draws
@@ -128,6 +149,10 @@ def _resampled_r2(
         quotient = residual / np.where(is_defined, total, 1.0)
         parts.append(np.where(is_defined, 1.0 - quotient, np.nan))
     return np.concatenate(parts)
+
+
+def _divide(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _append_mean(

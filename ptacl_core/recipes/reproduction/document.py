@@ -15,11 +15,18 @@ from ptacl_core.config.reproduction import (
     plan_run,
 )
 from ptacl_core.evaluate.references import SOURCE
+from ptacl_core.recipes.reproduction.evaluations import (
+    choose_main,
+    describe_alignment,
+    load_evaluations,
+    take_sections,
+)
 from ptacl_core.recipes.reproduction.provenance import (
     describe_durations,
     describe_machine,
     describe_software,
 )
+from ptacl_core.recipes.reproduction.retrieval import describe_retrieval
 from ptacl_core.recipes.reproduction.rows import (
     collect_rows,
     describe_comparisons,
@@ -50,6 +57,9 @@ def summarise(
     with Cohort.open(cohort_dir) as cohort:
         description = cohort.description
     table = collect_rows(cohort_dir, size, methods, seeds, num_resamples=num_resamples)
+    evaluations = load_evaluations(cohort_dir, plan, size, methods, seeds)
+    main = choose_main(evaluations)
+    sections, lacking = take_sections(evaluations[main][0] if main else None)
     card = _read_json(cohort_dir / "card.json")
     ceilings = card.get("phenotypes") if card else None
     first = next(iter(table.rows.values())).documents[0]
@@ -77,6 +87,19 @@ def summarise(
         "rows": describe_rows(table, ceilings),
         "comparisons": describe_comparisons(plan, table),
         "trend": describe_trend(plan, table),
+        "retrieval": describe_retrieval(
+            cohort_dir,
+            size,
+            methods,
+            seeds,
+            evaluations,
+            table,
+            num_resamples=num_resamples,
+        ),
+        "alignment": describe_alignment(cohort_dir, size, methods, seeds, evaluations),
+        "main": main,
+        **sections,
+        "left_out": lacking,
         "provenance": {
             "software": describe_software(),
             "machine": describe_machine(),

@@ -28,6 +28,7 @@ from ptacl_core.evaluate import (
 )
 from ptacl_core.evaluate.references import TABLE_2
 from ptacl_core.evaluate.row_comparison import (
+    RowDifference,
     RowScores,
     compare_rows,
     draw_patient_weights,
@@ -136,7 +137,9 @@ def describe_rows(table: TableTwoRows, ceilings: dict[str, Any] | None) -> list[
                     row.scores, published, _choose_ceiling(ceilings, row.modality)
                 ),
                 "agreement": _describe_agreement(table.observed, row.predicted),
-                "delta_over_demographics": _describe_difference(row.scores, table.demographics),
+                "delta_over_demographics": describe_difference(
+                    compare_rows(row.scores, table.demographics)
+                ),
                 "label_efficiency": _average_curves(row.documents),
                 "weights_sha256": [document["weights_sha256"] for document in row.documents],
             }
@@ -252,8 +255,8 @@ def _describe_agreement(
     }
 
 
-def _describe_difference(first: RowScores, second: RowScores) -> dict[str, dict[str, Any]]:
-    found = compare_rows(first, second)
+def describe_difference(found: RowDifference) -> dict[str, dict[str, Any]]:
+    """A paired difference by phenotype and on average, with Holm's p-values and verdicts."""
     return {
         name: {
             "difference": plain(found.difference[index]),
@@ -272,7 +275,7 @@ def _describe_comparison(pair: Comparison, first: RowScores, second: RowScores) 
         "first": pair.first,
         "second": pair.second,
         "question": pair.question,
-        "figures": _describe_difference(first, second),
+        "figures": describe_difference(compare_rows(first, second)),
         "seed_differences": (
             [plain(value) for value in first.per_seed[:, -1] - second.per_seed[:, -1]]
             if len(first.per_seed) == len(second.per_seed)
