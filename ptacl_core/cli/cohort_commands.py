@@ -41,15 +41,25 @@ def predict(
     leads: Annotated[
         str | None, typer.Option(help="Of nameless arrays: I,II,III,aVR,… in their order.")
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(help="Whose ECGs: sex=F,age=61,height=165,weight=70 (cm, kg), any part."),
+    ] = None,
+    saliency: Annotated[
+        bool, typer.Option("--saliency", help="What each prediction hangs on: leads, phases.")
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Findings, ten phenotypes with intervals, and the nearest patients of new ECGs.
 
+    With --person, intervals are those of the same sex and age where the run has them, and
+    predictions get z-scores against the training patients of that sex, age and body size.
     Exit status 2 when any of the files gave no prediction; the others are answered.
     """
+    from ptacl_core.cli.prediction_tables import print_prediction
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.cli.tables import print_prediction
+    from ptacl_core.records import parse_person
     from ptacl_core.stages import predict as stage
 
     hints = {
@@ -64,6 +74,8 @@ def predict(
             run=run,
             k=k,
             hints={name: value for name, value in hints.items() if value is not None},
+            person=parse_person(person or ""),
+            with_saliency=saliency,
             device=device,
             progress=progress,
         )

@@ -92,8 +92,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Tables 1 and 2 and the alignment map of a run, with intervals and controls."""
+    from ptacl_core.cli.evaluation_tables import print_evaluation
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.cli.tables import print_evaluation
     from ptacl_core.stages import evaluate as stage
 
     with ProgressBars() as progress:

@@ -1,11 +1,13 @@
 """From a pooled embedding to ten phenotypes with intervals, and how strange the recording is.
 
-Fitted once per run (probe on train, intervals and thresholds on validation) and stored with
-it as safetensors and JSON; `ptacl predict`, the store and the app all answer from it.
+Fitted once per run (probe and reference ranges on train, intervals and thresholds on
+validation) and stored with it as safetensors and JSON; `ptacl predict`, the store and the app
+all answer from it. Version 2 has intervals by sex and age, and reference ranges.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,11 +17,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from ptacl_core.arrays import Array, Bool, Float64
+from ptacl_core.arrays import Array, Bool, Float64, Int64
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import (
+    EvaluationError,
     LinearProbe,
     OutlierDetector,
+    ReferenceRanges,
     fit_conformal,
     fit_linear_probe,
     fit_outlier_detector,
@@ -29,7 +33,7 @@ from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.atomic import write_bytes, write_json
 
 KIND = "ptacl-readout"
-VERSION = 1
+VERSION = 2
 TENSORS_FILE = "readout.safetensors"
 DOCUMENT_FILE = "readout.json"
 DEFAULT_COVERAGE = 0.9
@@ -43,6 +47,8 @@ class Predictions:
     low: Float64[Array, "patient target"]
     high: Float64[Array, "patient target"]
     outlier_score: Float64[Array, "patient"]
+    interval_group: tuple[str, ...]
+    """Group of calibration patients behind each one's intervals: "F 55-65", or "all"."""
 
     @property
     def is_outlier(self) -> Bool[Array, "patient"]:
@@ -52,27 +58,45 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadOut:
-    """Linear probe, split-conformal offsets below and above, and outlier detector.
+    """Linear probe, split-conformal offsets below and above, reference ranges, outlier detector.
 
-    `coverage` is the nominal share of patients inside their interval; it holds for patients
-    drawn like the validation patients, and fails under shift, of which the outlier score warns.
+    `offsets` are those of each of `groups`, the first being "all"; `num_calibration` the
+    labels behind them. `coverage` is the nominal share of patients inside their interval; it
+    holds for patients drawn like the validation patients, and fails under shift, of which the
+    outlier score warns. `reference` describes the training patients by sex, age, height and
+    weight.
     """
 
     probe: LinearProbe
-    offsets: Float64[Array, "target 2"]
+    offsets: Float64[Array, "group target 2"]
+    groups: tuple[str, ...]
+    num_calibration: Int64[Array, "group target"]
+    reference: ReferenceRanges
     detector: OutlierDetector
     coverage: float
     checkpoint_sha256: str
     preprocessing_hash: str
 
-    def predict(self, features: Float64[Array, "patient dim"]) -> Predictions:
-        """Phenotypes, intervals and outlier scores of pooled embeddings."""
+    def predict(
+        self, features: Float64[Array, "patient dim"], *, groups: Sequence[str] | None = None
+    ) -> Predictions:
+        """Phenotypes, intervals and outlier scores of pooled embeddings.
+
+        `groups` names each person's sex and age (`name_sex_age_groups`); a group without
+        offsets of its own, or None, takes those of all.
+        """
         value = self.probe.predict(features)
+        wanted = [POOLED] * len(value) if groups is None else list(groups)
+        if len(wanted) != len(value):
+            raise EvaluationError(f"{len(value)} recordings but {len(wanted)} groups")
+        used = tuple(group if group in self.groups else POOLED for group in wanted)
+        offsets = self.offsets[[self.groups.index(group) for group in used]]
         return Predictions(
             value=value,
-            low=value - self.offsets[:, 0],
-            high=value + self.offsets[:, 1],
+            low=value - offsets[..., 0],
+            high=value + offsets[..., 1],
             outlier_score=self.detector.score(features),
+            interval_group=used,
         )
 
     def save(self, folder: Path) -> None:
@@ -82,9 +106,14 @@ class ReadOut:
                 "coefficients": self.probe.coefficients,
                 "intercept": self.probe.intercept,
                 "offsets": self.offsets,
+                "num_calibration": self.num_calibration,
                 **{
-                    f"detector.{name}": np.ascontiguousarray(values)
-                    for name, values in self.detector.as_arrays().items()
+                    f"{part}.{name}": np.ascontiguousarray(values)
+                    for part, arrays in (
+                        ("detector", self.detector.as_arrays()),
+                        ("reference", self.reference.as_arrays()),
+                    )
+                    for name, values in arrays.items()
                 },
             }
         )
@@ -96,6 +125,7 @@ class ReadOut:
                 "version": VERSION,
                 "phenotypes": list(PHENOTYPE_NAMES),
                 "coverage": self.coverage,
+                "groups": list(self.groups),
                 "checkpoint_sha256": self.checkpoint_sha256,
                 "preprocessing_hash": self.preprocessing_hash,
                 "sha256": hashlib.sha256(data).hexdigest(),
@@ -116,8 +146,9 @@ class ReadOut:
         known = (document.get("kind"), document.get("version"), document.get("phenotypes"))
         if known != (KIND, VERSION, list(PHENOTYPE_NAMES)):
             raise CheckpointError(
-                f"run {folder.parent.name}: its read-out is of another kind or version; "
-                "`ptacl embed` makes it anew"
+                f"run {folder.parent.name}: expected a read-out of kind {KIND} version {VERSION}, "
+                f"got {known[0]!r} version {known[1]!r}; "
+                f"`ptacl embed COHORT --run {folder.parent.name}` makes it anew"
             )
         if hashlib.sha256(data).hexdigest() != document.get("sha256"):
             raise CheckpointError(
@@ -127,15 +158,13 @@ class ReadOut:
             tensors = load_tensors(data)
         except SafetensorError as error:
             raise CheckpointError(f"run {folder.parent.name}: {TENSORS_FILE}: {error}") from None
-        detector = {
-            name.removeprefix("detector."): values
-            for name, values in tensors.items()
-            if name.startswith("detector.")
-        }
         return cls(
             probe=LinearProbe(tensors["coefficients"], tensors["intercept"]),
             offsets=tensors["offsets"],
-            detector=OutlierDetector.from_arrays(detector),
+            groups=tuple(str(group) for group in document["groups"]),
+            num_calibration=tensors["num_calibration"],
+            reference=ReferenceRanges.from_arrays(_part(tensors, "reference")),
+            detector=OutlierDetector.from_arrays(_part(tensors, "detector")),
             coverage=float(document["coverage"]),
             checkpoint_sha256=str(document["checkpoint_sha256"]),
             preprocessing_hash=str(document["preprocessing_hash"]),
@@ -150,41 +179,63 @@ def fit_readout(
     *,
     checkpoint_sha256: str,
     preprocessing_hash: str,
+    validation_groups: Sequence[str] | None = None,
+    reference: ReferenceRanges | None = None,
     coverage: float = DEFAULT_COVERAGE,
 ) -> ReadOut:
     """Probe by least squares on train; asymmetric conformal offsets on validation.
 
-    Raises CohortError when a phenotype has no training label, or too few validation labels
-    for an interval of this coverage.
+    `validation_groups` are sex and age of the validation patients: groups with 100 labels of
+    every phenotype or more get offsets of their own. Raises CohortError when a phenotype has
+    no training label, or too few validation labels for an interval of this coverage.
     """
     probe = fit_linear_probe(train_features, train_targets)
     predicted = probe.predict(validation_features)
-    offsets = np.empty((len(PHENOTYPE_NAMES), 2))
+    fitted = []
     for column, name in enumerate(PHENOTYPE_NAMES):
         if np.isnan(probe.intercept[column]) or np.isnan(validation_targets[:, column]).all():
             raise CohortError(
                 f"{name} has no label in training or validation; a prediction needs both"
             )
-        offsets[column] = fit_conformal(
+        intervals = fit_conformal(
             validation_targets[:, column],
             predicted[:, column],
             level=coverage,
+            groups=validation_groups,
             is_asymmetric=True,
-        ).offsets[POOLED]
-        if not np.isfinite(offsets[column]).all():
+        )
+        if not np.isfinite(intervals.offsets[POOLED]).all():
             count = int((~np.isnan(validation_targets[:, column])).sum())
             raise CohortError(
                 f"{name}: {count} labels in validation are too few for a "
                 f"{coverage * 100:.0f} % interval; at least {_least_labels(coverage)} are needed"
             )
+        fitted.append(intervals)
+    common = set.intersection(*(set(intervals.offsets) for intervals in fitted)) - {POOLED}
+    groups = (POOLED, *sorted(common))
     return ReadOut(
         probe=probe,
-        offsets=offsets,
+        offsets=np.array([[each.offsets[group] for each in fitted] for group in groups]),
+        groups=groups,
+        num_calibration=np.array(
+            [[each.num_calibration[group] for each in fitted] for group in groups], np.int64
+        ),
+        reference=reference or ReferenceRanges({}),
         detector=fit_outlier_detector(train_features, validation_features),
         coverage=coverage,
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,
     )
+
+
+def _part(tensors: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The arrays of one part of the read-out, under their own names."""
+    prefix = f"{name}."
+    return {
+        key.removeprefix(prefix): values
+        for key, values in tensors.items()
+        if key.startswith(prefix)
+    }
 
 
 def _least_labels(coverage: float) -> int:

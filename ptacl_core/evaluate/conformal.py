@@ -42,13 +42,15 @@ class ConformalIntervals:
     """Offsets below and above a prediction for one phenotype, per group, in label units.
 
     With a `scale` at calibration they are in units of it. `pooled_groups` are the groups with
-    too few patients for offsets of their own: they use the pooled ones.
+    too few patients for offsets of their own: they use the pooled ones. `num_calibration` is
+    the number of labels behind each group's offsets.
     """
 
     level: float
     offsets: dict[str, tuple[float, float]]
     is_scaled: bool
     pooled_groups: tuple[str, ...]
+    num_calibration: dict[str, int]
 
     def interval(
         self,
@@ -110,6 +112,7 @@ def fit_conformal(
             raise EvaluationError("scale: expected one positive number per patient")
         residual = residual / np.where(is_present, difficulty, 1.0)
     offsets = {POOLED: _offsets(residual[is_present], level, is_asymmetric)}
+    num_calibration = {POOLED: int(is_present.sum())}
     pooled_groups: list[str] = []
     if groups is not None:
         keys = np.asarray([str(group) for group in groups])
@@ -117,11 +120,16 @@ def fit_conformal(
             raise EvaluationError(f"{residual.size} patients but {keys.size} groups")
         for key in np.unique(keys):
             members = is_present & (keys == key)
+            if key == POOLED:
+                continue
             if int(members.sum()) < min_group_size:
                 pooled_groups.append(str(key))
             else:
                 offsets[str(key)] = _offsets(residual[members], level, is_asymmetric)
-    return ConformalIntervals(level, offsets, scale is not None, tuple(pooled_groups))
+                num_calibration[str(key)] = int(members.sum())
+    return ConformalIntervals(
+        level, offsets, scale is not None, tuple(pooled_groups), num_calibration
+    )
 
 
 def measure_coverage(observed: Float[Array, "patient"], interval: Interval) -> Coverage:
@@ -142,6 +150,38 @@ def measure_coverage(observed: Float[Array, "patient"], interval: Interval) -> C
         float(width.mean()),
         float(np.median(width)),
     )
+
+
+def shortfall_p_value(
+    num_covered: int, num_patients: int, *, num_calibration: int, level: float
+) -> float:
+    """Probability that at most `num_covered` are covered although the patients are alike.
+
+    Asymmetric offsets from n calibration labels are the k-th smallest residuals of each tail,
+    k = ceil((n + 1) (1 + level) / 2). For exchangeable patients the share they cover is then
+    Beta(r, n + 1 - r) with r = 2k - n - 1, and the number covered beta-binomial: that counts
+    the chance of the calibration draw as well as that of the test draw. A small value says
+    that these patients are not like those of the calibration: the intervals failed.
+    """
+    from scipy.special import betaln, gammaln, logsumexp
+
+    if not 0 <= num_covered <= num_patients:
+        raise EvaluationError(f"{num_covered} of {num_patients} is no share")
+    position = int(np.ceil((num_calibration + 1) * 0.5 * (1.0 + level) - 1e-9))
+    first = 2 * position - num_calibration - 1
+    if position > num_calibration or first < 1:
+        raise EvaluationError(f"{num_calibration} calibration labels give no {level:g} interval")
+    second = num_calibration + 1 - first
+    covered = np.arange(num_covered + 1)
+    missed = num_patients - covered
+    log_share = (
+        gammaln(num_patients + 1)
+        - gammaln(covered + 1)
+        - gammaln(missed + 1)
+        + betaln(covered + first, missed + second)
+        - betaln(first, second)
+    )
+    return float(min(np.exp(logsumexp(log_share)), 1.0))
 
 
 def clopper_pearson(

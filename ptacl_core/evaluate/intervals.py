@@ -101,6 +101,17 @@ def paired_difference(
     return PairedDifference(interval, p_value)
 
 
+def summarise_draws(
+    estimate: Float64[Array, "*figure"],
+    draws: Float64[Array, "resample *figure"],
+    *,
+    level: float = 0.95,
+) -> BootstrapInterval:
+    """Percentile interval of figures that were computed for every resample; NaN is left out."""
+    value = np.asarray(estimate, dtype=np.float64)
+    return _interval(value, draws, level, *_tails(level, value.shape))
+
+
 def holm_adjust(p_values: Float64[Array, "test"]) -> Float64[Array, "test"]:
     """Holm's step-down adjustment; NaN (not tested) stays NaN and is not counted."""
     values = np.asarray(p_values, dtype=np.float64)

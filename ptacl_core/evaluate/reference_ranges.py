@@ -5,7 +5,7 @@ expected value in residual standard deviations. The ranges describe the cohort t
 fitted on, healthy or not: say so wherever they are shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,33 @@ class ReferenceRanges:
         """Lower and upper limit for each person, in label units; 95 % by default."""
         expected, sd = self._expect(covariates, sex)
         return expected - z * sd, expected + z * sd
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """What `from_arrays` takes: `<sex>.<array>`."""
+        arrays = {}
+        for sex, reference in self.by_sex.items():
+            arrays[f"{sex}.coefficients"] = reference.expected.coefficients
+            arrays[f"{sex}.intercept"] = reference.expected.intercept
+            arrays[f"{sex}.sd"] = reference.sd
+            arrays[f"{sex}.num_patients"] = np.asarray(reference.num_patients, np.int64)
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ReferenceRanges":
+        """Rebuild stored references; raises EvaluationError when an array is missing."""
+        by_sex = {}
+        for sex in sorted({name.partition(".")[0] for name in arrays}):
+            try:
+                coefficients, intercept, sd, counts = (
+                    arrays[f"{sex}.{name}"]
+                    for name in ("coefficients", "intercept", "sd", "num_patients")
+                )
+            except KeyError as error:
+                raise EvaluationError(f"reference ranges: missing array {error}") from None
+            by_sex[sex] = SexReference(
+                LinearProbe(coefficients, intercept), sd, tuple(int(count) for count in counts)
+            )
+        return cls(by_sex)
 
     def _expect(
         self, covariates: Float[Array, "patient covariate"], sex: Sequence[str] | np.ndarray

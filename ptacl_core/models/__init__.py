@@ -19,7 +19,7 @@ from ptacl_core.models.patch_transformer import PatchTransformer
 from ptacl_core.models.patches import CinePatches, EcgPatches
 from ptacl_core.models.pooled_encoder import Regressor, SimclrModel
 from ptacl_core.models.pooling import AttentionPooling, MeanPooling, mean_pool
-from ptacl_core.models.positions import interpolate_positions
+from ptacl_core.models.positions import LearnedPositions, interpolate_positions
 from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
 from ptacl_core.models.steps import cine_step_features, ecg_step_features
 from ptacl_core.models.token_encoder import TokenEncoder, count_parameters
@@ -33,6 +33,7 @@ __all__ = [
     "CrossModalAutoencoder",
     "CrossModalReconstruction",
     "EcgPatches",
+    "LearnedPositions",
     "MaskedAutoencoder",
     "MaskedReconstruction",
     "MeanPooling",

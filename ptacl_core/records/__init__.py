@@ -3,6 +3,7 @@
 from ptacl_core.records.cine import CineRecord
 from ptacl_core.records.ecg import LEAD_NAMES, EcgRecord
 from ptacl_core.records.finding import Finding
+from ptacl_core.records.person import Person, parse_person
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.records.prepared import PreparedCine, PreparedEcg
 
@@ -13,6 +14,8 @@ __all__ = [
     "CineRecord",
     "EcgRecord",
     "Finding",
+    "Person",
     "PreparedCine",
     "PreparedEcg",
+    "parse_person",
 ]

@@ -10,20 +10,22 @@ import numpy as np
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
 from ptacl_core.embedding.encoding import Features
-from ptacl_core.embedding.readout import Predictions, ReadOut, fit_readout
+from ptacl_core.embedding.readout import Predictions, ReadOut
+from ptacl_core.evaluate import name_sex_age_groups
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.atomic import atomic_path
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.evaluation_split import describe_rows
 from ptacl_core.stages.new_files import add_files
+from ptacl_core.stages.readout_fit import READOUT_FOLDER, fit_run_readout
 from ptacl_core.stages.register import SPLIT_NAME
 from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-READOUT_FOLDER = "readout"
 ALIGNMENT_FILE = "alignment.parquet"
 """Per patient's visit the cosine similarity of its ECG steps with its cine steps."""
 
@@ -81,27 +83,11 @@ def run(
             with_steps=True,
             progress=progress,
         )
-        readout = _fit_readout(reader, ecg_rows, ecg, aligned)
+        readout = fit_run_readout(reader, ecg_rows, ecg.pooled, aligned.checkpoint_sha256)
         readout.save(aligned.directory / READOUT_FOLDER)
         _write_alignment(aligned.directory / ALIGNMENT_FILE, reader, ecg_rows, ecg, cmr_rows, cmr)
         _publish(cohort_dir, reader, aligned, readout, (ecg_rows, ecg), (cmr_rows, cmr))
     return EmbedSummary(aligned.name, len(ecg_rows), len(cmr_rows), ecg.pooled.shape[1])
-
-
-def _fit_readout(
-    reader: ShardReader, rows: Int64[Array, "row"], ecg: Features, aligned: AlignedRun
-) -> ReadOut:
-    splits = np.asarray([reader.splits[row] for row in rows])
-    targets = reader.phenotypes(rows)
-    train, validation = splits == "train", splits == "val"
-    return fit_readout(
-        ecg.pooled[train],
-        targets[train],
-        ecg.pooled[validation],
-        targets[validation],
-        checkpoint_sha256=aligned.checkpoint_sha256,
-        preprocessing_hash=reader.preprocessing_hash,
-    )
 
 
 def _write_alignment(
@@ -167,7 +153,11 @@ def _publish(
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
         rows, features = ecg
-        predictions = readout.predict(features.pooled)
+        people = describe_rows(reader, rows)
+        predictions = readout.predict(
+            features.pooled,
+            groups=name_sex_age_groups(people.sex, people.covariates[:, 1]),
+        )
         writer.put_predictions(_prediction_table(reader, rows, predictions, aligned, readout))
         writer.put_out_of_distribution(_outlier_table(reader, rows, predictions, aligned))
 

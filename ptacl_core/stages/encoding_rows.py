@@ -3,15 +3,16 @@
 import numpy as np
 import torch
 
-from ptacl_core.arrays import Array, Int64
-from ptacl_core.config.training import RunSettings
+from ptacl_core.arrays import Array, Float64, Int64
+from ptacl_core.config.training import Modality, RunSettings
 from ptacl_core.embedding.encoding import (
     Features,
     encode_cines,
     encode_ecgs,
     encode_in_batches,
+    phase_uniform_frames,
 )
-from ptacl_core.models import TokenEncoder
+from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
 
@@ -78,3 +79,34 @@ def encode_cine_rows(
     )
     progress.finish(task)
     return features
+
+
+@torch.no_grad()
+def regress_rows(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    modality: Modality,
+    network: Regressor,
+    settings: RunSettings,
+    *,
+    task: str = "predict",
+    progress: ProgressSink = SILENT,
+) -> Float64[Array, "row target"]:
+    """What a network with a head predicts for `rows`: z-scored phenotypes."""
+    device = next(network.parameters()).device
+    progress.start(task, len(rows), "recordings")
+    parts = []
+    for start in range(0, len(rows), BATCH_SIZE):
+        piece = rows[start : start + BATCH_SIZE]
+        if modality == "ecg":
+            batch = reader.read_ecg(piece)[:, :, : settings.data.ecg_crop_samples]
+            batch = batch.astype(np.float32)
+        else:
+            clips = reader.read_cine(piece)
+            frames = phase_uniform_frames(clips.shape[1], settings.data.num_cine_frames)
+            batch = clips[:, frames].astype(np.float32) / np.float32(255)
+        scores = network(torch.from_numpy(np.ascontiguousarray(batch)).to(device))
+        parts.append(scores.float().cpu().numpy().astype(np.float64))
+        progress.advance(task, len(piece))
+    progress.finish(task)
+    return np.concatenate(parts)

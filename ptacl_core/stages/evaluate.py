@@ -1,36 +1,42 @@
 """Tables 1 and 2 and the alignment of a run on its held-out patients, with intervals.
 
-Rows of Table 2: demographics only, random encoders, each modality's pretraining, alignment.
-The document goes to runs/<run>/evaluation/evaluation.json, into the store and to stdout.
+Rows of Table 2: demographics only, random encoders, each modality's pretraining, alignment,
+fine-tuned and supervised networks. The document goes to runs/<run>/evaluation/evaluation.json,
+into the store and to stdout; what it says patient by patient lies beside it as Parquet.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort
-from ptacl_core.embedding.encoding import Features
-from ptacl_core.evaluate import (
-    measure_alignment,
-)
+from ptacl_core.errors import CohortError
+from ptacl_core.evaluate import draw_resamples, why_undefined
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.atomic import write_json
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
-from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
-from ptacl_core.stages.table_one import evaluate_retrieval
-from ptacl_core.stages.table_two import (
-    MODALITIES,
-    EvaluationSplit,
-    TableTwo,
-    add_baselines,
-    load_split,
+from ptacl_core.stages.aligned_features import (
+    AlignedFeatures,
+    encode_aligned,
+    find_residuals,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from ptacl_core.stages.alignment_controls import evaluate_controls
+from ptacl_core.stages.alignment_measures import evaluate_alignment
+from ptacl_core.stages.coverage import evaluate_coverage, no_coverage, predict_split
+from ptacl_core.stages.evaluation_rows import publish_evaluation
+from ptacl_core.stages.evaluation_split import EvaluationSplit, describe_rows, load_split
+from ptacl_core.stages.evaluation_tables import write_predictions, write_retrieval
+from ptacl_core.stages.event_calibration import evaluate_events
+from ptacl_core.stages.readout_fit import find_stored_readout, fit_split_readout
+from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.stages.subgroups import evaluate_subgroups
+from ptacl_core.stages.table_consistency import check_consistency
+from ptacl_core.stages.table_one import evaluate_retrieval
+from ptacl_core.stages.table_two import TableTwo
+from ptacl_core.stages.table_two_baselines import MODALITIES, add_baselines, add_networks
 
 BOOTSTRAP_SEED = 2025
 NOTES = {
@@ -57,141 +63,84 @@ def run(
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         train, test = load_split(reader, "train"), load_split(reader, "test")
-        generator = np.random.default_rng(BOOTSTRAP_SEED)
-        table = TableTwo(train, test, num_resamples, generator)
+        validation = describe_rows(reader, reader.rows("val", needs=("ecg",)))
+        resamples = draw_resamples(
+            len(test),
+            generator=np.random.default_rng(BOOTSTRAP_SEED),
+            num_resamples=num_resamples,
+            patients=test.patients,
+        )
+        table_two = TableTwo(train, test, resamples)
         if with_baselines:
-            add_baselines(table, reader, aligned, progress)
-        ecg = _encode_aligned_ecg(reader, train, test, aligned, progress)
-        cmr = _encode_aligned_cine(reader, train, test, aligned, progress)
-        table.add("aligned-ecg", "Aligned", "ecg", ecg[0].pooled, ecg[1].pooled)
-        table.add("aligned-cmr", "Aligned", "cmr", cmr[0].pooled, cmr[1].pooled)
+            add_baselines(table_two, reader, aligned, progress)
+        features = encode_aligned(reader, aligned, train, validation, test, progress)
+        for modality in MODALITIES:
+            fitted, judged = features.pooled(modality)
+            table_two.add_probe(f"aligned-{modality}", "Aligned", modality, fitted, judged)
+        add_networks(table_two, reader, aligned, progress)
+        table_one = evaluate_retrieval(*features.projected_test(), test.phenotypes, resamples)
+        tests = (features.ecg_test, features.cmr_test)
+        controls = evaluate_controls(reader, test, aligned, tests, resamples, progress)
+    regression = {modality: table_two.figures(f"aligned-{modality}") for modality in MODALITIES}
+    predicted = table_two.predicted("aligned-ecg")
     document = {
         "run": aligned.name,
-        "regression": {modality: table.figures(f"aligned-{modality}") for modality in MODALITIES},
-        "rows": table.rows,
-        **evaluate_retrieval(ecg[1], cmr[1], test.phenotypes, num_resamples, generator),
-        "alignment": _evaluate_alignment(ecg[1], cmr[1], num_resamples, generator),
-        "patients": {"train": len(train.rows), "test": len(test.rows)},
+        "regression": regression,
+        "rows": table_two.rows,
+        **table_one.sections,
+        "alignment": {**evaluate_alignment(*tests, resamples), "controls": controls},
+        "consistency": check_consistency(regression, table_one.sections["retrieval"]),
+        **_cover(aligned, features, train, validation, test),
+        "subgroups": evaluate_subgroups(test, predicted, resamples),
+        "calibration": evaluate_events(
+            test, predicted, find_residuals(features, train, validation), resamples
+        ),
+        "unjudged": find_unjudged(test),
+        "patients": {"train": len(train), "validation": len(validation), "test": len(test)},
         "resamples": num_resamples,
         "checkpoint_sha256": aligned.checkpoint_sha256,
         "software": __version__,
     }
     with Cohort.open(cohort_dir) as cohort:
         document["note"] = NOTES[cohort.description.source]
-    write_json(aligned.directory / "evaluation" / "evaluation.json", document)
-    with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}") as writer:
-        writer.put_run(
-            aligned.name,
-            kind="align",
-            config=aligned.settings.model_dump(mode="json"),
-            checkpoint_sha256=aligned.checkpoint_sha256,
-            preprocessing_hash=aligned.preprocessing.hash(),
-            split_name="default",
-            seed=aligned.settings.seed,
-        )
-        writer.put_evaluation(
-            aligned.name, _build_result_table(aligned.name, document), document=document
-        )
+    folder = aligned.directory / "evaluation"
+    write_predictions(folder, test, table_two.predictions)
+    write_retrieval(folder, test, table_one.runs)
+    write_json(folder / "evaluation.json", document)
+    publish_evaluation(cohort_dir, aligned, document)
     return document
 
 
-def _encode_aligned_ecg(
-    reader: ShardReader,
-    train: EvaluationSplit,
-    test: EvaluationSplit,
+def _cover(
     aligned: AlignedRun,
-    progress: ProgressSink,
-) -> tuple[Features, Features]:
-    train_features, test_features = (
-        encode_ecg_rows(
-            reader,
-            split.rows,
-            aligned.ecg_encoder,
-            aligned.ecg_projection,
-            aligned.settings,
-            with_steps=split is test,
-            task="aligned ecg",
-            progress=progress,
-        )
-        for split in (train, test)
-    )
-    return train_features, test_features
-
-
-def _encode_aligned_cine(
-    reader: ShardReader,
+    features: AlignedFeatures,
     train: EvaluationSplit,
+    validation: EvaluationSplit,
     test: EvaluationSplit,
-    aligned: AlignedRun,
-    progress: ProgressSink,
-) -> tuple[Features, Features]:
-    train_features, test_features = (
-        encode_cine_rows(
-            reader,
-            split.rows,
-            aligned.cine_encoder,
-            aligned.cine_projection,
-            aligned.settings,
-            with_steps=split is test,
-            task="aligned cmr",
-            progress=progress,
-        )
-        for split in (train, test)
-    )
-    return train_features, test_features
-
-
-def _evaluate_alignment(
-    ecg: Features, cmr: Features, num_resamples: int, generator: np.random.Generator
 ) -> dict[str, Any]:
-    assert ecg.steps is not None
-    assert cmr.steps is not None
-    measures = measure_alignment(ecg.steps, cmr.steps, is_valid=ecg.is_step_valid)
-    interval = measures.interval(generator=generator, num_resamples=num_resamples)
-    num_steps = len(measures.mean_map)
-    return {
-        "top1": float(interval.estimate[0]),
-        "top1_interval": [float(interval.low[0]), float(interval.high[0])],
-        "top1_chance": 1 / num_steps,
-        "within1": float(interval.estimate[1]),
-        "within1_interval": [float(interval.low[1]), float(interval.high[1])],
-        "within1_chance": (3 * num_steps - 2) / num_steps**2,
-        "mean_circular_offset": float(interval.estimate[2]),
-        "diagonal_mass": measures.diagonal_mass,
-        "entropy_nats": measures.entropy_nats,
-        "rank_correlation": (
-            measures.rank_correlation if np.isfinite(measures.rank_correlation) else None
-        ),
-        "patients": len(measures.top1),
-        "map": measures.mean_map.tolist(),
-    }
-
-
-def _build_result_table(run: str, document: dict[str, Any]) -> "pa.Table":
-    import pyarrow as pa
-
-    results: list[tuple[Any, ...]] = []
-    for row in document["rows"]:
-        cells = {**row["phenotypes"], "": row["mean"]}
-        for name, cell in cells.items():
-            metric = "r2" if name else "mean_r2"
-            figure = (cell["r2"], cell["low"], cell["high"])
-            results.append(("regression", row["key"], row["modality"], name, metric, *figure))
-    for own, table in document["retrieval"].items():
-        for name, scores in table.items():
-            for metric, bounds in scores["intervals"].items():
-                figure = (scores[metric], bounds["low"], bounds["high"])
-                results.append(("retrieval", own, "ecg", name, metric, *figure))
-            results.extend(
-                ("retrieval", own, "", name, metric, scores[metric], None, None)
-                for metric in ("random_p_at_1", "random_p_at_10")
+    """Coverage of the run's stored read-out, or of one fitted here where there is none."""
+    readout, why = find_stored_readout(aligned)
+    source = "the read-out that predictions come from"
+    if readout is None:
+        source = f"fitted for this evaluation, since {why}"
+        try:
+            readout = fit_split_readout(
+                (train, features.ecg_train.pooled),
+                (validation, features.validation_pooled),
+                checkpoint_sha256=aligned.checkpoint_sha256,
+                preprocessing_hash=aligned.preprocessing.hash(),
             )
-    for metric in ("top1", "within1"):
-        figure = (document["alignment"][metric], *document["alignment"][f"{metric}_interval"])
-        results.append(("alignment", "", "", "", metric, *figure))
-    names = ("section", "variant", "modality", "phenotype", "metric", "value", "low", "high")
-    columns: dict[str, Any] = {"run": [run] * len(results)}
-    for index, name in enumerate(names):
-        kind = pa.float64() if name in ("value", "low", "high") else pa.string()
-        columns[name] = pa.array([result[index] for result in results], kind)
-    return pa.table(columns)
+        except CohortError as error:
+            return no_coverage(str(error))
+    predictions = predict_split(readout, features.ecg_test.pooled, test)
+    sections = evaluate_coverage(readout, predictions, test)
+    return {**sections, "coverage_summary": {**sections["coverage_summary"], "read_out": source}}
+
+
+def find_unjudged(test: EvaluationSplit) -> dict[str, str]:
+    """Phenotypes that no figure can be given for, each with the reason in one line."""
+    reasons = {
+        name: why_undefined(test.phenotypes[:, column])
+        for column, name in enumerate(PHENOTYPE_NAMES)
+    }
+    return {name: reason for name, reason in reasons.items() if reason is not None}

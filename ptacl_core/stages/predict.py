@@ -4,25 +4,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ptacl_core.arrays import Array, Float32
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, Neighbour
 from ptacl_core.embedding.encoding import Features, encode_ecgs
 from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.saliency import explain_ecg
 from ptacl_core.errors import CheckpointError, PtaclError, RecordError
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import measure_ecg, prepare_ecg
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import (
+    LEAD_NAMES,
     PHENOTYPE_NAMES,
-    PHENOTYPE_UNITS,
     EcgRecord,
     Finding,
+    Person,
     PreparedEcg,
 )
 from ptacl_core.safety.text import clean_text
+from ptacl_core.stages.prediction_answer import (
+    NUM_DESCRIBED,
+    answer_neighbours,
+    answer_phenotypes,
+)
 from ptacl_core.stages.run_choice import load_aligned_run
+
+UNKNOWN_PERSON = Person()
 
 
 class EcgPredictor:
@@ -60,6 +67,32 @@ class EcgPredictor:
             beat_mode=settings.data.beat_mode,
         )
 
+    def explain(self, prepared: PreparedEcg) -> dict[str, Any]:
+        """How each prediction changes when a lead, or a phase of the beat, is masked.
+
+        {"leads": {phenotype: {lead: change}}, "steps": {phenotype: [13 changes]}}, masked minus
+        as recorded, in the phenotype's unit; `steps` is None without a complete beat.
+        """
+        settings = self._run.settings
+        found = explain_ecg(
+            self._run.ecg_encoder,
+            self.readout.probe,
+            prepared.signal[:, : settings.data.ecg_crop_samples],
+            prepared.r_peak_samples,
+            num_steps=settings.data.num_steps,
+        )
+        return {
+            "leads": {
+                name: dict(zip(LEAD_NAMES, found.leads[:, column].tolist(), strict=True))
+                for column, name in enumerate(PHENOTYPE_NAMES)
+            },
+            "steps": None
+            if found.steps is None
+            else {
+                name: found.steps[:, column].tolist() for column, name in enumerate(PHENOTYPE_NAMES)
+            },
+        }
+
     def embed_file(self, path: Path) -> Float32[Array, "embedding"]:
         """Embedding of one file in the shared space. Raises RecordError."""
         _, prepared = self.prepare(path, {})
@@ -77,27 +110,38 @@ def run(
     run: str | None = None,
     k: int = 5,
     hints: Mapping[str, Any] | None = None,
+    person: Person = UNKNOWN_PERSON,
+    with_saliency: bool = False,
     device: str = "auto",
     progress: ProgressSink = SILENT,
 ) -> list[dict[str, Any]]:
     """One answer per file, in order.
 
-    A file that cannot be used has `accepted` False and an `error` of one line; the others are
-    answered all the same. Raises CohortError or CheckpointError when no file could be answered for.
+    `person` is whose ECGs they are: intervals are then those of their sex and age where the
+    run has them, and predictions get z-scores. A file that cannot be used has `accepted` False
+    and an `error` of one line; the others are answered all the same. Raises CohortError or
+    CheckpointError when no file could be answered for.
     """
     predictor = EcgPredictor(cohort_dir, run, device=device)
     answers = []
     progress.start("predict", len(files), "ECGs")
     with Cohort.open(cohort_dir) as cohort:
         for path in files:
-            answers.append(_answer(path, predictor, cohort, k, hints or {}))
+            answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
+            answers.append(answer)
             progress.advance("predict")
     progress.finish("predict")
     return answers
 
 
 def _answer(
-    path: Path, predictor: EcgPredictor, cohort: Cohort, k: int, hints: Mapping[str, Any]
+    path: Path,
+    predictor: EcgPredictor,
+    cohort: Cohort,
+    k: int,
+    hints: Mapping[str, Any],
+    person: Person,
+    with_saliency: bool,
 ) -> dict[str, Any]:
     try:
         record, prepared = predictor.prepare(path, hints)
@@ -106,9 +150,11 @@ def _answer(
     if not prepared.is_accepted:
         return _refusal(path, predictor, _rejection(prepared.findings), prepared.findings)
     features = predictor.encode(prepared)
-    predictions = predictor.readout.predict(features.pooled.astype(np.float64))
     assert features.projected is not None
-    neighbours = cohort.neighbours(features.projected[0], k=k, run=predictor.run_name) if k else []
+    nearest: list[Neighbour] = []
+    if k:
+        num_wanted = max(k, NUM_DESCRIBED)
+        nearest = cohort.neighbours(features.projected[0], k=num_wanted, run=predictor.run_name)
     measurements = measure_ecg(prepared, record)
     return {
         "file": str(path),
@@ -119,24 +165,13 @@ def _answer(
         "measurements": {
             name: value for name, value in measurements.items() if name != "heart_rate_bpm"
         },
-        "phenotypes": {
-            name: {
-                "value": float(predictions.value[0, column]),
-                "low": float(predictions.low[0, column]),
-                "high": float(predictions.high[0, column]),
-                "unit": PHENOTYPE_UNITS[name],
-            }
-            for column, name in enumerate(PHENOTYPE_NAMES)
-        },
-        "coverage": predictor.readout.coverage,
-        "out_of_distribution": {
-            "flag": bool(predictions.is_outlier[0]),
-            "score": float(predictions.outlier_score[0]),
-        },
+        **answer_phenotypes(predictor.readout, features.pooled, person),
         "neighbours": [
             {"patient": neighbour.patient, "similarity": neighbour.similarity}
-            for neighbour in neighbours
+            for neighbour in nearest[:k]
         ],
+        "neighbour_phenotypes": answer_neighbours(nearest[:NUM_DESCRIBED]),
+        **({"saliency": predictor.explain(prepared)} if with_saliency else {}),
     }
 
 
@@ -154,6 +189,7 @@ def _refusal(
         "phenotypes": {},
         "out_of_distribution": None,
         "neighbours": [],
+        "neighbour_phenotypes": {},
     }
 
 

@@ -1,163 +1,161 @@
-"""Table 2: R² of a linear probe on held-out patients, one row per set of features."""
+"""Table 2: how well each set of features, or each network, predicts the phenotypes of test."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64, Int64
-from ptacl_core.checkpoint import CheckpointFolder
-from ptacl_core.config.training import Modality
-from ptacl_core.errors import CohortError
-from ptacl_core.evaluate import bootstrap_interval, fit_linear_probe, r2
-from ptacl_core.models import TokenEncoder
-from ptacl_core.progress import ProgressSink
+from ptacl_core.arrays import Array, Float64
+from ptacl_core.evaluate import (
+    REGRESSION_FIGURES,
+    BootstrapInterval,
+    RegressionTerms,
+    Resamples,
+    fit_linear_probe,
+    summarise_draws,
+)
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.shards import ShardReader
-from ptacl_core.stages.encoders import build_encoder, load_encoder
-from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
-from ptacl_core.stages.run_choice import AlignedRun
+from ptacl_core.stages.evaluation_split import EvaluationSplit, fill_demographics
 
-MODALITIES: tuple[Modality, Modality] = ("ecg", "cmr")
-DEMOGRAPHIC_COLUMNS = [0, 1, 2, 4]
-"""Sex, age, height and BMI among the covariates; weight follows from the last two."""
+DEMOGRAPHICS = "demographics"
+LINEAR_PROBE = "LP"
+_NUM_TARGETS = len(PHENOTYPE_NAMES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EvaluationSplit:
-    """Rows of one split that have both modalities, with their phenotypes."""
+class RowPredictions:
+    """What one row of Table 2 predicts for the test patients, in the phenotypes' units."""
 
-    rows: Int64[Array, "row"]
-    phenotypes: Float64[Array, "row target"]
+    key: str
+    modality: str
+    predicted: Float64[Array, "row target"]
 
 
 class TableTwo:
-    """R² of one set of features after another, on the same resampled patients."""
+    """One row after another, every figure on the same resampled patients.
 
-    def __init__(
-        self,
-        train: EvaluationSplit,
-        test: EvaluationSplit,
-        num_resamples: int,
-        generator: np.random.Generator,
-    ) -> None:
+    The first row is that of demographics only: ΔR² of the others is over it.
+    """
+
+    def __init__(self, train: EvaluationSplit, test: EvaluationSplit, resamples: Resamples) -> None:
         self.train, self.test = train, test
         self.rows: list[dict[str, Any]] = []
-        self._num_resamples = num_resamples
-        self._seed = int(generator.integers(2**63))
+        self.predictions: list[RowPredictions] = []
+        self._resamples = resamples
+        sex = np.asarray(test.sex)
+        self._sexes = {key: np.flatnonzero(sex == key) for key in ("F", "M")}
+        self._reference: tuple[np.ndarray, np.ndarray] | None = None
+        self.add_probe(
+            DEMOGRAPHICS,
+            "Demographics only",
+            "covariates",
+            fill_demographics(train, train),
+            fill_demographics(test, train),
+        )
 
-    def add(
+    def add_probe(
         self, key: str, name: str, modality: str, train_features: Array, test_features: Array
     ) -> None:
-        """Fit the probe on train and append the row of its R² on test."""
+        """Fit a linear probe on train and append the row of its predictions on test."""
         probe = fit_linear_probe(train_features, self.train.phenotypes)
-        predicted = probe.predict(test_features)
-        observed = self.test.phenotypes
+        self.add_predictions(key, name, modality, LINEAR_PROBE, probe.predict(test_features))
 
-        def figures(rows: Int64[Array, "_"]) -> Float64[Array, "figure"]:
-            scores = np.asarray(r2(observed[rows], predicted[rows]))
-            return np.append(scores, scores.mean())
-
-        interval = bootstrap_interval(
-            figures,
-            len(observed),
-            generator=np.random.default_rng(self._seed),
-            num_resamples=self._num_resamples,
+    def add_predictions(
+        self,
+        key: str,
+        name: str,
+        modality: str,
+        evaluation: str,
+        predicted: Float64[Array, "row target"],
+    ) -> None:
+        """Append the row of given predictions; `evaluation` is how they were made (LP, FN …)."""
+        terms = RegressionTerms(self.test.phenotypes, predicted)
+        estimate = terms.figures(terms.terms.sum(axis=0))
+        draws = terms.figures(self._resamples.sums(terms.terms))
+        interval = summarise_draws(estimate, draws)
+        r2 = (estimate[:_NUM_TARGETS], draws[:, :_NUM_TARGETS])
+        if self._reference is None:
+            self._reference = r2
+        cells = _cells(interval)
+        difference = summarise_draws(r2[0] - self._reference[0], r2[1] - self._reference[1])
+        within = {
+            sex: self._within(rows, predicted) for sex, rows in self._sexes.items() if len(rows)
+        }
+        for column, cell in enumerate(cells):
+            cell["delta_r2"] = None if key == DEMOGRAPHICS else _bounds(difference, column)
+            cell["within_sex_r2"] = {sex: figures[column] for sex, figures in within.items()}
+        mean = summarise_draws(r2[0].mean(), r2[1].mean(axis=1))
+        mean_difference = summarise_draws(
+            (r2[0] - self._reference[0]).mean(), (r2[1] - self._reference[1]).mean(axis=1)
         )
-        cells = [
-            {"r2": value, "low": low, "high": high}
-            for value, low, high in zip(
-                _finite_list(interval.estimate),
-                _finite_list(interval.low),
-                _finite_list(interval.high),
-                strict=True,
-            )
-        ]
         self.rows.append(
             {
                 "key": key,
                 "name": name,
                 "modality": modality,
-                "phenotypes": dict(zip(PHENOTYPE_NAMES, cells[:-1], strict=True)),
-                "mean": cells[-1],
+                "evaluation": evaluation,
+                "phenotypes": dict(zip(PHENOTYPE_NAMES, cells, strict=True)),
+                "mean": {
+                    "r2": finite(mean.estimate),
+                    "low": finite(mean.low),
+                    "high": finite(mean.high),
+                    "delta_r2": None if key == DEMOGRAPHICS else _bounds(mean_difference),
+                },
             }
         )
+        self.predictions.append(RowPredictions(key, modality, predicted))
 
-    def figures(self, key: str) -> dict[str, dict[str, float | None]]:
+    def figures(self, key: str) -> dict[str, dict[str, Any]]:
         """The cells of one row."""
         return next(row["phenotypes"] for row in self.rows if row["key"] == key)
 
+    def predicted(self, key: str) -> Float64[Array, "row target"]:
+        """The predictions of one row."""
+        return next(each.predicted for each in self.predictions if each.key == key)
 
-def add_baselines(
-    table: TableTwo, reader: ShardReader, aligned: AlignedRun, progress: ProgressSink
-) -> None:
-    """Rows of demographics only, and of each encoder before training and after pretraining."""
-    train, test = (
-        encode_demographics(reader, split.rows, reference_rows=table.train.rows)
-        for split in (table.train, table.test)
+    def _within(
+        self, rows: np.ndarray, predicted: Float64[Array, "row target"]
+    ) -> list[dict[str, Any]]:
+        """R² among some of the patients, about their own mean."""
+        terms = RegressionTerms(self.test.phenotypes[rows], predicted[rows])
+        interval = self._resamples.take(rows).interval(terms.terms, terms.r2)
+        counts = np.isfinite(self.test.phenotypes[rows]).sum(axis=0)
+        return [
+            {**_bounds(interval, column), "n": int(counts[column])}
+            for column in range(_NUM_TARGETS)
+        ]
+
+
+def finite(value: Any) -> float | None:
+    """A number for JSON: None where it is not defined."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _cells(interval: BootstrapInterval) -> list[dict[str, Any]]:
+    """One dictionary per phenotype, R² with its bounds as `low` and `high`."""
+    estimate, low, high = (
+        values.reshape(len(REGRESSION_FIGURES), _NUM_TARGETS)
+        for values in (interval.estimate, interval.low, interval.high)
     )
-    table.add("demographics", "Demographics only", "covariates", train, test)
-    device = next(aligned.ecg_encoder.parameters()).device
-    for key in ("random", "pretrained"):
-        for modality in MODALITIES:
-            encoder = _baseline_encoder(aligned, key, modality)
-            if encoder is None:
-                continue
-            encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
-            train, test = (
-                encode(
-                    reader,
-                    split.rows,
-                    encoder.to(device),
-                    None,
-                    aligned.settings,
-                    task=f"{key} {modality}",
-                    progress=progress,
-                ).pooled
-                for split in (table.train, table.test)
-            )
-            name = "Random encoder" if key == "random" else _pretraining_name(aligned, modality)
-            table.add(f"{key}-{modality}", name, modality, train, test)
+    cells = []
+    for column in range(_NUM_TARGETS):
+        cell: dict[str, Any] = {
+            "r2": finite(estimate[0, column]),
+            "low": finite(low[0, column]),
+            "high": finite(high[0, column]),
+        }
+        for index, name in enumerate(REGRESSION_FIGURES[1:-1], start=1):
+            cell[name] = finite(estimate[index, column])
+            cell[f"{name}_low"] = finite(low[index, column])
+            cell[f"{name}_high"] = finite(high[index, column])
+        cell["n"] = int(estimate[-1, column])
+        cells.append(cell)
+    return cells
 
 
-def _pretraining_name(aligned: AlignedRun, modality: Modality) -> str:
-    settings = aligned.settings
-    section = settings.pretrain_ecg if modality == "ecg" else settings.pretrain_cmr
-    return {"mae": "MAE", "simclr": "SimCLR"}[section.method]
-
-
-def _baseline_encoder(aligned: AlignedRun, key: str, modality: Modality) -> TokenEncoder | None:
-    """Untrained weights as the run began with, or its pretraining; None where it had none."""
-    if key == "random":
-        return build_encoder(aligned.settings, modality)
-    source = getattr(aligned.settings.pretrained_from, modality)
-    directory = aligned.directory.parent / source if source else aligned.directory
-    if not CheckpointFolder(directory / "checkpoints" / modality).is_finished:
-        return None
-    return load_encoder(directory, modality, "pretrain").encoder
-
-
-def load_split(reader: ShardReader, name: str) -> EvaluationSplit:
-    """Pairs of one split. Raises CohortError when there are fewer than two."""
-    rows = reader.rows(name, needs=("ecg", "cmr"))
-    if len(rows) < 2:
-        raise CohortError(
-            f"split {name} has {len(rows)} pairs of ECG and CMR; an evaluation needs at least two"
-        )
-    return EvaluationSplit(rows, reader.phenotypes(rows))
-
-
-def encode_demographics(
-    reader: ShardReader, rows: Int64[Array, "row"], *, reference_rows: Int64[Array, "_"]
-) -> Float64[Array, "row 4"]:
-    """Sex, age, height and BMI; an absent value becomes the mean of `reference_rows`."""
-    values = reader.covariates(rows)[:, DEMOGRAPHIC_COLUMNS]
-    reference = reader.covariates(reference_rows)[:, DEMOGRAPHIC_COLUMNS]
-    is_present = np.isfinite(reference)
-    total = np.where(is_present, reference, 0).sum(axis=0)
-    mean = total / np.maximum(is_present.sum(axis=0), 1)
-    return np.where(np.isfinite(values), values, mean)
-
-
-def _finite_list(values: Array) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
+def _bounds(interval: BootstrapInterval, index: int | tuple[()] = ()) -> dict[str, Any]:
+    return {
+        "value": finite(interval.estimate[index]),
+        "low": finite(interval.low[index]),
+        "high": finite(interval.high[index]),
+    }

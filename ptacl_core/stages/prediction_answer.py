@@ -1,0 +1,85 @@
+"""The figures of one new ECG, as `ptacl predict` answers them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort import Neighbour
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.evaluate import describe_neighbours, name_sex_age_groups
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS, Person
+
+NUM_DESCRIBED = 50
+"""Nearest patients whose measured phenotypes are described."""
+
+
+def answer_phenotypes(
+    readout: ReadOut, pooled: Float32[Array, "1 dim"], person: Person
+) -> dict[str, Any]:
+    """Phenotypes with intervals and z-scores, whose intervals they are, and how strange it is.
+
+    A z-score is the distance of the prediction from what is usual for the person's sex, age,
+    height and weight among the run's training patients; None where one of them is not known.
+    """
+    features = pooled.astype(np.float64)
+    age_years = np.array([_number(person.age_years)])
+    groups = name_sex_age_groups([person.sex or ""], age_years)
+    predictions = readout.predict(features, groups=groups)
+    z_scores = _score(readout, predictions.value, person)
+    distances = readout.detector.distances(features)[0] / readout.detector.scales
+    return {
+        "phenotypes": {
+            name: {
+                "value": float(predictions.value[0, column]),
+                "low": float(predictions.low[0, column]),
+                "high": float(predictions.high[0, column]),
+                "unit": PHENOTYPE_UNITS[name],
+                "z_score": _finite(z_scores[column]),
+            }
+            for column, name in enumerate(PHENOTYPE_NAMES)
+        },
+        "coverage": readout.coverage,
+        "interval_group": predictions.interval_group[0],
+        "out_of_distribution": {
+            "flag": bool(predictions.is_outlier[0]),
+            "score": float(predictions.outlier_score[0]),
+            "mahalanobis": float(distances[0]),
+            "nearest": float(distances[1]),
+        },
+    }
+
+
+def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, Any]]:
+    """Measured phenotypes of the nearest patients: median with interval, middle 90 %."""
+    answer = {}
+    for name in PHENOTYPE_NAMES:
+        values = [_number(neighbour.phenotypes.get(name)) for neighbour in neighbours]
+        found = describe_neighbours(np.array(values))
+        if found is not None:
+            answer[name] = {
+                "n": found.num_neighbours,
+                "median": found.median,
+                "median_low": _finite(found.median_low),
+                "median_high": _finite(found.median_high),
+                "low": found.low,
+                "high": found.high,
+                "unit": PHENOTYPE_UNITS[name],
+            }
+    return answer
+
+
+def _score(readout: ReadOut, value: Array, person: Person) -> Array:
+    if person.sex not in readout.reference.by_sex:
+        return np.full(len(PHENOTYPE_NAMES), np.nan)
+    body = [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
+    return readout.reference.z_scores(value, np.array(body), [person.sex])[0]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
