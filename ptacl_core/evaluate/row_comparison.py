@@ -12,9 +12,9 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.evaluate.intervals import Verdict, holm_adjust, judge_difference
 from ptacl_core.evaluate.metrics import r2
+from ptacl_core.evaluate.resampling import Resamples
 
 LEVEL = 0.95
-_RESAMPLES_PER_CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,29 +64,19 @@ class RowDifference:
     verdicts: tuple[Verdict, ...]
 
 
-def draw_patient_weights(
-    num_patients: int, *, num_resamples: int, generator: np.random.Generator
-) -> Float64[Array, "resample patient"]:
-    """How often each patient is in each resample of `num_patients` with replacement."""
-    share = np.full(num_patients, 1.0 / num_patients)
-    return generator.multinomial(num_patients, share, size=num_resamples).astype(np.float64)
-
-
 def score_row(
     observed: Float64[Array, "patient target"],
     predicted: Float64[Array, "seed patient target"],
-    weights: Float64[Array, "resample patient"],
+    resamples: Resamples,
 ) -> RowScores:
     """R² of a row's predictions, one set per seed, on the patients and on their resamples."""
     per_seed = np.stack([np.asarray(r2(observed, values)) for values in predicted])
-    draws = np.mean([_resampled_r2(observed, values, weights) for values in predicted], axis=0)
+    draws = np.mean([_resampled_r2(observed, values, resamples) for values in predicted], axis=0)
     is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
     return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
 
 
-def score_means(
-    values: Float64[Array, "seed patient target"], weights: Float64[Array, "resample patient"]
-) -> RowScores:
+def score_means(values: Float64[Array, "seed patient target"], resamples: Resamples) -> RowScores:
     """Means over patients of a figure that each patient has (such as precision), as `score_row`.
 
     NaN marks a patient who has no such figure.
@@ -94,19 +84,17 @@ def score_means(
     is_present = np.isfinite(values)
     filled = np.where(is_present, values, 0.0)
     per_seed = _divide(filled.sum(axis=1), is_present.sum(axis=1))
-    draws = np.mean(
-        [
-            _divide(weights @ filled[seed], weights @ is_present[seed])
-            for seed in range(len(values))
-        ],
-        axis=0,
-    )
+    resampled = [
+        _divide(resamples.sums(figures), resamples.sums(present.astype(np.float64)))
+        for figures, present in zip(filled, is_present, strict=True)
+    ]
+    draws = np.mean(resampled, axis=0)
     is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
     return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
 
 
 def compare_rows(first: RowScores, second: RowScores, *, alpha: float = 0.05) -> RowDifference:
-    """Paired differences with verdicts; both rows were scored with the same weights."""
+    """Paired differences with verdicts; both rows were scored with the same resamples."""
     draws = first.draws - second.draws
     half = 0.5 * (1.0 - LEVEL)
     low = _over_resamples(draws, lambda values: np.quantile(values, half))
@@ -131,7 +119,7 @@ def paired_p_value(draws: Float64[Array, "resample figure"]) -> Float64[Array, "
 def _resampled_r2(
     observed: Float64[Array, "patient target"],
     predicted: Float64[Array, "patient target"],
-    weights: Float64[Array, "resample patient"],
+    resamples: Resamples,
 ) -> Float64[Array, "resample target"]:
     """R² of every resample from weighted sums, labels centred first against rounding."""
     is_present = np.isfinite(observed) & np.isfinite(predicted)
@@ -139,16 +127,11 @@ def _resampled_r2(
     centre = np.where(is_present, observed, 0.0).sum(axis=0) / count
     label = np.where(is_present, observed - centre, 0.0)
     error = np.where(is_present, observed - predicted, 0.0)
-    parts = []
-    for start in range(0, len(weights), _RESAMPLES_PER_CHUNK):
-        chosen = weights[start : start + _RESAMPLES_PER_CHUNK]
-        number = chosen @ is_present
-        total = chosen @ label**2 - (chosen @ label) ** 2 / np.maximum(number, 1.0)
-        residual = chosen @ error**2
-        is_defined = (number >= 2) & (total > 1e-12 * np.maximum(chosen @ label**2, 1e-300))
-        quotient = residual / np.where(is_defined, total, 1.0)
-        parts.append(np.where(is_defined, 1.0 - quotient, np.nan))
-    return np.concatenate(parts)
+    terms = np.concatenate([is_present, label, label**2, error**2], axis=1)
+    number, first, second, residual = np.split(resamples.sums(terms), 4, axis=1)
+    total = second - first**2 / np.maximum(number, 1.0)
+    is_defined = (number >= 2) & (total > 1e-12 * np.maximum(second, 1e-300))
+    return np.where(is_defined, 1.0 - residual / np.where(is_defined, total, 1.0), np.nan)
 
 
 def _divide(total: np.ndarray, count: np.ndarray) -> np.ndarray:

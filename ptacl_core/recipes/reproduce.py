@@ -91,10 +91,18 @@ def run(
             steps=steps,
             num_resamples=num_resamples,
         )
-        document["provenance"]["this_call_s"] = time.monotonic() - started_s
+        document["provenance"] |= {
+            "command": _name_command(cohort_dir.name, rows, num_seeds, size),
+            "this_call_s": time.monotonic() - started_s,
+        }
         write_report(folder, document)
     progress.say(f"report: {folder / 'report.html'}")
     return ReproductionSummary(document, folder)
+
+
+def _name_command(cohort: str, rows: Sequence[str] | None, num_seeds: int, size: str) -> str:
+    chosen = "" if rows is None else f" --rows {','.join(rows)}"
+    return f"ptacl reproduce {cohort}{chosen} --seeds {num_seeds} --size {size}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,18 @@ import torch
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.training import Modality, RunSettings
-from ptacl_core.embedding.encoding import phase_uniform_frames
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.evaluate.label_efficiency import LabelShare, label_efficiency
+from ptacl_core.models import Regressor
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.atomic import atomic_path, write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.encoders import EncoderStage, LoadedEncoder, load_encoder
-from ptacl_core.stages.encoding_rows import BATCH_SIZE, encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows, regress_rows
+from ptacl_core.stages.evaluation_split import EvaluationSplit, fill_demographics, load_split
 from ptacl_core.stages.run_choice import resolve_device
-from ptacl_core.stages.table_two import EvaluationSplit, encode_demographics, load_split
 from ptacl_core.stages.training_run import load_run_config
 
 ROWS_FOLDER = "rows"
@@ -86,7 +86,7 @@ def run(
         target = resolve_device(device)
         loaded.encoder.to(target)
         if stage in NETWORK_STAGES:
-            predicted = _predict_network(reader, test, loaded, modality, settings, target, progress)
+            predicted = _predict_network(reader, test, loaded, modality, target, progress)
             curve: list[LabelShare] = []
         else:
             features = [
@@ -142,10 +142,8 @@ def predict_from_demographics(cohort_dir: Path) -> RowFigures:
     """The row of sex, age, height and BMI only, by the same linear probe."""
     with ShardReader.open(cohort_dir) as reader:
         train, test = load_split(reader, "train"), load_split(reader, "test")
-        probe = fit_linear_probe(
-            encode_demographics(reader, train.rows, reference_rows=train.rows), train.phenotypes
-        )
-        predicted = probe.predict(encode_demographics(reader, test.rows, reference_rows=train.rows))
+        probe = fit_linear_probe(fill_demographics(train, train), train.phenotypes)
+        predicted = probe.predict(fill_demographics(test, train))
         return RowFigures(
             _name_patients(reader, test.rows),
             test.phenotypes,
@@ -184,46 +182,35 @@ def _encode(
     ).pooled
 
 
-@torch.no_grad()
 def _predict_network(
     reader: ShardReader,
     split: EvaluationSplit,
     loaded: LoadedEncoder,
     modality: Modality,
-    settings: RunSettings,
     device: torch.device,
     progress: ProgressSink,
 ) -> Float64[Array, "patient target"]:
     """Phenotypes in their units, from the network's own pooling and head."""
     document = loaded.document
-    if loaded.pooling is None or loaded.head is None or document is None:
+    pooling, head = loaded.pooling, loaded.head
+    is_whole = isinstance(pooling, MeanPooling | AttentionPooling) and isinstance(
+        head, RegressionHead
+    )
+    if not is_whole or document is None:
         raise CheckpointError("the stage left no pooling and head to predict with")
     if document.target_mean is None or document.target_sd is None:
         raise CheckpointError(f"stage {document.stage}: the checkpoint has no target scale")
-    pooling, head = loaded.pooling.to(device).eval(), loaded.head.to(device).eval()
-    task = f"predict {document.stage}"
-    progress.start(task, len(split.rows), "recordings")
-    parts = []
-    for start in range(0, len(split.rows), BATCH_SIZE):
-        piece = split.rows[start : start + BATCH_SIZE]
-        batch = torch.from_numpy(_read_batch(reader, piece, modality, settings)).to(device)
-        parts.append(head(pooling(loaded.encoder.tokens(batch))).double().cpu().numpy())
-        progress.advance(task, len(piece))
-    progress.finish(task)
-    scaled = np.concatenate(parts)
+    network = Regressor(loaded.encoder, pooling, head).to(device).eval()
+    scaled = regress_rows(
+        reader,
+        split.rows,
+        modality,
+        network,
+        document.settings,
+        task=f"predict {document.stage}",
+        progress=progress,
+    )
     return scaled * np.asarray(document.target_sd) + np.asarray(document.target_mean)
-
-
-def _read_batch(
-    reader: ShardReader, rows: Int64[Array, "row"], modality: Modality, settings: RunSettings
-) -> Array:
-    """What the encoder takes, without augmentation: the first crop, frames evenly spaced."""
-    if modality == "ecg":
-        signals = reader.read_ecg(rows)[:, :, : settings.data.ecg_crop_samples]
-        return signals.astype(np.float32)
-    cines = reader.read_cine(rows)
-    frames = phase_uniform_frames(cines.shape[1], settings.data.num_cine_frames)
-    return cines[:, frames].astype(np.float32) / np.float32(255)
 
 
 def _write_predictions(

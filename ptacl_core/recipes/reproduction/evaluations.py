@@ -19,7 +19,7 @@ from ptacl_core.stages.training_run import load_run_config
 
 MAIN = "ptacl"
 """Method whose uncertainty and subgroups are shown; without it the first that was evaluated."""
-SECTIONS = ("coverage", "subgroups", "worst_gap", "calibration", "pair_recall")
+SECTIONS = ("coverage", "coverage_summary", "subgroups", "calibration")
 """Taken as they are from the evaluation document of the main method's first seed."""
 
 

@@ -14,10 +14,10 @@ from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import expected_precision
 from ptacl_core.evaluate.references import TABLE_1
+from ptacl_core.evaluate.resampling import draw_resamples
 from ptacl_core.evaluate.row_comparison import (
     RowScores,
     compare_rows,
-    draw_patient_weights,
     score_means,
 )
 from ptacl_core.recipes.reproduction.rows import (
@@ -75,10 +75,11 @@ def describe_retrieval(
         for method in chosen
     }
     patients = _shared([table for tables in read.values() for table in tables])
-    weights = draw_patient_weights(
+    resamples = draw_resamples(
         len(patients),
         num_resamples=num_resamples,
         generator=np.random.default_rng(RESAMPLING_SEED),
+        patients=[name for name, _ in patients],
     )
     rows = [
         RetrievedRow(
@@ -86,7 +87,7 @@ def describe_retrieval(
             {
                 (own, k): score_means(
                     np.stack([table.precision(own, k, patients) for table in read[method.key]]),
-                    weights,
+                    resamples,
                 )
                 for own in OWN
                 for k in KS

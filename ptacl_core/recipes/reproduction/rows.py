@@ -27,11 +27,11 @@ from ptacl_core.evaluate import (
     why_undefined,
 )
 from ptacl_core.evaluate.references import TABLE_2
+from ptacl_core.evaluate.resampling import draw_resamples
 from ptacl_core.evaluate.row_comparison import (
     RowDifference,
     RowScores,
     compare_rows,
-    draw_patient_weights,
     score_row,
 )
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -88,10 +88,11 @@ def collect_rows(
     }
     demographics = predict_from_demographics(cohort_dir)
     patients = _shared_patients([demographics, *(row for rows in read.values() for row in rows)])
-    weights = draw_patient_weights(
+    resamples = draw_resamples(
         len(patients),
         num_resamples=num_resamples,
         generator=np.random.default_rng(RESAMPLING_SEED),
+        patients=[name for name, _ in patients],
     )
     observed, baseline = _restrict(demographics, patients)
     rows = {}
@@ -106,10 +107,10 @@ def collect_rows(
                 method.evaluation,
                 method.published,
                 predicted,
-                score_row(observed, predicted, weights),
+                score_row(observed, predicted, resamples),
                 tuple(row.document for row in found),
             )
-    return TableTwoRows(patients, observed, rows, score_row(observed, baseline[None], weights))
+    return TableTwoRows(patients, observed, rows, score_row(observed, baseline[None], resamples))
 
 
 def describe_rows(table: TableTwoRows, ceilings: dict[str, Any] | None) -> list[dict[str, Any]]:
