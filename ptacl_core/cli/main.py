@@ -11,6 +11,7 @@ from ptacl_core.cli import (
     demo_command,
     doctor_command,
     drift_command,
+    reproduce_command,
     training_commands,
 )
 from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
@@ -44,6 +45,7 @@ def _options(
 demo_command.register(app)
 data_commands.register(app)
 training_commands.register(app)
+reproduce_command.register(app)
 cohort_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)

@@ -1,7 +1,7 @@
 """A training run as data: encoders, single-modality pretraining, alignment, fine-tuning."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -266,6 +266,22 @@ def load_run_settings(source: str | Path, *, overrides: Sequence[str] = ()) -> R
         _assign(values, override)
     shown = f"{where} with --set {' '.join(overrides)}" if overrides else where
     return RunSettings.from_mapping(values, source=shown)
+
+
+def lay_over_preset(
+    preset: str, overlays: Sequence[Mapping[str, Any]], *, name: str
+) -> RunSettings:
+    """Settings of a preset with nested values laid over it, one after another, named `name`.
+
+    Raises ConfigError that lists every fault at once.
+    """
+    values, where = _read(preset)
+    values = _lay_over(_defaults(), values)
+    for overlay in overlays:
+        values = _lay_over(values, dict(overlay))
+    return RunSettings.from_mapping(
+        {**values, "name": name}, source=f"{where} with the overlays of {name}"
+    )
 
 
 def _defaults() -> dict[str, Any]:

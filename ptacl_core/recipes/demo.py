@@ -4,8 +4,6 @@ Each step is a stage; a step that is finished is not done again, so an interrupt
 on where it stopped.
 """
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ from typing import Any
 from ptacl_core import __version__
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.recipes.finished_steps import FinishedSteps
 from ptacl_core.recipes.samples import find_sample_ecgs
-from ptacl_core.safety.atomic import write_json
 from ptacl_core.stages import embed, evaluate, predict, simulate, train
 
 COHORT_PRESET = "demo"
@@ -55,7 +53,7 @@ def run(
     the negative control. Raises whatever the stages raise.
     """
     simulate.run(directory, preset=COHORT_PRESET, kappa_scale=kappa_scale, progress=progress)
-    steps = _FinishedSteps(directory / "demo.json", seed)
+    steps = FinishedSteps(directory / "demo.json", {"version": __version__, "seed": seed})
     for name, preset in RUN_PRESETS.items():
         settings = load_run_settings(preset, overrides=[f"seed={seed}"])
         steps.once(
@@ -82,24 +80,3 @@ def run(
         lambda: predict.run(find_sample_ecgs(), directory, run=PTACL_RUN, progress=progress),
     )
     return DemoSummary(str(directory), seed, evaluations, predictions)
-
-
-class _FinishedSteps:
-    """Results of finished steps, in one file that is replaced whole after each step.
-
-    Another seed or another version of the software begins anew.
-    """
-
-    def __init__(self, path: Path, seed: int) -> None:
-        self._path = path
-        self._identity = {"version": __version__, "seed": seed}
-        document = json.loads(path.read_text()) if path.exists() else {}
-        is_same = {key: document.get(key) for key in self._identity} == self._identity
-        self._results: dict[str, Any] = document.get("steps", {}) if is_same else {}
-
-    def once(self, name: str, work: Callable[[], Any]) -> Any:
-        """The result of `work`, done now or in an earlier call."""
-        if name not in self._results:
-            self._results[name] = json.loads(json.dumps(work()))
-            write_json(self._path, {**self._identity, "steps": self._results})
-        return self._results[name]

@@ -1,0 +1,1 @@
+"""From the rows of all seeds on disk to the one document that `ptacl reproduce` reports."""

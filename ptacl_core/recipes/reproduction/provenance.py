@@ -1,0 +1,63 @@
+"""Where figures come from: data, settings, weights, software, machine, duration."""
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ptacl_core import __version__
+
+PACKAGES = ("torch", "numpy", "scipy", "pyarrow", "duckdb", "neurokit2", "pywavelets")
+
+
+def describe_software() -> dict[str, str]:
+    """Versions of Python, of PTACL and of the libraries that compute."""
+    found = {"ptacl": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores and the first GPU; no name of the machine or of a user."""
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {
+        "processor": _name_processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": gpu,
+        "system": platform.system(),
+    }
+
+
+def describe_durations(steps: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Seconds by kind of step over all seeds, and the runs whose training was cut and resumed.
+
+    Of a resumed training only the last part is counted.
+    """
+    seconds: dict[str, float] = {}
+    resumed = []
+    for seed, runs in steps.items():
+        for key, done in runs.items():
+            for step, result in done.items():
+                kind = step.split()[0]
+                seconds[kind] = seconds.get(kind, 0.0) + float(result["wall_s"])
+                if result.get("was_resumed"):
+                    resumed.append(f"{key} (seed {seed})")
+    return {"by_step_s": seconds, "total_s": sum(seconds.values()), "resumed": resumed}
+
+
+def _name_processor() -> str:
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

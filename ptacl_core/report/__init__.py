@@ -1,0 +1,1 @@
+"""Results as documents to read: report.html, report.md, model cards. Plain values in, text out."""

@@ -1,0 +1,141 @@
+"""Alignment of ECG and cine steps in the report: maps in the manner of Fig. 2, and controls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ptacl_core.report.blocks import Block, Figure, Heading, Paragraph, Table
+from ptacl_core.report.numbers import ABSENT, show, show_interval, show_percent
+from ptacl_core.report.svg.heat_map import HeatMap, draw_heat_maps
+
+_PANELS = (("global only", "Global"), ("hard", "Hard alignment"), ("soft", "Soft alignment"))
+_CONTROLS = (
+    ("shifted_frames", "frames shifted by 1 … 12 steps, matched to the moved content"),
+    ("other_patient", "cine of another patient (the clock's share)"),
+    ("no_positions", "without position embeddings"),
+    ("permuted_tokens", "ECG tokens permuted within the beat"),
+    ("irregular_rhythm", "irregular rhythm only"),
+)
+
+
+def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
+    """Maps side by side, accuracies with chance, the controls of each method."""
+    entries = document["alignment"]
+    blocks: list[Block] = [Heading("Temporal alignment")]
+    if not entries:
+        return [*blocks, Paragraph("No aligned method that is evaluated was reproduced.")]
+    blocks.append(
+        Paragraph(
+            "Mean over test patients of the cosine between each ECG step of the beat and each "
+            "step of the cine. A ridge on the diagonal says that equal phases match. It can be "
+            "learnt from the clock alone: the controls below say how much of it is the heart."
+        )
+    )
+    blocks.append(_maps(entries, len(document["seeds"])))
+    blocks.append(_accuracies(entries))
+    blocks.extend(_controls(entry) for entry in entries if entry.get("controls"))
+    return blocks
+
+
+def _maps(entries: Sequence[Mapping[str, Any]], num_seeds: int) -> Figure:
+    chosen = []
+    for kind, title in _PANELS:
+        entry = next((each for each in entries if each["kind"] == kind), None)
+        if entry is not None:
+            low, high = entry["top1_interval"]
+            subtitle = f"{entry['title']}: top-1 {show(entry['top1'])} {show_interval(low, high)}"
+            chosen.append(HeatMap(title, _shorten(entry, subtitle), entry["map"]))
+    description = "; ".join(
+        f"{each.title}: cosines from {min(map(min, each.values)):.2f} to "
+        f"{max(map(max, each.values)):.2f}"
+        for each in chosen
+    )
+    svg = draw_heat_maps(
+        chosen,
+        title="Similarity of ECG steps and cine steps",
+        description=description,
+        row_label="ECG step",
+        column_label="cine step",
+    )
+    seeds = "one seed" if num_seeds == 1 else f"the mean of {num_seeds} seeds"
+    caption = (
+        "Mean cosine of the 13 ECG steps (rows) with the 13 cine steps (columns), "
+        f"{seeds}; darker is more alike, each map on its own scale."
+    )
+    return Figure("alignment-maps", svg, caption)
+
+
+def _shorten(entry: Mapping[str, Any], subtitle: str) -> str:
+    """The subtitle, without the method's name where it would not fit under the map."""
+    return subtitle if len(subtitle) <= 40 else f"top-1 {show(entry['top1'])}"
+
+
+def _accuracies(entries: Sequence[Mapping[str, Any]]) -> Table:
+    lines = [
+        [
+            f"{entry['title']} ({entry['kind']}, β {entry['beta']:g}, σ {entry['sigma']:g})",
+            f"{show(entry['top1'])}\n{show_interval(*entry['top1_interval'])}",
+            show(entry["top1_chance"]),
+            f"{show(entry['within1'])}\n{show_interval(*entry['within1_interval'])}",
+            show(entry["within1_chance"]),
+            show(entry["mean_circular_offset"], digits=2),
+            show(entry["diagonal_mass"]),
+            show(entry["entropy_nats"], digits=2),
+            str(entry["patients"]),
+        ]
+        for entry in entries
+    ]
+    return Table(
+        "Does each ECG step find its cine step? (intervals: first seed, over patients)",
+        [
+            "Method",
+            "Top-1",
+            "Chance",
+            "Within one",
+            "Chance",
+            "Mean offset (steps)",
+            "Mass at ±1",
+            "Entropy (nats)",
+            "Patients",
+        ],
+        lines,
+    )
+
+
+def _controls(entry: Mapping[str, Any]) -> Table:
+    controls = entry["controls"]
+    lines = [["as trained", *_cells(entry, entry["patients"]), ""]]
+    for key, title in _CONTROLS:
+        found = controls.get(key)
+        if found is not None:
+            lines.append([title, *_cells(found, found.get("n")), _remark(key, found)])
+    return Table(
+        f"Controls of {entry['title']} (first seed)",
+        ["Control", "Top-1", "Within one", "Patients", "Remark"],
+        lines,
+    )
+
+
+def _cells(found: Mapping[str, Any], count: int | None) -> list[str]:
+    cells = []
+    for name in ("top1", "within1"):
+        interval = found.get(f"{name}_interval") or (None, None)
+        bounds = show_interval(*interval)
+        cells.append(show(found.get(name)) + (f"\n{bounds}" if bounds else ""))
+    return [*cells, ABSENT if count is None else str(count)]
+
+
+def _remark(key: str, found: Mapping[str, Any]) -> str:
+    if found.get("why"):
+        return str(found["why"])
+    if key == "shifted_frames" and found.get("share_moved") is not None:
+        return (
+            f"ridge moved with the content for {show_percent(found['share_moved'])} of shifts; "
+            f"top-1 at the old index {show(found.get('index_top1'))}"
+        )
+    excess = found.get("same_patient_excess")
+    if key == "other_patient" and excess:
+        interval = show_interval(excess["low"], excess["high"], is_signed=True)
+        return f"own cine adds {show(excess['value'], is_signed=True)} {interval}"
+    if key == "irregular_rhythm" and found.get("regular"):
+        return f"regular rhythm: top-1 {show(found['regular'].get('top1'))}"
+    return ""

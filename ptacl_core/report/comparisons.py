@@ -1,0 +1,131 @@
+"""Differences between rows in the report: forest plots, verdicts, the expected order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.report.blocks import Block, Bullets, Figure, Heading, Paragraph, Table
+from ptacl_core.report.numbers import short_name, show, show_cell, show_interval, show_p
+from ptacl_core.report.svg.forest_plot import Estimate, draw_forest_plot
+
+FIGURES = (*PHENOTYPE_NAMES, "mean")
+_SERIES = {"separated": 0, "not separated": 4, "reversed": 1}
+
+
+def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
+    """One line per question: the difference, its interval, the verdict."""
+    lines = []
+    for pair in document["comparisons"]:
+        mean = pair["figures"]["mean"]
+        lines.append(
+            f"{pair['question']} {pair['first']} − {pair['second']}: "
+            f"{show(mean['difference'], is_signed=True)} mean R² "
+            f"{show_interval(mean['low'], mean['high'], is_signed=True)}: {mean['verdict']}."
+        )
+    return Bullets(lines or ["No two rows that the plan compares were reproduced."])
+
+
+def describe_comparisons(document: Mapping[str, Any]) -> list[Block]:
+    """Every planned difference, by phenotype, and Page's test."""
+    pairs = document["comparisons"]
+    blocks: list[Block] = [
+        Heading("Differences between methods"),
+        Paragraph(
+            "First minus second on the same test patients, resampled together. Separated: the "
+            "interval lies above 0 and the p-value, adjusted by Holm over the ten phenotypes, is "
+            "at most 0.05; reversed: the same below 0; not separated is an answer as well. "
+            "Patients are resampled, not trainings: with few seeds a difference between two "
+            "trainings can look surer than one between two methods."
+        ),
+    ]
+    if not pairs:
+        return [*blocks, Paragraph("No two rows that the plan compares were reproduced.")]
+    blocks.append(_overview(pairs))
+    blocks.append(_by_phenotype(pairs))
+    blocks.append(_details(pairs[0]))
+    blocks += _trend(document["trend"])
+    return blocks
+
+
+def _overview(pairs: Sequence[Mapping[str, Any]]) -> Figure:
+    estimates = []
+    for pair in pairs:
+        mean = pair["figures"]["mean"]
+        estimates.append(
+            Estimate(
+                f"{pair['first']} − {pair['second']}",
+                mean["difference"],
+                mean["low"],
+                mean["high"],
+                text=f"{mean['verdict']} (p {show_p(mean['p'])})",
+                series=_SERIES[mean["verdict"]],
+            )
+        )
+    svg = draw_forest_plot(
+        estimates,
+        title="Differences of mean R²",
+        description="One line per planned comparison with its 95 % interval and verdict.",
+        axis_label="difference of mean R²",
+        text_label="verdict",
+        reference=0.0,
+    )
+    caption = "Differences of mean R² over the ten phenotypes, paired bootstrap over patients."
+    return Figure("differences-forest", svg, caption)
+
+
+def _by_phenotype(pairs: Sequence[Mapping[str, Any]]) -> Table:
+    marks = {"separated": " ▲", "reversed": " ▼", "not separated": ""}
+    lines = []
+    for pair in pairs:
+        cells = []
+        for name in FIGURES:
+            figure = pair["figures"][name]
+            shown = show_cell(figure, "difference", is_signed=True)
+            value, newline, interval = shown.partition("\n")
+            cells.append(f"{value}{marks[figure['verdict']]}{newline}{interval}")
+        lines.append([f"{pair['first']} − {pair['second']}", *cells])
+    return Table(
+        "Δ R² by phenotype [95 % interval]; ▲ separated, ▼ reversed, no mark: not separated "
+        "(Holm over the ten)",
+        ["Difference", *(short_name(name) for name in FIGURES)],
+        lines,
+    )
+
+
+def _details(pair: Mapping[str, Any]) -> Figure:
+    estimates = [
+        Estimate(
+            short_name(name),
+            figure["difference"],
+            figure["low"],
+            figure["high"],
+            text=f"{figure['verdict']} (Holm p {show_p(figure['p_holm'])})",
+            series=_SERIES[figure["verdict"]],
+        )
+        for name, figure in pair["figures"].items()
+    ]
+    title = f"{pair['first']} − {pair['second']} by phenotype"
+    svg = draw_forest_plot(
+        estimates,
+        title=title,
+        description=f"{pair['question']} One line per phenotype with its 95 % interval.",
+        axis_label="difference of R²",
+        text_label="verdict",
+        reference=0.0,
+    )
+    return Figure("first-difference-forest", svg, f"{pair['question']} {title}.")
+
+
+def _trend(trend: Mapping[str, Any]) -> list[Block]:
+    order = " < ".join(trend["order"])
+    heading = Heading("Expected order", 3)
+    if "why_not" in trend:
+        return [heading, Paragraph(f"{order}: not tested, {trend['why_not']}.")]
+    return [
+        heading,
+        Paragraph(
+            f"Page's test that R² rises along {order}: L = {trend['statistic']:.0f} over "
+            f"{trend['blocks']} blocks, one-sided p = {show_p(trend['p_value'])} "
+            f"({trend['note']})."
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Drawings of reports as SVG text: no library, no script, readable without colour."""
