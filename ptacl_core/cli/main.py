@@ -5,7 +5,13 @@ import os
 import typer
 
 from ptacl_core import __version__
-from ptacl_core.cli import cohort_commands, data_commands, demo_command, training_commands
+from ptacl_core.cli import (
+    cohort_commands,
+    custody_commands,
+    data_commands,
+    demo_command,
+    training_commands,
+)
 from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
 
 app = typer.Typer(
@@ -38,6 +44,7 @@ demo_command.register(app)
 data_commands.register(app)
 training_commands.register(app)
 cohort_commands.register(app)
+custody_commands.register(app)
 
 
 def main() -> None:

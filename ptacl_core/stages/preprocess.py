@@ -20,7 +20,7 @@ from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, VisitTask, hide_subject, ingest_visits
 from ptacl_core.stages.register import register_shards
-from ptacl_core.stages.visits import Inventory, build_tasks, read_pairs
+from ptacl_core.stages.visits import Inventory, build_tasks, leave_out_erased, read_pairs
 
 ROWS_PER_SHARD = 128
 CONVENTION = "as given"
@@ -100,6 +100,10 @@ def run(
     counts = IngestCounts()
     index, count = part
     with hold_lock(cohort_dir / f".preprocess-{index}-{count}.lock", purpose="preprocess"):
+        with Cohort.open(cohort_dir) as cohort:
+            tasks, num_erased = leave_out_erased(inventory, tasks, cohort, key)
+        if num_erased:
+            progress.say(f"{num_erased} people were erased from this cohort: left out")
         writer = ShardWriter(
             layout.shards,
             preprocessing=settings,
