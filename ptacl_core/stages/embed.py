@@ -166,6 +166,7 @@ def _publish(
                     vectors,
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
+        writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         rows, features = ecg
         predictions = readout.predict(features.pooled)
         writer.put_predictions(_prediction_table(reader, rows, predictions, aligned, readout))

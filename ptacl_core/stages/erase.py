@@ -5,7 +5,13 @@ from pathlib import Path
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.app_state import find_state_files
-from ptacl_core.cohort.erasure import BeyondStore, Certificate, ShardErasure, read_journal
+from ptacl_core.cohort.erasure import (
+    BeyondStore,
+    Certificate,
+    ShardErasure,
+    erase_patients,
+    read_journal,
+)
 from ptacl_core.cohort.keys import open_key
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
@@ -20,16 +26,18 @@ def run(cohort_dir: Path, people: Sequence[str], *, progress: ProgressSink = SIL
     Raises CohortError when one is not known (nothing is changed then), CohortLockedError when
     another process writes to the cohort, ShardError when arrays of theirs cannot be read.
     """
-    with Cohort.open(cohort_dir) as cohort, hold_shards(cohort.path, purpose="erase"):
-        patients, identifiers = _resolve(cohort, people)
+    layout = CohortLayout(cohort_dir.absolute())
+    with hold_shards(layout.root, purpose="erase"):
+        with Cohort.open(cohort_dir) as cohort:
+            patients, identifiers = _resolve(cohort, people)
         progress.say("erasing: the store is made anew, then every byte is searched")
         beyond = BeyondStore(
-            known=frozenset(find_people(cohort.layout.shards)),
-            array_pieces=tuple(find_array_pieces(cohort.layout.shards, patients)),
+            known=frozenset(find_people(layout.shards)),
+            array_pieces=tuple(find_array_pieces(layout.shards, patients)),
             identifiers=tuple(identifiers),
             state_files=find_state_files(cohort_dir),
         )
-        return cohort.erase(patients, erase_shards=_erase_shards, beyond=beyond)
+        return erase_patients(layout, patients, erase_shards=_erase_shards, beyond=beyond)
 
 
 def _erase_shards(root: Path, patients: Sequence[str]) -> ShardErasure:

@@ -89,6 +89,7 @@ def run(
             split_name="default",
             seed=aligned.settings.seed,
         )
+        writer.put_audit("evaluate", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         writer.put_evaluation(
             aligned.name, _build_result_table(aligned.name, document), document=document
         )
