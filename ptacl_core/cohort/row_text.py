@@ -36,13 +36,14 @@ def read_text_of_rows(path: Path) -> Iterator[BinaryIO]:
             with readable_errors(path):
                 columns = execute(
                     connection,
-                    "SELECT c.table_name, c.column_name FROM duckdb_columns() c "
+                    "SELECT schema_name, table_name, c.column_name FROM duckdb_columns() c "
                     "JOIN duckdb_tables() t USING (database_name, schema_name, table_name) "
                     "WHERE database_name = current_catalog() AND contains(c.data_type, 'VARCHAR') "
                     "ORDER BY ALL",
                 )
-                for table, column in columns:
-                    yield from _read_column(connection, table, column)
+                for schema, table, column in columns:
+                    place = f"{quote_name(schema)}.{quote_name(table)}"
+                    yield from _read_column(connection, place, quote_name(column))
         finally:
             connection.close()
 
@@ -62,9 +63,8 @@ def _read_column(
     connection: "duckdb.DuckDBPyConnection", table: str, column: str
 ) -> Iterator[BinaryIO]:
     """The different values of a column, so that a long table is no long search."""
-    name = quote_name(column)
     found = connection.execute(
-        f"SELECT DISTINCT {name}::VARCHAR FROM {quote_name(table)} WHERE {name} IS NOT NULL"
+        f"SELECT DISTINCT {column}::VARCHAR FROM {table} WHERE {column} IS NOT NULL"
     )
     while rows := found.fetchmany(_ROWS_AT_ONCE):
         yield io.BytesIO("\n".join(row[0] for row in rows).encode())

@@ -48,6 +48,19 @@ def verify_shards(directory: Path) -> list[ShardDefect]:
     return defects
 
 
+def find_array_rows(directory: Path) -> set[tuple[str, int, str, str, int]]:
+    """(patient, visit, modality, shard, row) of every array there is, older ones of a visit too."""
+    import pyarrow.parquet as pq
+
+    return {
+        (row["patient"], row["visit"], modality, path.parent.name, row[column])
+        for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}")
+        for row in pq.read_table(path.parent / spec.MANIFEST_FILE, memory_map=False).to_pylist()
+        for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
+        if row[column] is not None
+    }
+
+
 def _verify_shard(shard: Path) -> Iterator[ShardDefect]:
     try:
         description: dict[str, Any] = json.loads((shard / spec.DESCRIPTION_FILE).read_text())

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identities import put_identities
 from ptacl_core.cohort.keys import CohortKey, open_key
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
@@ -66,13 +67,15 @@ def run(
     num_workers: int | None = None,
     part: tuple[int, int] = (0, 1),
     preview: Path | None = None,
+    keep_identities: bool = False,
     progress: ProgressSink = SILENT,
 ) -> PreprocessSummary:
     """Bring the recordings in `source` into `cohort_dir`, which is made when it is new.
 
     Pairs are made by patient and visit, from file names or from the `pairs` CSV; phenotypes
     come from `phenotypes`, or from tables found in the source. Visits that an earlier call
-    finished are skipped. `part` (i, n) takes the i-th of n shares of the patients.
+    finished are skipped. `part` (i, n) takes the i-th of n shares of the patients. Who a
+    pseudonym is goes into a file of its own only with `keep_identities`.
 
     Raises RecordError when the source is missing or holds no recording, CohortError when the
     cohort cannot be used.
@@ -125,6 +128,8 @@ def run(
             progress=progress,
         )
         writer.finish()
+        if keep_identities:
+            put_identities(layout, {task.patient: task.subject for task in mine})
     _register(cohort_dir, progress)
     if preview is not None and previews:
         draw_contact_sheet([cine for _, cine in previews], [name for name, _ in previews], preview)

@@ -11,7 +11,7 @@ from ptacl_core.shards import ShardReader
 from ptacl_core.shards.erasure import remove_cut_off_shards
 from ptacl_core.shards.locks import hold_shards
 from ptacl_core.shards.verification import NUM_CHECKS as NUM_SHARD_CHECKS
-from ptacl_core.shards.verification import verify_shards
+from ptacl_core.shards.verification import find_array_rows, verify_shards
 from ptacl_core.shards.writer import merge_manifests
 from ptacl_core.stages.register import register_shards
 
@@ -87,8 +87,9 @@ def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
     if told - stored:
         message = f"{len(told - stored)} rows of arrays are not in the store"
         defects.append(Defect("unregistered", "shards", message, is_repairable=True))
-    if stored - told:
-        message = f"the store names {len(stored - told)} rows of arrays that the shards do not have"
+    missing = stored - find_array_rows(layout.shards)
+    if missing:
+        message = f"the store names {len(missing)} rows of arrays that the shards do not have"
         defects.append(Defect("arrays_missing", "shards", message))
     return defects
 

@@ -171,7 +171,13 @@ def test_an_erased_person_comes_back_by_no_way_of_importing(ptacl, tmp_path):
         for path in source.iterdir():
             packed.write(path, path.name)
     cohort = tmp_path / "cohort"
-    preprocess.run(source, cohort, num_workers=1)
+    imported = ptacl("preprocess", source, "--cohort", cohort, "--workers", 1, "--identities")
+    assert imported.exit_code == 0, imported.err
+    assert not any("HR06000" in text for text in (imported.out, imported.err))
+    identities = cohort / "identities.duckdb"
+    assert identities.stat().st_mode & 0o777 == 0o600
+    found = {hit.path for hit in search_directories([cohort], text_needles("HR06000")).hits}
+    assert found == {identities}
     erased = ptacl("erase", cohort, "HR06000", "--yes", "--json")
     assert erased.exit_code == 0, erased.err
     assert json.loads(erased.out)["removed_shard_rows"] == 1
