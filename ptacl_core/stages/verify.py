@@ -5,7 +5,7 @@ from pathlib import Path
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.defects import Defect
 from ptacl_core.cohort.verification import Verification, verify_cohort
-from ptacl_core.errors import CheckpointError, CohortError, CohortLockedError
+from ptacl_core.errors import CheckpointError, CohortError, CohortLockedError, ShardError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.erasure import remove_cut_off_shards
@@ -76,13 +76,10 @@ def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
             }
     except CohortError:
         return []  # the checks of the store name what is wrong with it
-    with ShardReader.open(layout.root) as reader:
-        told = {
-            (row["patient"], row["visit"], modality, row["shard"], row[column])
-            for row in reader.table.to_pylist()
-            for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
-            if row[column] is not None
-        }
+    try:
+        told = _rows_told_by_shards(layout)
+    except ShardError as error:
+        return [Defect("shard", "shards", str(error))]
     defects = []
     if told - stored:
         message = f"{len(told - stored)} rows of arrays are not in the store"
@@ -94,9 +91,20 @@ def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
     return defects
 
 
+def _rows_told_by_shards(layout: CohortLayout) -> set[tuple[str, int, str, str, int]]:
+    with ShardReader.open(layout.root) as reader:
+        return {
+            (row["patient"], row["visit"], modality, row["shard"], row[column])
+            for row in reader.table.to_pylist()
+            for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
+            if row[column] is not None
+        }
+
+
 def _check_runs(layout: CohortLayout) -> list[Defect]:
-    """Every checkpoint is byte for byte what its training wrote."""
+    """Every checkpoint and read-out is byte for byte what was written."""
     from ptacl_core.checkpoint import load_document, load_tensors  # loads torch
+    from ptacl_core.embedding.readout import ReadOut
 
     defects = []
     for path in sorted(layout.runs.glob("*/checkpoints/*/*/checkpoint.json")):
@@ -107,6 +115,11 @@ def _check_runs(layout: CohortLayout) -> list[Defect]:
                 load_tensors(path.parent, document, name)
         except CheckpointError as error:
             defects.append(Defect("checkpoint", place, str(error)))
+    for folder in sorted(layout.runs.glob("*/readout")):
+        try:
+            ReadOut.load(folder)
+        except CheckpointError as error:
+            defects.append(Defect("readout", str(folder.relative_to(layout.root)), str(error)))
     return defects
 
 

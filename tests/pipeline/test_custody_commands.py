@@ -210,12 +210,18 @@ def test_verify_names_every_damage_and_repairs_what_is_derived(ptacl, cohort):
     array = cohort / "shards" / "part-00000" / "ecg.npy"
     array_kept = array.read_bytes()
     array.write_bytes(array_kept[:-7])
+    readout = cohort / "runs" / "tiny" / "readout"
+    tensors = next(readout.glob("*.safetensors"))
+    tensors_kept = tensors.read_bytes()
+    tensors.write_bytes(tensors_kept[:-1])
     answer = ptacl("verify", cohort)
     assert answer.exit_code == 2
+    assert "readout [runs/tiny/readout]" in answer.out
     assert "checkpoint [runs/tiny/checkpoints/align/final]" in answer.out
     assert "shard [shards/part-00000/ecg.npy]" in answer.out
     assert ptacl("verify", cohort, "--repair").exit_code == 2  # neither is derived
     weights.write_bytes(kept)
+    tensors.write_bytes(tensors_kept)
     array.write_bytes(array_kept)
     (cohort / "shards" / "manifest.parquet").unlink()
     (cohort / "manifest.json").write_text("{}")
