@@ -59,9 +59,8 @@ def test_two_exports_in_one_second_do_not_overwrite_each_other(reader):
     second, _ = export_overview(reader, where="sex = 'F'")
     assert first != second
     with Cohort.open(reader.path) as cohort:
-        logged = [
-            (each.action, (each.details or {}).get("name")) for each in cohort.notes.audit_log()
-        ]
+        log = cohort.notes.audit_log()
+    logged = [(each.action, (each.details or {}).get("name")) for each in log]
     assert logged[-2:] == [("export", first.name), ("export", second.name)]
 
 
