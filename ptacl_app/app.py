@@ -315,12 +315,13 @@ class PtaclApp(App[int]):
     def copy_text(self, text: str) -> None:
         """Copy by OSC 52, and into a file for terminals that do not take it."""
         self.copy_to_clipboard(text)
+        from ptacl_core.cohort.app_state import CLIPBOARD_FILE
         from ptacl_core.safety.atomic import write_text
 
         try:
             self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_text(self.state_dir / "clipboard.txt", text)
-            place = f"; also in {safe(self.state_dir / 'clipboard.txt')}"
+            write_text(self.state_dir / CLIPBOARD_FILE, text)
+            place = f"; also in {safe(self.state_dir / CLIPBOARD_FILE)}"
         except OSError:
             place = ""
         self.notify(f"copied{place}", markup=False)

@@ -9,10 +9,12 @@ import platformdirs
 from pydantic import Field
 
 from ptacl_app.themes import DEFAULT_THEME
+from ptacl_core.cohort.app_state import APP_NAME, get_state_dir
 from ptacl_core.config.model import Settings
 from ptacl_core.errors import ConfigError
 
-APP_NAME = "ptacl"
+__all__ = ["AppSettings", "get_config_path", "get_state_dir", "load_settings"]
+
 REMOTE_FPS = 10.0
 REMOTE_GREY_LEVELS = 32
 
@@ -41,11 +43,6 @@ class AppSettings(Settings):
 def get_config_path() -> Path:
     """Where `config.toml` is looked for."""
     return Path(platformdirs.user_config_dir(APP_NAME)) / "config.toml"
-
-
-def get_state_dir() -> Path:
-    """Where session, crash notes and the copy of the clipboard are kept."""
-    return Path(platformdirs.user_state_dir(APP_NAME))
 
 
 def load_settings(path: Path | None = None) -> AppSettings:

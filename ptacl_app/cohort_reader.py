@@ -304,6 +304,10 @@ class CohortReader:
             elapsed_s=time.perf_counter() - started,
         )
 
+    def log_export(self, name: str) -> None:
+        """Put a file that the app is about to write into the audit log. Raises CohortError."""
+        self._cohort.notes.append_audit("export", name=name, store_version=self._cohort.version)
+
     def cancel_query(self) -> None:
         """End the statement under way; its caller gets a QueryError that says so."""
         self._cohort.cancel_sql()

@@ -58,13 +58,17 @@ def _cell(value: object) -> object:
 
 
 def choose_path(reader: CohortReader, stem: str, suffix: str) -> Path:
-    """A new path in `exports/` that says what and when."""
+    """A new path in `exports/` that says what and when; the audit log has it from now on.
+
+    Raises CohortError when the log cannot be written: nothing leaves the app unseen.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = reader.export_dir / f"{stem}-{stamp}{suffix}"
     number = 2
     while path.exists():
         path = reader.export_dir / f"{stem}-{stamp}-{number}{suffix}"
         number += 1
+    reader.log_export(path.name)
     return path
 
 
@@ -97,7 +101,7 @@ def export_overview(reader: CohortReader, *, where: str | None) -> tuple[Path, i
 def export_neighbours(
     reader: CohortReader, neighbours: Sequence[Neighbour], *, name_of: Callable[[str], str]
 ) -> Path:
-    """A ranked list as CSV. Raises OSError."""
+    """A ranked list as CSV. Raises CohortError, OSError."""
     path = choose_path(reader, "neighbours", ".csv")
     rows = [
         [
@@ -116,7 +120,10 @@ def export_neighbours(
 
 
 def export_result(reader: CohortReader, result: QueryResult) -> Path:
-    """The rows of a statement as CSV, with a header even when there are none. Raises OSError."""
+    """The rows of a statement as CSV, with a header even when there are none.
+
+    Raises CohortError, OSError.
+    """
     path = choose_path(reader, "query", ".csv")
     about = "the first rows of a statement" if result.is_cut else "the rows of a statement"
     write_csv(path, result.columns, result.rows, about=about)
@@ -124,7 +131,7 @@ def export_result(reader: CohortReader, result: QueryResult) -> Path:
 
 
 def export_run_table(reader: CohortReader, run: RunView, table: RunTable) -> Path:
-    """One table of an evaluation as CSV. Raises OSError."""
+    """One table of an evaluation as CSV. Raises CohortError, OSError."""
     path = choose_path(reader, "evaluation", ".csv")
     rows = [[run.run, *row] for row in table.rows]
     write_csv(path, ["run", *table.headings], rows, about=table.title)

@@ -1,13 +1,15 @@
 """Where the last session ended: JSON, private, one file per cohort; never with `--privacy`."""
 
-import hashlib
 import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from ptacl_core.cohort.app_state import get_session_path
 from ptacl_core.config.model import Settings
 from ptacl_core.safety.atomic import write_text
+
+__all__ = ["SessionState", "get_session_path", "load_session", "save_session"]
 
 
 class SessionState(Settings):
@@ -37,12 +39,6 @@ class SessionState(Settings):
     """Gain."""
     speed_mm_per_s: float = 25.0
     """Speed."""
-
-
-def get_session_path(state_dir: Path, cohort: Path) -> Path:
-    """The file of one cohort; its name does not tell the cohort's."""
-    digest = hashlib.sha256(str(cohort.absolute()).encode()).hexdigest()[:16]
-    return state_dir / f"session-{digest}.json"
 
 
 def load_session(path: Path) -> SessionState:

@@ -24,6 +24,16 @@ class Answer:
     err: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def private_folders(tmp_path_factory):
+    """Keys, audit heads and the app's memory of this session alone, never the user's own."""
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PTACL_KEYS", str(folder / "keys"))
+        patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        yield
+
+
 @pytest.fixture
 def ptacl(capsys) -> Callable[..., Answer]:
     """Runs the command line in this process, guarded as the console script is."""

@@ -230,7 +230,7 @@ class RunsScreen(Screen[None]):
             return
         try:
             path = export_run_table(reader, run, table)
-        except OSError as error:
+        except (PtaclError, OSError) as error:
             self.notify(safe(error), severity="warning", markup=False)
             return
         self.notify(f"written to {safe(path)}", markup=False)

@@ -20,7 +20,7 @@ from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.result_table import ResultTable
 from ptacl_app.widgets.sql_editor import SqlEditor
 from ptacl_app.widgets.title_line import TitleLine
-from ptacl_core.errors import PtaclError, QueryError
+from ptacl_core.errors import PtaclError
 
 if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
@@ -217,7 +217,7 @@ class SqlScreen(Screen[None]):
             return
         try:
             path = export_result(reader, result)
-        except (OSError, QueryError) as error:
+        except (PtaclError, OSError) as error:
             self._say(safe(error, max_length=400), is_failure=True)
             return
         cut = " (cut: the statement has more)" if result.is_cut else ""

@@ -119,18 +119,29 @@ def neighbours(
 
 def query(
     cohort: CohortArgument,
-    sql: Annotated[str, typer.Argument(help="One SELECT; knn('<patient>', k) is a table.")],
+    sql: Annotated[
+        str | None, typer.Argument(help="One SELECT; knn('<patient>', k) is a table.")
+    ] = None,
     form: Annotated[
         ResultFormat, typer.Option("--format", help="Of the result; parquet goes to exports/.")
     ] = ResultFormat.TABLE,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 10_000,
     timeout_s: Annotated[float, typer.Option(min=0.1, help="Deadline in seconds.")] = 30.0,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the tables, views and columns there are.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the store in SQL: read-only, in a sandbox, result on stdout."""
     from ptacl_core.cli.tables import print_query
-    from ptacl_core.cohort import Cohort
+    from ptacl_core.cohort import Cohort, describe_schema
 
+    if schema:
+        print_line(describe_schema())
+        return
+    if sql is None:
+        narrate("error: expected one SELECT, got none; --schema prints what can be asked")
+        raise typer.Exit(EXIT_INPUT)
     with Cohort.open(cohort) as opened:
         if form is ResultFormat.PARQUET and not as_json:
             name = f"query-{datetime.now(UTC):%Y%m%d-%H%M%S}"

@@ -93,6 +93,12 @@ def preprocess(
     preview: Annotated[
         Path | None, typer.Option(help="Write a contact sheet of the cine crops (PNG).")
     ] = None,
+    identities: Annotated[
+        bool,
+        typer.Option(
+            "--identities", help="Keep who each pseudonym is, in identities.duckdb (mode 0600)."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read ECG and CMR files of any supported format into shards and the store."""
@@ -108,6 +114,7 @@ def preprocess(
             num_workers=workers,
             part=stage.parse_part(shard),
             preview=preview,
+            keep_identities=identities,
             progress=progress,
         )
     if as_json:

@@ -7,6 +7,7 @@ import typer
 from ptacl_core import __version__
 from ptacl_core.cli import (
     cohort_commands,
+    custody_commands,
     data_commands,
     demo_command,
     doctor_command,
@@ -49,6 +50,7 @@ reproduce_command.register(app)
 cohort_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)
+custody_commands.register(app)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Search of a whole directory for the bytes of a person: the proof behind an erasure.
 
-Names, contents and what Parquet, gzip and zip files hold inside are searched, for every
-needle in plain bytes and, where the needle is text, as UTF-16, hexadecimal and base64.
+Names, contents and what DuckDB, Parquet, gzip and zip files hold inside are searched, for
+every needle in plain bytes and, where the needle is text, as UTF-16, hexadecimal and base64.
+DuckDB and Parquet compress, so that their bytes alone would hide what their rows say.
 """
 
 import base64
@@ -14,9 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ptacl_core.cohort.row_text import read_text_of_rows
+from ptacl_core.errors import CohortError
+
 _CHUNK_BYTES = 8 * 2**20
 _SHORT_TEXT = 8
 _MAX_INFLATED_BYTES = 4 * 2**30
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    ValueError,
+    NotImplementedError,
+    CohortError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ def search_directories(
         try:
             num_bytes += path.stat().st_size
             found = {hit for stream in _streams(path) for hit in _search_stream(stream, needles)}
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, ValueError, NotImplementedError):
+        except _UNREADABLE:
             unread.append(path)
             continue
         hits.extend(Hit(path, encoding) for encoding in sorted(found))
@@ -120,20 +133,22 @@ def _search_name(path: Path, needles: Sequence[Needle]) -> list[Hit]:
 def _streams(path: Path) -> Iterator[BinaryIO]:
     """The file as it is, and what it holds when it is a known container."""
     with path.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(12)
         stream.seek(0)
         yield stream
     if start[:2] == b"\x1f\x8b":
         with gzip.open(path, "rb") as inflated:
             yield cast(BinaryIO, inflated)
-    elif start == b"PK\x03\x04":
+    elif start[8:] == b"DUCK":
+        yield from read_text_of_rows(path)
+    elif start[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _MAX_INFLATED_BYTES:
                 raise ValueError("an archive that holds more than can be searched")
             for member in archive.infolist():
                 with archive.open(member) as inflated:
                     yield cast(BinaryIO, inflated)
-    elif start == b"PAR1":
+    elif start[:4] == b"PAR1":
         import io
 
         yield io.BytesIO(_parquet_text(path))

@@ -29,8 +29,7 @@ def clean_derived_files(layout: CohortLayout, people: Sequence[str]) -> list[Cle
     Exports that name a person are removed. In runs, lines and rows that name a person are
     dropped, and names in other text become "[erased]".
     """
-    names = "|".join(re.escape(person) for person in sorted(people, key=len, reverse=True))
-    pattern = re.compile(rf"(?<![A-Za-z0-9_-])(?:{names})(?![A-Za-z0-9_-])".encode())
+    pattern = _mention_of(people)
     cleaned = []
     for folder in (layout.exports, layout.runs):
         for path in sorted(folder.rglob("*")) if folder.exists() else ():
@@ -46,6 +45,27 @@ def clean_derived_files(layout: CohortLayout, people: Sequence[str]) -> list[Cle
                 shown = pattern.sub(ERASED.encode(), str(path.relative_to(layout.root)).encode())
                 cleaned.append(CleanedFile(shown.decode(), action))
     return cleaned
+
+
+def remove_naming_files(files: Sequence[Path], people: Sequence[str]) -> list[CleanedFile]:
+    """Remove those of `files` that name a person; they are remembered comforts, no data."""
+    pattern = _mention_of(people)
+    removed = []
+    for path in files:
+        try:
+            if path.is_file() and pattern.search(path.read_bytes()) is not None:
+                path.unlink()
+                removed.append(CleanedFile(path.name, "removed"))
+        except OSError as error:
+            raise CohortError(
+                f"{path}: could not be removed ({error.strerror or error}); erase again"
+            ) from None
+    return removed
+
+
+def _mention_of(people: Sequence[str]) -> re.Pattern[bytes]:
+    names = "|".join(re.escape(person) for person in sorted(people, key=len, reverse=True))
+    return re.compile(rf"(?<![A-Za-z0-9_-])(?:{names})(?![A-Za-z0-9_-])".encode())
 
 
 def _clean(

@@ -9,15 +9,11 @@ coming back, and a certificate that names nobody.
 
 import json
 import shutil
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptacl_core import __version__
 from ptacl_core.cohort.byte_search import (
     Needle,
     SearchReport,
@@ -25,7 +21,11 @@ from ptacl_core.cohort.byte_search import (
     search_directories,
     text_needles,
 )
-from ptacl_core.cohort.derived_files import CleanedFile, clean_derived_files
+from ptacl_core.cohort.certificate import Certificate, Done, certify
+from ptacl_core.cohort.derived_files import (
+    clean_derived_files,
+    remove_naming_files,
+)
 from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
 from ptacl_core.cohort.identities import read_identifiers, remove_identities
 from ptacl_core.cohort.keys import open_key
@@ -54,22 +54,18 @@ EraseShards = Callable[[Path, Sequence[str]], ShardErasure]
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """What an erasure removed and searched; written to `path`, without a pseudonym."""
+class BeyondStore:
+    """What is known of people outside the store.
 
-    path: Path
-    tombstones: tuple[str, ...]
-    removed_rows: dict[str, int]
-    removed_shard_rows: int
-    cleaned_files: tuple[CleanedFile, ...]
-    trained_runs: tuple[str, ...]
-    num_files_searched: int
-    num_bytes_searched: int
-    hits: tuple[str, ...]
-    unread: tuple[str, ...]
-    open_readers: tuple[int, ...]
-    is_complete: bool
-    notes: dict[str, int] = field(default_factory=dict)
+    `known` are people of whom something is there all the same (a rejected file), `array_pieces`
+    bytes of their arrays to search for, `identifiers` how files and people outside name them,
+    `state_files` what the terminal app remembers of this cohort: removed when it names them.
+    """
+
+    known: frozenset[str] = frozenset()
+    array_pieces: tuple[bytes, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    state_files: tuple[Path, ...] = ()
 
 
 def erase_patients(
@@ -77,15 +73,17 @@ def erase_patients(
     patients: Sequence[str],
     *,
     erase_shards: EraseShards | None = None,
+    beyond: BeyondStore | None = None,
     also_search: Sequence[Path] = (),
 ) -> Certificate:
     """Take people out of a cohort directory and prove it.
 
-    `erase_shards` removes their arrays and is required when they have any; `also_search` are
-    files and folders outside the cohort that must not name them either (session state). An
-    erasure that was interrupted is finished by the next one. Raises CohortError when a person
-    is not known, CohortLockedError when another process writes; `is_complete` of the
-    certificate is False when a trace was found or a file could not be read.
+    `erase_shards` removes their arrays and is required when they have any; `beyond` is what is
+    known of them outside the store; `also_search` are files and folders outside the cohort
+    that must not name them either. An erasure that was interrupted is finished by the next
+    one. Raises CohortError when a person is not known, CohortLockedError when another process
+    writes; `is_complete` of the certificate is False when a trace was found or a file could
+    not be read.
     """
     people = sorted(set(patients))
     if not people or any(not person.strip() for person in people):
@@ -93,14 +91,16 @@ def erase_patients(
     with hold_lock(layout.writer_lock, purpose="erase"):
         pending = read_journal(layout)
         people = sorted(set(people) | set(pending["patients"]))
-        facts = _gather(layout, people, was_started=bool(pending["patients"]))
+        beyond = beyond or BeyondStore()
+        facts = _gather(layout, people, beyond, was_started=bool(pending["patients"]))
         if facts.num_shard_rows and erase_shards is None:
             raise CohortError(
                 f"{layout.shards}: {facts.num_shard_rows} arrays of these people are there, and no "
                 "code to remove them was given (erase_shards)"
             )
         tombstones = [open_key(layout, create=True).tombstone(person) for person in people]
-        needles = [bytes.fromhex(each) for each in pending["needles"]] + facts.vectors
+        needles = [bytes.fromhex(each) for each in pending["needles"]]
+        needles += [*facts.vectors, *beyond.array_pieces]
         _write_journal(layout, people, needles)
         shards = ShardErasure(0)
         if erase_shards is not None:
@@ -109,16 +109,18 @@ def erase_patients(
             _write_journal(layout, people, needles)
         removed = _rebuild(layout, people, tombstones)
         cleaned = clean_derived_files(layout, people)
+        cleaned += remove_naming_files(beyond.state_files, people)
         if layout.index.exists():
             shutil.rmtree(layout.index)
         remove_identities(layout, people)
         noted = erase_notes(layout, people, tombstones=tombstones)
         layout.root.joinpath(JOURNAL_NAME).unlink()
         _remove_cut_off_journals(layout)
-        texts = [*people, *facts.identifiers]
+        texts = list(dict.fromkeys([*people, *facts.identifiers, *beyond.identifiers]))
+        also_search = [*also_search, *beyond.state_files]
         searched = _search(layout, texts, needles, also_search)
-        done = _Done(tombstones, facts.trained_runs, shards.num_rows, removed, cleaned, noted)
-        return _certify(layout, done, searched)
+        done = Done(tombstones, facts.trained_runs, shards.num_rows, removed, cleaned, noted)
+        return certify(layout, done, searched)
 
 
 def _remove_cut_off_journals(layout: CohortLayout) -> None:
@@ -150,7 +152,9 @@ class _Facts:
     vectors: list[bytes]
 
 
-def _gather(layout: CohortLayout, people: list[str], *, was_started: bool) -> _Facts:
+def _gather(
+    layout: CohortLayout, people: list[str], beyond: BeyondStore, *, was_started: bool
+) -> _Facts:
     with open_published(layout) as file:
         connection = connect_reader(descriptor_path(file.fileno()), label=layout.store)
         try:
@@ -165,6 +169,7 @@ def _gather(layout: CohortLayout, people: list[str], *, was_started: bool) -> _F
                         [people],
                     )
                 }
+                known |= beyond.known & set(people)
                 if not was_started and len(known) < len(people):
                     raise CohortError(
                         f"{len(people) - len(known)} of {len(people)} people are not in this "
@@ -244,93 +249,6 @@ def _search(
     return search_directories([layout.root, *also_search], needles)
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    tombstones: list[str]
-    trained_runs: tuple[str, ...]
-    num_shard_rows: int
-    removed: dict[str, int]
-    cleaned: list[CleanedFile]
-    noted: dict[str, int]
-
-
-def _certify(layout: CohortLayout, done: _Done, searched: SearchReport) -> Certificate:
-    moment = datetime.now(UTC)
-    path = layout.erasures / f"{moment.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns()}.json"
-    is_complete = not searched.hits and not searched.unread
-    certificate = Certificate(
-        path=path,
-        tombstones=tuple(done.tombstones),
-        removed_rows=done.removed,
-        removed_shard_rows=done.num_shard_rows,
-        cleaned_files=tuple(done.cleaned),
-        trained_runs=done.trained_runs,
-        num_files_searched=searched.num_files,
-        num_bytes_searched=searched.num_bytes,
-        hits=tuple(f"{_relative(layout, hit.path)} ({hit.encoding})" for hit in searched.hits),
-        unread=tuple(_relative(layout, each) for each in searched.unread),
-        open_readers=find_open_readers(layout),
-        is_complete=is_complete,
-        notes=done.noted,
-    )
-    try:
-        layout.erasures.mkdir(exist_ok=True, mode=0o700)
-        write_json(
-            path,
-            {
-                "kind": "ptacl-erasure-certificate",
-                "version": 1,
-                "erased_at": moment.isoformat(timespec="seconds"),
-                "software": __version__,
-                "num_people": len(done.tombstones),
-                "tombstones": done.tombstones,
-                "removed_rows": done.removed,
-                "removed_shard_rows": done.num_shard_rows,
-                "removed_notes": done.noted,
-                "cleaned_files": [
-                    {"file": each.file, "action": each.action} for each in done.cleaned
-                ],
-                "files_searched": searched.num_files,
-                "bytes_searched": searched.num_bytes,
-                "traces_found": len(certificate.hits),
-                "files_not_readable": list(certificate.unread),
-                "is_complete": is_complete,
-                "runs_trained_with_these_people": list(done.trained_runs),
-                "processes_that_hold_an_older_version": list(certificate.open_readers),
-                "limits": (
-                    "Copies outside this folder, backups, and free blocks of the disk were not "
-                    "searched; weights of the runs above were trained with these people."
-                ),
-            },
-        )
-    except OSError as error:
-        raise CohortError(
-            f"{path}: the people are erased, but the certificate could not be written "
-            f"({error.strerror or error}); free some space, then erase them again"
-        ) from None
-    return certificate
-
-
-def find_open_readers(layout: CohortLayout) -> tuple[int, ...]:
-    """Processes of this user that still have an older, unlinked version of the store open."""
-    found = set()
-    deleted = f"{layout.store.resolve()} (deleted)"
-    for process in Path("/proc").glob("[0-9]*"):
-        if deleted in _open_files(process):
-            found.add(int(process.name))
-    return tuple(sorted(found))
-
-
-def _open_files(process: Path) -> set[str]:
-    """Names of what a process has open; empty for processes of others, or gone meanwhile."""
-    names = set()
-    with suppress(OSError):
-        for link in (process / "fd").iterdir():
-            with suppress(OSError):
-                names.add(str(link.readlink()))
-    return names
-
-
 def _write_journal(layout: CohortLayout, people: list[str], needles: list[bytes]) -> None:
     document = {"patients": people, "needles": [needle.hex() for needle in needles]}
     try:
@@ -339,10 +257,3 @@ def _write_journal(layout: CohortLayout, people: list[str], needles: list[bytes]
         raise CohortError(
             f"{layout.root}: the erasure could not be begun ({error.strerror or error})"
         ) from None
-
-
-def _relative(layout: CohortLayout, path: Path) -> str:
-    try:
-        return str(path.relative_to(layout.root))
-    except ValueError:
-        return path.name

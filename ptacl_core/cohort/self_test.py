@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from ptacl_core.cohort.erasure import ShardErasure
 from ptacl_core.cohort.exact_search import cosine_similarity
 from ptacl_core.cohort.exports import format_csv
 from ptacl_core.cohort.keys import KEYS_VARIABLE
+from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.store import Cohort
 from ptacl_core.cohort.vectors import check_vectors
 from ptacl_core.cohort.verification import verify_cohort
 from ptacl_core.errors import CohortError, CohortLockedError
+from ptacl_core.progress import SILENT, ProgressSink
 
 _NUM_PATIENTS = 40
 _DIM = 16
+_NUM_DAMAGED = 30
 _RUN = "self-test"
 _ESCAPES = (
     "SELECT * FROM read_text('{file}')",
@@ -81,9 +85,18 @@ class SelfCheck:
         """True when every attempt held."""
         return self.num_passed == self.num_tried
 
+    def as_dict(self) -> dict[str, Any]:
+        """One entry of the JSON document of `ptacl selftest`."""
+        return {**asdict(self), "is_passed": self.is_passed}
 
-def run_self_test() -> list[SelfCheck]:
-    """Run every check in a temporary cohort with keys of its own; takes under a minute."""
+
+def run_self_test(
+    progress: ProgressSink = SILENT, *, only: Collection[str] | None = None
+) -> list[SelfCheck]:
+    """Run the checks of the goals in `only` (None: all) in a temporary cohort.
+
+    The cohort has keys of its own; all checks together take under a minute.
+    """
     checks: list[tuple[str, str, Callable[[Path], list[bool]]]] = [
         ("R1, R4", "a writer that is killed changes nothing, and is named before", _kill_writer),
         ("R5", "a reader keeps its version while others publish", _publish_under_reader),
@@ -94,15 +107,20 @@ def run_self_test() -> list[SelfCheck]:
         ("R35", "tampering with the audit log is found", _find_tampering),
         ("R36", "no exported cell is a formula", _export_safely),
         ("R32", "an erased person leaves no byte", _erase),
-        ("R2, R37", "the cohort is whole in the end", _verify),
+        ("R2", "a damaged store is refused in words, or right all the same", _damage),
+        ("R37", "the cohort is whole in the end, and its owner's alone", _verify),
     ]
+    chosen = [each for each in checks if only is None or each[0] in only]
     results = []
+    progress.start("self-test", len(chosen), "goals")
     with tempfile.TemporaryDirectory() as folder, _keys_in(Path(folder) / "keys"):
         path = Path(folder) / "cohort"
         _make_cohort(path)
-        for goal, what, check in checks:
+        for goal, what, check in chosen:
             held = check(path)
             results.append(SelfCheck(goal, what, sum(held), len(held)))
+            progress.advance("self-test")
+    progress.finish("self-test")
     return results
 
 
@@ -255,5 +273,36 @@ def _erase(path: Path) -> list[bool]:
         return [bool(found), certificate.is_complete, not gone, cohort.is_erased(person)]
 
 
+def _damage(path: Path) -> list[bool]:
+    """Cut, flip and overwrite a copy of the store; its rows come back whole, or words do."""
+    generator = np.random.default_rng(2)
+    layout = CohortLayout(path)
+    with Cohort.open(path) as cohort:
+        expected = cohort.patients()
+    whole = layout.store.read_bytes()
+    held = []
+    for number in range(_NUM_DAMAGED):
+        damaged = bytearray(whole)
+        place = int(generator.integers(len(whole) - 4096))
+        if number % 3 == 0:
+            del damaged[place:]
+        elif number % 3 == 1:
+            damaged[place] ^= 1 << int(generator.integers(8))
+        else:
+            damaged[place : place + 4096] = bytes(4096)
+        layout.store.write_bytes(damaged)
+        held.append(_is_refused(lambda: _expect_rows(path, expected), CohortError))
+    layout.store.write_bytes(whole)
+    return held
+
+
+def _expect_rows(path: Path, expected: list[dict[str, Any]]) -> None:
+    """Raise CohortError in either good case: the store refused, or it is right."""
+    with Cohort.open(path) as cohort:
+        if cohort.patients() == expected:
+            raise CohortError("right all the same")
+
+
 def _verify(path: Path) -> list[bool]:
-    return [verify_cohort(path).is_whole]
+    modes = [each.lstat().st_mode & 0o077 == 0 for each in path.rglob("*")]
+    return [verify_cohort(path).is_whole, *modes]

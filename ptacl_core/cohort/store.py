@@ -1,6 +1,6 @@
 """The cohort store as everything else sees it: typed queries, neighbours, SQL, erasure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ptacl_core.cohort.erasure import Certificate, EraseShards
+    from ptacl_core.cohort.erasure import BeyondStore, Certificate, EraseShards
     from ptacl_core.cohort.exports import Export
     from ptacl_core.cohort.index import IndexEntry
     from ptacl_core.cohort.notes import Notes, SavedCohort
@@ -361,16 +361,21 @@ class Cohort:
 
     def is_erased(self, patient: str) -> bool:
         """True when this pseudonym was erased and may not come back."""
+        return bool(self.find_erased([patient]))
+
+    def find_erased(self, patients: Iterable[str]) -> set[str]:
+        """Those of `patients` that were erased and may not come back."""
         from ptacl_core.cohort.tombstones import find_erased
 
         with self._opened.cursor() as cursor:
-            return bool(find_erased(cursor, self.layout, [patient]))
+            return find_erased(cursor, self.layout, patients)
 
     def erase(
         self,
         patients: Sequence[str],
         *,
         erase_shards: "EraseShards | None" = None,
+        beyond: "BeyondStore | None" = None,
         also_search: Sequence[Path] = (),
     ) -> "Certificate":
         """Take people out of everything in this cohort and prove it; then open the result.
@@ -380,7 +385,11 @@ class Cohort:
         from ptacl_core.cohort.erasure import erase_patients
 
         certificate = erase_patients(
-            self.layout, patients, erase_shards=erase_shards, also_search=also_search
+            self.layout,
+            patients,
+            erase_shards=erase_shards,
+            beyond=beyond,
+            also_search=also_search,
         )
         self.reopen()
         return certificate

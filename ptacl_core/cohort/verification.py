@@ -3,8 +3,9 @@
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ptacl_core.cohort import store_checks
 from ptacl_core.cohort.defects import Defect
@@ -40,6 +41,15 @@ class Verification:
     def is_whole(self) -> bool:
         """True without a defect."""
         return not self.defects
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON document of `ptacl verify`."""
+        return {
+            "is_whole": self.is_whole,
+            "num_checks": self.num_checks,
+            "defects": [asdict(each) for each in self.defects],
+            "repaired": [asdict(each) for each in self.repaired],
+        }
 
 
 def verify_cohort(path: Path, *, repair: bool = False) -> Verification:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _ArrayFile:
+class ArrayFile:
+    """An open `.npy` file: where its values begin, and of which type and shape they are."""
+
     descriptor: int
     offset: int
     dtype: np.dtype
@@ -47,7 +49,7 @@ class ShardReader:
             modality: table.column(column).fill_null(-1).to_numpy()
             for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
         }
-        self._files: dict[Path, _ArrayFile] = {}
+        self._files: dict[Path, ArrayFile] = {}
 
     @classmethod
     def open(cls, cohort_dir: Path) -> Self:
@@ -184,15 +186,16 @@ class ShardReader:
         assert out is not None
         return out
 
-    def _open(self, path: Path) -> _ArrayFile:
+    def _open(self, path: Path) -> ArrayFile:
         file = self._files.get(path)
         if file is None:
-            file = _open_array(path)
+            file = open_array(path)
             self._files[path] = file
         return file
 
 
-def _open_array(path: Path) -> _ArrayFile:
+def open_array(path: Path) -> ArrayFile:
+    """Open a `.npy` file of a shard; the caller closes its descriptor. Raises ShardError."""
     place = f"{path.parent.name}/{path.name}"
     try:
         with path.open("rb") as stream:
@@ -209,7 +212,7 @@ def _open_array(path: Path) -> _ArrayFile:
         or path.stat().st_size != offset + dtype.itemsize * int(np.prod(shape))
     ):
         raise ShardError(f"{place}: size or layout differ from the header; run `ptacl verify`")
-    return _ArrayFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, dtype, shape)
+    return ArrayFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, dtype, shape)
 
 
 def _read_description(shard: Path) -> dict[str, Any]:

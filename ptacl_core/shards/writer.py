@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.atomic import atomic_path, write_json
 from ptacl_core.safety.checksum import compute_sha256
 from ptacl_core.shards import spec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,20 +201,24 @@ def merge_manifests(directory: Path) -> None:
 
     A patient's visit that stands in several shards counts once, as the latest one has it.
     """
+    import pyarrow.parquet as pq
+
+    for name in (spec.MANIFEST_FILE, spec.REJECTED_FILE):
+        with atomic_path(directory / name) as temporary:
+            pq.write_table(read_merged(directory, name), temporary)
+
+
+def read_merged(directory: Path, name: str) -> "pa.Table":
+    """The rows of `name` (manifest or rejected) of all complete shards, a visit once."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    is_manifest = name == spec.MANIFEST_FILE
+    schema = spec.build_manifest_schema() if is_manifest else spec.build_rejected_schema()
     shards = sorted(path.parent for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}"))
-    for name, schema in (
-        (spec.MANIFEST_FILE, spec.build_manifest_schema()),
-        (spec.REJECTED_FILE, spec.build_rejected_schema()),
-    ):
-        tables = [pq.read_table(shard / name, schema=schema) for shard in shards]
-        table = pa.concat_tables(tables) if tables else schema.empty_table()
-        if name == spec.MANIFEST_FILE:
-            table = _keep_latest(table)
-        with atomic_path(directory / name) as temporary:
-            pq.write_table(table, temporary)
+    tables = [pq.read_table(shard / name, schema=schema) for shard in shards]
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    return _keep_latest(table) if is_manifest else table
 
 
 def _keep_latest(table: Any) -> Any:

@@ -142,6 +142,7 @@ def _publish(
                     vectors,
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
+        writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         rows, features = ecg
         people = describe_rows(reader, rows)
         predictions = readout.predict(

@@ -24,6 +24,7 @@ def publish_evaluation(cohort_dir: Path, aligned: AlignedRun, document: dict[str
             split_name=SPLIT_NAME,
             seed=aligned.settings.seed,
         )
+        writer.put_audit("evaluate", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         writer.put_evaluation(
             aligned.name, build_result_table(aligned.name, document), document=document
         )

@@ -24,6 +24,7 @@ def run(
     """
     with Cohort.open(cohort_dir) as cohort:
         if not Path(query).exists():
+            cohort.notes.append_audit("neighbours", patient=query, run=run, direction=direction)
             found = cohort.neighbours(
                 query, k=k, run=run, direction=cast("Direction", direction), where=where
             )
@@ -35,6 +36,7 @@ def run(
             from ptacl_core.stages.predict import EcgPredictor
 
             predictor = EcgPredictor(cohort_dir, run, device=device)
+            cohort.notes.append_audit("neighbours", **predictor.describe_use(), num_files=1)
             found = cohort.neighbours(
                 predictor.embed_file(Path(query)),
                 k=k,

@@ -9,11 +9,12 @@ from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import RecordError
 from ptacl_core.io import discover
 from ptacl_core.progress import ProgressSink
+from ptacl_core.safety.lock import hold_lock
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, ingest_visits
 from ptacl_core.stages.register import register_shards
-from ptacl_core.stages.visits import Inventory, build_tasks
+from ptacl_core.stages.visits import Inventory, build_tasks, leave_out_erased
 
 PREFIX = "added-"
 
@@ -34,17 +35,25 @@ def add_files(
     for file in files:
         for found in discover(file):
             inventory.add(found)
-    with Cohort.open(cohort_dir) as cohort:
-        layout, description = cohort.layout, cohort.description
-    writer = ShardWriter(layout.shards, preprocessing=settings, prefix=PREFIX)
     counts = IngestCounts()
-    tasks = build_tasks(inventory, (), open_key(layout, create=True))
-    ingest_visits(writer, tasks, settings, num_workers=1, counts=counts, progress=progress)
-    writer.finish()
+    with (
+        hold_lock(cohort_dir / ".preprocess-added.lock", purpose="add files"),
+        Cohort.open(cohort_dir) as cohort,
+    ):
+        layout, description = cohort.layout, cohort.description
+        key = open_key(layout, create=True)
+        tasks, num_erased = leave_out_erased(
+            inventory, build_tasks(inventory, (), key), cohort, key
+        )
+        writer = ShardWriter(layout.shards, preprocessing=settings, prefix=PREFIX)
+        ingest_visits(writer, tasks, settings, num_workers=1, counts=counts, progress=progress)
+        writer.finish()
     register_shards(
         cohort_dir, name=description.name, source=description.source, convention="as given"
     )
     left_out = [f"{clean_text(file.name)}: {file.message}" for file in inventory.unused]
+    if num_erased:
+        left_out.append(f"{num_erased} people who were erased from this cohort")
     left_out += [f"{count} × {reason}" for reason, count in counts.reasons.items()]
     if left_out:
         raise RecordError(

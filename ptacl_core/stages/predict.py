@@ -48,6 +48,10 @@ class EcgPredictor:
                 f"`ptacl embed COHORT --run {self.run_name}` makes it anew"
             )
 
+    def describe_use(self) -> dict[str, str]:
+        """What the audit log says of a use of this model: run and weights."""
+        return {"run": self.run_name, "checkpoint_sha256": self._run.checkpoint_sha256}
+
     def prepare(self, path: Path, hints: Mapping[str, Any]) -> tuple[EcgRecord, PreparedEcg]:
         """Read and preprocess one file as the run's training data were. Raises RecordError."""
         record = read_ecg(path, **hints)
@@ -126,6 +130,7 @@ def run(
     answers = []
     progress.start("predict", len(files), "ECGs")
     with Cohort.open(cohort_dir) as cohort:
+        cohort.notes.append_audit("predict", **predictor.describe_use(), num_files=len(files))
         for path in files:
             answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
             answers.append(answer)

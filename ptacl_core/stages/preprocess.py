@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identities import put_identities
 from ptacl_core.cohort.keys import CohortKey, open_key
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
@@ -20,7 +21,7 @@ from ptacl_core.shards import Rejection, ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, VisitTask, hide_subject, ingest_visits
 from ptacl_core.stages.preview import draw_preview
 from ptacl_core.stages.register import register_shards
-from ptacl_core.stages.visits import Inventory, build_tasks, read_pairs
+from ptacl_core.stages.visits import Inventory, build_tasks, leave_out_erased, read_pairs
 
 ROWS_PER_SHARD = 128
 CONVENTION = "as given"
@@ -66,6 +67,7 @@ def run(
     num_workers: int | None = None,
     part: tuple[int, int] = (0, 1),
     preview: Path | None = None,
+    keep_identities: bool = False,
     progress: ProgressSink = SILENT,
 ) -> PreprocessSummary:
     """Bring the recordings in `source` into `cohort_dir`, which is made when it is new.
@@ -73,7 +75,8 @@ def run(
     Pairs are made by patient and visit, from file names or from the `pairs` CSV; phenotypes
     come from `phenotypes`, or from tables found in the source. Visits that an earlier call
     finished are skipped. `part` (i, n) takes the i-th of n shares of the patients; `preview` is a
-    PNG of the crops of this share's cines.
+    PNG of the crops of this share's cines. Who a pseudonym is goes into a file of its own only
+    with `keep_identities`.
 
     Raises RecordError when the source is missing or holds no recording, CohortError when the
     cohort cannot be used.
@@ -101,6 +104,10 @@ def run(
     counts = IngestCounts()
     index, count = part
     with hold_lock(cohort_dir / f".preprocess-{index}-{count}.lock", purpose="preprocess"):
+        with Cohort.open(cohort_dir) as cohort:
+            tasks, num_erased = leave_out_erased(inventory, tasks, cohort, key)
+        if num_erased:
+            progress.say(f"{num_erased} people were erased from this cohort: left out")
         writer = ShardWriter(
             layout.shards,
             preprocessing=settings,
@@ -122,6 +129,8 @@ def run(
             progress=progress,
         )
         writer.finish()
+        if keep_identities:
+            put_identities(layout, {task.patient: task.subject for task in mine})
     _register(cohort_dir, progress)
     if preview is not None:
         drawn = draw_preview(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.keys import CohortKey
 from ptacl_core.errors import RecordError
 from ptacl_core.io.discover import FoundFile
@@ -147,6 +148,22 @@ def build_tasks(
         )
         for (subject, visit), files in merged.items()
     ]
+
+
+def leave_out_erased(
+    inventory: Inventory, tasks: Sequence[VisitTask], cohort: Cohort, key: CohortKey
+) -> tuple[list[VisitTask], int]:
+    """`tasks` without people who were erased from the cohort, and how many people those are.
+
+    Their other files leave the inventory too, so that nothing of them is written down again.
+    """
+    subjects = {file.subject for file in inventory.unused if file.subject.strip()}
+    pseudonyms = {subject: key.pseudonym(subject) for subject in subjects}
+    erased = cohort.find_erased({*(task.patient for task in tasks), *pseudonyms.values()})
+    inventory.unused = [
+        file for file in inventory.unused if pseudonyms.get(file.subject) not in erased
+    ]
+    return [task for task in tasks if task.patient not in erased], len(erased)
 
 
 def _number_visits(

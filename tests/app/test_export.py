@@ -17,6 +17,7 @@ from ptacl_app.export import (
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE
 from ptacl_app.privacy import PatientNames
 from ptacl_app.report import write_report
+from ptacl_core.cohort import Cohort
 
 
 @pytest.fixture
@@ -57,6 +58,10 @@ def test_two_exports_in_one_second_do_not_overwrite_each_other(reader):
     first, _ = export_overview(reader, where="sex = 'F'")
     second, _ = export_overview(reader, where="sex = 'F'")
     assert first != second
+    with Cohort.open(reader.path) as cohort:
+        log = cohort.notes.audit_log()
+    logged = [(each.action, (each.details or {}).get("name")) for each in log]
+    assert logged[-2:] == [("export", first.name), ("export", second.name)]
 
 
 def test_cells_keep_one_record_on_one_line(tmp_path):

@@ -19,6 +19,7 @@ import pytest
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.byte_search import binary_needle, search_directories, text_needles
+from ptacl_core.cohort.engine import connect_writer, execute
 from ptacl_core.cohort.erasure import ShardErasure, erase_patients
 from ptacl_core.cohort.identities import put_identities, read_identifiers
 from ptacl_core.cohort.keys import open_key
@@ -81,7 +82,7 @@ def planted(cohort_path: Path) -> Path:
 
 def test_an_erased_person_leaves_no_byte_and_a_certificate(planted: Path) -> None:
     before = _search(planted)
-    for name in ("everybody.csv", "all.parquet", "residuals.csv", "report.md", "notes.duckdb"):
+    for name in ("cohort.duckdb", "everybody.csv", "all.parquet", "residuals.csv", "report.md"):
         assert any(hit.startswith(name) for hit in before), f"{name}: the search is blind"
     with Cohort.open(planted) as cohort:
         vectors = {
@@ -245,7 +246,11 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next(planted: Path) -> No
 
 @pytest.mark.slow
 def test_erasures_killed_at_random_moments_are_finished(planted: Path) -> None:
-    generator = np.random.default_rng(11)
+    kill_erasures(planted, num_people=20, seed=11)
+
+
+def kill_erasures(planted: Path, *, num_people: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
     code = """
         import sys
         from pathlib import Path
@@ -255,7 +260,7 @@ def test_erasures_killed_at_random_moments_are_finished(planted: Path) -> None:
         erase_patients(CohortLayout(Path(sys.argv[1])), [sys.argv[2]],
                        erase_shards=lambda *_: ShardErasure(0))
     """
-    for row in range(20, 40):
+    for row in range(20, 20 + num_people):
         person = f"sim-{row:06d}"
         with subprocess.Popen(
             [sys.executable, "-P", "-c", textwrap.dedent(code), str(planted), person],
@@ -364,3 +369,22 @@ def test_identities_are_a_file_of_their_own_for_its_owner_alone(cohort_path: Pat
     layout.identities.write_bytes(b"x" * 100)
     with pytest.raises(CohortError, match=r"identities\.duckdb"):
         read_identifiers(layout, ["a"])
+
+
+def test_the_search_reads_the_rows_that_duckdb_compresses(tmp_path: Path) -> None:
+    file = tmp_path / "rows.duckdb"
+    connection = connect_writer(file)
+    for statement in (
+        "CREATE TABLE t (a VARCHAR, b VARCHAR[], c STRUCT(d VARCHAR), e INTEGER)",
+        "INSERT INTO t SELECT 'person-' || i, ['x'], {'d': 'y'}, i FROM range(3000) r(i)",
+        "INSERT INTO t VALUES ('z', ['x', 'in-a-list-77'], {'d': 'in-a-struct-77'}, 0)",
+        "CHECKPOINT",
+    ):
+        execute(connection, statement)
+    connection.close()
+    for name in ("person-2718", "in-a-list-77", "in-a-struct-77"):
+        assert search_directories([tmp_path], text_needles(name)).hits, name
+    assert search_directories([tmp_path], text_needles("person-3000")).hits == ()
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert search_directories([tmp_path], text_needles("person-3000")).unread == (file,)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -232,10 +233,19 @@ def test_fingerprints_tell_sets_apart() -> None:
     assert first != compute_fingerprint(["a", "b"], [0, 0], vectors * np.float32(1.0000001))
 
 
+@pytest.fixture(scope="session")
+def clustered_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clustered(tmp_path_factory.mktemp("clusters") / "clustered")
+
+
 @pytest.fixture
-def clustered(tmp_path: Path) -> Path:
+def clustered(clustered_template: Path, tmp_path: Path) -> Path:
+    """A clustered cohort of this test alone."""
+    return Path(shutil.copytree(clustered_template, tmp_path / "clustered"))
+
+
+def make_clustered(path: Path) -> Path:
     """2,000 people whose embeddings lie in clusters, as those of hearts do."""
-    path = tmp_path / "clustered"
     Cohort.create(path, name="c", source="simulated", preprocessing_hash="x").close()
     generator = np.random.default_rng(5)
     names = [f"sim-{row:06d}" for row in range(2_000)]

@@ -1,0 +1,33 @@
+"""Where the terminal app remembers what it showed last: outside the cohort, so erasures look there.
+
+The app writes these files; the rule of their names is here because an erasure, which has no
+user interface, must find them.
+"""
+
+import hashlib
+from pathlib import Path
+
+APP_NAME = "ptacl"
+CLIPBOARD_FILE = "clipboard.txt"
+
+
+def get_state_dir() -> Path:
+    """The folder of sessions, crash notes and the copy of the clipboard."""
+    from platformdirs import user_state_path
+
+    return user_state_path(APP_NAME)
+
+
+def get_session_path(state_dir: Path, cohort: Path) -> Path:
+    """The session of one cohort; the file's name does not tell the cohort's."""
+    digest = hashlib.sha256(str(cohort.absolute()).encode()).hexdigest()[:16]
+    return state_dir / f"session-{digest}.json"
+
+
+def find_state_files(cohort: Path) -> tuple[Path, ...]:
+    """Files that may name people of `cohort`: its session, the clipboard, crash notes."""
+    folder = get_state_dir()
+    paths = [get_session_path(folder, each) for each in {cohort.absolute(), cohort.resolve()}]
+    paths.append(folder / CLIPBOARD_FILE)
+    paths.extend(sorted(folder.glob("crash*")))
+    return tuple(path for path in paths if path.is_file())

@@ -1,0 +1,22 @@
+"""Keeps commands that write shards out while something changes what they have written."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ptacl_core.safety.lock import hold_lock
+
+_PATTERNS = (".preprocess-*.lock", ".simulate.lock")
+
+
+@contextmanager
+def hold_shards(cohort_dir: Path, *, purpose: str) -> Iterator[None]:
+    """Hold every lock that writers of shards have taken in `cohort_dir` so far.
+
+    Raises CohortLockedError, with the process, when one of them is at work.
+    """
+    with ExitStack() as stack:
+        for pattern in _PATTERNS:
+            for lock in sorted(cohort_dir.glob(pattern)):
+                stack.enter_context(hold_lock(lock, purpose=purpose))
+        yield
