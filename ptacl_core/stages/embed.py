@@ -9,13 +9,20 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
+from ptacl_core.embedding.cohort_features import CohortFeatures
 from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.part_files import Part
 from ptacl_core.embedding.readout import Predictions, ReadOut, fit_readout
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.atomic import atomic_path
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.cohort_encoding import (
+    encode_cohort,
+    gather_parts,
+    remove_parts,
+    write_part,
+)
 from ptacl_core.stages.new_files import add_files
 from ptacl_core.stages.register import SPLIT_NAME
 from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
@@ -61,31 +68,58 @@ def run(
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
-        ecg_rows = reader.rows(needs=("ecg",))
-        cmr_rows = reader.rows(needs=("cmr",))
-        ecg = encode_ecg_rows(
-            reader,
-            ecg_rows,
-            aligned.ecg_encoder,
-            aligned.ecg_projection,
-            aligned.settings,
-            with_steps=True,
-            progress=progress,
-        )
-        cmr = encode_cine_rows(
-            reader,
-            cmr_rows,
-            aligned.cine_encoder,
-            aligned.cine_projection,
-            aligned.settings,
-            with_steps=True,
-            progress=progress,
-        )
-        readout = _fit_readout(reader, ecg_rows, ecg, aligned)
-        readout.save(aligned.directory / READOUT_FOLDER)
-        _write_alignment(aligned.directory / ALIGNMENT_FILE, reader, ecg_rows, ecg, cmr_rows, cmr)
-        _publish(cohort_dir, reader, aligned, readout, (ecg_rows, ecg), (cmr_rows, cmr))
-    return EmbedSummary(aligned.name, len(ecg_rows), len(cmr_rows), ecg.pooled.shape[1])
+        features = encode_cohort(reader, aligned, progress=progress)
+        return _finish(cohort_dir, reader, aligned, features)
+
+
+def run_part(
+    cohort_dir: Path,
+    part: Part,
+    *,
+    run: str | None = None,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> EmbedSummary:
+    """Embed one part of the cohort into runs/<run>/embedding-parts/, beside other jobs.
+
+    A part that is there already is kept, so that a job can be repeated. Raises as `run`.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device=device)
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
+
+
+def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
+    """Publish the parts that `run_part` made as `run` would have done, and remove them.
+
+    Raises CohortError that names the parts missing, damaged or made for another state of the
+    cohort or the run; the store is left as it was.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device="cpu")
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned))
+    remove_parts(aligned.directory)
+    return summary
+
+
+def _finish(
+    cohort_dir: Path, reader: ShardReader, aligned: AlignedRun, features: CohortFeatures
+) -> EmbedSummary:
+    """Fit and store the read-out, write the alignment maps, publish everything."""
+    readout = _fit_readout(reader, features.ecg_rows, features.ecg, aligned)
+    readout.save(aligned.directory / READOUT_FOLDER)
+    _write_alignment(aligned.directory / ALIGNMENT_FILE, reader, features)
+    ecg, cmr = (features.ecg_rows, features.ecg), (features.cmr_rows, features.cmr)
+    _publish(cohort_dir, reader, aligned, readout, ecg, cmr)
+    return _summarise(aligned, features)
+
+
+def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
+    return EmbedSummary(
+        aligned.name, len(features.ecg_rows), len(features.cmr_rows), aligned.ecg_encoder.dim
+    )
 
 
 def _fit_readout(
@@ -104,30 +138,16 @@ def _fit_readout(
     )
 
 
-def _write_alignment(
-    path: Path,
-    reader: ShardReader,
-    ecg_rows: Int64[Array, "row"],
-    ecg: Features,
-    cmr_rows: Int64[Array, "row"],
-    cmr: Features,
-) -> None:
+def _write_alignment(path: Path, reader: ShardReader, features: CohortFeatures) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    assert ecg.steps is not None
-    assert cmr.steps is not None
-    rows, ecg_at, cmr_at = np.intersect1d(ecg_rows, cmr_rows, return_indices=True)
-    is_valid = ecg.is_step_valid[ecg_at]
-    rows, ecg_at, cmr_at = rows[is_valid], ecg_at[is_valid], cmr_at[is_valid]
-    maps = np.einsum("pkd,ptd->pkt", _unit(ecg.steps[ecg_at]), _unit(cmr.steps[cmr_at]))
+    rows, maps = features.pair_rows, features.similarity
     table = pa.table(
         {
-            "patient": [reader.patients[row] for row in rows],
+            "patient": pa.array([reader.patients[row] for row in rows], pa.string()),
             "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
-            "similarity": pa.array(
-                list(maps.reshape(len(maps), -1).astype(np.float32)), pa.list_(pa.float32())
-            ),
+            "similarity": pa.array([pair.ravel() for pair in maps], pa.list_(pa.float32())),
         }
     )
     with atomic_path(path) as temporary:
@@ -222,7 +242,3 @@ def _outlier_table(
             "is_flagged": pa.array(predictions.is_outlier.tolist()),
         }
     )
-
-
-def _unit(steps: Array) -> Array:
-    return steps / np.maximum(np.linalg.norm(steps, axis=-1, keepdims=True), 1e-8)
