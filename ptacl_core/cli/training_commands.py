@@ -33,7 +33,7 @@ def train(
     run: Annotated[str | None, typer.Option("--run", help="Name of the run.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pretrain each modality, align them, fine-tune. Under torchrun: on many GPUs."""
+    """Pretrain each modality, align them, fine-tune; torchrun -m ptacl_core train: many GPUs."""
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.config.training import load_run_settings
     from ptacl_core.errors import ConfigError
@@ -47,6 +47,8 @@ def train(
         summary = training.run(
             cohort, settings, stage=stage.value, resume=resume, run_name=run, progress=progress
         )
+    if not summary.is_reporter:
+        return
     if as_json:
         print_json(summary.as_dict())
         return
@@ -63,22 +65,44 @@ def embed(
         list[Path] | None, typer.Argument(help="New ECG or CMR files to embed as well.")
     ] = None,
     run: RunOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", help="Only part i of n, for array jobs: i/n. Then --merge."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Publish the parts that --shard made.")
+    ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Embeddings of both modalities and predictions with intervals, into the store."""
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.embedding.part_files import Part
+    from ptacl_core.errors import ConfigError
     from ptacl_core.stages import embed as stage
 
+    if (shard is not None) + merge + bool(files) > 1:
+        raise ConfigError("--shard, --merge and files exclude each other: files come first, alone")
+    part = None if shard is None else Part.parse(shard)
     with ProgressBars() as progress:
-        summary = stage.run(cohort, run=run, files=files or [], device=device, progress=progress)
+        if merge:
+            summary = stage.merge(cohort, run=run)
+        elif part is not None:
+            summary = stage.run_part(cohort, part, run=run, device=device, progress=progress)
+        else:
+            summary = stage.run(
+                cohort, run=run, files=files or [], device=device, progress=progress
+            )
     if as_json:
-        print_json(summary.as_dict())
+        print_json(summary.as_dict() | ({} if part is None else {"shard": str(part)}))
         return
     print_line(
         f"run {summary.run}: {summary.ecg} ECG and {summary.cmr} CMR embeddings "
-        f"of width {summary.dim}"
+        f"of width {summary.dim}" + ("" if part is None else f" in part {part}")
     )
+    if part is not None:
+        narrate(f"next, when all parts are there: ptacl embed {cohort} --run {summary.run} --merge")
+        return
     narrate(f"next: ptacl evaluate {cohort} --run {summary.run}, then ptacl-app {cohort}")
 
 

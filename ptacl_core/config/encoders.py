@@ -108,20 +108,3 @@ class ProjectionSettings(Settings):
     """One bias-free linear layer, or two with a ReLU between."""
     dim: int = Field(default=128, ge=1)
     """Width of the projected embedding."""
-
-
-class CrossModalSettings(Settings):
-    """The CMAE-style peer: two autoencoders around one latent."""
-
-    latent_dim: int = Field(default=256, ge=1)
-    """Width of the shared latent."""
-    modality_dropout: float = Field(default=0.5, ge=0, le=1)
-    """Share of patients of whom only one modality enters the merged latent while training."""
-    contrast_weight: float = Field(default=0.1, ge=0)
-    """Weight of the patient contrast beside both reconstructions."""
-    decoder_dim: int = Field(default=256, ge=1)
-    """Width of the decoders."""
-    decoder_depth: int = Field(default=2, ge=1)
-    """Blocks of each decoder."""
-    decoder_heads: int = Field(default=4, ge=1)
-    """Attention heads of the decoders."""

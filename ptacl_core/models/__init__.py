@@ -2,17 +2,13 @@
 
 from ptacl_core.models.build import (
     build_cine_encoder,
-    build_cross_modal_autoencoder,
     build_ecg_encoder,
     build_masked_autoencoder,
     build_two_tower,
 )
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
-from ptacl_core.models.cross_modal_autoencoder import (
-    CrossModalAutoencoder,
-    CrossModalReconstruction,
-)
 from ptacl_core.models.heads import ProjectionHead, RegressionHead, SimclrHead
+from ptacl_core.models.latent_decoder import LatentDecoder
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, MaskedReconstruction
 from ptacl_core.models.masking import TokenMask, draw_token_mask, num_visible_tokens
 from ptacl_core.models.patch_transformer import PatchTransformer
@@ -30,9 +26,8 @@ __all__ = [
     "AttentionPooling",
     "CinePatches",
     "ConvEcgEncoder",
-    "CrossModalAutoencoder",
-    "CrossModalReconstruction",
     "EcgPatches",
+    "LatentDecoder",
     "LearnedPositions",
     "MaskedAutoencoder",
     "MaskedReconstruction",
@@ -49,7 +44,6 @@ __all__ = [
     "TokenMask",
     "TwoTower",
     "build_cine_encoder",
-    "build_cross_modal_autoencoder",
     "build_ecg_encoder",
     "build_masked_autoencoder",
     "build_two_tower",

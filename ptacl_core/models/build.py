@@ -2,7 +2,6 @@
 
 from ptacl_core.config.encoders import (
     CineEncoderSettings,
-    CrossModalSettings,
     EcgEncoderSettings,
     MaskedAutoencoderSettings,
     ProjectionSettings,
@@ -10,7 +9,6 @@ from ptacl_core.config.encoders import (
 )
 from ptacl_core.errors import ConfigError
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
-from ptacl_core.models.cross_modal_autoencoder import CrossModalAutoencoder
 from ptacl_core.models.heads import ProjectionHead
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, ReconstructionLoss
 from ptacl_core.models.patch_transformer import PatchTransformer
@@ -105,29 +103,6 @@ def build_two_tower(
         for encoder in (ecg_encoder, cine_encoder)
     ]
     return TwoTower(ecg_encoder, cine_encoder, *heads)
-
-
-def build_cross_modal_autoencoder(
-    ecg_settings: EcgEncoderSettings,
-    cine_settings: CineEncoderSettings,
-    settings: CrossModalSettings | None = None,
-    *,
-    generator: Generator | None = None,
-) -> CrossModalAutoencoder:
-    """The CMAE-style peer around the two encoders."""
-    settings = settings or CrossModalSettings()
-    ecg_encoder = build_ecg_encoder(ecg_settings, generator=generator)
-    cine_encoder = build_cine_encoder(cine_settings, generator=generator)
-    return CrossModalAutoencoder(
-        _require_transformer(ecg_encoder, "the cross-modal autoencoder"),
-        _require_transformer(cine_encoder, "the cross-modal autoencoder"),
-        latent_dim=settings.latent_dim,
-        modality_dropout=settings.modality_dropout,
-        decoder_dim=settings.decoder_dim,
-        decoder_depth=settings.decoder_depth,
-        decoder_heads=settings.decoder_heads,
-        generator=generator,
-    )
 
 
 def _require_transformer(encoder: TokenEncoder, purpose: str) -> PatchTransformer:

@@ -4,14 +4,14 @@ import torch
 
 from ptacl_core.config.training import Modality, RunSettings
 from ptacl_core.errors import ConfigError
-from ptacl_core.models import PatchTransformer, TokenEncoder, TwoTower
+from ptacl_core.models import LatentDecoder, PatchTransformer, TokenEncoder, TwoTower
 from ptacl_core.stages.encoders import build_towers, load_encoder
 from ptacl_core.stages.online_probe import build_probe
 from ptacl_core.stages.stage_fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.training_run import TrainingRun
 from ptacl_core.stages.views import build_cine_views, build_ecg_views
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
-from ptacl_core.train.cross_modal_step import CrossModalStep, LatentDecoder
+from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.randomness import derive_seed
 
 

@@ -5,17 +5,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort, alignment_maps
+from ptacl_core.embedding.cohort_features import CohortFeatures
 from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.part_files import Part
 from ptacl_core.embedding.readout import Predictions, ReadOut
 from ptacl_core.evaluate import name_sex_age_groups
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.stages.cohort_encoding import (
+    encode_cohort,
+    gather_parts,
+    remove_parts,
+    write_part,
+)
 from ptacl_core.stages.evaluation_split import describe_rows
 from ptacl_core.stages.new_files import add_files
 from ptacl_core.stages.readout_fit import READOUT_FOLDER, fit_run_readout
@@ -59,54 +64,69 @@ def run(
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
-        ecg_rows = reader.rows(needs=("ecg",))
-        cmr_rows = reader.rows(needs=("cmr",))
-        ecg = encode_ecg_rows(
-            reader,
-            ecg_rows,
-            aligned.ecg_encoder,
-            aligned.ecg_projection,
-            aligned.settings,
-            with_steps=True,
-            progress=progress,
-        )
-        cmr = encode_cine_rows(
-            reader,
-            cmr_rows,
-            aligned.cine_encoder,
-            aligned.cine_projection,
-            aligned.settings,
-            with_steps=True,
-            progress=progress,
-        )
-        readout = fit_run_readout(reader, ecg_rows, ecg.pooled, aligned.checkpoint_sha256)
-        readout.save(aligned.directory / READOUT_FOLDER)
-        _write_alignment(
-            aligned.directory / alignment_maps.FILE_NAME, reader, ecg_rows, ecg, cmr_rows, cmr
-        )
-        _publish(cohort_dir, reader, aligned, readout, (ecg_rows, ecg), (cmr_rows, cmr))
-    return EmbedSummary(aligned.name, len(ecg_rows), len(cmr_rows), ecg.pooled.shape[1])
+        features = encode_cohort(reader, aligned, progress=progress)
+        return _finish(cohort_dir, reader, aligned, features)
 
 
-def _write_alignment(
-    path: Path,
-    reader: ShardReader,
-    ecg_rows: Int64[Array, "row"],
-    ecg: Features,
-    cmr_rows: Int64[Array, "row"],
-    cmr: Features,
-) -> None:
-    assert ecg.steps is not None
-    assert cmr.steps is not None
-    rows, ecg_at, cmr_at = np.intersect1d(ecg_rows, cmr_rows, return_indices=True)
-    is_valid = ecg.is_step_valid[ecg_at]
-    rows, ecg_at, cmr_at = rows[is_valid], ecg_at[is_valid], cmr_at[is_valid]
-    maps = np.einsum("pkd,ptd->pkt", _unit(ecg.steps[ecg_at]), _unit(cmr.steps[cmr_at]))
+def run_part(
+    cohort_dir: Path,
+    part: Part,
+    *,
+    run: str | None = None,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> EmbedSummary:
+    """Embed one part of the cohort into runs/<run>/embedding-parts/, beside other jobs.
+
+    A part that is there already is kept, so that a job can be repeated. Raises as `run`.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device=device)
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
+
+
+def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
+    """Publish the parts that `run_part` made as `run` would have done, and remove them.
+
+    Raises CohortError that names the parts missing, damaged or made for another state of the
+    cohort or the run; the store is left as it was.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device="cpu")
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned))
+    remove_parts(aligned.directory)
+    return summary
+
+
+def _finish(
+    cohort_dir: Path, reader: ShardReader, aligned: AlignedRun, features: CohortFeatures
+) -> EmbedSummary:
+    """Fit and store the read-out, write the alignment maps, publish everything."""
+    readout = fit_run_readout(
+        reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
+    )
+    readout.save(aligned.directory / READOUT_FOLDER)
+    _write_alignment(aligned.directory / alignment_maps.FILE_NAME, reader, features)
+    ecg, cmr = (features.ecg_rows, features.ecg), (features.cmr_rows, features.cmr)
+    _publish(cohort_dir, reader, aligned, readout, ecg, cmr)
+    return _summarise(aligned, features)
+
+
+def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
+    return EmbedSummary(
+        aligned.name, len(features.ecg_rows), len(features.cmr_rows), aligned.ecg_encoder.dim
+    )
+
+
+def _write_alignment(path: Path, reader: ShardReader, features: CohortFeatures) -> None:
+    rows = features.pair_rows
     alignment_maps.write_alignment_maps(
         path,
         [reader.patients[row] for row in rows],
         [int(reader.visits[row]) for row in rows],
-        maps,
+        features.similarity,
     )
 
 
@@ -203,7 +223,3 @@ def _outlier_table(
             "is_flagged": pa.array(predictions.is_outlier.tolist()),
         }
     )
-
-
-def _unit(steps: Array) -> Array:
-    return steps / np.maximum(np.linalg.norm(steps, axis=-1, keepdims=True), 1e-8)

@@ -22,7 +22,8 @@ TrainStage = Literal["all", "ecg", "cmr", "align", "finetune", "supervised"]
 class TrainSummary:
     """What a training came to. `loss` is the last one of the last stage, None without steps.
 
-    `stages` tells the stages apart; those finished earlier have 0 samples/s.
+    `stages` tells the stages apart; those finished earlier have 0 samples/s. Of the processes
+    under torchrun only the one with `is_reporter` should speak.
     """
 
     run: str
@@ -32,6 +33,7 @@ class TrainSummary:
     samples_per_s: float
     run_dir: Path
     stages: tuple[StageSummary, ...] = ()
+    is_reporter: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document of `ptacl train`."""
@@ -122,4 +124,5 @@ def _summarise(
         samples_per_s=last.samples_per_s,
         run_dir=opened.directory,
         stages=tuple(summaries),
+        is_reporter=opened.world.is_first,
     )

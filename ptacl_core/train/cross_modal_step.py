@@ -3,49 +3,18 @@
 import torch
 from torch import nn
 
-from ptacl_core.losses import patient_alignment_loss_gathered
-from ptacl_core.models import PatchTransformer, TwoTower
-from ptacl_core.models.masked_autoencoder import MaskedDecoder
-from ptacl_core.tensors import Float, Generator, Tensor
+from ptacl_core.losses import (
+    cross_modal_loss,
+    patient_alignment_loss_gathered,
+    reconstruction_loss,
+)
+from ptacl_core.models import LatentDecoder, PatchTransformer, TwoTower
+from ptacl_core.tensors import Float, Tensor
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.distributed import first_row, gather_with_gradient
 from ptacl_core.train.loop import StepOutput
 from ptacl_core.train.randomness import StepRandomness
 from ptacl_core.train.views import CineViews, EcgViews
-
-
-class LatentDecoder(nn.Module):
-    """A whole recording from one latent vector: it stands before the tokens to be filled."""
-
-    def __init__(
-        self,
-        encoder: PatchTransformer,
-        latent_dim: int,
-        *,
-        dim: int,
-        depth: int,
-        num_heads: int,
-        generator: Generator | None = None,
-    ):
-        super().__init__()
-        self.num_tokens = encoder.num_tokens
-        self.decoder = MaskedDecoder(
-            latent_dim,
-            encoder.num_tokens + 1,
-            encoder.layout.patch_size,
-            dim=dim,
-            depth=depth,
-            num_heads=num_heads,
-            mlp_dim=4 * dim,
-            layer_scale_init=None,
-            position_init_std=0.02,
-            generator=generator,
-        )
-
-    def forward(self, latent: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch token value"]:
-        """Predicted values of every token."""
-        places = torch.arange(self.num_tokens + 1, device=latent.device)
-        return self.decoder(latent[:, None], places.expand(len(latent), -1))[:, 1:]
 
 
 class CrossModalStep(nn.Module):
@@ -90,8 +59,11 @@ class CrossModalStep(nn.Module):
             offset=first_row(len(ecg)),
             temperature=self.temperature,
         )
+        loss = cross_modal_loss(
+            ecg_loss, cine_loss, patient_loss, contrast_weight=self.contrast_weight
+        )
         return StepOutput(
-            ecg_loss + cine_loss + self.contrast_weight * patient_loss,
+            loss,
             {
                 "ecg_reconstruction_loss": ecg_loss,
                 "cmr_reconstruction_loss": cine_loss,
@@ -117,4 +89,4 @@ def _reconstruction(
     prediction: Float[Tensor, "batch token value"], encoder: nn.Module, recordings: Tensor
 ) -> Float[Tensor, ""]:
     assert isinstance(encoder, PatchTransformer)
-    return nn.functional.mse_loss(prediction.float(), encoder.layout.patchify(recordings))
+    return reconstruction_loss(prediction, encoder.layout.patchify(recordings))

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.errors import RecordError
 from ptacl_core.cohort.byte_search import search_directories, text_needles
+from ptacl_core.errors import RecordError
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages import preprocess
 

@@ -30,6 +30,7 @@ from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import *
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batch
+from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.distributed import average_figures, join_world
 from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
@@ -60,6 +61,21 @@ def seeded():
 
 
 def build(kind):
+    if kind == "cmae":
+        towers = build_two_tower(ECG, CINE, ProjectionSettings(dim=8), generator=seeded())
+        decoders = [LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
+                    for encoder in (towers.ecg_encoder, towers.cine_encoder)]
+        return CrossModalStep(towers, *decoders, ecg_views, cine_views, temperature=0.1,
+                              contrast_weight=0.1)
+    if kind in ("eccl", "mmcl"):
+        cine_settings = CINE if kind == "eccl" else CINE.model_copy(
+            update={"family": "resnet", "conv_width": 8})
+        towers = build_two_tower(ECG, cine_settings, ProjectionSettings(
+            kind="linear" if kind == "eccl" else "mlp", dim=8), generator=seeded())
+        weights = AlignmentWeights(temperature_global=0.1, temperature_local=1.0, sigma=0.1,
+                                   beta=0.0, local_loss="none")
+        return AlignmentStep(towers, ecg_views, cine_views, weights,
+                             is_cine_frozen=kind == "eccl")
     if kind in ("align", "cosine", "ed_es", "mlp", "global"):
         projection = ProjectionSettings(kind="mlp" if kind == "mlp" else "linear", dim=8)
         towers = build_two_tower(ECG, CINE, projection, generator=seeded())
@@ -69,7 +85,7 @@ def build(kind):
             local_loss=kind if kind in ("cosine", "ed_es") else "contrast",
         )
         return AlignmentStep(towers, ecg_views, cine_views, weights)
-    if kind in ("mae-ecg", "simclr-ecg", "regression"):
+    if kind in ("mae-ecg", "simclr-ecg", "finetune-ecg"):
         encoder, views = build_ecg_encoder(ECG, generator=seeded()), ecg_views
     else:
         encoder, views = build_cine_encoder(CINE, generator=seeded()), cine_views
@@ -80,7 +96,8 @@ def build(kind):
     if kind.startswith("simclr"):
         head = SimclrHead(16, 8, generator=seeded())
         return SimclrStep(SimclrModel(encoder, head), views, temperature=0.1)
-    pooling = AttentionPooling(16, 2, generator=seeded())
+    pooling = MeanPooling() if kind == "supervised-cmr" else AttentionPooling(
+        16, 2, generator=seeded())
     head = RegressionHead(16, generator=seeded())
     return RegressionStep(Regressor(encoder, pooling, head), views)
 
@@ -109,8 +126,9 @@ with join_world("cpu") as world:
             json.dump(results, stream)
 """
 KINDS = [
-    "align", "cosine", "ed_es", "mlp", "global", "mae-ecg", "mae-cmr",
-    "simclr-ecg", "simclr-cmr", "regression",
+    "mae-ecg", "mae-cmr", "simclr-ecg", "simclr-cmr",
+    "align", "cosine", "ed_es", "mlp", "global", "eccl", "mmcl", "cmae",
+    "finetune-ecg", "supervised-cmr",
 ]  # fmt: skip
 
 
@@ -188,17 +206,21 @@ def test_a_mean_over_nothing_is_zero_with_its_graph():
     assert torch.equal(values.grad, torch.zeros(3))
 
 
-TRAIN = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from ptacl_core.config.training import load_run_settings
-from ptacl_core.stages import train
-settings = load_run_settings("tiny", overrides=["stages=['ecg', 'cmr', 'align']", *sys.argv[3:]])
-summary = train.run(Path(sys.argv[1]), settings, run_name=sys.argv[2], resume=True)
-print(summary.loss)
-"""
+def train_with_torchrun(cohort, name, changes, *, size, timeout_s=240):
+    """`ptacl train --json` as a user starts it on `size` processes; what it printed."""
+    command = [
+        sys.executable, "-P", "-m", "torch.distributed.run", f"--nproc-per-node={size}",
+        f"--master-port={free_port()}", "-m", "ptacl_core", "train", str(cohort),
+        "--preset", "tiny", "--run", name, "--json",
+    ]  # fmt: skip
+    for change in ("stages=['ecg', 'cmr', 'align']", *changes):
+        command += ["--set", change]
+    variables = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 STILL_ECG = ["surrogate_probability=0", "jitter_std=0", "rescale_std=0"]
@@ -219,7 +241,8 @@ STILL = {
 def test_a_whole_run_on_two_processes_writes_once_and_agrees(cohort_dir):
     still = [f"{place}.{change}" for place, changes in STILL.items() for change in changes]
     for size in (1, 2):
-        run_processes(TRAIN, [str(cohort_dir), f"world-{size}", *still], size=size)
+        printed = train_with_torchrun(cohort_dir, f"world-{size}", still, size=size)
+        assert json.loads(printed)["steps"] == 10  # one document, from the first process alone
     one, two = (
         read_metrics(cohort_dir / "runs" / f"world-{size}" / "metrics.jsonl") for size in (1, 2)
     )

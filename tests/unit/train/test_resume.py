@@ -195,9 +195,10 @@ def test_kill_9_changes_nothing(cohort_dir, uninterrupted, num_lines):
 
 
 @pytest.mark.slow
-def test_kill_9_at_fifty_places_changes_nothing(cohort_dir, uninterrupted):
+def test_kill_9_at_many_places_changes_nothing(cohort_dir, uninterrupted):
+    """Eight places; `scripts/soak_training.py` does fifty at random moments, and more."""
     num_all = sum(len(losses) for losses, _ in uninterrupted.values())
-    for place in range(50):
-        num_lines = 1 + place * (num_all - 2) // 49
+    for place in range(8):
+        num_lines = 1 + place * (num_all - 2) // 7
         _, outcomes = kill_and_go_on(cohort_dir, f"often-killed-{place}", num_lines)
         assert outcomes == uninterrupted, f"killed after {num_lines} lines"

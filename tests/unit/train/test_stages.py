@@ -1,14 +1,18 @@
 """Whole stages on real shards of noise patients: what is written, skipped, refused, reused."""
 
 import json
+import math
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
 from ptacl_core.errors import CheckpointError, CohortLockedError, ConfigError, ShardError
+from ptacl_core.shards import ShardReader
 from ptacl_core.stages import train
 from ptacl_core.stages.encoders import load_encoder
 from ptacl_core.train.metrics_log import read_metrics
@@ -228,6 +232,30 @@ def test_a_second_trainer_on_the_run_is_refused(cohort_dir, tiny):
             train.run(cohort_dir, tiny(), run_name="busy")
         process.kill()
     train.run(cohort_dir, tiny(), stage="ecg", run_name="busy")
+
+
+@pytest.mark.parametrize("stage", ["ecg", "align"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_recording_that_is_not_finite_is_skipped_and_named(
+    cohort_dir, tmp_path, tiny, narrator, stage, value
+):
+    cohort = tmp_path / "poisoned"
+    shutil.copytree(cohort_dir / "shards", cohort / "shards")
+    with ShardReader.open(cohort) as reader:
+        row = int(reader.rows("train")[2])
+        place = [reader.table.column(name)[row].as_py() for name in ("shard", "ecg_row")]
+    signals = np.load(cohort / "shards" / place[0] / "ecg.npy", mmap_mode="r+")
+    signals[place[1], 3] = value
+    signals.flush()
+    sink = narrator()
+    none = "pretrain_ecg.method=none", "pretrain_cmr.method=none"
+    settings = tiny("stages=['align']", *none) if stage == "align" else tiny()
+    summary = train.run(cohort, settings, stage=stage, progress=sink)
+    skipped = [line for line in sink.lines if line.startswith("skipped")]
+    assert skipped
+    assert all(f"the ECG of manifest row {row} holds" in line for line in skipped)
+    final = load_encoder(summary.run_dir, "ecg", "pretrain" if stage == "ecg" else "align")
+    assert all(torch.isfinite(values).all() for values in final.encoder.parameters())
 
 
 def test_a_cohort_without_recordings_of_a_modality_is_refused(tmp_path, tiny):
