@@ -65,6 +65,7 @@ def print_summary(summary: "DemoSummary", directory: Path) -> None:
     for own in ("included", "excluded"):
         print_line(_retrieval_line(ptacl, own))
     print_alignment(ptacl["alignment"])
+    print_line(_global_alignment_line(global_["alignment"]))
     print_line("")
     print_line("Real sample ECGs")
     for answer in summary.predictions:
@@ -85,6 +86,11 @@ def _retrieval_line(document: Mapping[str, Any], own: str) -> str:
         for key, label in (("p_at_1", "P@1"), ("p_at_10", "P@10"))
     ]
     return f"Retrieval ECG to CMR, mean of ten phenotypes, own CMR {own}: {', '.join(cells)}"
+
+
+def _global_alignment_line(alignment: Mapping[str, Any]) -> str:
+    low, high = alignment["top1_interval"]
+    return f"Without the local loss (Global): top-1 {alignment['top1']:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _prediction_line(answer: Mapping[str, Any]) -> str:

@@ -31,16 +31,16 @@ RETRIEVAL_COLUMNS = ("p_at_1", "p_at_3", "p_at_5", "p_at_10", "p_at_15", "mean_r
 
 
 def print_regression(rows: Sequence[Mapping[str, Any]]) -> None:
-    """R² of each row with its interval, phenotypes as columns."""
+    """R² of each set of features with its interval, phenotypes below each other, then the mean."""
     table = start_table("R² on held-out patients [95 % interval]")
-    table.add_column("Features")
-    table.add_column("Input")
-    for name in PHENOTYPE_NAMES:
-        table.add_column(SHORT_NAMES[name], justify="right")
-    table.add_column("Mean", justify="right")
+    table.add_column("Phenotype")
     for row in rows:
-        cells = [show_figure(row["phenotypes"][name]) for name in PHENOTYPE_NAMES]
-        table.add_row(safe_text(row["name"]), row["modality"], *cells, show_figure(row["mean"]))
+        heading = Text("\n").join([safe_text(row["name"]), safe_text(row["modality"])])
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in PHENOTYPE_NAMES:
+        figures = [show_figure(row["phenotypes"][name]) for row in rows]
+        table.add_row(SHORT_NAMES[name], *figures, end_section=name == PHENOTYPE_NAMES[-1])
+    table.add_row("Mean", *(show_figure(row["mean"]) for row in rows))
     print_table(table)
 
 
