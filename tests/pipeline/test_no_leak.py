@@ -21,6 +21,8 @@ SHORT = [
     "pretrain_ecg.optimisation.steps=20",
     "pretrain_cmr.optimisation.steps=20",
     "align.optimisation.steps=60",
+    "align.optimisation.batch_size=32",
+    "align.optimisation.learning_rate=5e-3",
     "ecg_encoder.dim=32",
     "cmr_encoder.dim=32",
 ]
