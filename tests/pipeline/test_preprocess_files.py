@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +135,41 @@ def test_the_preview_shows_stored_cines_after_resuming_too(paired, source, tmp_p
     assert again.read_bytes() == (cohort.parent / "sheet.png").read_bytes()
     with Image.open(again) as sheet:
         assert np.asarray(sheet).std() > 20
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ptacl_core.progress import SilentProgress
+from ptacl_core.stages import preprocess
+
+class Dies(SilentProgress):
+    left = 2
+    def advance(self, *arguments, **options):
+        if arguments[0] == "preprocess":
+            Dies.left -= 1
+            if not Dies.left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+preprocess.ROWS_PER_SHARD = 1
+preprocess.run(Path(sys.argv[1]), Path(sys.argv[2]), num_workers=1, progress=Dies())
+"""
+
+
+def test_a_killed_job_goes_on_where_it_was(source, tmp_path):
+    cohort = tmp_path / "cohort"
+    killed = subprocess.run([sys.executable, "-P", "-c", KILLED, source, cohort], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    written = {path: path.stat().st_mtime_ns for path in (cohort / "shards").glob("*/ecg.npy")}
+    assert len(written) == 2
+    summary = preprocess.run(source, cohort, num_workers=1)
+    assert summary.accepted["ecg"] == len(ECG_NAMES) - 2
+    with ShardReader.open(cohort) as reader:
+        assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+        assert len(reader.rows(needs=("ecg",))) == len(ECG_NAMES)
+        assert len(reader.rows(needs=("cmr",))) == 1
+        assert np.isfinite(reader.read_ecg(reader.rows(needs=("ecg",))).astype(float)).all()
+    assert {path: path.stat().st_mtime_ns for path in written} == written
 
 
 def test_a_person_overrides_the_heart_centre(source, tmp_path):
