@@ -64,9 +64,14 @@ def read_pairs(path: Path, source: Path) -> Inventory:
 
     Paths are relative to `source`; an empty cell means that there is no such recording. The
     optional columns centre_row and centre_column override the heart centre of a cine.
-    Raises RecordError for missing columns, a patient's visit that comes twice, or a centre that
-    is not two numbers.
+    Raises RecordError for a source that is no folder, missing columns, a patient's visit that
+    comes twice, or a centre that is not two numbers.
     """
+    if not source.is_dir():
+        raise RecordError(
+            f"{clean_text(source.name)}: with a list of pairs the source is the folder that its "
+            "paths start from, found a file; unpack the archive"
+        )
     inventory = Inventory()
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:

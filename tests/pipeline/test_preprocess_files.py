@@ -197,6 +197,11 @@ def test_a_centre_that_is_no_point_is_refused(source, tmp_path, centre, said):
         preprocess.run(source, tmp_path / "cohort", pairs=pairs, num_workers=1)
 
 
+def test_pairs_need_a_folder(source, tmp_path):
+    with pytest.raises(RecordError, match="unpack the archive"):
+        preprocess.run(source / "notes.txt", tmp_path / "c", pairs=source / "pairs.csv")
+
+
 def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
     cohort = tmp_path / "walked"
     summaries = [
