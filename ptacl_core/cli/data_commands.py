@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption
+from ptacl_core.cli.options import (
+    ArrayLeadsOption,
+    ArrayRateOption,
+    ArrayUnitOption,
+    CohortArgument,
+    DeviceOption,
+    JsonOption,
+    collect_array_hints,
+)
 from ptacl_core.cli.output import narrate, print_json, print_line
 
 
@@ -93,6 +101,9 @@ def preprocess(
     preview: Annotated[
         Path | None, typer.Option(help="Write a contact sheet of the cine crops (PNG).")
     ] = None,
+    sampling_rate_hz: ArrayRateOption = None,
+    unit: ArrayUnitOption = None,
+    leads: ArrayLeadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read ECG and CMR files of any supported format into shards and the store."""
@@ -108,6 +119,7 @@ def preprocess(
             num_workers=workers,
             part=stage.parse_part(shard),
             preview=preview,
+            ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
             progress=progress,
         )
     if as_json:

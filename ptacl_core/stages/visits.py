@@ -118,7 +118,11 @@ def _read_centre(row: Mapping[str, str | None], *, where: str) -> tuple[float, f
 
 
 def build_tasks(
-    inventory: Inventory, tables: Sequence[PhenotypeTable], key: CohortKey
+    inventory: Inventory,
+    tables: Sequence[PhenotypeTable],
+    key: CohortKey,
+    *,
+    ecg_hints: Mapping[str, Any] | None = None,
 ) -> list[VisitTask]:
     """One task per visit with pseudonym, numbered visit and what the tables say of it.
 
@@ -149,6 +153,7 @@ def build_tasks(
             cmr=files.get("cmr"),
             attributes=attributes.get((subject, visit), {}),
             cmr_centre_px=centres_px.get((subject, visit)),
+            ecg_hints=dict(ecg_hints or {}),
         )
         for (subject, visit), files in merged.items()
     ]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.errors import RecordError
+from ptacl_core.io import read_ecg
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages import preprocess
 
@@ -195,6 +196,19 @@ def test_a_centre_that_is_no_point_is_refused(source, tmp_path, centre, said):
     pairs.write_text(f"patient,ecg,cmr,centre_row,centre_column\nA,,HR06000_cine.nii.gz,{centre}\n")
     with pytest.raises(RecordError, match=said):
         preprocess.run(source, tmp_path / "cohort", pairs=pairs, num_workers=1)
+
+
+def test_options_say_what_a_folder_of_nameless_arrays_lacks(ptacl, tmp_path):
+    record = read_ecg(SAMPLES / "HR06000.hea")
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    np.save(folder / "A.npy", record.signal_mv * 1000)
+    unsaid = ptacl("preprocess", folder, "--cohort", tmp_path / "c")
+    assert unsaid.exit_code == 2
+    options = ("--unit", "uV", "--sampling-rate-hz", 500, "--leads", ",".join(record.lead_names))
+    answer = ptacl("preprocess", folder, "--cohort", tmp_path / "c", *options, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert json.loads(answer.out)["accepted"]["ecg"] == 1
 
 
 def test_pairs_need_a_folder(source, tmp_path):
