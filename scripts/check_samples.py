@@ -31,12 +31,15 @@ import wfdb
 
 from ptacl_core.io import discover, read_cine, read_ecg
 from ptacl_core.io.leads import compute_limb_residuals_mv, find_lead
-from ptacl_core.preprocess import prepare_cine
+from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
 from ptacl_core.records import LEAD_NAMES, CineRecord, EcgRecord
 
 CONTAINER_LIMITS_UV = {"cardiosoft_xml": 2.5, "muse_xml": 2.44, "edf": 0.0}
 ROLLS_PX = [(0, 0), (25, 0), (-25, 0), (0, 25), (0, -25)]
 MAX_DISTANCE_MM = 20.0
+MEASUREMENT_LIMITS = {"pr_ms": 25.0, "qrs_ms": 30.0, "qt_ms": 30.0, "axis_deg": 15.0}
+"""Differences from the device's own figures that are common between programs."""
+
 FRAMES_PER_SLICE = 20
 FULL_IMAGE_PX = 256
 """Side of the images that the contours' pixels count in; NIfTIs hold the middle of them."""
@@ -79,12 +82,27 @@ def check_ecgs(report: Report, folder: Path) -> None:
             report.check(
                 f"calibration tail, {name}", codes, held="tail_cut" in codes and not is_pulse
             )
+        check_measurements(report, name, record)
     check_containers(report, records)
     check_flat_leads(report, records)
     twins = [record for record in records.values() if record.source_format in ("scp", "hl7_aecg")]
     if len(twins) == 2:
         difference = float(np.abs(twins[0].signal_mv - twins[1].signal_mv).max())
         report.check("SCP = aECG", f"{difference} mV apart", held=difference == 0)
+
+
+def check_measurements(report: Report, name: str, record: EcgRecord) -> None:
+    """Ours beside what the device wrote; a figure of ours may be absent, never far off."""
+    stated = {key: record.device_measurements.get(key) for key in MEASUREMENT_LIMITS}
+    if not any(stated.values()):
+        return
+    ours = measure_ecg(prepare_ecg(record), record)
+    pairs = {key: (ours[key], value) for key, value in stated.items() if value and key in ours}
+    report.check(
+        f"measurements, {name}",
+        ", ".join(f"{key} {mine:.0f} (device {its:.0f})" for key, (mine, its) in pairs.items()),
+        held=all(abs(mine - its) <= MEASUREMENT_LIMITS[key] for key, (mine, its) in pairs.items()),
+    )
 
 
 def compare_with_library(report: Report, path: Path, record: EcgRecord) -> None:

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption
+from ptacl_core.cli.options import (
+    ArrayLeadsOption,
+    ArrayRateOption,
+    ArrayUnitOption,
+    CohortArgument,
+    DeviceOption,
+    JsonOption,
+    collect_array_hints,
+)
 from ptacl_core.cli.output import narrate, print_json, print_line
 
 
@@ -99,6 +107,9 @@ def preprocess(
             "--identities", help="Keep who each pseudonym is, in identities.duckdb (mode 0600)."
         ),
     ] = False,
+    sampling_rate_hz: ArrayRateOption = None,
+    unit: ArrayUnitOption = None,
+    leads: ArrayLeadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read ECG and CMR files of any supported format into shards and the store."""
@@ -115,6 +126,7 @@ def preprocess(
             part=stage.parse_part(shard),
             preview=preview,
             keep_identities=identities,
+            ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
             progress=progress,
         )
     if as_json:

@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import JsonOption
+from ptacl_core.cli.options import (
+    ArrayLeadsOption,
+    ArrayRateOption,
+    ArrayUnitOption,
+    JsonOption,
+    collect_array_hints,
+)
 from ptacl_core.cli.output import print_json
 
 
@@ -14,11 +20,9 @@ def doctor(
         Path | None,
         typer.Argument(help="ECG, cine, table, folder or archive.", show_default=False),
     ] = None,
-    sampling_rate_hz: Annotated[float | None, typer.Option(help="Of a nameless ECG array.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Of a nameless ECG array: mV, uV …")] = None,
-    leads: Annotated[
-        str | None, typer.Option(help="Of a nameless ECG array: I,II,III,aVR,… in its order.")
-    ] = None,
+    sampling_rate_hz: ArrayRateOption = None,
+    unit: ArrayUnitOption = None,
+    leads: ArrayLeadsOption = None,
     axes: Annotated[
         str | None, typer.Option(help="Of a nameless cine array: ZTYX, TYX … in its order.")
     ] = None,
@@ -37,15 +41,10 @@ def doctor(
     else:
         from ptacl_core.stages import doctor as stage
 
-        ecg = {
-            "sampling_rate_hz": sampling_rate_hz,
-            "unit": unit,
-            "lead_names": tuple(leads.split(",")) if leads else None,
-        }
         cine = {"axes": axes, "spacing_mm": stage.parse_spacing(spacing_mm)}
         report = stage.run(
             file,
-            ecg_hints={name: value for name, value in ecg.items() if value is not None},
+            ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
             cine_hints={name: value for name, value in cine.items() if value is not None},
         )
     if as_json:

@@ -70,7 +70,8 @@ def _phenotype_lines(report: Report) -> list[str]:
         factor = column["factor"]
         scaled = "" if factor in (None, 1.0) else f", × {factor:g}"
         visit = "" if column["visit"] is None else f" at visit {column['visit']}"
-        lines.append(f"    {column['column']} → {column['means']}{visit}{scaled}")
+        name = column["column"] or "(no name)"
+        lines.append(f"    {name} → {column['means']}{visit}{scaled}")
     for name, value in report["phenotypes"].items():
         lines.append(f"  {name}: {value['values']} values, median {value['median']:.1f}")
     return lines + _finding_lines(report)
@@ -93,6 +94,10 @@ def _source_lines(report: Report) -> list[str]:
         if report[modality]:
             counts = ", ".join(f"{n} {name}" for name, n in report[modality].items())
             lines.append(f"  {modality.upper()}: {counts}")
+    if report["repeats"]:
+        lines.append(
+            f"  {report['repeats']} repeat a recording of the same visit: the first counts"
+        )
     lines.append(f"  phenotype tables: {report['phenotype_tables']}")
     if report["pairs_files"]:
         lines.append(f"  lists of pairs: {report['pairs_files']} (give one with --pairs)")

@@ -8,12 +8,17 @@ file in turn the decoded int32 pixels are written to `target` and one JSON line 
 
 import json
 import resource
+import struct
 import sys
 import warnings
 
 import numpy as np
-from pydicom import config
+from pydicom import config, dcmread
+from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
+
+_FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""SOF0 to SOF15 without the tables between them, and JPEG-LS's."""
 
 
 def main() -> None:
@@ -34,11 +39,45 @@ def main() -> None:
 
 
 def _decode(file: dict) -> None:
+    if file["decoder"] != "pydicom":
+        _check_frames(file)
     pixels = pixel_array(file["path"], decoding_plugin=file["decoder"], raw=True)
     if pixels.size != np.prod(file["shape"]):
         raise ValueError("decoded size differs from the header")
     with open(file["target"], "xb") as stream:  # noqa: PTH123
         stream.write(np.ascontiguousarray(pixels, dtype=np.int32).tobytes())
+
+
+def _check_frames(file: dict) -> None:
+    """Raise ValueError when a code stream claims another size than the file's header.
+
+    The gate has seen the header only; a decoder believes the stream, however large it says it is.
+    """
+    num_frames, *size = file["shape"]
+    pixels = dcmread(file["path"], specific_tags=["PixelData"]).PixelData
+    for frame in generate_frames(pixels, number_of_frames=num_frames):
+        claimed = _find_size(frame)
+        if claimed != size and not (claimed is None and file["decoder"] == "pillow"):
+            raise ValueError("the code stream has another size than the header")
+
+
+def _find_size(stream: bytes) -> list[int] | None:
+    """[rows, columns] in a JPEG 2000 stream's SIZ or a JPEG stream's frame header."""
+    if stream[:4] == b"\xff\x4f\xff\x51" and len(stream) >= 24:
+        width, height, left, top = struct.unpack_from(">4L", stream, 8)
+        return [height - top, width - left]
+    at = 2
+    while at + 9 <= len(stream) and stream[at] == 0xFF:
+        marker = stream[at + 1]
+        if marker in _FRAME_MARKERS:
+            return list(struct.unpack_from(">HH", stream, at + 5))
+        if marker == 0xFF:  # fill
+            at += 1
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD9:  # no segment follows
+            at += 2
+        else:
+            at += 2 + struct.unpack_from(">H", stream, at + 2)[0]
+    return None
 
 
 if __name__ == "__main__":

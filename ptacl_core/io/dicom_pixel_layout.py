@@ -17,7 +17,7 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 DECODERS = {
     "1.2.840.10008.1.2.5": "pydicom",  # RLE
     "1.2.840.10008.1.2.4.50": "pillow",  # JPEG baseline
-    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended
+    "1.2.840.10008.1.2.4.51": "pillow",  # JPEG extended, of 8 bits
     "1.2.840.10008.1.2.4.90": "pillow",  # JPEG 2000 lossless
     "1.2.840.10008.1.2.4.91": "pillow",  # JPEG 2000
 }
@@ -31,6 +31,7 @@ EXTRA_DECODERS = {
 }
 """Transfer syntaxes read once pylibjpeg and pylibjpeg-libjpeg are installed, by name."""
 
+_JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
 _EXTRA_PLUGIN = "pylibjpeg"
 _EXTRA_MODULES = ("pylibjpeg", "libjpeg")
 
@@ -69,7 +70,6 @@ def has_extra_decoders() -> bool:
 
 def check_pixel_layout(dataset: "Dataset", path: Path, syntax: str) -> PixelLayout:
     """The header gate: sizes within limits, and as many bytes as the header promises."""
-    decoder = None if syntax in _NATIVE_SYNTAXES else _find_decoder(syntax)
     if int(read_number(dataset, "SamplesPerPixel") or 1) != 1:
         raise UnsupportedFormatError("a DICOM image is in colour, expected one grey value a pixel")
     photometric = read_text(dataset, "PhotometricInterpretation").upper()
@@ -91,6 +91,7 @@ def check_pixel_layout(dataset: "Dataset", path: Path, syntax: str) -> PixelLayo
     bits_stored = int(read_number(dataset, "BitsStored") or bits)
     if not 1 <= bits_stored <= bits:
         raise UnreadableFileError(f"a DICOM header stores {bits_stored} of {bits} bits")
+    decoder = None if syntax in _NATIVE_SYNTAXES else _find_decoder(syntax, bits_stored)
     if "PixelData" not in dataset:
         raise UnreadableFileError("a DICOM file ends before its pixels, or has none")
     element: Any = dataset.get_item("PixelData", keep_deferred=True)
@@ -118,11 +119,13 @@ def check_pixel_layout(dataset: "Dataset", path: Path, syntax: str) -> PixelLayo
     )
 
 
-def _find_decoder(syntax: str) -> str:
+def _find_decoder(syntax: str, bits_stored: int) -> str:
     """The decoder of a compressed syntax. Raises UnsupportedFormatError when there is none."""
-    if syntax in DECODERS:
-        return DECODERS[syntax]
     name = EXTRA_DECODERS.get(syntax)
+    if syntax == _JPEG_EXTENDED and bits_stored > 8:
+        name = "JPEG of 12 bits"
+    elif syntax in DECODERS:
+        return DECODERS[syntax]
     if name is None:
         raise UnsupportedFormatError(
             f"DICOM transfer syntax {syntax[:64]} is not read; convert the files to explicit "

@@ -125,6 +125,7 @@ def _inspect_source(path: Path) -> dict[str, Any]:
         "patients": len({subject for subject, _ in visits}),
         "visits": len(visits),
         "pairs": sum(modalities == {"ecg", "cmr"} for modalities in visits.values()),
+        "repeats": len(recordings) - sum(len(modalities) for modalities in visits.values()),
         "ecg": _formats(found, "ecg"),
         "cmr": _formats(found, "cmr"),
         "phenotype_tables": sum(file.modality == "phenotypes" for file in found),

@@ -42,6 +42,7 @@ class VisitTask:
     cmr: Path | None
     attributes: dict[str, Any] = field(default_factory=dict)
     cmr_centre_px: tuple[float, float] | None = None
+    ecg_hints: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +119,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
     ecg = cine = None
     if task.ecg is not None:
         try:
-            record = read_ecg(task.ecg)
+            record = read_ecg(task.ecg, **task.ecg_hints)
             ecg = prepare_ecg(record, settings.ecg)
         except PtaclError as error:
             rejections.append(_reject_error(task, "ecg", task.ecg, error))

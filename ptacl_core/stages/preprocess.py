@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ptacl_core.stages.visits import Inventory, build_tasks, leave_out_erased, r
 
 ROWS_PER_SHARD = 128
 CONVENTION = "as given"
+ARRAY_ENDINGS = (".npy", ".npz")
 STORE_PATIENCE_S = 600.0
 """How long an array job waits for another one that writes the store."""
 
@@ -68,6 +69,7 @@ def run(
     part: tuple[int, int] = (0, 1),
     preview: Path | None = None,
     keep_identities: bool = False,
+    ecg_hints: Mapping[str, Any] | None = None,
     progress: ProgressSink = SILENT,
 ) -> PreprocessSummary:
     """Bring the recordings in `source` into `cohort_dir`, which is made when it is new.
@@ -77,6 +79,8 @@ def run(
     finished are skipped. `part` (i, n) takes the i-th of n shares of the patients; `preview` is a
     PNG of the crops of this share's cines. Who a pseudonym is goes into a file of its own only
     with `keep_identities`.
+    PNG of the crops of this share's cines. `ecg_hints` are those of `read_ecg` for all ECGs whose
+    files lack the facts; arrays without a sidecar then count as ECGs.
 
     Raises RecordError when the source is missing or holds no recording, CohortError when the
     cohort cannot be used.
@@ -85,7 +89,7 @@ def run(
         raise RecordError(f"{clean_text(source.name)}: expected a folder or archive, found none")
     settings = PreprocessSettings()
     layout = open_or_create(cohort_dir, settings)
-    inventory = read_pairs(pairs, source) if pairs else _take_inventory(source, progress)
+    inventory = read_pairs(pairs, source) if pairs else _take_inventory(source, ecg_hints, progress)
     tables = [
         read_phenotypes(path)
         for path in ([phenotypes] if phenotypes else inventory.phenotype_tables)
@@ -94,7 +98,7 @@ def run(
         for finding in table.findings:
             progress.say(f"phenotypes: {finding}")
     key = open_key(layout, create=True)
-    tasks = build_tasks(inventory, tables, key)
+    tasks = build_tasks(inventory, tables, key, ecg_hints=ecg_hints)
     if not tasks:
         raise RecordError(
             f"{clean_text(source.name)}: holds no ECG and no CMR that the readers know; "
@@ -165,11 +169,14 @@ def open_or_create(cohort_dir: Path, settings: PreprocessSettings) -> CohortLayo
         return cohort.layout
 
 
-def _take_inventory(source: Path, progress: ProgressSink) -> Inventory:
+def _take_inventory(
+    source: Path, ecg_hints: Mapping[str, Any] | None, progress: ProgressSink
+) -> Inventory:
     inventory = Inventory()
     progress.start("look for files", None, "files")
     for found in discover(source):
-        inventory.add(found)
+        is_array = found.modality == "unknown" and found.path.suffix.lower() in ARRAY_ENDINGS
+        inventory.add(replace(found, modality="ecg") if ecg_hints and is_array else found)
         progress.advance("look for files")
     progress.finish("look for files")
     return inventory

@@ -65,9 +65,14 @@ def read_pairs(path: Path, source: Path) -> Inventory:
 
     Paths are relative to `source`; an empty cell means that there is no such recording. The
     optional columns centre_row and centre_column override the heart centre of a cine.
-    Raises RecordError for missing columns, a patient's visit that comes twice, or a centre that
-    is not two numbers.
+    Raises RecordError for a source that is no folder, missing columns, a patient's visit that
+    comes twice, or a centre that is not two numbers.
     """
+    if not source.is_dir():
+        raise RecordError(
+            f"{clean_text(source.name)}: with a list of pairs the source is the folder that its "
+            "paths start from, found a file; unpack the archive"
+        )
     inventory = Inventory()
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -114,7 +119,11 @@ def _read_centre(row: Mapping[str, str | None], *, where: str) -> tuple[float, f
 
 
 def build_tasks(
-    inventory: Inventory, tables: Sequence[PhenotypeTable], key: CohortKey
+    inventory: Inventory,
+    tables: Sequence[PhenotypeTable],
+    key: CohortKey,
+    *,
+    ecg_hints: Mapping[str, Any] | None = None,
 ) -> list[VisitTask]:
     """One task per visit with pseudonym, numbered visit and what the tables say of it.
 
@@ -145,6 +154,7 @@ def build_tasks(
             cmr=files.get("cmr"),
             attributes=attributes.get((subject, visit), {}),
             cmr_centre_px=centres_px.get((subject, visit)),
+            ecg_hints=dict(ecg_hints or {}),
         )
         for (subject, visit), files in merged.items()
     ]

@@ -149,6 +149,7 @@ def test_a_folder_and_a_list_of_pairs(ptacl, tmp_path):
     report = report_on(ptacl, folder)
     assert report["kind"] == "source"
     assert (report["patients"], report["pairs"], report["pairs_files"]) == (3, 1, 1)
+    assert report["repeats"] == 0
     assert (report["ecg"], report["cmr"]) == ({"wfdb": 2, "muse_xml": 1}, {"dicom_zip": 1})
     pairs = report_on(ptacl, folder / "pairs.csv")
     assert (pairs["rows"], pairs["files"], pairs["files_missing"]) == (1, 2, 1)

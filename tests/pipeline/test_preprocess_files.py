@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.byte_search import search_directories, text_needles
 from ptacl_core.errors import RecordError
+from ptacl_core.io import read_ecg
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages import preprocess
 
@@ -134,6 +138,41 @@ def test_the_preview_shows_stored_cines_after_resuming_too(paired, source, tmp_p
         assert np.asarray(sheet).std() > 20
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ptacl_core.progress import SilentProgress
+from ptacl_core.stages import preprocess
+
+class Dies(SilentProgress):
+    left = 2
+    def advance(self, *arguments, **options):
+        if arguments[0] == "preprocess":
+            Dies.left -= 1
+            if not Dies.left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+preprocess.ROWS_PER_SHARD = 1
+preprocess.run(Path(sys.argv[1]), Path(sys.argv[2]), num_workers=1, progress=Dies())
+"""
+
+
+def test_a_killed_job_goes_on_where_it_was(source, tmp_path):
+    cohort = tmp_path / "cohort"
+    killed = subprocess.run([sys.executable, "-P", "-c", KILLED, source, cohort], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    written = {path: path.stat().st_mtime_ns for path in (cohort / "shards").glob("*/ecg.npy")}
+    assert len(written) == 2
+    summary = preprocess.run(source, cohort, num_workers=1)
+    assert summary.accepted["ecg"] == len(ECG_NAMES) - 2
+    with ShardReader.open(cohort) as reader:
+        assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+        assert len(reader.rows(needs=("ecg",))) == len(ECG_NAMES)
+        assert len(reader.rows(needs=("cmr",))) == 1
+        assert np.isfinite(reader.read_ecg(reader.rows(needs=("ecg",))).astype(float)).all()
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
 def test_a_person_overrides_the_heart_centre(source, tmp_path):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text(
@@ -157,6 +196,24 @@ def test_a_centre_that_is_no_point_is_refused(source, tmp_path, centre, said):
     pairs.write_text(f"patient,ecg,cmr,centre_row,centre_column\nA,,HR06000_cine.nii.gz,{centre}\n")
     with pytest.raises(RecordError, match=said):
         preprocess.run(source, tmp_path / "cohort", pairs=pairs, num_workers=1)
+
+
+def test_options_say_what_a_folder_of_nameless_arrays_lacks(ptacl, tmp_path):
+    record = read_ecg(SAMPLES / "HR06000.hea")
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    np.save(folder / "A.npy", record.signal_mv * 1000)
+    unsaid = ptacl("preprocess", folder, "--cohort", tmp_path / "c")
+    assert unsaid.exit_code == 2
+    options = ("--unit", "uV", "--sampling-rate-hz", 500, "--leads", ",".join(record.lead_names))
+    answer = ptacl("preprocess", folder, "--cohort", tmp_path / "c", *options, "--json")
+    assert answer.exit_code == 0, answer.err
+    assert json.loads(answer.out)["accepted"]["ecg"] == 1
+
+
+def test_pairs_need_a_folder(source, tmp_path):
+    with pytest.raises(RecordError, match="unpack the archive"):
+        preprocess.run(source / "notes.txt", tmp_path / "c", pairs=source / "pairs.csv")
 
 
 def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):

@@ -16,6 +16,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -345,7 +346,12 @@ def test_jpeg_lossless_is_exact_with_the_extra_libraries(
 
 
 @pytest.mark.parametrize(
-    ("syntax", "name"), [(JPEGLosslessSV1, "JPEG Lossless"), (JPEGLSLossless, "JPEG-LS")]
+    ("syntax", "name"),
+    [
+        (JPEGLosslessSV1, "JPEG Lossless"),
+        (JPEGLSLossless, "JPEG-LS"),
+        (JPEGExtended12Bit, "JPEG of 12 bits"),
+    ],
 )
 def test_missing_decoders_are_named_with_the_remedy(
     dicom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, syntax: str, name: str

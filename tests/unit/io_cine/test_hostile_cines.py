@@ -195,11 +195,23 @@ def oversized_codestream() -> bytes:
     return bytes(data)
 
 
+def oversized_jpeg() -> bytes:
+    """JPEG that claims 12000 × 12000 pixels in its frame header."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(stream, "JPEG")
+    data = bytearray(stream.getvalue())
+    struct.pack_into(">HH", data, data.index(b"\xff\xc0") + 5, 12000, 12000)
+    return bytes(data)
+
+
 COMPRESSION_FAULTS = {
     "jpeg 2000 without content": (JPEG2000Lossless, b"\xff\x4f\xff\x51" + bytes(100)),
     "jpeg 2000 cut": (JPEG2000Lossless, jpeg2000(np.zeros((32, 32), np.uint16))[:60]),
     "jpeg 2000 of another size": (JPEG2000Lossless, jpeg2000(np.zeros((16, 16), np.uint16))),
     "jpeg 2000 of 60000 pixels": (JPEG2000Lossless, oversized_codestream()),
+    "jpeg of 12000 pixels": (JPEGBaseline8Bit, oversized_jpeg()),
     "jpeg without content": (JPEGBaseline8Bit, b"\xff\xd8\xff\xe0" + bytes(100)),
     "rle with offsets beyond": (
         RLELossless,
