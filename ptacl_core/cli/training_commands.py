@@ -30,7 +30,12 @@ def train(
         list[str] | None, typer.Option("--set", help="key=value over the preset; repeatable.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
-    run: Annotated[str | None, typer.Option("--run", help="Name of the run.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run", "--run-name", help="Name of the run; torchrun takes --run-name only."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain each modality, align them, fine-tune; torchrun -m ptacl_core train: many GPUs."""

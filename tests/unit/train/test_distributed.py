@@ -211,7 +211,7 @@ def train_with_torchrun(cohort, name, changes, *, size, timeout_s=240):
     command = [
         sys.executable, "-P", "-m", "torch.distributed.run", f"--nproc-per-node={size}",
         f"--master-port={free_port()}", "-m", "ptacl_core", "train", str(cohort),
-        "--preset", "tiny", "--run", name, "--json",
+        "--preset", "tiny", "--run-name", name, "--json",
     ]  # fmt: skip
     for change in ("stages=['ecg', 'cmr', 'align']", *changes):
         command += ["--set", change]
