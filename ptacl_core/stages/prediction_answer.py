@@ -40,6 +40,7 @@ def answer_phenotypes(
             }
             for column, name in enumerate(PHENOTYPE_NAMES)
         },
+        "z_score_note": _explain_scores(readout, z_scores, person),
         "coverage": readout.coverage,
         "interval_group": predictions.interval_group[0],
         "out_of_distribution": {
@@ -75,6 +76,27 @@ def _score(readout: ReadOut, value: Array, person: Person) -> Array:
         return np.full(len(PHENOTYPE_NAMES), np.nan)
     body = [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
     return readout.reference.z_scores(value, np.array(body), [person.sex])[0]
+
+
+def _explain_scores(readout: ReadOut, z_scores: Array, person: Person) -> str:
+    """Against whom the z-scores are, or why there are none."""
+    if np.isfinite(z_scores).any():
+        return (
+            "against the run's training patients of the same sex, by age, height and weight; "
+            "they are this cohort's, healthy or not"
+        )
+    known = {
+        "sex": person.sex,
+        "age": person.age_years,
+        "height": person.height_cm,
+        "weight": person.weight_kg,
+    }
+    missing = [name for name, value in known.items() if value is None]
+    if missing:
+        return f"none: {', '.join(missing)} of the person not given"
+    if person.sex not in readout.reference.by_sex:
+        return "none: the run's training patients have no known sex, age, height and weight"
+    return "none: too few training patients of this sex have labels, age, height and weight"
 
 
 def _number(value: float | None) -> float:

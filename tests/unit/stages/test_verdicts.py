@@ -136,8 +136,8 @@ def test_groups_of_one_patient_and_unknown_people_do_no_harm(held_out, resamples
 
 def test_events_are_ranked_and_calibrated(held_out, resamples):
     generator = np.random.default_rng(3)
-    noise = generator.normal(0, 4, size=(240, 10))
-    residuals = generator.normal(0, 4, size=(150, 10))
+    noise = generator.normal(0, 2, size=(240, 10))
+    residuals = -generator.normal(0, 2, size=(150, 10))
     found = evaluate_events(held_out, held_out.phenotypes + noise, residuals, resamples)
     event = found["lvef_pct<50"]
     assert event["events"] == int((held_out.phenotypes[:, 3] < 50).sum())
