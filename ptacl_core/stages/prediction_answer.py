@@ -27,7 +27,10 @@ def answer_phenotypes(
     age_years = np.array([_number(person.age_years)])
     groups = name_sex_age_groups([person.sex or ""], age_years)
     predictions = readout.predict(features, groups=groups)
-    z_scores = _score(readout, predictions.value, person)
+    body = np.array(
+        [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
+    )
+    z_scores = readout.z_scores(predictions.value, body, [person.sex or ""])[0]
     distances = readout.detector.distances(features)[0] / readout.detector.scales
     return {
         "phenotypes": {
@@ -69,13 +72,6 @@ def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, An
                 "unit": PHENOTYPE_UNITS[name],
             }
     return answer
-
-
-def _score(readout: ReadOut, value: Array, person: Person) -> Array:
-    if person.sex not in readout.reference.by_sex:
-        return np.full(len(PHENOTYPE_NAMES), np.nan)
-    body = [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
-    return readout.reference.z_scores(value, np.array(body), [person.sex])[0]
 
 
 def _explain_scores(readout: ReadOut, z_scores: Array, person: Person) -> str:

@@ -98,6 +98,24 @@ def test_evaluating_again_gives_the_same_document(ptacl, trained_cohort, documen
     assert again == document
 
 
+def test_the_document_has_the_agreed_shape(document):
+    for modality in ("ecg", "cmr"):
+        for name in PHENOTYPE_NAMES:
+            figure = document["regression"][modality][name]
+            assert figure["low"] <= figure["r2"] <= figure["high"]
+    for own in ("included", "excluded"):
+        scores = document["retrieval"][own]["lvef_pct"]
+        for k in (1, 3, 5, 10, 15):
+            assert 0 <= scores[f"p_at_{k}"] <= 1
+        assert scores["mean_rank"] >= 1
+        assert 0 < scores["random_p_at_1"] < 1
+    alignment = document["alignment"]
+    assert len(alignment["map"]) == 13
+    assert all(len(row) == 13 for row in alignment["map"])
+    assert 0 <= alignment["top1"] <= alignment["within1"] <= 1
+    assert document["coverage_summary"]["read_out"].startswith("the read-out")
+
+
 def test_labels_that_are_absent_or_constant_are_said_and_do_no_harm(
     ptacl, trained_cohort, tmp_path
 ):
@@ -109,6 +127,7 @@ def test_labels_that_are_absent_or_constant_are_said_and_do_no_harm(
     assert answer.exit_code == 0, answer.err
     assert "rvef_pct cannot be judged: no label present" in answer.out
     assert "lvsv_ml cannot be judged: the phenotype is constant (90)" in answer.out
+    assert "Demographics" in answer.out
     assert "Research use only" in answer.out
     text = (cohort / "runs" / "tiny" / "evaluation" / "evaluation.json").read_text()
     document = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in the JSON"))
@@ -133,6 +152,12 @@ def test_predict_tells_whose_intervals_and_z_scores(ptacl, trained_cohort):
     wrong = ptacl(*command, "--person", "sex=F,shoes=42")
     assert wrong.exit_code == 2
     assert "shoes=42" in wrong.err
+
+
+def test_the_store_tells_whose_intervals_predictions_have(ptacl, trained_cohort):
+    question = "SELECT interval_group, count(*) AS n FROM predictions WHERE run = 'tiny' GROUP BY 1"
+    rows = json.loads(ptacl("query", trained_cohort, question, "--format", "json").out)
+    assert [row["interval_group"] for row in rows] == ["all"]
 
 
 def test_saliency_names_every_lead_and_phase(ptacl, trained_cohort):

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from ptacl_core.evaluate import draw_resamples
-from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.records import PHENOTYPE_NAMES, Person
 from ptacl_core.stages.control_figures import judge_others, judge_shifts, judge_some
 from ptacl_core.stages.coverage import evaluate_coverage, predict_split
 from ptacl_core.stages.event_calibration import evaluate_events
-from ptacl_core.stages.readout_fit import fit_split_readout
+from ptacl_core.stages.prediction_answer import answer_phenotypes
+from ptacl_core.stages.readout_fit import fit_split_readout, score_people
 from ptacl_core.stages.subgroups import evaluate_subgroups
 
 NUM_STEPS = 13
@@ -159,6 +160,39 @@ def test_events_that_cannot_be_judged_say_why(held_out, resamples):
     assert found["rvef_pct<45"]["why"] == "no test patient has the label"
     found = evaluate_events(held_out, held_out.phenotypes, np.empty((0, 10)), resamples)
     assert found["lvef_pct<50"]["why"] == "no validation label"
+
+
+def test_z_scores_place_people_among_their_like(train, held_out):
+    everybody = fit_split_readout(
+        (train, train.phenotypes),
+        (held_out, held_out.phenotypes),
+        checkpoint_sha256="",
+        preprocessing_hash="",
+    )
+    z_scores = score_people(everybody, held_out.phenotypes, held_out)
+    assert z_scores.std() == pytest.approx(1.0, abs=0.06)
+    is_male = np.array(held_out.sex) == "M"
+    assert z_scores[is_male].mean() == pytest.approx(z_scores[~is_male].mean(), abs=0.1)
+    covariates = held_out.covariates.copy()
+    covariates[0, 2] = np.nan
+    lacking = score_people(everybody, held_out.phenotypes, replace(held_out, covariates=covariates))
+    assert np.isnan(lacking[0]).all()
+    np.testing.assert_array_equal(lacking[1:], z_scores[1:])
+
+
+def test_one_person_is_answered_with_group_and_z_scores(train, held_out):
+    groups = [(train, train.phenotypes)] * 2  # all six groups have the labels for their own
+    readout = fit_split_readout(*groups, checkpoint_sha256="", preprocessing_hash="")
+    pooled = held_out.phenotypes[:1].astype(np.float32)
+    person = Person("F", 61.0, 165.0, 70.0)
+    answer = answer_phenotypes(readout, pooled, person)
+    assert answer["interval_group"] == ("F 55-65" if "F 55-65" in readout.groups else "all")
+    assert all(cell["z_score"] is not None for cell in answer["phenotypes"].values())
+    assert "same sex" in answer["z_score_note"]
+    stranger = answer_phenotypes(readout, pooled, Person("F", 61.0))
+    assert stranger["z_score_note"] == "none: height, weight of the person not given"
+    assert all(cell["z_score"] is None for cell in stranger["phenotypes"].values())
+    json.dumps(answer, allow_nan=False)
 
 
 def steps_of(content):
