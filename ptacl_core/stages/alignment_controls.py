@@ -3,7 +3,6 @@
 Control (a), a model trained without the local loss, is another run.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,11 @@ from ptacl_core.stages.encoding_rows import BATCH_SIZE
 from ptacl_core.stages.evaluation_split import EvaluationSplit
 from ptacl_core.stages.run_choice import AlignedRun
 
-MAX_PAIRS = 512
-"""Test pairs that are encoded again, evenly spread; each costs as much as 13 cines and 2 ECGs."""
+MAX_PAIRS = {"cpu": 128, "cuda": 1024}
+"""Test pairs that are encoded again without positions and with permuted patches, by device."""
+
+MAX_SHIFTED = {"cpu": 32, "cuda": 512}
+"""Test pairs whose cines are encoded under all twelve shifts of their frames."""
 
 CONTROL_NAMES = (
     "shifted_frames",
@@ -50,17 +52,8 @@ CONTROL_NAMES = (
     "irregular_rhythm",
 )
 
+_LIMITS = (MAX_PAIRS, MAX_SHIFTED)
 _PERMUTATION_SEED = 13
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Encoded:
-    """Step features of the chosen pairs under each control."""
-
-    permuted: Float32[Array, "patient step dim"]
-    ecg_without: Float32[Array, "patient step dim"] | None
-    cine_without: Float32[Array, "patient step dim"] | None
-    shifted: list[Float32[Array, "patient step dim"]]
 
 
 def evaluate_controls(
@@ -79,22 +72,24 @@ def evaluate_controls(
     if why is not None:
         return {name: no_accuracy(why) for name in CONTROL_NAMES}
     valid = np.flatnonzero(ecg.is_step_valid)
-    chosen = valid
-    if len(valid) > MAX_PAIRS:
-        chosen = valid[np.linspace(0, len(valid) - 1, MAX_PAIRS).astype(np.int64)]
-    encoded = _encode(reader, test.rows[chosen], aligned, progress)
+    device = next(aligned.cine_encoder.parameters()).device.type
+    chosen, moved = (_thin(valid, most.get(device, most["cpu"])) for most in _LIMITS)
     own = (ecg.steps[chosen], cmr.steps[chosen])
+    permuted, bare = _encode_changed(reader, test.rows[chosen], aligned, progress)
+    shifted = _encode_shifted(reader, test.rows[moved], aligned, progress)
     drawn = resamples.take(chosen)
     return {
-        "shifted_frames": judge_shifts(own[0], own[1], encoded.shifted, drawn),
+        "shifted_frames": judge_shifts(
+            ecg.steps[moved], cmr.steps[moved], shifted, resamples.take(moved)
+        ),
         "other_patient": judge_others(
             ecg.steps[valid],
             cmr.steps[valid],
             [test.patients[row] for row in valid],
             resamples.take(valid),
         ),
-        "no_positions": judge_positions(own, (encoded.ecg_without, encoded.cine_without), drawn),
-        "permuted_tokens": summarise_accuracy(measure_alignment(encoded.permuted, own[1]), drawn),
+        "no_positions": judge_positions(own, bare, drawn),
+        "permuted_tokens": summarise_accuracy(measure_alignment(permuted, own[1]), drawn),
         "irregular_rhythm": {
             **judge_some(ecg.steps, cmr.steps, valid[test.is_irregular[valid]], resamples),
             "regular": judge_some(
@@ -104,20 +99,24 @@ def evaluate_controls(
     }
 
 
-def _encode(
+def _thin(rows: Int64[Array, "row"], most: int) -> Int64[Array, "kept"]:
+    """At most `most` of the rows, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def _encode_changed(
     reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun, progress: ProgressSink
-) -> _Encoded:
-    """Each recording is read once and encoded under every control."""
+) -> tuple[Array, tuple[Array | None, Array | None]]:
+    """Steps of permuted ECGs, and of both modalities without positions (None: they have none)."""
     bare = (without_positions(aligned.ecg_encoder), without_positions(aligned.cine_encoder))
-    num_steps = aligned.settings.data.num_steps
-    permuted, ecg_without, cine_without = [], [], []
-    shifted: list[list[Array]] = [[] for _ in range(num_steps - 1)]
+    permuted, ecg, cine = [], [], []
     generator = np.random.default_rng(_PERMUTATION_SEED)
     progress.start("alignment controls", len(rows), "pairs")
     for start in range(0, len(rows), BATCH_SIZE):
         piece = rows[start : start + BATCH_SIZE]
-        signals = reader.read_ecg(piece).astype(np.float32)
-        peaks = reader.r_peaks(piece)
+        signals, peaks = reader.read_ecg(piece).astype(np.float32), reader.r_peaks(piece)
         mixed = permute_within_beats(
             signals,
             peaks,
@@ -126,24 +125,39 @@ def _encode(
         )
         permuted.append(_ecg_steps(aligned, aligned.ecg_encoder, mixed, peaks))
         if bare[0] is not None:
-            ecg_without.append(_ecg_steps(aligned, bare[0], signals, peaks))
-        frames = reader.read_cine(piece)
-        clips = frames[
-            :, phase_uniform_frames(frames.shape[1], aligned.settings.data.num_cine_frames)
-        ].astype(np.float32) / np.float32(255)
+            ecg.append(_ecg_steps(aligned, bare[0], signals, peaks))
         if bare[1] is not None:
-            cine_without.append(_cine_steps(bare[1], clips))
+            cine.append(_cine_steps(bare[1], _read_clips(reader, piece, aligned)))
+        progress.advance("alignment controls", len(piece))
+    progress.finish("alignment controls")
+    without = tuple(np.concatenate(parts) if parts else None for parts in (ecg, cine))
+    return np.concatenate(permuted), (without[0], without[1])
+
+
+def _encode_shifted(
+    reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun, progress: ProgressSink
+) -> list[Array]:
+    """Steps of the cines with their frames moved by 1, 2 … steps; each is read once."""
+    num_steps = aligned.settings.data.num_steps
+    shifted: list[list[Array]] = [[] for _ in range(num_steps - 1)]
+    progress.start("shifted frames", len(rows), "cines")
+    for start in range(0, len(rows), BATCH_SIZE):
+        piece = rows[start : start + BATCH_SIZE]
+        clips = _read_clips(reader, piece, aligned)
         for shift in range(1, num_steps):
             moved = roll_frames(clips, num_steps=num_steps, shift=shift)
             shifted[shift - 1].append(_cine_steps(aligned.cine_encoder, moved))
-        progress.advance("alignment controls", len(piece))
-    progress.finish("alignment controls")
-    return _Encoded(
-        permuted=np.concatenate(permuted),
-        ecg_without=np.concatenate(ecg_without) if ecg_without else None,
-        cine_without=np.concatenate(cine_without) if cine_without else None,
-        shifted=[np.concatenate(parts) for parts in shifted],
-    )
+        progress.advance("shifted frames", len(piece))
+    progress.finish("shifted frames")
+    return [np.concatenate(parts) for parts in shifted]
+
+
+def _read_clips(
+    reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun
+) -> Float32[Array, "row frame height width"]:
+    frames = reader.read_cine(rows)
+    kept = phase_uniform_frames(frames.shape[1], aligned.settings.data.num_cine_frames)
+    return frames[:, kept].astype(np.float32) / np.float32(255)
 
 
 def _ecg_steps(

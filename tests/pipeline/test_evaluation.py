@@ -81,7 +81,7 @@ def test_every_control_is_in_the_document(document):
     num_pairs = document["alignment"]["patients"]
     for name in ("shifted_frames", "other_patient", "no_positions", "permuted_tokens"):
         control = controls[name]
-        assert control["n"] == num_pairs
+        assert control["n"] == (min(num_pairs, 32) if name == "shifted_frames" else num_pairs)
         low, high = control["top1_interval"]
         assert low <= control["top1"] <= high
         assert control["top1"] <= control["within1"]
