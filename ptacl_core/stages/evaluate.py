@@ -13,7 +13,7 @@ import numpy as np
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort
 from ptacl_core.errors import CohortError
-from ptacl_core.evaluate import draw_resamples, why_undefined
+from ptacl_core.evaluate import EvaluationError, draw_resamples, why_undefined
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.atomic import write_json
@@ -130,7 +130,7 @@ def _cover(
                 checkpoint_sha256=aligned.checkpoint_sha256,
                 preprocessing_hash=aligned.preprocessing.hash(),
             )
-        except CohortError as error:
+        except (CohortError, EvaluationError) as error:
             return no_coverage(str(error))
     predictions = predict_split(readout, features.ecg_test.pooled, test)
     sections = evaluate_coverage(readout, predictions, test)
