@@ -418,6 +418,14 @@ ACTIONS: tuple[Action, ...] = (
         True,
     ),
     Action(
+        "leave_editor",
+        "sql",
+        ("escape",),
+        "screen.leave_editor",
+        "Leave editor",
+        "1 … 5 change the screen again; Tab goes back",
+    ),
+    Action(
         "run_next",
         "runs",
         ("enter",),

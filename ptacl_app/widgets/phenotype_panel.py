@@ -241,5 +241,6 @@ def _describe_origin(patient: PatientView) -> str:
     )
     parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
     if reference is not None:
-        parts.append(f"usual: 95 % of {reference.num_patients} of the same sex here")
+        people = {"F": "women", "M": "men"}.get(patient.sex or "", "of the same sex")
+        parts.append(f"usual: 95 % of {reference.num_patients} {people}")
     return " · ".join(parts)
