@@ -299,7 +299,7 @@ ACTIONS: tuple[Action, ...] = (
         ("escape",),
         "screen.leave_mode",
         "Leave",
-        "Put calipers and window away",
+        "Put calipers, window and overlay away",
     ),
     Action(
         "layout",

@@ -256,10 +256,10 @@ class PatientScreen(Screen[None]):
         cine_head = self.query_one("#cine-head", PaneHead)
         cine_head.detail = _describe_cine(patient)
         tabs = self.query_one("#tabs", PaneTabs)
-        if self.pane == "ecg":
-            tabs.headline = detail
-        elif self.pane != "cine":
-            tabs.headline = ""
+        if self.pane == "cine":
+            self._show_status(self.clock.position)
+        else:
+            tabs.headline = detail if self.pane == "ecg" else ""
 
     # --- panes
 
