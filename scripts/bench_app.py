@@ -295,7 +295,7 @@ def measure_frames(cohort: Path, patient: str, size: tuple[int, int]) -> dict[st
         app = PtaclApp(
             cohort,
             first_patient=patient,
-            settings=AppSettings(remember=False, fps=0.01),
+            settings=AppSettings(remember=False, fps=1.0),
             time_source=lambda: now_s[0],
             state_dir=Path(tempfile.mkdtemp()),
         )
