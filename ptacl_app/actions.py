@@ -299,7 +299,7 @@ ACTIONS: tuple[Action, ...] = (
         ("escape",),
         "screen.leave_mode",
         "Leave",
-        "Put calipers and window away",
+        "Put calipers, window and overlay away",
     ),
     Action(
         "layout",
@@ -416,6 +416,14 @@ ACTIONS: tuple[Action, ...] = (
         "Earlier statements",
         True,
         True,
+    ),
+    Action(
+        "leave_editor",
+        "sql",
+        ("escape",),
+        "screen.leave_editor",
+        "Leave editor",
+        "1 … 5 change the screen again; Tab goes back",
     ),
     Action(
         "run_next",

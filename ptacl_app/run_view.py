@@ -84,8 +84,9 @@ def _list_models(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     rows = document.get("rows")
     for row in rows if isinstance(rows, list) else ():
         entry = _mapping(row)
-        name = f"{entry.get('name', '?')} {str(entry.get('modality', '')).upper()}"
-        models[name.strip()] = _mapping(entry.get("phenotypes"))
+        modality = str(entry.get("modality", ""))
+        suffix = "" if modality == "covariates" else f" {modality.upper()}"
+        models[f"{entry.get('name', '?')}{suffix}".strip()] = _mapping(entry.get("phenotypes"))
     if not models:
         regression = _mapping(document.get("regression"))
         models = {str(name): _mapping(found) for name, found in regression.items()}

@@ -18,7 +18,7 @@ class TerminalWatch:
     that is gone can hold up the loop: so nothing here depends on the loop.
     """
 
-    def __init__(self, descriptor: int, on_hang_up: Callable[[], None]) -> None:
+    def __init__(self, descriptor: int, on_hang_up: Callable[[], object]) -> None:
         self._descriptor = descriptor
         self._on_hang_up = on_hang_up
         self._is_stopped = threading.Event()

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -43,6 +44,10 @@ class CohortScreen(Screen[None]):
     """The column sorted by."""
     is_descending: reactive[bool] = reactive(False)
     """The other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._preview_timer: Timer | None = None
 
     @property
     def where(self) -> str:
@@ -86,7 +91,6 @@ class CohortScreen(Screen[None]):
         self.watch(self.app, "summary", self._show_summary)
         self.watch(self.app, "failure", self._show_store_failure)
         self.query_one("#table").focus()
-        self._preview_timer = self.set_timer(PREVIEW_DELAY_S, self._load_preview, pause=True)
 
     def describe_session(self) -> dict[str, object]:
         """What the next session starts with."""
@@ -175,8 +179,7 @@ class CohortScreen(Screen[None]):
             shown = "no row" if self.where else ""
         condition = f"   where {self.where}" if self.where else ""
         self.query_one("#status", Static).update(f" {shown}{condition}")
-        self._preview_timer.reset()
-        self._preview_timer.resume()
+        self._preview_when_resting()
 
     def on_facets_loaded(self, message: messages.FacetsLoaded) -> None:
         """Show the counts."""
@@ -231,8 +234,7 @@ class CohortScreen(Screen[None]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """The summary follows the cursor, once it rests."""
         event.stop()
-        self._preview_timer.reset()
-        self._preview_timer.resume()
+        self._preview_when_resting()
 
     def action_open(self) -> None:
         """Open the patient under the cursor; `[` and `]` then walk this page."""
@@ -292,6 +294,12 @@ class CohortScreen(Screen[None]):
         self.toggle_class("-no-side")
 
     # --- the summary
+
+    def _preview_when_resting(self) -> None:
+        # a timer rings once: every move of the cursor sets another
+        if self._preview_timer is not None:
+            self._preview_timer.stop()
+        self._preview_timer = self.set_timer(PREVIEW_DELAY_S, self._load_preview)
 
     def _load_preview(self) -> None:
         row = self.query_one("#table", PatientTable).selected

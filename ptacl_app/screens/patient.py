@@ -13,13 +13,14 @@ from textual.widgets import DataTable, Static
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
 from ptacl_app.calipers import Calipers
-from ptacl_app.ecg_page import (
-    DURATION_S,
-    GAINS_MM_PER_MV,
-    SPEEDS_MM_PER_S,
-    Layout,
+from ptacl_app.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
+from ptacl_app.patient_lines import (
+    describe_cine,
+    describe_measurements,
+    describe_page,
+    describe_patient,
+    describe_status,
 )
-from ptacl_app.formatting import MISSING, format_number, format_sex_age, format_share
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
 from ptacl_app.screens.saliency_overlay import SaliencyOverlay
@@ -143,7 +144,12 @@ class PatientScreen(Screen[None]):
         if patient is None:
             title.detail = ""
             return
-        title.detail = self._describe(patient)
+        summary = self._app.summary
+        title.detail = describe_patient(
+            patient,
+            name=self._app.names.name_of(patient.patient),
+            cohort=None if summary is None else summary.name,
+        )
         ecg, cine = patient.ecg, patient.cine
         self.arrow_mode = ""
         self.query_one("#ecg", EcgPlot).show(ecg)
@@ -166,21 +172,6 @@ class PatientScreen(Screen[None]):
             self.clock.play(self._app.time_source())
         self._show_position(self.clock.position)
         self.show_heads()
-
-    def _describe(self, patient: PatientView) -> str:
-        parts = [
-            self._app.names.name_of(patient.patient),
-            format_sex_age(patient.sex, patient.age_years),
-            f"visit {patient.visit}",
-        ]
-        if patient.ecg is not None:
-            parts.append(f"HR {format_number(patient.ecg.heart_rate_bpm, unit='bpm')} bpm")
-        if patient.split:
-            parts.append(f"{patient.split} split")
-        summary = self._app.summary
-        if summary is not None:
-            parts.append(summary.name)
-        return " · ".join(parts)
 
     def _show_neighbours(self, patient: PatientView) -> None:
         table = self.query_one("#neighbours", NeighbourList)
@@ -221,21 +212,14 @@ class PatientScreen(Screen[None]):
         self._show_status(position)
 
     def _show_status(self, position: Position) -> None:
-        sign = "▶" if self.clock.is_playing else "❚❚"
-        speed = "" if self.clock.speed == 1.0 else f" ×{self.clock.speed:g}"
         cine = self.query_one("#cine", CinePlot)
-        parts = [f"{sign}{speed}"]
-        if position.frame is not None:
-            parts.append(f"frame {position.frame + 1:>2}/{self.clock.num_frames}")
-        parts.append(f"phase {format_share(position.phase)}")
-        if position.frame is not None and self.arrow_mode == "window":
-            parts.append(f"WL {cine.window.level:.0f}/{cine.window.width:.0f}")
-        else:
-            parts.append(f"step {position.step + 1}/13")
-        if self.skipped_frames > SLOW_AFTER_SKIPS:
-            parts.append("slow line")
-        gap = "  " if sum(len(part) + 2 for part in parts) < cine.size.width else " "
-        status = " " + gap.join(parts)
+        status = describe_status(
+            self.clock,
+            position,
+            window=cine.window if self.arrow_mode == "window" else None,
+            is_slow=self.skipped_frames > SLOW_AFTER_SKIPS,
+            width=cine.size.width,
+        )
         self.query_one("#cine-status", StatusLine).text = status
         if self.pane == "cine" and self.is_single_pane:
             self.query_one("#tabs", PaneTabs).headline = status
@@ -244,22 +228,20 @@ class PatientScreen(Screen[None]):
         """Write what each pane shows into its head, and into the tabs of a small terminal."""
         ecg = self.query_one("#ecg", EcgPlot)
         view, patient = ecg.view, self._app.patient
-        end_s = min(view.start_shown_s + view.page_s, DURATION_S)
-        scale = f"{view.speed_mm_per_s:g} mm/s  {view.gain_mm_per_mv:g} mm/mV  {view.layout.label}"
-        detail = f"{scale}  {view.start_shown_s:.1f}–{end_s:.1f} s"
+        detail = describe_page(view)
         if ecg.calipers is not None and patient is not None and patient.ecg is not None:
             detail = "calipers  " + ecg.calipers.describe(patient.ecg.signal_mv, view.lead)
         detail = self.overlay.headline or detail
         head = self.query_one("#ecg-head", PaneHead)
         head.detail = detail
-        head.aside = _describe_measurements(patient)
+        head.aside = describe_measurements(patient)
         cine_head = self.query_one("#cine-head", PaneHead)
-        cine_head.detail = _describe_cine(patient)
+        cine_head.detail = describe_cine(patient)
         tabs = self.query_one("#tabs", PaneTabs)
-        if self.pane == "ecg":
-            tabs.headline = detail
-        elif self.pane != "cine":
-            tabs.headline = ""
+        if self.pane == "cine":
+            self._show_status(self.clock.position)
+        else:
+            tabs.headline = detail if self.pane == "ecg" else ""
 
     # --- panes
 
@@ -531,23 +513,3 @@ class PatientScreen(Screen[None]):
 
 def _nearest(value: float, choices: tuple[float, ...]) -> float:
     return min(choices, key=lambda choice: abs(choice - value))
-
-
-def _describe_measurements(patient: PatientView | None) -> str:
-    if patient is None or patient.ecg is None:
-        return ""
-    values = patient.ecg.measurements
-    parts = [
-        f"{label} {format_number(values.get(name), unit='ms')}"
-        for label, name in (("PR", "pr_ms"), ("QRS", "qrs_ms"), ("QTc", "qtc_ms"))
-        if name in values
-    ]
-    return "  ".join(parts) + (" ms" if parts else "")
-
-
-def _describe_cine(patient: PatientView | None) -> str:
-    if patient is None or patient.cine is None:
-        return MISSING
-    cycle_s = patient.cine.cycle_s
-    rate = "rate not stated" if cycle_s is None else f"{60 / cycle_s:.0f} bpm"
-    return f"short axis, mid  {rate}"

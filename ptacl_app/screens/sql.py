@@ -70,7 +70,7 @@ class SqlScreen(Screen[None]):
         """Follow the store; the cursor stands in the editor."""
         title = self.query_one("#title", TitleLine)
         title.place = "SQL"
-        title.detail = "read-only, sandboxed"
+        title.detail = "read-only, sandboxed   Esc leaves the editor"
         session = self._app.session
         self.history = list(session.history)
         if session.statement is not None:
@@ -167,6 +167,10 @@ class SqlScreen(Screen[None]):
         message.stop()
         self.is_query_running = False
         self._say(message.text, is_failure=True)
+
+    def action_leave_editor(self) -> None:
+        """Out of the editor, so that letters and digits are keys again."""
+        self.query_one("#results").focus()
 
     def action_cancel(self) -> None:
         """Stop the statement under way."""

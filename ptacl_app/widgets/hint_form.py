@@ -1,4 +1,4 @@
-"""Asks what a nameless array does not say of itself: rate, unit, order of the leads."""
+"""Asks what a nameless array does not say of itself: rate, unit, order of the leads, which."""
 
 from typing import Any
 
@@ -9,12 +9,15 @@ from textual.widgets import Static
 
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import ConfigError
+from ptacl_core.records import LEAD_NAMES
 
 FIELDS = {
     "sampling_rate_hz": "samples per second, e.g. 500",
     "unit": "what one step is worth: mV, uV or 4.88 uV",
-    "lead_names": "leads in stored order, e.g. I, II, III, aVR, aVL, aVF, V1 … V6",
+    "lead_names": "leads in stored order, with commas",
+    "record_index": "which recording, when the array holds several, from 0",
 }
+_NUMBERS = {"sampling_rate_hz": float, "record_index": int}
 
 
 class HintForm(Vertical):
@@ -33,7 +36,8 @@ class HintForm(Vertical):
         """A heading and the three fields."""
         yield Static("the file does not say these itself (empty: not given)", markup=False)
         for name, placeholder in FIELDS.items():
-            yield SafeInput(placeholder=placeholder, id=f"hint-{name}")
+            usual = ", ".join(LEAD_NAMES) if name == "lead_names" else ""
+            yield SafeInput(usual, placeholder=placeholder, id=f"hint-{name}")
 
     def ask(self) -> None:
         """Show the fields and stand in the first that is empty."""
@@ -43,15 +47,17 @@ class HintForm(Vertical):
         (empty or fields)[0].focus()
 
     def read(self) -> dict[str, Any]:
-        """The hints given. Raises ConfigError for a rate that is no number."""
-        typed = {name: self.query_one(f"#hint-{name}", SafeInput).value.strip() for name in FIELDS}
-        hints: dict[str, Any] = {name: value for name, value in typed.items() if value}
-        if "sampling_rate_hz" in hints:
+        """The hints given, none while nothing was asked. Raises ConfigError for no number."""
+        hints: dict[str, Any] = {}
+        for name in FIELDS if self.has_class("-shown") else ():
+            typed = self.query_one(f"#hint-{name}", SafeInput).value.strip()
+            if not typed:
+                continue
             try:
-                hints["sampling_rate_hz"] = float(hints["sampling_rate_hz"])
+                hints[name] = _NUMBERS.get(name, str)(typed)
             except ValueError:
                 raise ConfigError(
-                    f"expected samples per second as a number, got {typed['sampling_rate_hz']!r}"
+                    f"{FIELDS[name]}: expected it as a number, got {typed!r}"
                 ) from None
         return hints
 

@@ -1,6 +1,7 @@
 """The ten phenotypes: predicted with interval on the reference range, measured beside it."""
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -105,10 +106,12 @@ class PhenotypePanel(Widget):
         if not shown:
             return [[Segment(line[:width], self._style("quiet"))] for line in _explain(patient)]
         columns = _lay_out(width)
+        origin = wrap(_describe_origin(patient), max(width, 1))
+        room = max(self.size.height - 1 - len(shown), 1)
         return [
             self._build_head(columns),
             *(self._build_row(value, columns) for value in shown),
-            [Segment(_describe_origin(patient)[:width], self._style("quiet"))],
+            *([Segment(line, self._style("quiet"))] for line in origin[:room]),
         ]
 
     def _choose_rows(self, patient: PatientView) -> list[PhenotypeValue]:
@@ -241,7 +244,8 @@ def _describe_origin(patient: PatientView) -> str:
     )
     parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
     if reference is not None:
-        parts.append(f"usual: 95 % of {reference.num_patients} of the same sex here")
+        people = {"F": "women", "M": "men"}.get(patient.sex or "", "of the same sex")
+        parts.append(f"usual: 95 % of {reference.num_patients} {people}")
     predicted = [value.predicted for value in patient.phenotypes if value.predicted is not None]
     group = next((each.interval_group for each in predicted if each.interval_group), "all")
     if group != "all":

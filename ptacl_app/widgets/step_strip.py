@@ -137,7 +137,10 @@ class StepStrip(Widget):
         label = f"{step + 1}"
         if self.saliency is not None:
             change = format_change(self.saliency.steps[step], self.saliency.unit)
-            return f"{label} {change}" if room > len(label) + len(change) else change[:room]
+            both = f"{label} {change}"
+            if len(both) + 2 <= room:
+                return both
+            return change if len(change) < room else label[:room]
         if self.num_frames is not None and room >= 9:
             start = -(-step * self.num_frames // NUM_STEPS)
             end = -(-(step + 1) * self.num_frames // NUM_STEPS) - 1

@@ -46,7 +46,6 @@ def read_alignment_map(path: Path, patient: str, visit: int) -> Float32[Array, "
     Raises CohortError when the file is damaged.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     if not path.is_file():
@@ -55,14 +54,12 @@ def read_alignment_map(path: Path, patient: str, visit: int) -> Float32[Array, "
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 keys = file.read_row_group(group, columns=["patient", "visit"])
-                is_wanted = pc.and_(
-                    pc.equal(keys.column("patient"), patient),
-                    pc.equal(keys.column("visit"), visit),
-                )
-                found = np.flatnonzero(is_wanted.to_numpy())
-                if found.size:
+                names, visits = (keys.column(name).to_pylist() for name in ("patient", "visit"))
+                rows = zip(names, visits, strict=True)
+                found = next((at for at, row in enumerate(rows) if row == (patient, visit)), None)
+                if found is not None:
                     values = file.read_row_group(group, columns=["similarity"]).column(0)
-                    return _as_map(values[int(found[0])].as_py())
+                    return _as_map(values[found].as_py())
     except (pa.ArrowException, OSError, KeyError, ValueError):
         raise CohortError(
             f"{path.parent.name}/{path.name} is damaged; `ptacl embed COHORT --run "

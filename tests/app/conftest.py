@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
@@ -245,6 +246,25 @@ class FakeTime:
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parse_styles_once() -> Iterator[None]:
+    """Each app has its own stylesheet, made of the same texts: their rules are parsed once."""
+    known: dict[tuple[object, ...], object] = {}
+    parse = Stylesheet._parse_rules
+
+    def parse_once(sheet: Stylesheet, css: str, *rest: object, **options: object) -> object:
+        variables = tuple(sorted(sheet._variables.items()))
+        key = (css, variables, rest, tuple(sorted(options.items())))
+        if key not in known:
+            known[key] = parse(sheet, css, *rest, **options)  # type: ignore[arg-type]
+        return known[key]
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Stylesheet, "_parse_rules", parse_once)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,11 @@ async def test_table_shows_the_store_and_the_selected_patient(make_app, settle, 
         panel = app.screen.query_one("#preview", Preview).query_one(FindingsPanel)
         assert panel.patient is not None
         assert panel.patient.patient == "p0000"
+        for presses, patient in ((2, "p0002"), (1, "p0003")):  # it goes on following the cursor
+            await pilot.press(*["down"] * presses)
+            await pilot.pause(0.3)
+            await settle(pilot)
+            assert panel.patient.patient == patient
 
 
 async def test_filter_is_a_predicate_of_the_store(make_app, settle):

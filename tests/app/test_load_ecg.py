@@ -15,6 +15,7 @@ from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import complete_path
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import ConfigError, MissingUnitError, RecordError
+from ptacl_core.records import LEAD_NAMES
 from tests.app.conftest import build_cohort, draw_ecg, plant_hostile_modules
 
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
@@ -199,12 +200,12 @@ def test_a_nameless_array_asks_and_hints_answer(predictor, tmp_path):
     np.save(path, np.round(signal_mv * 1000).astype(np.int16))
     with pytest.raises(MissingUnitError):
         predictor.predict(path, cohort=None, run=None)
-    hints = {"sampling_rate_hz": 500.0, "unit": "uV"}
+    hints = {"sampling_rate_hz": 500.0, "unit": "uV", "lead_names": ", ".join(LEAD_NAMES)}
     view = predictor.predict(path, cohort=None, run=None, hints=hints)
     assert view.ecg.heart_rate_bpm == pytest.approx(70.0, abs=1.0)
     assert dict(view.source.hints) == hints
     with pytest.raises(RecordError, match="unit"):
-        predictor.predict(path, cohort=None, run=None, hints={"unit": "parsecs"})
+        predictor.predict(path, cohort=None, run=None, hints={**hints, "unit": "parsecs"})
 
 
 async def test_the_screen_asks_for_what_an_array_lacks_and_keeps_nothing(

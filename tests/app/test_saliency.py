@@ -119,7 +119,7 @@ async def test_overlay_tints_steps_and_names_changes_then_goes(make_app, settle)
         assert "I +0.00" in text_of(ecg)
         tinted = {segment.style.bgcolor for segment in ecg.render_line(9)}
         assert tinted - set(plain)
-        assert "5 +2.00" in text_of(screen.query_one("#steps", StepStrip))
+        assert "+2.00" in text_of(screen.query_one("#steps", StepStrip))
         panel = screen.query_one("#phenotypes", PhenotypePanel)
         marked = [text_of(panel, y) for y in range(12) if "◂" in text_of(panel, y)]
         assert [row[:4] for row in marked] == ["LVEF"]
