@@ -182,8 +182,7 @@ def refuse_escapes(folder: Path, count: int) -> Count:
     module = load("unit/cohort/test_store_sql_escapes.py")
     secrets = folder / "secrets"
     secrets.mkdir()
-    for name in ("secret.csv", "secret.txt", "secret.json"):
-        secrets.joinpath(name).write_text(f"a,b\n1,{module.SECRET}\n")
+    module.plant_secrets(secrets)
     attempts = module.ATTEMPTS[:count]
     held = 0
     with Cohort.open(make_cohort(folder)) as cohort:
@@ -197,6 +196,10 @@ def refuse_escapes(folder: Path, count: int) -> Count:
                 held += module.SECRET not in str(error)
         assert module._state(cohort, secrets) == before, "an attempt changed a file"
         assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
+        # the positive control: on a default connection they succeed
+        control = folder / "control"
+        control.mkdir()
+        module.test_the_same_attempts_succeed_on_a_default_connection(cohort, secrets, control)
     return held, len(attempts)
 
 
