@@ -37,6 +37,8 @@ from ptacl_core.errors import CohortError, PtaclError
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
+PATIENCE_S = 120.0
+"""Deadline of statements that must be answered or refused, not stopped: the machine may be busy."""
 Count = tuple[int, int]
 """Attempts that held, attempts made."""
 
@@ -191,9 +193,9 @@ def refuse_escapes(folder: Path, count: int) -> Count:
             statement = attempt.replace("{dir}", str(secrets))
             statement = statement.replace("{store}", str(cohort.layout.store))
             try:
-                cohort.run_statement(statement, max_rows=10)
+                cohort.run_statement(statement, max_rows=10, deadline_s=PATIENCE_S)
             except CohortError as error:
-                held += module.SECRET not in str(error)
+                held += module.SECRET not in str(error) and "stopped after" not in str(error)
         assert module._state(cohort, secrets) == before, "an attempt changed a file"
         assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
         # the positive control: on a default connection they succeed
@@ -232,7 +234,9 @@ def allow_questions(folder: Path, count: int) -> Count:
     with Cohort.open(make_cohort(folder)) as cohort:
         for statement in module.ALLOWED[:count]:
             held += not self_test._is_refused(
-                lambda statement=statement: cohort.run_statement(statement, max_rows=10)
+                lambda statement=statement: cohort.run_statement(
+                    statement, max_rows=10, deadline_s=PATIENCE_S
+                )
             )
     return held, len(module.ALLOWED[:count])
 
