@@ -355,6 +355,8 @@ class PtaclApp(App[int]):
             "theme": self.theme,
         }
         self.session = SessionState(**found)
+        if self.reader is not None and self.reader.has_erased():
+            self.session = self.session.without_people()
         save_session(self._session_path, self.session)
 
     # --- faults of ours

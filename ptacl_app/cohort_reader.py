@@ -51,6 +51,7 @@ class CohortReader:
         self._recordings = RecordingReader(cohort.path)
         self._references: dict[str, Mapping[str, Reference]] = {}
         self._chosen_run: str | None = None
+        self._num_erasures = self._count_erasures()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -71,6 +72,13 @@ class CohortReader:
         """Close store and shards."""
         self._cohort.close()
         self._recordings.close()
+
+    def has_erased(self) -> bool:
+        """True when people were erased from the cohort since it was opened here."""
+        return self._count_erasures() != self._num_erasures
+
+    def _count_erasures(self) -> int:
+        return len(list(self._cohort.layout.erasures.glob("*.json")))
 
     def refresh(self) -> bool:
         """Change to a newer publication if there is one; True when it did."""

@@ -40,6 +40,11 @@ class SessionState(Settings):
     speed_mm_per_s: float = 25.0
     """Speed."""
 
+    def without_people(self) -> "SessionState":
+        """The same without anything that may name a person: some were erased meanwhile."""
+        named = {"patient": None, "visit": None, "criteria": (), "statement": None, "history": ()}
+        return self.model_copy(update=named)
+
 
 def load_session(path: Path) -> SessionState:
     """The last session; the defaults when there is none or it cannot be understood."""

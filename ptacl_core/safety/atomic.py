@@ -16,7 +16,7 @@ def atomic_path(target: Path, *, mode: int = 0o600) -> Iterator[Path]:
     On any exception the temporary file is removed and `target` stays as it was. The file is
     synced before the rename and the folder after it. Raises OSError (disk full, no right).
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
@@ -30,6 +30,13 @@ def atomic_path(target: Path, *, mode: int = 0o600) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and those above it that are missing, for this user alone. Raises OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_bytes(target: Path, data: bytes, *, mode: int = 0o600) -> None:

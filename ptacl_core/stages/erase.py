@@ -46,8 +46,15 @@ def _erase_shards(root: Path, patients: Sequence[str]) -> ShardErasure:
 
 def _resolve(cohort: Cohort, people: Sequence[str]) -> tuple[list[str], list[str]]:
     """Pseudonyms of `people`, and those of their names that were identifiers."""
-    known = {row[0] for row in cohort.fetch("SELECT DISTINCT patient FROM patients")}
-    known |= find_people(cohort.layout.shards) | set(read_journal(cohort.layout)["patients"])
+    known = {
+        row[0]
+        for row in cohort.fetch(
+            "SELECT patient FROM overview UNION SELECT patient FROM splits "
+            "UNION SELECT patient FROM predictions"
+        )
+    }
+    pending = set(read_journal(cohort.layout)["patients"])
+    known |= find_people(cohort.layout.shards) | pending
     patients: list[str] = []
     identifiers: list[str] = []
     for person in people:
@@ -59,6 +66,12 @@ def _resolve(cohort: Cohort, people: Sequence[str]) -> tuple[list[str], list[str
         patients.append(pseudonym if is_identifier else person)
         if is_identifier:
             identifiers.append(person)
+    num_unknown = len(set(patients) - known)
+    if num_unknown and not pending:
+        raise CohortError(
+            f"{num_unknown} of {len(set(patients))} people are not in this cohort (or were erased "
+            "before); nothing was changed"
+        )
     return patients, identifiers
 
 

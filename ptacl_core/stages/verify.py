@@ -26,8 +26,9 @@ def run(cohort_dir: Path, *, repair: bool = False, progress: ProgressSink = SILE
     what people wrote are not derived: their defects stay. Raises CohortError when the
     directory is no cohort.
     """
-    progress.say("verifying the store, the shards and the runs")
     layout = CohortLayout(cohort_dir.absolute())
+    CohortDescription.read(layout)
+    progress.say("verifying the store, the shards and the runs")
     store = verify_cohort(layout.root, repair=repair)
     found = _check_beyond_store(layout)
     repaired: tuple[Defect, ...] = ()

@@ -16,8 +16,11 @@ import pytest
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.app_state import get_session_path, get_state_dir
 from ptacl_core.cohort.byte_search import binary_needle, search_directories, text_needles
+from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.errors import RecordError
+from ptacl_core.progress import SILENT
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import preprocess
+from ptacl_core.stages import new_files, preprocess
 
 PERSON = "S000007"
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
@@ -194,9 +197,11 @@ def test_an_erased_person_comes_back_by_no_way_of_importing(ptacl, tmp_path):
         bring()
         with ShardReader.open(cohort) as reader, Cohort.open(cohort) as opened:
             assert len(set(reader.patients)) == 1, way
-            assert opened.count() == 1, way
+            assert len({row["patient"] for row in opened.patients()}) == 1, way
         rejected = pq.read_table(cohort / "shards" / "rejected.parquet")
         assert len(set(rejected.column("patient").to_pylist()) - {""}) <= 1, way
+    with pytest.raises(RecordError, match="1 people who were erased"):
+        new_files.add_files(cohort, [source / "HR06000.hea"], PreprocessSettings(), progress=SILENT)
     assert search_directories([cohort], text_needles("HR06000")).hits == ()
 
 

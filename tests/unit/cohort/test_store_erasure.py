@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,10 +75,17 @@ def _search(path: Path) -> list[str]:
     return [f"{hit.path.name}: {hit.encoding}" for hit in search_directories([path], needles).hits]
 
 
+@pytest.fixture(scope="session")
+def planted_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(shutil.copytree(template, tmp_path_factory.mktemp("planted") / "cohort"))
+    _plant(path)
+    return path
+
+
 @pytest.fixture
-def planted(cohort_path: Path) -> Path:
-    _plant(cohort_path)
-    return cohort_path
+def planted(planted_template: Path, tmp_path: Path) -> Path:
+    """A cohort of this test alone, with the person in every place."""
+    return Path(shutil.copytree(planted_template, tmp_path / "cohort"))
 
 
 def test_an_erased_person_leaves_no_byte_and_a_certificate(planted: Path) -> None:

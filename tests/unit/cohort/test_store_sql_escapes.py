@@ -25,11 +25,16 @@ SECRET = "TOP-SECRET-PAYLOAD"
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("secrets")
+    plant_secrets(folder)
+    return folder
+
+
+def plant_secrets(folder: Path) -> None:
+    """Files that no statement may show."""
     folder.joinpath("secret.csv").write_text(f"a,b\n1,{SECRET}\n")
     folder.joinpath("secret.txt").write_text(SECRET)
     folder.joinpath("secret.json").write_text(f'{{"a": "{SECRET}"}}\n')
     duckdb.sql(f"SELECT '{SECRET}' AS a").write_parquet(str(folder / "secret.parquet"))
-    return folder
 
 
 @pytest.fixture(scope="module")
