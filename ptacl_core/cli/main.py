@@ -9,6 +9,7 @@ from ptacl_core.cli import (
     cohort_commands,
     data_commands,
     demo_command,
+    drift_command,
     reproduce_command,
     training_commands,
 )
@@ -45,6 +46,7 @@ data_commands.register(app)
 training_commands.register(app)
 reproduce_command.register(app)
 cohort_commands.register(app)
+drift_command.register(app)
 
 
 def main() -> None:

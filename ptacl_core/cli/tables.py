@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ptacl_core.cli.output import print_line
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.safety.text import clean_text
 
 if TYPE_CHECKING:
     from ptacl_core.cohort import QueryResult
@@ -151,7 +152,7 @@ def start_table(title: str) -> Table:
 
 def safe_text(value: object) -> Text:
     """A cell from untrusted text."""
-    return Text(cleansafe_text(str(value)))
+    return Text(clean_text(str(value)))
 
 
 def print_table(table: Table) -> None:

@@ -21,6 +21,14 @@ from ptacl_core.evaluate.decisions import (
     reliability,
 )
 from ptacl_core.evaluate.dependent import page_trend, williams_test
+from ptacl_core.evaluate.drift import (
+    Discrepancy,
+    Stability,
+    maximum_mean_discrepancy,
+    stability_of_categories,
+    stability_of_numbers,
+    standardised_difference,
+)
 from ptacl_core.evaluate.intervals import (
     BootstrapInterval,
     PairedDifference,
@@ -77,6 +85,7 @@ __all__ = [
     "Calibration",
     "ConformalIntervals",
     "Coverage",
+    "Discrepancy",
     "EvaluationError",
     "Interval",
     "LinearProbe",
@@ -89,6 +98,7 @@ __all__ = [
     "RegressionTerms",
     "ReliabilityBin",
     "Resamples",
+    "Stability",
     "alignment_map",
     "bland_altman",
     "bootstrap_interval",
@@ -107,6 +117,7 @@ __all__ = [
     "holm_adjust",
     "judge_difference",
     "linear_probe_r2",
+    "maximum_mean_discrepancy",
     "mean_absolute_error",
     "measure_alignment",
     "measure_coverage",
@@ -125,6 +136,9 @@ __all__ = [
     "retrieval_metrics",
     "retrieve",
     "shortfall_p_value",
+    "stability_of_categories",
+    "stability_of_numbers",
+    "standardised_difference",
     "summarise_draws",
     "why_undefined",
     "williams_test",

@@ -18,6 +18,7 @@ class EvaluationSplit:
     """Rows of one split, and what is known of each patient and recording.
 
     `covariates` are `shards.spec.COVARIATE_NAMES`, `sex` "F", "M" or "" where unknown,
+    `ecg_codes` the codes of what was found about each ECG,
     `is_irregular` ECGs whose RR intervals vary (atrial fibrillation, ectopy), `has_warning`
     ECGs or cines with a quality finding of severity warning.
     """
@@ -29,6 +30,7 @@ class EvaluationSplit:
     covariates: Float64[Array, "row covariate"]
     sex: tuple[str, ...]
     heart_rate_bpm: Float64[Array, "row"]
+    ecg_codes: tuple[frozenset[str], ...]
     is_irregular: Bool[Array, "row"]
     has_warning: Bool[Array, "row"]
 
@@ -65,6 +67,7 @@ def describe_rows(reader: ShardReader, rows: Int64[Array, "row"]) -> EvaluationS
         covariates=covariates,
         sex=tuple({1.0: "M", 0.0: "F"}.get(value, "") for value in covariates[:, 0].tolist()),
         heart_rate_bpm=reader.column("heart_rate_bpm", rows),
+        ecg_codes=tuple(frozenset(each) for each in codes),
         is_irregular=np.asarray(["irregular_rhythm" in each for each in codes], bool),
         has_warning=np.asarray(
             [

@@ -6,6 +6,7 @@ from ptacl_core.evaluate import (
     clopper_pearson,
     fit_conformal,
     measure_coverage,
+    shortfall_p_value,
 )
 
 
@@ -138,3 +139,41 @@ def test_what_cannot_be_done_is_said():
         measure_coverage(np.full(2, np.nan), interval)
     with pytest.raises(EvaluationError, match="3 of 2"):
         clopper_pearson(3, 2)
+
+
+def test_shortfall_is_the_beta_binomial_of_both_draws():
+    stats = pytest.importorskip("scipy.stats")
+    # 99 calibration labels at 90 %: the 95th of each tail, so Beta(90, 10).
+    for covered in (40, 45, 50):
+        expected = stats.betabinom(50, 90, 10).cdf(covered)
+        found = shortfall_p_value(covered, 50, num_calibration=99, level=0.9)
+        assert found == pytest.approx(expected, rel=1e-9)
+    assert shortfall_p_value(50, 50, num_calibration=99, level=0.9) == pytest.approx(1.0)
+
+
+def test_shortfall_holds_its_level_and_sees_a_shift():
+    generator = np.random.default_rng(11)
+    alike, shifted = [], []
+    for _ in range(300):
+        observed, predicted = draw(generator, 250)
+        fitted = fit_conformal(observed[:100], predicted[:100], is_asymmetric=True)
+        for bias, p_values in ((0.0, alike), (2.5, shifted)):
+            labels = observed[100:] + bias
+            found = measure_coverage(labels, fitted.interval(predicted[100:]))
+            p_values.append(
+                shortfall_p_value(
+                    round(found.share * 150),
+                    150,
+                    num_calibration=fitted.num_calibration["all"],
+                    level=0.9,
+                )
+            )
+    assert np.mean(np.array(alike) < 0.05) < 0.09
+    assert np.mean(np.array(shifted) < 0.05) > 0.95
+
+
+def test_shortfall_of_what_is_no_share_is_refused():
+    with pytest.raises(EvaluationError, match="no share"):
+        shortfall_p_value(3, 2, num_calibration=99, level=0.9)
+    with pytest.raises(EvaluationError, match=r"give no 0\.9 interval"):
+        shortfall_p_value(3, 4, num_calibration=10, level=0.9)

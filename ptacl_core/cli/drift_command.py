@@ -1,0 +1,76 @@
+"""`ptacl drift`: two cohorts or sites side by side."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.output import RESEARCH_USE, print_json, print_line
+
+
+def drift(
+    cohort: CohortArgument,
+    other: Annotated[Path, typer.Argument(help="Cohort that is compared with it.")],
+    run: RunOption = None,
+    permutations: Annotated[int, typer.Option(min=20, help="Of the test of the embeddings.")] = 500,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """How OTHER differs from COHORT in people, phenotypes, quality and embeddings."""
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.stages import drift as stage
+
+    with ProgressBars() as progress:
+        document = stage.run(
+            cohort,
+            other,
+            run=run,
+            num_permutations=permutations,
+            device=device,
+            progress=progress,
+        )
+    if as_json:
+        print_json(document)
+    else:
+        print_drift(document)
+
+
+def print_drift(document: dict[str, Any]) -> None:
+    """A table of the variables, then what the run makes of the other cohort, in words."""
+    from ptacl_core.cli.tables import print_table, safe_text, start_table
+    from ptacl_core.safety.text import clean_text
+
+    table = start_table("Drift: population stability index under 0.1 little, over 0.25 much")
+    for column in ("", "Variable", "Cohort", "Other", "PSI", "p (Holm)", ""):
+        table.add_column(column, justify="left" if column in ("", "Variable") else "right")
+    for section in ("covariates", "phenotypes", "recordings", "quality"):
+        for name, cell in document[section].items():
+            if cell["psi"] is None:
+                table.add_row(section, safe_text(name), "-", "-", "-", "-", cell["why"])
+                continue
+            table.add_row(
+                section,
+                safe_text(name),
+                _describe(cell, ""),
+                _describe(cell, "other_"),
+                f"{cell['psi']:.3f}",
+                f"{cell['p_adjusted']:.3f}",
+                "shifted" if cell["is_shifted"] else "",
+            )
+    print_table(table)
+    print_line(clean_text(document["text"], max_length=2000))
+    print_line(RESEARCH_USE)
+
+
+def _describe(cell: dict[str, Any], prefix: str) -> str:
+    """Mean and SD of numbers, the share of the last category of others."""
+    if "mean" in cell:
+        return f"{cell[f'{prefix}mean']:.1f} ± {cell[f'{prefix}sd']:.1f}"
+    name, share = list(cell[f"{prefix}shares"].items())[-1]
+    return f"{name} {share * 100:.0f} %"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(drift)
