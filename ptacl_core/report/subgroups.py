@@ -35,8 +35,8 @@ def describe_subgroups(document: Mapping[str, Any]) -> list[Block]:
         Paragraph(
             f"Method {document['main']}, first seed, aligned ECG. R² is about the group's own "
             "mean: it is lower where a group varies little, which the errors are not. Groups of "
-            "few patients have wide intervals, those of fewer than 5 are not shown; the gap is over "
-            "groups of at least 20."
+            "few patients have wide intervals, those of fewer than 5 are not shown; the gap is "
+            "over groups of at least 20."
         )
     )
     gaps = subgroups.get("worst_gap") or document.get("worst_gap")

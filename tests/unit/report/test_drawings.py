@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -36,7 +37,7 @@ def test_ticks_are_round_inside_and_even(low, high):
     assert 3 <= len(ticks) <= 8
     assert low <= min(ticks)
     assert max(ticks) <= high
-    gaps = [second - first for first, second in zip(ticks, ticks[1:], strict=False)]
+    gaps = [second - first for first, second in pairwise(ticks)]
     assert max(gaps) == pytest.approx(min(gaps))
     assert len({label_tick(tick) for tick in ticks}) == len(ticks)
 
