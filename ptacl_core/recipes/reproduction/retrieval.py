@@ -174,7 +174,13 @@ def _describe_row(row: RetrievedRow) -> dict[str, Any]:
                     "seed_sd": plain(scores.seed_sd[index]),
                     "published": published[name].p_at[k] if is_compared else None,
                 }
-            cells[name] = {**cell, **_average_ranks(row.documents, own, name)}
+            known = published.get(name) if own == "included" else None
+            cells[name] = {
+                **cell,
+                **_average_ranks(row.documents, own, name),
+                "published_mean_rank": None if known is None else known.mean_rank,
+                "published_median_rank": None if known is None else known.median_rank,
+            }
         tables[own] = cells
     return {
         "key": row.method.key,

@@ -233,7 +233,9 @@ def _describe_figures(
             "per_seed": [plain(value) for value in scores.per_seed[:, index]],
             "published": published.get(name),
             "ceiling": ceiling,
-            "share_of_ceiling": mean / ceiling if ceiling and mean is not None else None,
+            "share_of_ceiling": mean / ceiling
+            if ceiling and mean is not None and mean >= 0
+            else None,
         }
     return figures
 
@@ -309,6 +311,11 @@ def _choose_ceiling(ceilings: dict[str, Any] | None, modality: Modality) -> dict
         return None
     key = "oracle_r2" if modality == "ecg" else "label_reliability"
     return {name: float(ceilings[name][key]) for name in PHENOTYPE_NAMES}
+
+
+def _share_of(value: float | None, ceiling: float | None) -> float | None:
+    """Share of the ceiling reached; a negative R² reaches no share."""
+    return value / ceiling if ceiling and value is not None and value >= 0 else None
 
 
 def _mean_ceiling(ceilings: dict[str, float] | None) -> float | None:
