@@ -194,7 +194,13 @@ class CohortReader:
                 faults.append(Finding("no_neighbours", "info", safe(error)))
         predictions = [] if run is None else self._cohort.predictions(patient, run)
         predicted = {
-            each.name: Prediction(each.value, each.low, each.high)
+            each.name: Prediction(
+                each.value,
+                each.low,
+                each.high,
+                z_score=each.z_score,
+                interval_group=each.interval_group and safe(each.interval_group, max_length=20),
+            )
             for each in predictions
             if each.visit == visit_number
         }

@@ -123,6 +123,8 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
                     float(predicted[each]["value"]),
                     float(predicted[each]["low"]),
                     float(predicted[each]["high"]),
+                    z_score=predicted[each].get("z_score"),
+                    interval_group=safe(answer.get("interval_group", "all"), max_length=20),
                 )
                 if each in predicted
                 else None,

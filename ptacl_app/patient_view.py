@@ -79,11 +79,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A predicted number with the ends of its interval."""
+    """A predicted number with the ends of its interval.
+
+    `z_score` is its place among training patients of the same sex, age, height and weight,
+    `interval_group` the people whose interval it is ("all" or sex and age).
+    """
 
     value: float
     low: float
     high: float
+    z_score: float | None = None
+    interval_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,13 @@ class PhenotypeValue:
 
     @property
     def z_score(self) -> float | None:
-        """Predicted value against its own sex in this cohort, in standard deviations."""
+        """Predicted value in standard deviations of people like this one.
+
+        Of the same sex, age, height and weight where the run has such a reference, else of the
+        same sex in this cohort; the panel says which.
+        """
+        if self.predicted is not None and self.predicted.z_score is not None:
+            return self.predicted.z_score
         if self.predicted is None or self.reference is None or self.reference.sd <= 0:
             return None
         return (self.predicted.value - self.reference.mean) / self.reference.sd

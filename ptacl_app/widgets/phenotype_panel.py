@@ -232,4 +232,10 @@ def _describe_origin(patient: PatientView) -> str:
     parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
     if reference is not None:
         parts.append(f"usual: 95 % of {reference.num_patients} of the same sex here")
+    predicted = [value.predicted for value in patient.phenotypes if value.predicted is not None]
+    group = next((each.interval_group for each in predicted if each.interval_group), "all")
+    if group != "all":
+        parts.append(f"intervals of {group}")
+    if any(each.z_score is not None for each in predicted):
+        parts.append("z by sex, age, body size")
     return " · ".join(parts)

@@ -55,6 +55,7 @@ def _print_phenotypes(answer: Mapping[str, Any]) -> None:
             f"n={around['n']}",
         )
     print_table(table)
+    print_line(f"  z-scores: {answer['z_score_note']}")
 
 
 def _print_saliency(saliency: Mapping[str, Any]) -> None:

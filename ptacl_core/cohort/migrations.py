@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.schema_history import FIRST_SCHEMA
+from ptacl_core.cohort.schema_history import FIRST_SCHEMA, INTERVAL_GROUPS
 from ptacl_core.errors import CohortVersionError
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "first schema", FIRST_SCHEMA),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "first schema", FIRST_SCHEMA),
+    Migration(2, "interval groups and z-scores of predictions", INTERVAL_GROUPS),
+)
 
 SCHEMA_VERSION = MIGRATIONS[-1].version
 

@@ -60,7 +60,11 @@ class Phenotype:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One predicted phenotype with its interval. Research use only."""
+    """One predicted phenotype with its interval. Research use only.
+
+    `interval_group` names the people whose interval it is, `z_score` is the predicted value
+    among training patients of the same sex, age, height and weight; None where not known.
+    """
 
     run: str
     visit: int
@@ -70,6 +74,8 @@ class Prediction:
     high: float
     unit: str
     coverage: float | None
+    interval_group: str | None = None
+    z_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

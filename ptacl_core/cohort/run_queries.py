@@ -41,7 +41,7 @@ def find_latest_run(cohort: "Cohort") -> str:
 def list_predictions(cohort: "Cohort", patient: str, run: str | None) -> list[Prediction]:
     """See `Cohort.predictions`."""
     rows = cohort.fetch(
-        "SELECT run, visit, name, value, low, high, unit, coverage, r.created_at "
+        "SELECT run, visit, name, value, low, high, unit, coverage, interval_group, z_score "
         "FROM predictions p LEFT JOIN (SELECT run, created_at FROM runs) r USING (run) "
         "WHERE patient = ? AND (?::VARCHAR IS NULL OR run = ?) "
         "ORDER BY r.created_at DESC, run DESC, visit",
@@ -49,7 +49,7 @@ def list_predictions(cohort: "Cohort", patient: str, run: str | None) -> list[Pr
     )
     found: dict[tuple[str, int], list[Prediction]] = {}
     for row in rows:
-        found.setdefault((row[0], row[1]), []).append(Prediction(*row[:8]))
+        found.setdefault((row[0], row[1]), []).append(Prediction(*row))
     return [
         each
         for group in found.values()

@@ -182,3 +182,8 @@ FIRST_SCHEMA = (
     )
     """,
 )
+
+INTERVAL_GROUPS = (
+    "ALTER TABLE predictions ADD COLUMN interval_group VARCHAR",
+    "ALTER TABLE predictions ADD COLUMN z_score DOUBLE",
+)

@@ -212,6 +212,8 @@ TABLES: tuple[Table, ...] = (
             ("checkpoint_sha256", "VARCHAR", "weights that predicted"),
             ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
             ("created_at", "TIMESTAMP", "UTC"),
+            ("interval_group", "VARCHAR", "people whose interval it is: sex and age, or all"),
+            ("z_score", "DOUBLE", "value among training patients of that sex, age and body size"),
         ),
         ("run", "patient", "visit", "name"),
     ),

@@ -99,6 +99,21 @@ class ReadOut:
             interval_group=used,
         )
 
+    def z_scores(
+        self,
+        value: Float64[Array, "patient target"],
+        body: Float64[Array, "patient 3"],
+        sex: Sequence[str],
+    ) -> Float64[Array, "patient target"]:
+        """Phenotypes among training patients of the same sex, by age, height and weight.
+
+        `body` is age in years, height in cm, weight in kg. NaN where one of them, the sex or
+        enough training patients are lacking.
+        """
+        if not self.reference.by_sex:
+            return np.full(value.shape, np.nan)
+        return self.reference.z_scores(value, body, sex)
+
     def save(self, folder: Path) -> None:
         """Write both files atomically, the document last. Raises OSError."""
         data = save_tensors(

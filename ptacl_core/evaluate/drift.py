@@ -10,13 +10,13 @@ from ptacl_core.evaluate.labels import EvaluationError, as_features
 
 
 class Stability(NamedTuple):
-    """Population stability index of a variable, and the probability of one as large by chance.
+    """Population stability index (PSI) of a variable, and the chance of one as large without drift.
 
     Under 0.1 is little, over 0.25 much, whatever the size of the sets; the p-value says whether
     the sets are large enough to tell.
     """
 
-    index: float
+    psi: float
     p_value: float
     num_bins: int
 

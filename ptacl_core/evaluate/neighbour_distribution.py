@@ -34,9 +34,14 @@ def describe_neighbours(
     tail = 0.5 * (1.0 - share)
     low, high = np.quantile(measured, [tail, 1.0 - tail])
     rank = _median_rank(measured.size, level)
-    bounds = (measured[rank], measured[-1 - rank]) if rank is not None else (np.nan, np.nan)
+    bounds = (np.nan, np.nan) if rank is None else (measured[rank], measured[-1 - rank])
     return NeighbourDistribution(
-        int(measured.size), float(np.median(measured)), *map(float, bounds), float(low), float(high)
+        num_neighbours=int(measured.size),
+        median=float(np.median(measured)),
+        median_low=float(bounds[0]),
+        median_high=float(bounds[1]),
+        low=float(low),
+        high=float(high),
     )
 
 

@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 def name_bands(
-    values: Float64[Array, "patient"], low: float, high: float, names: Sequence[str]
+    values: Float64[Array, "patient"], low: float, high: float, names: tuple[str, str, str]
 ) -> list[str]:
     """Below `low`, from `low` to `high`, above `high`; "unknown" where the value is absent."""
     numbers = np.asarray(values, dtype=np.float64)

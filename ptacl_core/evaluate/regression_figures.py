@@ -47,7 +47,7 @@ class RegressionTerms:
         highest = np.where(is_present, label, -np.inf).max(axis=0, initial=-np.inf)
         lowest = np.where(is_present, label, np.inf).min(axis=0, initial=np.inf)
         is_seen = is_present.any(axis=0)
-        self.centre = np.where(is_seen, 0.5 * (np.where(is_seen, highest + lowest, 0.0)), 0.0)
+        self.centre = 0.5 * (np.where(is_seen, highest, 0.0) + np.where(is_seen, lowest, 0.0))
         label = np.where(is_present, label - self.centre, 0.0)
         value = np.where(is_present, value - self.centre, 0.0)
         error = value - label

@@ -136,7 +136,7 @@ def _compare_categories(reference: list[str], other: list[str]) -> dict[str, Any
 
 
 def _stability(found: Stability) -> dict[str, Any]:
-    return {"psi": found.index, "p_value": found.p_value, "bins": found.num_bins}
+    return {"psi": found.psi, "p_value": found.p_value, "bins": found.num_bins}
 
 
 def _compare_quality(people: tuple[EvaluationSplit, ...]) -> dict[str, Any]:

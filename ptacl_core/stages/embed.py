@@ -19,7 +19,7 @@ from ptacl_core.shards import ShardReader
 from ptacl_core.stages.encoding_rows import encode_cine_rows, encode_ecg_rows
 from ptacl_core.stages.evaluation_split import describe_rows
 from ptacl_core.stages.new_files import add_files
-from ptacl_core.stages.readout_fit import READOUT_FOLDER, fit_run_readout
+from ptacl_core.stages.readout_fit import READOUT_FOLDER, fit_run_readout, score_people
 from ptacl_core.stages.register import SPLIT_NAME
 from ptacl_core.stages.run_choice import AlignedRun, check_preprocessing, load_aligned_run
 
@@ -173,6 +173,7 @@ def _prediction_table(
 
     num_targets = len(PHENOTYPE_NAMES)
     sha256 = reader.table.column("ecg_sha256").take(rows).to_pylist()
+    z_scores = score_people(readout, predictions.value, describe_rows(reader, rows)).ravel()
     repeat = [row for row in range(len(rows)) for _ in range(num_targets)]
     count = len(repeat)
     return pa.table(
@@ -186,6 +187,8 @@ def _prediction_table(
             "high": predictions.high.ravel(),
             "unit": pa.array([PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES] * len(rows)),
             "coverage": pa.array([readout.coverage] * count),
+            "interval_group": pa.array([predictions.interval_group[at] for at in repeat]),
+            "z_score": pa.array(z_scores, pa.float64(), mask=np.isnan(z_scores)),
             "file_sha256": pa.array([sha256[at] for at in repeat], pa.string()),
             "checkpoint_sha256": pa.array([aligned.checkpoint_sha256] * count),
             "preprocessing_hash": pa.array([reader.preprocessing_hash] * count),

@@ -27,7 +27,10 @@ def answer_phenotypes(
     age_years = np.array([_number(person.age_years)])
     groups = name_sex_age_groups([person.sex or ""], age_years)
     predictions = readout.predict(features, groups=groups)
-    z_scores = _score(readout, predictions.value, person)
+    body = np.array(
+        [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
+    )
+    z_scores = readout.z_scores(predictions.value, body, [person.sex or ""])[0]
     distances = readout.detector.distances(features)[0] / readout.detector.scales
     return {
         "phenotypes": {
@@ -40,6 +43,7 @@ def answer_phenotypes(
             }
             for column, name in enumerate(PHENOTYPE_NAMES)
         },
+        "z_score_note": _explain_scores(readout, z_scores, person),
         "coverage": readout.coverage,
         "interval_group": predictions.interval_group[0],
         "out_of_distribution": {
@@ -70,11 +74,25 @@ def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, An
     return answer
 
 
-def _score(readout: ReadOut, value: Array, person: Person) -> Array:
+def _explain_scores(readout: ReadOut, z_scores: Array, person: Person) -> str:
+    """Against whom the z-scores are, or why there are none."""
+    if np.isfinite(z_scores).any():
+        return (
+            "against the run's training patients of the same sex, by age, height and weight; "
+            "they are this cohort's, healthy or not"
+        )
+    known = {
+        "sex": person.sex,
+        "age": person.age_years,
+        "height": person.height_cm,
+        "weight": person.weight_kg,
+    }
+    missing = [name for name, value in known.items() if value is None]
+    if missing:
+        return f"none: {', '.join(missing)} of the person not given"
     if person.sex not in readout.reference.by_sex:
-        return np.full(len(PHENOTYPE_NAMES), np.nan)
-    body = [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
-    return readout.reference.z_scores(value, np.array(body), [person.sex])[0]
+        return "none: the run's training patients have no known sex, age, height and weight"
+    return "none: too few training patients of this sex have labels, age, height and weight"
 
 
 def _number(value: float | None) -> float:

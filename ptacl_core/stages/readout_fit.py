@@ -66,6 +66,13 @@ def fit_references(train: EvaluationSplit) -> ReferenceRanges:
     )
 
 
+def score_people(
+    readout: ReadOut, value: Float64[Array, "row target"], people: EvaluationSplit
+) -> Float64[Array, "row target"]:
+    """z-scores of phenotypes by each person's sex, age, height and weight, NaN where unknown."""
+    return readout.z_scores(value, people.covariates[:, REFERENCE_COLUMNS], people.sex)
+
+
 def find_stored_readout(aligned: AlignedRun) -> tuple[ReadOut | None, str]:
     """The read-out that `ptacl embed` stored for these very weights, or None and why not."""
     try:

@@ -51,33 +51,6 @@ def test_embed_counts_what_the_store_holds(ptacl, trained_cohort):
     assert document["ecg"] == json.loads(counted.out)[0]["n"]
 
 
-def test_evaluate_document_has_the_agreed_shape(ptacl, trained_cohort):
-    answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100, "--json")
-    assert answer.exit_code == 0, answer.err
-    document = json.loads(answer.out)
-    for modality in ("ecg", "cmr"):
-        for name in PHENOTYPE_NAMES:
-            figure = document["regression"][modality][name]
-            assert figure["low"] <= figure["r2"] <= figure["high"]
-    for own in ("included", "excluded"):
-        scores = document["retrieval"][own]["lvef_pct"]
-        for k in (1, 3, 5, 10, 15):
-            assert 0 <= scores[f"p_at_{k}"] <= 1
-        assert scores["mean_rank"] >= 1
-        assert 0 < scores["random_p_at_1"] < 1
-    alignment = document["alignment"]
-    assert len(alignment["map"]) == 13
-    assert all(len(row) == 13 for row in alignment["map"])
-    assert 0 <= alignment["top1"] <= alignment["within1"] <= 1
-
-
-def test_evaluate_prints_tables(ptacl, trained_cohort):
-    answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100)
-    assert answer.exit_code == 0
-    assert "Demographics" in answer.out
-    assert "Research use only" in answer.out
-
-
 def test_predict_answers_for_real_ecgs(ptacl, trained_cohort):
     files = [SAMPLES / "HR06000.hea", SAMPLES / "pydicom_waveform_ecg.dcm"]
     answer = ptacl("predict", *files, "--cohort", trained_cohort, "--run", "tiny", "--json")

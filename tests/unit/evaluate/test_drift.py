@@ -13,8 +13,8 @@ from ptacl_core.evaluate import (
 def test_index_of_categories_by_hand():
     found = stability_of_categories(["F"] * 60 + ["M"] * 40, ["F"] * 30 + ["M"] * 70)
     share, other = np.array([60.5, 40.5]) / 101, np.array([30.5, 70.5]) / 101
-    assert found.index == pytest.approx(((other - share) * np.log(other / share)).sum())
-    assert found.index > 0.25
+    assert found.psi == pytest.approx(((other - share) * np.log(other / share)).sum())
+    assert found.psi > 0.25
     assert found.p_value < 1e-4
     assert stability_of_categories(["F"] * 9, ["F"] * 5) == (0.0, 1.0, 1)
 
@@ -26,8 +26,8 @@ def test_index_does_not_depend_on_units_and_leaves_absent_values_out():
     scaled = stability_of_numbers(
         np.append(60 + 7 * first, np.nan), np.append(60 + 7 * second, [np.nan, np.nan])
     )
-    assert scaled.index == pytest.approx(plain.index)
-    assert plain.index > 0.1
+    assert scaled.psi == pytest.approx(plain.psi)
+    assert plain.psi > 0.1
 
 
 def test_p_values_of_no_shift_hold_their_level():

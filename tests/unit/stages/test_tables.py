@@ -1,0 +1,207 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ptacl_core.evaluate import fit_linear_probe, pearson_r, r2
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.stages.evaluate import find_unjudged
+from ptacl_core.stages.evaluation_split import fill_demographics
+from ptacl_core.stages.evaluation_tables import write_predictions, write_retrieval
+from ptacl_core.stages.table_consistency import check_consistency
+from ptacl_core.stages.table_one import evaluate_retrieval
+from ptacl_core.stages.table_two import TableTwo
+
+FIGURES = ("mae", "pearson_r", "ccc", "bias", "loa_low", "loa_high", "slope", "intercept")
+
+
+def embed(split, seed, *, noise):
+    """An embedding that knows the phenotypes up to noise."""
+    generator = np.random.default_rng(seed)
+    values = np.nan_to_num((split.phenotypes - 100) / 30)
+    return (values + noise * generator.normal(size=values.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def table(train, held_out, resamples):
+    made = TableTwo(train, held_out, resamples)
+    made.add_probe("good", "Good", "ecg", embed(train, 5, noise=0.3), embed(held_out, 6, noise=0.3))
+    return made
+
+
+def test_rows_carry_every_figure_with_its_interval(table, held_out):
+    good = table.rows[-1]["phenotypes"]
+    predicted = table.predicted("good")
+    for column, name in enumerate(PHENOTYPE_NAMES):
+        cell = good[name]
+        assert cell["r2"] == pytest.approx(
+            float(r2(held_out.phenotypes[:, column], predicted[:, column]))
+        )
+        assert cell["low"] <= cell["r2"] <= cell["high"]
+        for figure in FIGURES:
+            assert cell[f"{figure}_low"] <= cell[figure] <= cell[f"{figure}_high"]
+        assert cell["n"] == 240
+    correlation = pearson_r(held_out.phenotypes, predicted)
+    assert good["lvm_g"]["pearson_r"] == pytest.approx(correlation[5])
+    json.dumps(table.rows, allow_nan=False)
+
+
+def test_gain_over_demographics_is_paired(table, train, held_out):
+    first, good = table.rows
+    assert (first["key"], good["key"]) == ("demographics", "good")
+    assert first["phenotypes"]["lvm_g"]["delta_r2"] is None
+    cell = good["phenotypes"]["lvm_g"]
+    gain = cell["r2"] - first["phenotypes"]["lvm_g"]["r2"]
+    assert cell["delta_r2"]["value"] == pytest.approx(gain)
+    assert cell["delta_r2"]["low"] <= gain <= cell["delta_r2"]["high"]
+    probe = fit_linear_probe(fill_demographics(train, train), train.phenotypes)
+    expected = r2(held_out.phenotypes, probe.predict(fill_demographics(held_out, train)))
+    assert first["phenotypes"]["lvm_g"]["r2"] == pytest.approx(expected[5])
+    assert good["mean"]["delta_r2"]["value"] > 0.2
+
+
+def test_within_sex_r2_is_about_the_mean_of_the_sex(table, held_out):
+    rows = np.flatnonzero(np.array(held_out.sex) == "F")
+    cell = table.rows[0]["phenotypes"]["lvm_g"]["within_sex_r2"]["F"]
+    predicted = table.predicted("demographics")
+    expected = float(r2(held_out.phenotypes[rows, 5], predicted[rows, 5]))
+    assert cell["value"] == pytest.approx(expected)
+    assert cell["n"] == len(rows)
+    # Sex explains nothing within a sex.
+    assert cell["value"] < table.rows[0]["phenotypes"]["lvm_g"]["r2"]
+
+
+def test_what_cannot_be_judged_is_null_and_named(train, without_labels, resamples):
+    table = TableTwo(train, without_labels, resamples)
+    cells = table.rows[0]["phenotypes"]
+    for name in PHENOTYPE_NAMES[:3]:
+        assert cells[name]["r2"] is None
+        assert cells[name]["low"] is None
+    assert (cells["lvedv_ml"]["n"], cells["lvsv_ml"]["n"]) == (0, 1)
+    assert cells["lvef_pct"]["r2"] is not None
+    assert table.rows[0]["mean"]["r2"] is None
+    assert find_unjudged(without_labels) == {
+        "lvedv_ml": "no label present",
+        "lvesv_ml": "the phenotype is constant (60) in 240 patients",
+        "lvsv_ml": "one labelled patient only",
+    }
+    json.dumps(table.rows, allow_nan=False)
+
+
+@pytest.fixture(scope="module")
+def retrieved(held_out, resamples):
+    return evaluate_retrieval(
+        embed(held_out, 7, noise=0.5),
+        embed(held_out, 8, noise=0.2),
+        held_out.phenotypes,
+        resamples,
+    )
+
+
+def test_three_directions_with_and_without_the_own_recording(retrieved):
+    sections = retrieved.sections
+    directions = sections["retrieval_directions"]
+    assert {key: tuple(value) for key, value in directions.items()} == {
+        "ecg-cmr": ("included", "excluded"),
+        "cmr-ecg": ("included", "excluded"),
+        "ecg-ecg": ("excluded",),
+    }
+    assert sections["retrieval"] is directions["ecg-cmr"]
+    for choices in directions.values():
+        for tables in choices.values():
+            cell = tables["lvm_g"]
+            assert cell["p_at_10"] > cell["random_p_at_10"] + 0.1
+            for metric, bounds in cell["intervals"].items():
+                assert bounds["low"] <= cell[metric] <= bounds["high"]
+            assert cell["trimmed_mean_rank"] <= cell["mean_rank"]
+            assert len(cell["mean_rank_by_decile"]) == 10
+    included, excluded = sections["retrieval"]["included"], sections["retrieval"]["excluded"]
+    assert included["lvm_g"]["p_at_1"] > excluded["lvm_g"]["p_at_1"]
+    assert excluded["lvm_g"]["candidates"] == included["lvm_g"]["candidates"] - 1
+    json.dumps(sections, allow_nan=False)
+
+
+def test_pairs_are_found_in_both_directions(retrieved):
+    recall = retrieved.sections["pair_recall"]
+    assert set(recall) == {"ecg-cmr", "cmr-ecg"}
+    for cell in recall.values():
+        assert cell["recall_at_1"]["value"] <= cell["recall_at_5"]["value"]
+        assert cell["recall_at_1"]["chance"] == pytest.approx(1 / 240)
+        assert cell["recall_at_1"]["value"] > 20 / 240
+        assert cell["median_rank"]["low"] <= cell["median_rank"]["value"]
+        assert cell["median_rank"]["chance"] == 120.5
+
+
+def test_random_embeddings_retrieve_as_theory_says(held_out, resamples):
+    generator = np.random.default_rng(0)
+    first, second = generator.normal(size=(2, 240, 8)).astype(np.float32)
+    found = evaluate_retrieval(first, second, held_out.phenotypes, resamples)
+    mean = found.sections["retrieval_mean"]["excluded"]
+    # 2 Phi(0.5 / sqrt 2) - 1; 240 queries of ten correlated phenotypes.
+    assert mean["p_at_10"]["value"] == pytest.approx(0.2763, abs=0.03)
+    assert mean["random_p_at_10"] == pytest.approx(0.2763, abs=0.02)
+    assert mean["p_at_10"]["low"] <= mean["random_p_at_10"] <= mean["p_at_10"]["high"]
+
+
+def test_retrieval_without_any_label_says_so(held_out, resamples):
+    nothing = np.full((240, 10), np.nan)
+    sections = evaluate_retrieval(
+        embed(held_out, 7, noise=0.5), embed(held_out, 8, noise=0.2), nothing, resamples
+    ).sections
+    assert sections["retrieval"] == {"included": {}, "excluded": {}}
+    mean = sections["retrieval_mean"]["excluded"]
+    assert (mean["p_at_1"]["value"], mean["why"]) == (None, "no phenotype can be judged")
+    assert sections["pair"]["patients"] == 240
+
+
+def test_files_hold_what_the_figures_came_from(table, retrieved, held_out, tmp_path):
+    write_predictions(tmp_path, held_out, table.predictions)
+    write_retrieval(tmp_path, held_out, retrieved.runs)
+    predictions = pq.read_table(tmp_path / "predictions.parquet").to_pandas()
+    assert predictions.columns.tolist() == [
+        "row", "modality", "patient", "visit", "phenotype", "observed", "predicted"
+    ]  # fmt: skip
+    assert str(predictions["visit"].dtype) == "int32"
+    mass = predictions[(predictions.row == "good") & (predictions.phenotype == "lvm_g")]
+    assert len(mass) == 240
+    assert table.rows[-1]["phenotypes"]["lvm_g"]["r2"] == pytest.approx(
+        float(r2(mass.observed.to_numpy(), mass.predicted.to_numpy()))
+    )
+    lines = pq.read_table(tmp_path / "retrieval.parquet")
+    assert lines.schema.field("first_match_rank").type == "int32"
+    frame = lines.to_pandas()
+    for own in ("included", "excluded"):
+        part = frame[
+            (frame.direction == "cmr-ecg") & (frame.own == own) & (frame.phenotype == "lvef_pct")
+        ]
+        expected = retrieved.sections["retrieval_directions"]["cmr-ecg"][own]["lvef_pct"]
+        assert part.p_at_10.mean() == pytest.approx(expected["p_at_10"])
+        assert part.first_match_rank.median() == expected["median_rank"]
+    assert (tmp_path / "predictions.parquet").stat().st_mode & 0o077 == 0
+
+
+def test_absent_labels_are_null_in_the_files(without_labels, resamples, tmp_path):
+    found = evaluate_retrieval(
+        embed(without_labels, 7, noise=0.5),
+        embed(without_labels, 8, noise=0.2),
+        without_labels.phenotypes,
+        resamples,
+    )
+    write_retrieval(tmp_path, without_labels, found.runs)
+    frame = pq.read_table(tmp_path / "retrieval.parquet").to_pandas()
+    assert frame[frame.phenotype == "lvedv_ml"].first_match_rank.isna().all()
+    assert frame[frame.phenotype == "lvef_pct"].p_at_1.notna().all()
+
+
+def test_table_one_follows_from_table_two():
+    regression = {
+        "ecg": {"lvm_g": {"r2": 0.616}, "lvef_pct": {"r2": None}},
+        "cmr": {"lvm_g": {"r2": 0.824}, "lvef_pct": {"r2": 0.5}},
+    }
+    retrieval = {own: {"lvm_g": {"p_at_10": 0.486}} for own in ("included", "excluded")}
+    found = check_consistency(regression, retrieval)
+    # The paper's LVM: its P@10 of 0.486 follows from its R² within 0.03.
+    assert abs(found["phenotypes"]["lvm_g"]["difference_included"]) < 0.03
+    assert list(found["phenotypes"]) == ["lvm_g"]
+    assert check_consistency({"ecg": {}, "cmr": {}}, retrieval)["mean_difference"] is None
