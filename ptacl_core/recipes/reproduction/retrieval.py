@@ -20,11 +20,11 @@ from ptacl_core.evaluate.row_comparison import (
     compare_rows,
     score_means,
 )
+from ptacl_core.recipes.reproduction.differences import describe_difference
 from ptacl_core.recipes.reproduction.rows import (
     FIGURES,
     RESAMPLING_SEED,
     TableTwoRows,
-    describe_difference,
     plain,
 )
 from ptacl_core.records import PHENOTYPE_NAMES
