@@ -30,6 +30,14 @@ def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
             "learnt from the clock alone: the controls below say how much of it is the heart."
         )
     )
+    blocks += [
+        Paragraph(f"{entry['title']}: not measured, {entry['why_not']}.")
+        for entry in entries
+        if "why_not" in entry
+    ]
+    entries = [entry for entry in entries if "why_not" not in entry]
+    if not entries:
+        return blocks
     blocks.append(_maps(entries, len(document["seeds"])))
     blocks.append(_accuracies(entries))
     blocks.extend(_controls(entry) for entry in entries if entry.get("controls"))

@@ -49,6 +49,7 @@ def run(cohort_dir: Path, run_name: str) -> Path:
         patients_hash = hash_patients(reader)
     with Cohort.open(cohort_dir) as cohort:
         description = cohort.description
+    evaluation = _read_evaluation(directory)
     facts = {
         "run": run_name,
         "settings": settings.model_dump(mode="json"),
@@ -63,8 +64,8 @@ def run(cohort_dir: Path, run_name: str) -> Path:
         "splits": splits,
         "stages": _describe_stages(directory),
         "taken_from": settings.pretrained_from.model_dump(exclude_none=True),
-        "evaluation": _read_evaluation(directory),
-        "measured_rows": _describe_rows(cohort_dir, run_name),
+        "evaluation": evaluation,
+        "measured_rows": [] if evaluation else _describe_rows(cohort_dir, run_name),
         "software": describe_software(),
         "machine": describe_machine(),
     }
