@@ -58,7 +58,7 @@ def describe_gap(key: str, gap: Mapping[str, Any] | None) -> str:
         return f"Worst gap of {title}: no grouping has two groups of 20 patients."
     return (
         f"Worst gap of {title}: {show(gap['gap'])}{unit}, {short_name(gap['phenotype'])} by "
-        f"{_TITLES.get(gap['grouping'], gap['grouping']).lower()}: {gap['lowest_group']} "
+        f"{gap['grouping'].replace('_', ' ')}: {gap['lowest_group']} "
         f"{show(gap['lowest'], is_signed=True)}{unit}, {gap['highest_group']} "
         f"{show(gap['highest'], is_signed=True)}{unit}."
     )
