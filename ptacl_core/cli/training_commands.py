@@ -120,13 +120,13 @@ def evaluate(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Tables 1 and 2 and the alignment map of a run, with intervals and controls."""
+    """Tables 1 and 2 and the alignment of a run, with intervals and controls; its model card."""
     from ptacl_core.cli.evaluation_tables import print_evaluation
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import evaluate as stage
+    from ptacl_core.recipes import evaluate as recipe
 
     with ProgressBars() as progress:
-        document = stage.run(
+        document = recipe.run(
             cohort, run=run, num_resamples=resamples, device=device, progress=progress
         )
     if as_json:

@@ -11,9 +11,10 @@ from typing import Any
 from ptacl_core import __version__
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.recipes import evaluate
 from ptacl_core.recipes.finished_steps import FinishedSteps
 from ptacl_core.recipes.samples import find_sample_ecgs
-from ptacl_core.stages import embed, evaluate, predict, simulate, train
+from ptacl_core.stages import embed, predict, simulate, train
 
 COHORT_PRESET = "demo"
 PTACL_RUN = "ptacl"

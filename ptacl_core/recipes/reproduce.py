@@ -29,7 +29,7 @@ from ptacl_core.recipes.reproduction.document import summarise
 from ptacl_core.report.reproduction import write_report
 from ptacl_core.safety.lock import hold_lock
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import embed, evaluate, measure_row, train
+from ptacl_core.stages import embed, evaluate, measure_row, model_card, train
 from ptacl_core.stages.measure_row import hash_patients
 from ptacl_core.stages.training_run import store_settings
 
@@ -150,6 +150,7 @@ class _Work:
             work[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
         if planned.is_embedded:
             work["embed"] = lambda: self._embed(name)
+        work["card"] = lambda: self._write_card(name)
         for step, do in work.items():
             if not finished.is_done(step):
                 self.progress.say(f"{position}: {step} {name}")
@@ -205,4 +206,9 @@ class _Work:
     def _embed(self, name: str) -> dict[str, Any]:
         started_s = time.monotonic()
         embed.run(self.cohort_dir, run=name, device=self.device, progress=self.progress)
+        return {"wall_s": time.monotonic() - started_s}
+
+    def _write_card(self, name: str) -> dict[str, Any]:
+        started_s = time.monotonic()
+        model_card.run(self.cohort_dir, name)
         return {"wall_s": time.monotonic() - started_s}

@@ -30,6 +30,14 @@ def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
             "learnt from the clock alone: the controls below say how much of it is the heart."
         )
     )
+    blocks += [
+        Paragraph(f"{entry['title']}: not measured, {entry['why_not']}.")
+        for entry in entries
+        if "why_not" in entry
+    ]
+    entries = [entry for entry in entries if "why_not" not in entry]
+    if not entries:
+        return blocks
     blocks.append(_maps(entries, len(document["seeds"])))
     blocks.append(_accuracies(entries))
     blocks.extend(_controls(entry) for entry in entries if entry.get("controls"))
@@ -37,13 +45,14 @@ def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
 
 
 def _maps(entries: Sequence[Mapping[str, Any]], num_seeds: int) -> Figure:
-    chosen = []
+    chosen, named = [], []
     for kind, title in _PANELS:
         entry = next((each for each in entries if each["kind"] == kind), None)
         if entry is not None:
-            low, high = entry["top1_interval"]
-            subtitle = f"{entry['title']}: top-1 {show(entry['top1'])} {show_interval(low, high)}"
-            chosen.append(HeatMap(title, _shorten(entry, subtitle), entry["map"]))
+            interval = show_interval(*entry["top1_interval"])
+            subtitle = f"top-1 {show(entry['top1'])} {interval}"
+            chosen.append(HeatMap(title, subtitle, entry["map"]))
+            named.append(f"{title}: {entry['title']}")
     description = "; ".join(
         f"{each.title}: cosines from {min(map(min, each.values)):.2f} to "
         f"{max(map(max, each.values)):.2f}"
@@ -59,14 +68,9 @@ def _maps(entries: Sequence[Mapping[str, Any]], num_seeds: int) -> Figure:
     seeds = "one seed" if num_seeds == 1 else f"the mean of {num_seeds} seeds"
     caption = (
         "Mean cosine of the 13 ECG steps (rows) with the 13 cine steps (columns), "
-        f"{seeds}; darker is more alike, each map on its own scale."
+        f"{seeds}; darker is more alike, each map on its own scale. {'; '.join(named)}."
     )
     return Figure("alignment-maps", svg, caption)
-
-
-def _shorten(entry: Mapping[str, Any], subtitle: str) -> str:
-    """The subtitle, without the method's name where it would not fit under the map."""
-    return subtitle if len(subtitle) <= 40 else f"top-1 {show(entry['top1'])}"
 
 
 def _accuracies(entries: Sequence[Mapping[str, Any]]) -> Table:

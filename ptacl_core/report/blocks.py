@@ -31,7 +31,8 @@ class Bullets:
 class Table:
     """Rows of text under a header; the first column names the row.
 
-    A cell may hold two lines, parted by a newline: a figure and its interval.
+    A cell may hold two lines, parted by a newline: a figure and its interval. A row whose name
+    is indented stands aside from ours, such as published figures.
     """
 
     caption: str

@@ -18,11 +18,17 @@ def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
     for pair in document["comparisons"]:
         mean = pair["figures"]["mean"]
         lines.append(
-            f"{pair['question']} {pair['first']} − {pair['second']}: "
+            f"{pair['question']} {mean['verdict'].capitalize()}: {name_pair(document, pair)} "
             f"{show(mean['difference'], is_signed=True)} mean R² "
-            f"{show_interval(mean['low'], mean['high'], is_signed=True)}: {mean['verdict']}."
+            f"{show_interval(mean['low'], mean['high'], is_signed=True)}."
         )
     return Bullets(lines or ["No two rows that the plan compares were reproduced."])
+
+
+def name_pair(document: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
+    """Titles of both methods of a difference."""
+    titles = {row["key"].removesuffix("-ecg"): row["title"] for row in document["rows"]}
+    return f"{titles[pair['first']]} − {titles[pair['second']]}"
 
 
 def describe_comparisons(document: Mapping[str, Any]) -> list[Block]:
@@ -40,20 +46,21 @@ def describe_comparisons(document: Mapping[str, Any]) -> list[Block]:
     ]
     if not pairs:
         return [*blocks, Paragraph("No two rows that the plan compares were reproduced.")]
-    blocks.append(_overview(pairs))
-    blocks.append(_by_phenotype(pairs))
-    blocks.append(_details(pairs[0]))
+    names = [name_pair(document, pair) for pair in pairs]
+    blocks.append(_overview(pairs, names))
+    blocks.append(_by_phenotype(pairs, names))
+    blocks.append(_details(pairs[0], names[0]))
     blocks += _trend(document["trend"])
     return blocks
 
 
-def _overview(pairs: Sequence[Mapping[str, Any]]) -> Figure:
+def _overview(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
     estimates = []
-    for pair in pairs:
+    for pair, name_of_pair in zip(pairs, names, strict=True):
         mean = pair["figures"]["mean"]
         estimates.append(
             Estimate(
-                f"{pair['first']} − {pair['second']}",
+                name_of_pair,
                 mean["difference"],
                 mean["low"],
                 mean["high"],
@@ -73,17 +80,17 @@ def _overview(pairs: Sequence[Mapping[str, Any]]) -> Figure:
     return Figure("differences-forest", svg, caption)
 
 
-def _by_phenotype(pairs: Sequence[Mapping[str, Any]]) -> Table:
+def _by_phenotype(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
     marks = {"separated": " ▲", "reversed": " ▼", "not separated": ""}
     lines = []
-    for pair in pairs:
+    for pair, name_of_pair in zip(pairs, names, strict=True):
         cells = []
         for name in FIGURES:
             figure = pair["figures"][name]
             shown = show_cell(figure, "difference", is_signed=True)
             value, newline, interval = shown.partition("\n")
             cells.append(f"{value}{marks[figure['verdict']]}{newline}{interval}")
-        lines.append([f"{pair['first']} − {pair['second']}", *cells])
+        lines.append([name_of_pair, *cells])
     return Table(
         "Δ R² by phenotype [95 % interval]; ▲ separated, ▼ reversed, no mark: not separated "
         "(Holm over the ten)",
@@ -92,19 +99,19 @@ def _by_phenotype(pairs: Sequence[Mapping[str, Any]]) -> Table:
     )
 
 
-def _details(pair: Mapping[str, Any]) -> Figure:
+def _details(pair: Mapping[str, Any], name_of_pair: str) -> Figure:
     estimates = [
         Estimate(
             short_name(name),
             figure["difference"],
             figure["low"],
             figure["high"],
-            text=f"{figure['verdict']} (Holm p {show_p(figure['p_holm'])})",
+            text=f"{figure['verdict']} (adjusted p {show_p(figure['p_holm'])})",
             series=_SERIES[figure["verdict"]],
         )
         for name, figure in pair["figures"].items()
     ]
-    title = f"{pair['first']} − {pair['second']} by phenotype"
+    title = f"{name_of_pair} by phenotype"
     svg = draw_forest_plot(
         estimates,
         title=title,

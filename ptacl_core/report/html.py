@@ -58,7 +58,8 @@ def _render_table(table: Table) -> str:
 def _render_row(row: Sequence[str]) -> str:
     first, *others = row
     cells = "".join(f"<td>{_render_cell(cell)}</td>" for cell in others)
-    return f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>'
+    opening = '<tr class="aside">' if first.startswith(" ") else "<tr>"
+    return f'{opening}<th scope="row">{escape(first.strip())}</th>{cells}</tr>'
 
 
 def _render_cell(cell: str) -> str:

@@ -35,8 +35,15 @@ def _render(block: Block) -> str:
 
 def _render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [_join(header), "|---|" + "---:|" * (len(header) - 1)]
-    lines += [_join(row) for row in rows]
+    lines += [_join(_set_aside(row)) for row in rows]
     return lines
+
+
+def _set_aside(row: Sequence[str]) -> Sequence[str]:
+    """A row that stands aside, in italics."""
+    if not row[0].startswith(" "):
+        return row
+    return [f"*{cell.strip()}*" if cell.strip() else cell for cell in row]
 
 
 def _join(cells: Sequence[str]) -> str:

@@ -5,7 +5,10 @@ from typing import Any
 
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.report.blocks import Block, Bullets, Heading, Paragraph, Table
-from ptacl_core.report.numbers import short_name, show, show_cell
+from ptacl_core.report.numbers import ABSENT, short_name, show, show_cell
+
+MIN_SHOWN = 5
+"""Patients that a group must have to be shown: the figures of fewer would describe persons."""
 
 _TITLES = {
     "sex": "Sex",
@@ -32,12 +35,13 @@ def describe_subgroups(document: Mapping[str, Any]) -> list[Block]:
         Paragraph(
             f"Method {document['main']}, first seed, aligned ECG. R² is about the group's own "
             "mean: it is lower where a group varies little, which the errors are not. Groups of "
-            "few patients have wide intervals; the gap is over groups of at least 20."
+            "few patients have wide intervals, those of fewer than 5 are not shown; the gap is "
+            "over groups of at least 20."
         )
     )
     gaps = subgroups.get("worst_gap") or document.get("worst_gap")
     if gaps:
-        blocks.append(Bullets([_describe_gap(key, gap) for key, gap in gaps.items()]))
+        blocks.append(Bullets([describe_gap(key, gap) for key, gap in gaps.items()]))
     for measure, title, digits in (
         ("r2", "R² [95 % interval]", 2),
         ("mae", "Mean absolute error in the phenotype's unit", 2),
@@ -47,13 +51,14 @@ def describe_subgroups(document: Mapping[str, Any]) -> list[Block]:
     return blocks
 
 
-def _describe_gap(key: str, gap: Mapping[str, Any] | None) -> str:
+def describe_gap(key: str, gap: Mapping[str, Any] | None) -> str:
+    """The largest difference between two groups of one figure, in one line."""
     title, unit = _GAPS.get(key, (key, ""))
     if gap is None:
         return f"Worst gap of {title}: no grouping has two groups of 20 patients."
     return (
         f"Worst gap of {title}: {show(gap['gap'])}{unit}, {short_name(gap['phenotype'])} by "
-        f"{_TITLES.get(gap['grouping'], gap['grouping']).lower()}: {gap['lowest_group']} "
+        f"{gap['grouping'].replace('_', ' ')}: {gap['lowest_group']} "
         f"{show(gap['lowest'], is_signed=True)}{unit}, {gap['highest_group']} "
         f"{show(gap['highest'], is_signed=True)}{unit}."
     )
@@ -64,16 +69,17 @@ def _table(subgroups: Mapping[str, Any], measure: str, title: str, digits: int) 
     for grouping, heading in _TITLES.items():
         for group, entry in subgroups.get(grouping, {}).items():
             cells = [entry["phenotypes"].get(name) for name in PHENOTYPE_NAMES]
-            lines.append(
-                [f"{heading}: {group}", str(entry["n"])]
-                + [_cell(cell, measure, digits) for cell in cells]
-            )
+            shown = [_cell(cell, measure, digits) for cell in cells]
+            count = str(entry["n"])
+            if entry["n"] < MIN_SHOWN:
+                shown, count = [ABSENT] * len(shown), f"under {MIN_SHOWN}"
+            lines.append([f"{heading}: {group}", count, *shown])
     return Table(title, ["Group", "n", *map(short_name, PHENOTYPE_NAMES)], lines)
 
 
 def _cell(cell: Mapping[str, Any] | None, measure: str, digits: int) -> str:
     if cell is None:
-        return "–"
+        return ABSENT
     prefix = "" if measure == "r2" else f"{measure}_"
     figure = {
         "value": cell.get(measure),

@@ -52,7 +52,9 @@ def _table(method: Mapping[str, Any], own: str) -> Table:
         )
         published = [cell[f"p_at_{k}"]["published"] for k in KS]
         if any(value is not None for value in published):
-            lines.append([f"  {PAPER}", *map(show, published), ABSENT, ABSENT, ABSENT])
+            ranks = (cell["published_mean_rank"], cell["published_median_rank"])
+            shown = [show(rank, digits=1) for rank in ranks]
+            lines.append([f"  {PAPER}", *map(show, published), ABSENT, *shown])
     return Table(
         f"{method['title']}, own cine {own}",
         ["Phenotype", *(f"P@{k}" for k in KS), "Random", "Mean rank", "Median rank"],

@@ -131,7 +131,7 @@ def _spread(rows: Sequence[Mapping[str, Any]]) -> Table:
             "Of the ceiling",
             "Δ over demographics",
             "Verdict",
-            PAPER.capitalize(),
+            PAPER,
         ],
         lines,
     )

@@ -20,7 +20,7 @@ from ptacl_core.config.training import Modality, RunSettings
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.evaluate.label_efficiency import LabelShare, label_efficiency
-from ptacl_core.models import Regressor
+from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Regressor
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.atomic import atomic_path, write_json
@@ -193,10 +193,11 @@ def _predict_network(
     """Phenotypes in their units, from the network's own pooling and head."""
     document = loaded.document
     pooling, head = loaded.pooling, loaded.head
-    is_whole = isinstance(pooling, MeanPooling | AttentionPooling) and isinstance(
-        head, RegressionHead
-    )
-    if not is_whole or document is None:
+    if (
+        document is None
+        or not isinstance(pooling, MeanPooling | AttentionPooling)
+        or not isinstance(head, RegressionHead)
+    ):
         raise CheckpointError("the stage left no pooling and head to predict with")
     if document.target_mean is None or document.target_sd is None:
         raise CheckpointError(f"stage {document.stage}: the checkpoint has no target scale")

@@ -15,25 +15,18 @@ from ptacl_core.config.reproduction import (
     plan_run,
 )
 from ptacl_core.evaluate.references import SOURCE
+from ptacl_core.recipes.reproduction.differences import describe_comparisons, describe_trend
+from ptacl_core.recipes.reproduction.durations import describe_durations
 from ptacl_core.recipes.reproduction.evaluations import (
     choose_main,
     describe_alignment,
     load_evaluations,
     take_sections,
 )
-from ptacl_core.recipes.reproduction.provenance import (
-    describe_durations,
-    describe_machine,
-    describe_software,
-)
 from ptacl_core.recipes.reproduction.retrieval import describe_retrieval
-from ptacl_core.recipes.reproduction.rows import (
-    collect_rows,
-    describe_comparisons,
-    describe_rows,
-    describe_trend,
-    list_unjudged,
-)
+from ptacl_core.recipes.reproduction.rows import collect_rows, list_unjudged
+from ptacl_core.recipes.reproduction.table_two import describe_rows
+from ptacl_core.stages.provenance import describe_machine, describe_software
 
 KIND = "ptacl-reproduction"
 FORMAT = 1

@@ -47,7 +47,10 @@ def describe_alignment(
     seeds: Sequence[int],
     evaluations: Mapping[str, Sequence[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """One entry per evaluated method: its mean map over seeds, accuracies, controls."""
+    """One entry per evaluated method: its mean map over seeds, accuracies, controls.
+
+    `why_not` stands in their place where steps could not be compared.
+    """
     return [
         _describe_map(
             method,
@@ -75,17 +78,23 @@ def take_sections(document: Mapping[str, Any] | None) -> tuple[dict[str, Any], l
 def _describe_map(
     method: Method, settings: RunSettings, alignments: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
+    facts = {
+        "key": method.key,
+        "title": method.title,
+        "kind": _name_kind(settings),
+        "sigma": settings.align.sigma,
+        "beta": settings.align.beta,
+    }
+    unmeasured = next((each for each in alignments if each["map"] is None), None)
+    if unmeasured is not None:
+        return {**facts, "why_not": unmeasured["why"]}
     averaged = {
         name: float(np.mean([alignment[name] for alignment in alignments]))
         for name in ("top1", "within1", "diagonal_mass", "entropy_nats", "mean_circular_offset")
     }
     first = alignments[0]
     return {
-        "key": method.key,
-        "title": method.title,
-        "kind": _name_kind(settings),
-        "sigma": settings.align.sigma,
-        "beta": settings.align.beta,
+        **facts,
         **averaged,
         "top1_interval": first["top1_interval"],
         "within1_interval": first["within1_interval"],

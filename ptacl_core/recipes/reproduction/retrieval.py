@@ -20,11 +20,11 @@ from ptacl_core.evaluate.row_comparison import (
     compare_rows,
     score_means,
 )
+from ptacl_core.recipes.reproduction.differences import describe_difference
 from ptacl_core.recipes.reproduction.rows import (
     FIGURES,
     RESAMPLING_SEED,
     TableTwoRows,
-    describe_difference,
     plain,
 )
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -174,7 +174,13 @@ def _describe_row(row: RetrievedRow) -> dict[str, Any]:
                     "seed_sd": plain(scores.seed_sd[index]),
                     "published": published[name].p_at[k] if is_compared else None,
                 }
-            cells[name] = {**cell, **_average_ranks(row.documents, own, name)}
+            known = published.get(name) if own == "included" else None
+            cells[name] = {
+                **cell,
+                **_average_ranks(row.documents, own, name),
+                "published_mean_rank": None if known is None else known.mean_rank,
+                "published_median_rank": None if known is None else known.median_rank,
+            }
         tables[own] = cells
     return {
         "key": row.method.key,

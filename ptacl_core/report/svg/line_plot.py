@@ -16,6 +16,8 @@ from ptacl_core.report.svg.canvas import (
 
 _SHAPES = ("circle", "square", "triangle", "diamond")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
+_ASIDE_PX = 4.0
+"""Shift of each further curve, so that intervals at the same place stay apart."""
 _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 64.0, 196.0, 22.0, 50.0
 
 
@@ -115,7 +117,8 @@ def _draw_series(
 ) -> None:
     x_axis, y_axis = axes
     colour = SERIES_COLOURS[index % len(SERIES_COLOURS)]
-    places = [(x_axis.place(point.x), y_axis.place(point.y)) for point in each.points]
+    aside = _ASIDE_PX * index if has_lines else 0.0
+    places = [(x_axis.place(point.x) + aside, y_axis.place(point.y)) for point in each.points]
     if has_lines:
         canvas.path(places, colour=colour, dash=_DASHES[index % len(_DASHES)])
     for point, (x, y) in zip(each.points, places, strict=True):

@@ -1,8 +1,7 @@
-"""Where figures come from: data, settings, weights, software, machine, duration."""
+"""What figures were computed with: software and machine."""
 
 import os
 import platform
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,23 +34,6 @@ def describe_machine() -> dict[str, Any]:
         "gpu": gpu,
         "system": platform.system(),
     }
-
-
-def describe_durations(steps: Mapping[int, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Seconds by kind of step over all seeds, and the runs whose training was cut and resumed.
-
-    Of a resumed training only the last part is counted.
-    """
-    seconds: dict[str, float] = {}
-    resumed = []
-    for seed, runs in steps.items():
-        for key, done in runs.items():
-            for step, result in done.items():
-                kind = step.split()[0]
-                seconds[kind] = seconds.get(kind, 0.0) + float(result["wall_s"])
-                if result.get("was_resumed"):
-                    resumed.append(f"{key} (seed {seed})")
-    return {"by_step_s": seconds, "total_s": sum(seconds.values()), "resumed": resumed}
 
 
 def _name_processor() -> str:

@@ -1,0 +1,33 @@
+"""Measure a run, then write its model card from what was measured."""
+
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.stages import evaluate, model_card
+
+
+def run(
+    cohort_dir: Path,
+    *,
+    run: str | None = None,
+    num_resamples: int = 2000,
+    device: str = "auto",
+    with_baselines: bool = True,
+    progress: ProgressSink = SILENT,
+) -> dict[str, Any]:
+    """`stages.evaluate` of `run` (None: the latest), then `runs/<run>/model_card.md`.
+
+    Returns the evaluation's document; raises what the two stages raise.
+    """
+    document = evaluate.run(
+        cohort_dir,
+        run=run,
+        num_resamples=num_resamples,
+        device=device,
+        with_baselines=with_baselines,
+        progress=progress,
+    )
+    path = model_card.run(cohort_dir, document["run"])
+    progress.say(f"model card: {path}")
+    return document

@@ -1,0 +1,189 @@
+"""`ptacl reproduce` on a tiny cohort: killed, resumed, reported."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ptacl_core.config.reproduction import name_run
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.stages.measure_row import load_row
+
+ROWS = "mae,global,ptacl"
+NUM_SEEDS = 2
+KEYS = ("mae", "global", "ptacl")
+COMMAND = "from ptacl_core.cli.main import main; main()"
+
+
+def weights_times(cohort):
+    """Run → when its final weights were written."""
+    return {
+        str(path.relative_to(cohort)): path.stat().st_mtime_ns
+        for path in cohort.glob("runs/reproduce-*/checkpoints/*/final/weights.safetensors")
+    }
+
+
+@pytest.fixture(scope="module")
+def cohort(trained_cohort, tmp_path_factory):
+    """A copy, since other tests read the runs of the original."""
+    copy = tmp_path_factory.mktemp("reproduced") / "cohort"
+    shutil.copytree(trained_cohort, copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def killed(cohort):
+    """The cohort after a reproduction that kill -9 ended while it trained its second run."""
+    arguments = ["reproduce", cohort, "--rows", ROWS, "--seeds", NUM_SEEDS, "--size", "tiny"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "run 2/3: train" in line:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.stderr.close()
+    assert process.wait() == -signal.SIGKILL
+    return cohort
+
+
+@pytest.fixture(scope="module")
+def resumed(killed):
+    """What the same call gives afterwards, and when weights were written before it."""
+    from ptacl_core.recipes import reproduce
+
+    before = weights_times(killed)
+    summary = reproduce.run(
+        killed, rows=ROWS.split(","), num_seeds=NUM_SEEDS, size="tiny", num_resamples=200
+    )
+    return summary, before
+
+
+def test_what_was_finished_before_the_kill_is_not_trained_again(killed, resumed):
+    _, before = resumed
+    after = weights_times(killed)
+    assert len(before) >= 2
+    assert {path: after[path] for path in before} == before
+    stages = {"mae": 2, "global": 1, "ptacl": 1}
+    assert len(after) == NUM_SEEDS * sum(stages.values())
+
+
+def test_every_row_has_both_seeds_intervals_and_the_papers_figure(resumed):
+    document = resumed[0].document
+    rows = {row["key"]: row for row in document["rows"]}
+    assert set(rows) == {"demographics", *(f"{key}-{m}" for key in KEYS for m in ("ecg", "cmr"))}
+    for row in rows.values():
+        mean = row["figures"]["mean"]
+        assert mean["low"] < mean["r2"] < mean["high"]
+        each = [row["figures"][name]["r2"] for name in PHENOTYPE_NAMES]
+        assert mean["r2"] == pytest.approx(sum(each) / 10)
+    ptacl = rows["ptacl-ecg"]["figures"]
+    assert len(ptacl["mean"]["per_seed"]) == NUM_SEEDS
+    assert ptacl["mean"]["seed_sd"] > 0
+    assert ptacl["lvm_g"]["published"] == 0.616
+    assert rows["ptacl-cmr"]["figures"]["lvm_g"]["published"] is None
+    assert rows["mae-cmr"]["figures"]["lvm_g"]["published"] == 0.824
+    for cell in ptacl.values():
+        share = None if cell["r2"] < 0 else pytest.approx(cell["r2"] / cell["ceiling"])
+        assert cell["share_of_ceiling"] == share
+
+
+def test_the_seeds_differ_and_share_their_pretraining(killed):
+    first, second = (load_row(killed, name_run("tiny", s, "ptacl"), "ptacl-ecg") for s in (0, 1))
+    assert first.patients == second.patients
+    assert abs(first.predicted - second.predicted).max() > 0
+    config = (killed / "runs" / name_run("tiny", 1, "ptacl") / "config.toml").read_text()
+    assert 'ecg = "reproduce-tiny-s1-mae"' in config
+
+
+def test_planned_differences_of_what_was_asked_for_have_verdicts(resumed):
+    document = resumed[0].document
+    pairs = {(pair["first"], pair["second"]): pair for pair in document["comparisons"]}
+    assert set(pairs) == {
+        ("ptacl", "global"),
+        ("ptacl", "mae"),
+        ("global", "mae"),
+        ("ptacl", "demographics"),
+    }
+    for pair in pairs.values():
+        for figure in pair["figures"].values():
+            assert figure["verdict"] in ("separated", "not separated", "reversed")
+    assert "not reproduced: random-ecg" in document["trend"]["why_not"]
+
+
+def test_retrieval_and_alignment_come_from_the_evaluations(killed, resumed):
+    document = resumed[0].document
+    methods = {method["key"]: method for method in document["retrieval"]["methods"]}
+    assert set(methods) == {"global", "ptacl"}
+    found = [
+        json.loads(
+            (killed / "runs" / name_run("tiny", seed, "ptacl") / "evaluation/evaluation.json")
+            .read_text()
+        )["retrieval"]["excluded"]["lvm_g"]["p_at_10"]
+        for seed in range(NUM_SEEDS)
+    ]  # fmt: skip
+    cell = methods["ptacl"]["own"]["excluded"]["lvm_g"]["p_at_10"]
+    assert cell["value"] == pytest.approx(sum(found) / NUM_SEEDS)
+    assert cell["low"] <= cell["value"] <= cell["high"]
+    kinds = {entry["key"]: entry["kind"] for entry in document["alignment"]}
+    assert kinds == {"global": "global only", "ptacl": "soft"}
+    assert document["left_out"] == []
+
+
+def test_the_report_is_whole_and_names_no_patient(killed, resumed):
+    folder = resumed[0].folder
+    page = (folder / "report.html").read_text()
+    text = (folder / "report.md").read_text()
+    for written in (page, text):
+        assert "Research use only" in written
+        assert "evidence about the code, never about hearts" in written
+        assert "the paper, UK Biobank" in written
+        assert not any(patient in written for patient in ("S0000", "S0001"))
+    for name in ("table-2-forest", "differences-forest", "alignment-maps", "coverage"):
+        assert f"figures/{name}.svg" in text
+        assert (folder / "figures" / f"{name}.svg").exists()
+    assert page.count("<svg") >= 5
+    assert (folder / "report.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_run_has_a_model_card(killed, resumed):
+    cards = [
+        (killed / "runs" / name_run("tiny", seed, key) / "model_card.md").read_text()
+        for seed in range(NUM_SEEDS)
+        for key in KEYS
+    ]
+    for card in cards:
+        for section in ("Intended use", "Out of scope", "Limits", "Provenance", "Training"):
+            assert f"## {section}" in card
+        assert "Research use only" in card
+    assert "mae-ecg" in cards[0]
+    assert "Coverage of the 90 % intervals" in cards[2]
+
+
+def test_a_finished_reproduction_only_reports(killed, resumed, ptacl):
+    before = weights_times(killed)
+    answer = ptacl(
+        "reproduce", killed, "--rows", "mae", "--seeds", NUM_SEEDS, "--size", "tiny",
+        "--out", killed / "elsewhere", "--json",
+    )  # fmt: skip
+    assert answer.exit_code == 0, answer.err
+    document = json.loads(answer.out)
+    assert document["methods"] == ["mae"]
+    assert document["retrieval"]["why_not"]
+    assert (killed / "elsewhere" / "report.html").exists()
+    assert weights_times(killed) == before
+
+
+def test_a_wrong_row_or_number_of_seeds_is_one_line(killed, ptacl):
+    answer = ptacl("reproduce", killed, "--rows", "mae,nothing")
+    assert answer.exit_code == 2
+    assert "no row 'nothing'; there are random, simclr" in answer.err
+    assert ptacl("reproduce", killed, "--seeds", 0).exit_code == 2
