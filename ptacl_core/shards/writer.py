@@ -249,8 +249,11 @@ def _scale_to_mv(ecg: PreparedEcg) -> tuple[Float32[Array, "12"], Float32[Array,
 
 
 def _write_npy(path: Path, values: Array) -> None:
+    """As `np.save`, whose own error on a full disk does not say that the disk is full."""
+    header = np.lib.format.header_data_from_array_1_0(values)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, values, allow_pickle=False)
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(values.data)
 
 
 def _write_parquet(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:

@@ -19,6 +19,7 @@ from ptacl_core.simulate import (
     write_ukb_layout,
 )
 from ptacl_core.stages.register import register_shards
+from ptacl_core.stages.run_choice import resolve_device
 from ptacl_core.stages.simulated_card import record_generation, write_card
 from ptacl_core.stages.simulated_shards import choose_num_workers, write_simulated_shards
 
@@ -72,6 +73,7 @@ def run(
     )
     with hold_lock(_make_folder(cohort_dir) / ".simulate.lock", purpose="simulate"):
         _check_settings(cohort_dir, settings, layout)
+        device = str(resolve_device(device))
         workers = 1 if layout == "ukb" else choose_num_workers(settings, num_workers)
         started_s = time.monotonic()
         if layout == "ukb":

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -214,10 +216,10 @@ def _make_in_processes(
         min(num_workers, len(tasks)),
         mp_context=get_context("spawn"),
         initializer=_begin_worker,
+        initargs=(os.getpid(),),
     ) as pool:
         futures = [
-            pool.submit(_make_whole_shard, directory, settings, task, device, os.getpid())
-            for task in tasks
+            pool.submit(_make_whole_shard, directory, settings, task, device) for task in tasks
         ]
         try:
             for future in as_completed(futures):
@@ -235,22 +237,20 @@ def _make_in_processes(
 
 
 def _make_whole_shard(
-    directory: Path,
-    settings: SimulationSettings,
-    task: ShardTask,
-    device: str,
-    parent: int,
+    directory: Path, settings: SimulationSettings, task: ShardTask, device: str
 ) -> int:
-    """One shard in a worker, which gives up when the command that it works for is gone."""
-    count = 0
-    for made in make_shard(directory, settings, task, device):
-        count += made
-        if os.getppid() != parent:
-            raise CohortError(f"{directory.parent.name}: the command that asked for it has ended")
-    return count
+    return sum(make_shard(directory, settings, task, device))
 
 
-def _begin_worker() -> None:
+def _begin_worker(parent: int) -> None:
     """Ctrl-C ends the parent, which ends its workers; processes share the cores, not threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, killed as it may be: a pool would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
