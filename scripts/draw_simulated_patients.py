@@ -24,7 +24,7 @@ PAPER = "#fff8f6"
 FINE, COARSE = "#f6d3cd", "#e9a59b"
 INK = "#1b1b1f"
 MM_PER_S, MM_PER_MV = 25.0, 10.0
-ROW_MM = 22.0
+ROW_MM = 24.0
 LEAD_ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 
 
@@ -66,7 +66,16 @@ def draw_ecg(axes: Axes, signal_mv: np.ndarray) -> None:
             axes.plot(time_mm, base_mm + values * MM_PER_MV, color=INK, lw=0.75)
             if column:
                 axes.plot([time_mm[0]] * 2, [base_mm - 3, base_mm + 3], color=INK, lw=0.6)
-            axes.text(time_mm[0] + 1.5, base_mm + 10, name, fontsize=7.5, color=INK, weight="bold")
+            axes.text(
+                time_mm[0] + 1.5,
+                base_mm + 9,
+                name,
+                fontsize=7.5,
+                color=INK,
+                weight="bold",
+                zorder=1,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.9},
+            )
         pulse = np.array([0, 0, MM_PER_MV, MM_PER_MV, 0, 0])
         axes.plot([-5, -4, -4, -1.5, -1.5, -0.5], base_mm + pulse, color=INK, lw=0.75)
     axes.set_xticks([])
@@ -135,7 +144,7 @@ def main(target: Path) -> None:
     numbers = choose_patients(settings)
     patients = simulate_patients(settings, numbers)
     truth = draw_truth(settings, numbers)
-    figure = plt.figure(figsize=(14.6, 14.6), dpi=110, facecolor="white")
+    figure = plt.figure(figsize=(14.6, 15.6), dpi=110, facecolor="white")
     for row, part in enumerate(figure.subfigures(4, 1, hspace=0.02)):
         draw_patient(part, patients, truth, row)
     figure.text(

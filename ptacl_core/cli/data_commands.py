@@ -50,6 +50,13 @@ def simulate(
     break_phase: Annotated[
         bool, typer.Option("--break-phase", help="Shift every cine's phase (negative control).")
     ] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value over the preset; repeatable (strata.athlete=0.2)."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes (default: one per core, at most four).")
+    ] = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -66,6 +73,8 @@ def simulate(
             layout=layout.value,
             kappa_scale=kappa,
             break_phase=break_phase,
+            assignments=tuple(assignments or ()),
+            num_workers=workers,
             device=device,
             progress=progress,
         )
@@ -74,7 +83,7 @@ def simulate(
         return
     print_line(
         f"{summary.num_patients} simulated patients in {cohort} "
-        f"({summary.patients_per_s:.0f} per second)"
+        f"({summary.patients_per_s:.0f} per second); recordings left out: {summary.rejected}"
     )
     narrate(f"next: {summary.next_command}")
 

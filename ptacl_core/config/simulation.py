@@ -6,11 +6,13 @@ knowledge, [I] chosen here. The simulator is evidence about the code, never abou
 """
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.model import Settings
 from ptacl_core.config.simulation_cine import SimulatedCineSettings
 from ptacl_core.config.simulation_ecg import SimulatedEcgSettings
@@ -100,11 +102,15 @@ class SimulationSettings(Settings):
         return self
 
 
-def load_cohort_settings(preset: str, **overrides: Any) -> SimulationSettings:
+def load_cohort_settings(
+    preset: str, *, assignments: Sequence[str] = (), **overrides: Any
+) -> SimulationSettings:
     """Settings of a named cohort, with keys replaced.
 
     Args:
         preset: "tiny" (512 pairs), "demo" (1,500), "easy" (4,000), "bench" (39,932).
+        assignments: `key=value` with dotted keys, such as "strata.athlete=0.2"; `overrides`
+            win over them.
         **overrides: keys of `SimulationSettings`; a mapping replaces keys inside its group;
             None leaves the preset's value. `num_patients` also drops the preset's split
             counts, so that the shares apply.
@@ -118,12 +124,16 @@ def load_cohort_settings(preset: str, **overrides: Any) -> SimulationSettings:
         )
     path = resources.files("ptacl_core") / "presets" / "cohorts" / f"{preset}.toml"
     values = tomllib.loads(path.read_text(encoding="utf-8"))
-    given = {key: value for key, value in overrides.items() if value is not None}
+    given: dict[str, Any] = {}
+    for assignment in assignments:
+        given = _merged(given, parse_assignment(assignment, example="strata.athlete=0.2"))
+    given |= {key: value for key, value in overrides.items() if value is not None}
     changes_size = given.get("num_patients", values["num_patients"]) != values["num_patients"]
     if changes_size and "split" not in given:
         values.get("split", {}).pop("counts", None)
     return SimulationSettings.from_mapping(
-        _merged(values, given), source=f"cohort preset '{preset}'"
+        _merged(values, given),
+        source=" ".join((f"cohort preset '{preset}'", *(f"--set {text}" for text in assignments))),
     )
 
 

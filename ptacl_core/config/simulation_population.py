@@ -5,7 +5,7 @@ participants (simulator.md §4.1-4.2) with the prototype's convention for mass a
 right ventricle.
 """
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ptacl_core.config.model import Settings
 
@@ -141,6 +141,13 @@ class StrataSettings(Settings):
     """Old myocardial infarction: LVEF −0.11 and a thin sector of the wall."""
     rv_overload: float = Field(default=0.0, ge=0, le=1)
     """Right ventricular overload: RVEF −0.10, which enlarges the RV."""
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> "StrataSettings":
+        total = sum(share for _, share in self)
+        if total > 1:
+            raise ValueError(f"the weights of the strata sum to {total:g}, at most 1")
+        return self
 
 
 class KappaSettings(Settings):

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.augment import (
     SIZE_KEEPING_CINE,
     CineAugmentSettings,
@@ -338,17 +339,7 @@ def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _assign(values: dict[str, Any], override: str) -> None:
-    key, sign, text = override.partition("=")
-    if not sign or not key.strip():
-        raise ConfigError(f"--set {override}: expected key=value, such as align.beta=0")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *sections, last = key.strip().split(".")
-    place = {last: value}
-    for section in reversed(sections):
-        place = {section: place}
+    place = parse_assignment(override, example="align.beta=0")
     merged = _lay_over(values, place)
     values.clear()
     values.update(merged)

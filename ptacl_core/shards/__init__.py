@@ -3,7 +3,14 @@
 from ptacl_core.shards.reader import ShardReader
 from ptacl_core.shards.spec import COVARIATE_NAMES, SPLIT_NAMES
 from ptacl_core.shards.split import assign_exact_splits, assign_split
-from ptacl_core.shards.writer import Rejection, ShardEntry, ShardWriter
+from ptacl_core.shards.writer import (
+    Rejection,
+    ShardEntry,
+    ShardWriter,
+    count_rejections,
+    is_complete_shard,
+    merge_manifests,
+)
 
 __all__ = [
     "COVARIATE_NAMES",
@@ -14,4 +21,7 @@ __all__ = [
     "ShardWriter",
     "assign_exact_splits",
     "assign_split",
+    "count_rejections",
+    "is_complete_shard",
+    "merge_manifests",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float32
+from ptacl_core.arrays import Array, Float32, UInt8
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.atomic import atomic_path, write_json
@@ -47,8 +47,10 @@ class Rejection:
 class ShardWriter:
     """Appends entries to `<directory>/<prefix>00000`, `…00001` and so on.
 
-    Memory is bounded by `rows_per_shard`. Shards that are complete are never written again:
-    `num_complete_shards` tells a restarted job where to go on. Raises OSError.
+    Memory is bounded by `rows_per_shard`: what is buffered is as small as on disk (0.47 MB a
+    pair). Shards that are complete are never written again: `num_complete_shards`, the number
+    of the next one, tells a restarted job where to go on. A process that makes only some of
+    the shards begins at `first_shard`. Raises OSError.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class ShardWriter:
         preprocessing: PreprocessSettings,
         prefix: str = "part-",
         rows_per_shard: int = 256,
+        first_shard: int = 0,
     ):
         self.directory = directory
         self.preprocessing = preprocessing
@@ -65,14 +68,28 @@ class ShardWriter:
         self.rows_per_shard = rows_per_shard
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o700)
-        self.num_complete_shards = self._count_complete()
-        self._entries: list[ShardEntry] = []
+        self.num_complete_shards = first_shard
+        while is_complete_shard(directory / self._name_next()):
+            self.num_complete_shards += 1
+        self._rows: list[dict[str, Any]] = []
+        self._ecgs: list[Array] = []
+        self._cines: list[UInt8[Array, "frame height width"]] = []
         self._rejections: list[Rejection] = []
 
     def add(self, entry: ShardEntry) -> None:
         """Take one visit; a full shard is written to disk."""
-        self._entries.append(entry)
-        if len(self._entries) >= self.rows_per_shard:
+        self._rows.append(
+            _build_manifest_row(
+                entry,
+                None if entry.ecg is None else len(self._ecgs),
+                None if entry.cine is None else len(self._cines),
+            )
+        )
+        if entry.ecg is not None:
+            self._ecgs.append(entry.ecg.signal.astype(np.float16))
+        if entry.cine is not None:
+            self._cines.append(np.rint(entry.cine.frames * 255).astype(np.uint8))
+        if len(self._rows) >= self.rows_per_shard:
             self.flush()
 
     def reject(self, rejection: Rejection) -> None:
@@ -81,17 +98,19 @@ class ShardWriter:
 
     def flush(self) -> None:
         """Write what is buffered as one complete shard (nothing buffered: nothing)."""
-        if not self._entries and not self._rejections:
+        if not self._rows and not self._rejections:
             return
-        name = f"{self.prefix}{self.num_complete_shards:05d}"
+        name = self._name_next()
         folder = self.directory / name
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir(mode=0o700)
-        self._write_arrays(folder)
+        for file, arrays in ((spec.ECG_FILE, self._ecgs), (spec.CINE_FILE, self._cines)):
+            if arrays:
+                _write_npy(folder / file, np.stack(arrays))
         _write_parquet(
             folder / spec.MANIFEST_FILE,
-            [self._manifest_row(name, *numbered) for numbered in _number_rows(self._entries)],
+            [row | {"shard": name} for row in self._rows],
             spec.build_manifest_schema(),
         )
         _write_parquet(
@@ -110,12 +129,12 @@ class ShardWriter:
                 "version": spec.VERSION,
                 "preprocessing": self.preprocessing.model_dump(mode="json"),
                 "preprocessing_hash": self.preprocessing.hash(),
-                "rows": len(self._entries),
+                "rows": len(self._rows),
                 "sha256": {path.name: compute_sha256(path) for path in files},
             },
         )
         self.num_complete_shards += 1
-        self._entries, self._rejections = [], []
+        self._rows, self._ecgs, self._cines, self._rejections = [], [], [], []
 
     def finished_visits(self) -> set[tuple[str, int]]:
         """(patient, visit) that complete shards of this prefix hold or have rejected."""
@@ -145,55 +164,20 @@ class ShardWriter:
             ).to_pylist()
         ]
 
-    def _count_complete(self) -> int:
-        count = 0
-        while (self.directory / f"{self.prefix}{count:05d}" / spec.DESCRIPTION_FILE).exists():
-            count += 1
-        return count
+    def _name_next(self) -> str:
+        return f"{self.prefix}{self.num_complete_shards:05d}"
 
-    def _write_arrays(self, folder: Path) -> None:
-        ecgs = [entry.ecg.signal for entry in self._entries if entry.ecg is not None]
-        cines = [entry.cine.frames for entry in self._entries if entry.cine is not None]
-        if ecgs:
-            _write_npy(folder / spec.ECG_FILE, np.stack(ecgs).astype(np.float16))
-        if cines:
-            levels = np.empty((len(cines), *cines[0].shape), np.uint8)
-            for row, frames in enumerate(cines):
-                levels[row] = np.rint(frames * 255)
-            _write_npy(folder / spec.CINE_FILE, levels)
 
-    def _manifest_row(
-        self, shard: str, entry: ShardEntry, ecg_row: int | None, cine_row: int | None
-    ) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "patient": entry.patient,
-            "visit": entry.visit,
-            "split": entry.split,
-            "shard": shard,
-            "ecg_row": ecg_row,
-            "cine_row": cine_row,
-        }
-        if entry.ecg is not None:
-            scale_mv, offset_mv = _scale_to_mv(entry.ecg)
-            row |= {
-                "r_peak_samples": entry.ecg.r_peak_samples.tolist(),
-                "heart_rate_bpm": entry.ecg.heart_rate_bpm,
-                "ecg_scale_mv": scale_mv.tolist(),
-                "ecg_offset_mv": offset_mv.tolist(),
-                "ecg_findings": [json.dumps(f.as_dict()) for f in entry.ecg.findings],
-            }
-        if entry.cine is not None:
-            row |= {
-                "frame_interval_ms": entry.cine.frame_interval_ms,
-                "slice_index": entry.cine.slice_index,
-                "centre_row_px": entry.cine.centre_px[0],
-                "centre_column_px": entry.cine.centre_px[1],
-                "cmr_findings": [json.dumps(f.as_dict()) for f in entry.cine.findings],
-            }
-        unknown = set(entry.attributes) - set(spec.build_manifest_schema().names)
-        if unknown:
-            raise KeyError(f"not columns of the manifest: {sorted(unknown)}")
-        return row | dict(entry.attributes)
+def is_complete_shard(folder: Path) -> bool:
+    """Whether a shard was written to its end."""
+    return (folder / spec.DESCRIPTION_FILE).exists()
+
+
+def count_rejections(directory: Path) -> int:
+    """Recordings that the merged `rejected.parquet` of `directory` says were left out."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(directory / spec.REJECTED_FILE).num_rows)
 
 
 def merge_manifests(directory: Path) -> None:
@@ -229,17 +213,37 @@ def _keep_latest(table: Any) -> Any:
     return table.take(pa.array(sorted(latest.values()), pa.int64()))
 
 
-def _number_rows(
-    entries: list[ShardEntry],
-) -> list[tuple[ShardEntry, int | None, int | None]]:
-    ecg_row = cine_row = 0
-    numbered = []
-    for entry in entries:
-        has_ecg, has_cine = entry.ecg is not None, entry.cine is not None
-        numbered.append((entry, ecg_row if has_ecg else None, cine_row if has_cine else None))
-        ecg_row += has_ecg
-        cine_row += has_cine
-    return numbered
+def _build_manifest_row(
+    entry: ShardEntry, ecg_row: int | None, cine_row: int | None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "patient": entry.patient,
+        "visit": entry.visit,
+        "split": entry.split,
+        "ecg_row": ecg_row,
+        "cine_row": cine_row,
+    }
+    if entry.ecg is not None:
+        scale_mv, offset_mv = _scale_to_mv(entry.ecg)
+        row |= {
+            "r_peak_samples": entry.ecg.r_peak_samples.tolist(),
+            "heart_rate_bpm": entry.ecg.heart_rate_bpm,
+            "ecg_scale_mv": scale_mv.tolist(),
+            "ecg_offset_mv": offset_mv.tolist(),
+            "ecg_findings": [json.dumps(f.as_dict()) for f in entry.ecg.findings],
+        }
+    if entry.cine is not None:
+        row |= {
+            "frame_interval_ms": entry.cine.frame_interval_ms,
+            "slice_index": entry.cine.slice_index,
+            "centre_row_px": entry.cine.centre_px[0],
+            "centre_column_px": entry.cine.centre_px[1],
+            "cmr_findings": [json.dumps(f.as_dict()) for f in entry.cine.findings],
+        }
+    unknown = set(entry.attributes) - set(spec.build_manifest_schema().names)
+    if unknown:
+        raise KeyError(f"not columns of the manifest: {sorted(unknown)}")
+    return row | dict(entry.attributes)
 
 
 def _scale_to_mv(ecg: PreparedEcg) -> tuple[Float32[Array, "12"], Float32[Array, "12"]]:
@@ -252,8 +256,11 @@ def _scale_to_mv(ecg: PreparedEcg) -> tuple[Float32[Array, "12"], Float32[Array,
 
 
 def _write_npy(path: Path, values: Array) -> None:
+    """As `np.save`, whose own error on a full disk does not say that the disk is full."""
+    header = np.lib.format.header_data_from_array_1_0(values)
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, values, allow_pickle=False)
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(values.data)
 
 
 def _write_parquet(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:

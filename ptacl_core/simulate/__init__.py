@@ -4,7 +4,7 @@ population -> latents -> timing -> geometry -> cine
                      -> rhythm, intervals, waves -> ecg
 """
 
-from ptacl_core.simulate.card import compute_dataset_card
+from ptacl_core.simulate.card import Generation, compute_dataset_card
 from ptacl_core.simulate.card_text import format_card
 from ptacl_core.simulate.latents import LATENT_NAMES
 from ptacl_core.simulate.patients import (
@@ -16,14 +16,16 @@ from ptacl_core.simulate.patients import (
     render_ecgs,
     simulate_patients,
 )
-from ptacl_core.simulate.ukb_layout import ukb_identifier, write_ukb_layout
+from ptacl_core.simulate.ukb_layout import finished_ukb_patients, ukb_identifier, write_ukb_layout
 
 __all__ = [
     "LATENT_NAMES",
+    "Generation",
     "PatientTruth",
     "SimulatedPatients",
     "compute_dataset_card",
     "draw_truth",
+    "finished_ukb_patients",
     "format_card",
     "iterate_patients",
     "render_cines",

@@ -1,16 +1,14 @@
 """The dataset card of a simulated cohort: what is in it and what can be known from it."""
 
-import time
-
-import torch
+from dataclasses import asdict, dataclass
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.simulate.moments import collect_truth, describe_truth
-from ptacl_core.simulate.probes import collect_probe_features, fit_pca_r2, fit_ridge_r2
+from ptacl_core.simulate.probes import ProbeFeatures, fit_pca_r2, fit_ridge_r2
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 """Version of the card's document."""
 
 _PCA_COMPONENTS = (20, 100, 300)
@@ -21,27 +19,40 @@ _KNOBS = (
     "num_nuisance_bumps",
     "label_noise_scale",
     "slice_mismatch",
+    "af_share",
+    "pac_share",
+    "pvc_share",
+    "bbb_share",
+    "lead_fault_share",
     "break_phase",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How long it took to make `num_patients`, with so many processes, on which device."""
+
+    num_patients: int
+    seconds: float
+    num_workers: int
+    device: str
 
 
 def compute_dataset_card(
     settings: SimulationSettings,
     *,
-    with_probes: bool = False,
-    num_probe_patients: int = 8000,
-    generation_s: float | None = None,
-    device: str | torch.device = "cpu",
+    features: ProbeFeatures | None = None,
+    num_probe_train: int = 0,
+    generation: Generation | None = None,
 ) -> dict[str, object]:
     """Everything that a reader of results on this cohort has to know.
 
     Args:
         settings: of the cohort.
-        with_probes: also read the phenotypes out of mean beats and pixels, which renders
-            recordings (minutes); without, moments, ceilings and reliability in seconds.
-        num_probe_patients: at most so many patients for the probes.
-        generation_s: how long making the cohort took, if the caller knows.
-        device: where the probes' recordings are rendered.
+        features: mean beats and pooled pixels of some patients, to read the phenotypes out of;
+            None: the card has moments, ceilings and reliability only.
+        num_probe_train: the first so many of `features` are fitted on, the others scored.
+        generation: how long making the patients took, if the caller knows.
 
     Returns:
         A document of plain values, which `card_text.format_card` turns into Markdown.
@@ -56,41 +67,28 @@ def compute_dataset_card(
         "num_patients": settings.num_patients,
         "split": {"train": counts[0], "validation": counts[1], "test": counts[2]},
         "seed": settings.seed,
-        "knobs": {name: getattr(settings, name) for name in _KNOBS},
+        "knobs": {name: getattr(settings, name) for name in _KNOBS}
+        | {f"strata.{name}": share for name, share in settings.strata if share},
         **describe_truth(truth, num_train=num_train),
-        "generation_s": generation_s,
-        "pairs_per_s": settings.num_patients / generation_s if generation_s else None,
+        "generation": None if generation is None else asdict(generation),
     }
-    if with_probes:
-        count = min(num_probe_patients, settings.num_patients)
-        card["probes"] = _compute_probes(settings, count, device)
+    if features is not None:
+        card["probes"] = _compute_probes(features, num_probe_train)
     return card
 
 
-def _compute_probes(
-    settings: SimulationSettings, count: int, device: str | torch.device
-) -> dict[str, object]:
-    started = time.perf_counter()
-    features = collect_probe_features(settings, range(count), with_cine=True, device=device)
-    seconds = time.perf_counter() - started
-    num_train = (3 * len(features.phenotypes)) // 4
+def _compute_probes(features: ProbeFeatures, num_train: int) -> dict[str, object]:
+    labels = features.phenotypes
     rows: dict[str, dict[str, float]] = {}
     for components in _PCA_COMPONENTS:
         if components < num_train:
             rows[f"ecg_pca_{components}"] = _named(
-                fit_pca_r2(
-                    features.ecg,
-                    features.phenotypes,
-                    num_train=num_train,
-                    num_components=components,
-                )
+                fit_pca_r2(features.ecg, labels, num_train=num_train, num_components=components)
             )
-    rows["ecg_ridge"] = _named(fit_ridge_r2(features.ecg, features.phenotypes, num_train=num_train))
+    rows["ecg_ridge"] = _named(fit_ridge_r2(features.ecg, labels, num_train=num_train))
     if features.cine is not None:
-        rows["cine_ridge"] = _named(
-            fit_ridge_r2(features.cine, features.phenotypes, num_train=num_train)
-        )
-    return {"num_patients": count, "num_train": num_train, "render_s": seconds, "r2": rows}
+        rows["cine_ridge"] = _named(fit_ridge_r2(features.cine, labels, num_train=num_train))
+    return {"num_patients": len(labels), "num_train": num_train, "r2": rows}
 
 
 def _named(values: Float64[Array, "target"]) -> dict[str, float]:

@@ -28,14 +28,19 @@ def format_card(card: dict[str, Any]) -> str:
         f"{split['validation']}, test {split['test']}), seed {card['seed']}, settings "
         f"`{card['settings_hash']}`",
         f"- knobs: {knobs}",
-        f"- rhythms: {_counts(card['rhythms'])}; lead faults: {card['lead_faults']}",
+        f"- rhythms: {_counts(card['rhythms'])}; conduction: {_counts(card['conduction'])}; "
+        f"lead faults: {card['lead_faults']}; strata: {_counts(card['strata'])}",
         f"- end-systole at frame {card['end_systole_frame'][0]:.1f} ± "
         f"{card['end_systole_frame'][1]:.1f} of 50; heart rate of ECG and scanner correlate "
         f"{card['heart_rate_correlation']:.2f}",
     ]
-    if card["generation_s"] is not None:
+    generation = card["generation"]
+    if generation is not None:
         lines.append(
-            f"- made in {card['generation_s']:.1f} s ({card['pairs_per_s']:.1f} pairs per second)"
+            f"- {generation['num_patients']} patients made in {generation['seconds']:.1f} s "
+            f"({generation['num_patients'] / generation['seconds']:.1f} pairs per second, "
+            f"{generation['num_workers']} processes, {generation['device']}), preprocessing and "
+            "writing included"
         )
     lines += ["", "## Moments", "", *_moments_table(card["phenotypes"])]
     lines += ["", "## What can be known (R² on patients not fitted on)", ""]
@@ -45,8 +50,9 @@ def format_card(card: dict[str, Any]) -> str:
 
 def _moments_table(phenotypes: dict[str, dict[str, float | None]]) -> list[str]:
     rows = [
-        "Per m² of body surface except the fractions; published: 36-38 thousand UK Biobank "
-        "participants, mass in the manual-contour convention.",
+        "As labelled, observer error included; per m² of body surface except the fractions. "
+        "Published: 36-38 thousand UK Biobank participants (nature s44161-023-00346-3); mass "
+        "from manual contours (Petersen 2017, men 53 ± 9, women 42 ± 7), output about 5 L/min.",
         "",
         "| phenotype | per m² | published | men | women | unit |",
         "|---|---|---|---|---|---|",
@@ -78,10 +84,12 @@ def _ceilings_table(card: dict[str, Any]) -> list[str]:
             rows.append(_row(_PROBE_TITLES[key], [values[name] for name in PHENOTYPE_NAMES]))
         rows += [
             "",
-            f"Probes: {probes['num_train']} of {probes['num_patients']} patients fitted, the "
-            f"others scored; ECGs with a lead fault left out; rendered in "
-            f"{probes['render_s']:.0f} s.",
+            f"Read-outs of the recordings in the shards: {probes['num_train']} patients of the "
+            f"training split fitted, {probes['num_patients'] - probes['num_train']} others "
+            "scored; recordings that preprocessing rejected and ECGs with a lead fault left out.",
         ]
+    else:
+        rows += ["", "No read-outs of the recordings: too few patients, or files, not shards."]
     return rows
 
 

@@ -10,8 +10,9 @@ from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.simulate.patients import draw_truth
+from ptacl_core.simulate.population import STRATUM_NAMES
 from ptacl_core.simulate.probes import fit_ridge_r2
-from ptacl_core.simulate.rhythm import RHYTHM_NAMES
+from ptacl_core.simulate.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
 
 PUBLISHED_INDEXED_MOMENTS: dict[str, tuple[float, float]] = {
     "lvedv_ml": (75.7, 13.5),
@@ -19,7 +20,7 @@ PUBLISHED_INDEXED_MOMENTS: dict[str, tuple[float, float]] = {
     "lvsv_ml": (45.3, 8.1),
     "lvef_pct": (60.2, 6.1),
     "lvco_l_min": (2.8, 0.6),
-    "lvm_g": (46.7, 9.2),
+    "lvm_g": (47.3, 9.7),
     "rvedv_ml": (70.1, 13.7),
     "rvesv_ml": (28.7, 8.0),
     "rvsv_ml": (41.4, 8.4),
@@ -27,7 +28,8 @@ PUBLISHED_INDEXED_MOMENTS: dict[str, tuple[float, float]] = {
 }
 """Mean and SD per m² of body surface (fractions: not indexed) in 36-38 thousand UK Biobank
 participants (nature s44161-023-00346-3, extended table 3). Mass follows the manual-contour
-convention (Petersen 2017) and output about 5 L/min over 1.9 m²."""
+convention (Petersen 2017: men 53 ± 9, women 42 ± 7, mixed at 48 % men) and output about 5 L/min
+over 1.9 m²."""
 
 _BATCH = 1024
 
@@ -43,6 +45,8 @@ class CohortTruth:
     demographics: Float64[Array, "patient 4"]
     is_male: Float64[Array, "patient"]
     rhythm: Int64[Array, "patient"]
+    conduction: Int64[Array, "patient"]
+    stratum: Int64[Array, "patient"]
     has_lead_fault: Int64[Array, "patient"]
     end_systole_frame: Int64[Array, "patient"]
     heart_rate_bpm: Float64[Array, "patient 2"]
@@ -75,6 +79,8 @@ def _truth_batches(
             "demographics": torch.stack([part.double() for part in demographics], dim=1).numpy(),
             "is_male": people.is_male.double().numpy(),
             "rhythm": truth.rhythm.rhythm.numpy(),
+            "conduction": truth.rhythm.conduction.numpy(),
+            "stratum": people.stratum.numpy(),
             "has_lead_fault": np.array([bool(fault) for fault in truth.lead_faults], np.int64),
             "end_systole_frame": truth.geometry.lv_volume_ml.argmin(dim=1).numpy(),
             "heart_rate_bpm": torch.stack(rates, dim=1).numpy(),
@@ -110,10 +116,11 @@ def describe_truth(truth: CohortTruth, *, num_train: int) -> dict[str, object]:
             "oracle_r2": float(oracle[column]),
             "demographics_r2": float(demographics[column]),
         }
-    counts = np.bincount(truth.rhythm, minlength=len(RHYTHM_NAMES))
     return {
         "phenotypes": phenotypes,
-        "rhythms": dict(zip(RHYTHM_NAMES, counts.tolist(), strict=True)),
+        "rhythms": _count(truth.rhythm, RHYTHM_NAMES),
+        "conduction": _count(truth.conduction, CONDUCTION_NAMES),
+        "strata": _count(truth.stratum, STRATUM_NAMES),
         "lead_faults": int(truth.has_lead_fault.sum()),
         "end_systole_frame": [
             float(truth.end_systole_frame.mean()),
@@ -121,6 +128,11 @@ def describe_truth(truth: CohortTruth, *, num_train: int) -> dict[str, object]:
         ],
         "heart_rate_correlation": float(np.corrcoef(truth.heart_rate_bpm.T)[0, 1]),
     }
+
+
+def _count(numbers: Int64[Array, "patient"], names: tuple[str, ...]) -> dict[str, int]:
+    counts = np.bincount(numbers, minlength=len(names))
+    return dict(zip(names, counts.tolist(), strict=True))
 
 
 def _mean(values: Float64[Array, "patient"]) -> float | None:

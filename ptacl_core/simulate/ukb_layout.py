@@ -24,7 +24,8 @@ PHENOTYPE_FILE_NAME = "phenotypes.csv"
 
 _FIRST_IDENTIFIER = 9_000_000
 _INSTANCE = 2
-_INLINE_SHARE = 0.25
+INLINE_SHARE = 0.25
+"""Share of the archives with a series whose contours are burned in."""
 _COLUMNS = (
     "eid",
     "31-0.0",
@@ -51,6 +52,12 @@ _CONDUCTION_TEXTS = {
 def ukb_identifier(index: int) -> str:
     """The fictitious seven-digit identifier of a simulated patient."""
     return str(_FIRST_IDENTIFIER + index)
+
+
+def finished_ukb_patients(folder: Path) -> set[int]:
+    """Numbers of the patients whose files and row are in `folder` (the row is written last)."""
+    path = folder / PHENOTYPE_FILE_NAME
+    return {int(identifier) - _FIRST_IDENTIFIER for identifier in _read_table(path)}
 
 
 def write_ukb_layout(patients: SimulatedPatients, folder: Path) -> None:
@@ -124,7 +131,7 @@ def _format_cine(patients: SimulatedPatients, truth: PatientTruth, row: int) -> 
             frame_interval_ms=float(patients.frame_interval_ms[row]),
         ),
         inline_contours=_burn_contour(patients, truth, row, stack)
-        if chance < _INLINE_SHARE
+        if chance < INLINE_SHARE
         else None,
     )
 
@@ -163,15 +170,20 @@ def _table_rows(patients: SimulatedPatients) -> dict[str, list[str]]:
 
 
 def _merge_table(path: Path, rows: dict[str, list[str]]) -> None:
-    merged: dict[str, list[str]] = {}
-    if path.exists():
-        with path.open(newline="", encoding="utf-8") as present:
-            lines = csv.reader(present)
-            next(lines, None)
-            merged = {line[0]: line for line in lines if line}
+    merged = _read_table(path)
     merged.update(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     writer.writerows(merged[identifier] for identifier in sorted(merged))
     write_text(path, text.getvalue())
+
+
+def _read_table(path: Path) -> dict[str, list[str]]:
+    """Rows of the table by identifier; none when there is no table."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as present:
+        lines = csv.reader(present)
+        next(lines, None)
+        return {line[0]: line for line in lines if line}

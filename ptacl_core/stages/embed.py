@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort, alignment_maps
 from ptacl_core.embedding.cohort_features import CohortFeatures

@@ -7,7 +7,7 @@ import torch
 
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
-from ptacl_core.errors import CheckpointError, CohortError
+from ptacl_core.errors import CheckpointError, CohortError, ConfigError
 from ptacl_core.models import TokenEncoder
 from ptacl_core.stages.encoders import load_encoder
 
@@ -95,10 +95,16 @@ def check_preprocessing(run: AlignedRun, preprocessing_hash: str) -> None:
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` is the first GPU, or the CPU where there is none."""
+    """`auto` is the first GPU, or the CPU where there is none. Raises ConfigError."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"--device {name}: cannot be used here ({reason})") from None
+    return device
 
 
 def _finish_time_ns(run_dir: Path) -> int:

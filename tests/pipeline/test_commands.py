@@ -36,6 +36,50 @@ def test_simulate_refuses_other_settings_in_the_same_folder(ptacl, tmp_path):
     assert "other settings" in answer.err
 
 
+def test_simulate_takes_any_knob_and_says_what_it_made(ptacl, tmp_path):
+    answer = ptacl(
+        "simulate", tmp_path / "c", "--preset", "tiny", "--patients", 3, "--kappa", 0,
+        "--break-phase", "--set", "strata.athlete=1", "--set", "lead_fault_share=0",
+    )  # fmt: skip
+    assert answer.exit_code == 0, answer.err
+    settings = json.loads((tmp_path / "c" / "simulation.json").read_text())["settings"]
+    assert (settings["kappa_scale"], settings["break_phase"]) == (0.0, True)
+    assert (settings["strata"]["athlete"], settings["lead_fault_share"]) == (1.0, 0.0)
+    calls = json.loads((tmp_path / "c" / "generation.json").read_text())["calls"]
+    assert [call["num_patients"] for call in calls] == [3]
+    assert "recordings left out: 0" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        ("--set", "strata.athletes=1", "did you mean 'athlete'"),
+        ("--device", "quantum", "--device quantum: cannot be used here"),
+    ],
+)
+def test_simulate_shows_a_wrong_option(ptacl, tmp_path, option, value, shown):
+    answer = ptacl("simulate", tmp_path / "c", "--preset", "tiny", option, value)
+    assert answer.exit_code == 2
+    assert shown in answer.err
+    assert not (tmp_path / "c" / "shards").exists()
+
+
+def test_simulated_files_go_on_where_they_stopped(ptacl, tmp_path):
+    command = ("simulate", tmp_path / "u", "--preset", "tiny", "--patients", 2, "--layout", "ukb")
+    assert ptacl(*command).exit_code == 0
+    table = tmp_path / "u" / "phenotypes.csv"
+    whole = table.read_text()
+    table.write_text("".join(whole.splitlines(keepends=True)[:2]))
+    first, second = sorted((tmp_path / "u").glob("*_20209_2_0.zip"))
+    before = first.stat().st_mtime_ns
+    content = second.read_bytes()
+    second.unlink()
+    assert ptacl(*command).exit_code == 0
+    assert table.read_text() == whole
+    assert second.read_bytes() == content
+    assert first.stat().st_mtime_ns == before
+
+
 def test_embed_counts_what_the_store_holds(ptacl, trained_cohort):
     answer = ptacl("embed", trained_cohort, "--run", "tiny", "--json")
     assert answer.exit_code == 0

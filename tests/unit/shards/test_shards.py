@@ -147,9 +147,8 @@ def test_no_shards_says_how_to_make_them(tmp_path):
 
 def test_an_unknown_attribute_is_refused(tmp_path):
     writer = ShardWriter(tmp_path / "shards", preprocessing=PreprocessSettings())
-    writer.add(ShardEntry("p0", 0, "train", None, None, {"agee_years": 3}))
     with pytest.raises(KeyError, match="agee_years"):
-        writer.flush()
+        writer.add(ShardEntry("p0", 0, "train", None, None, {"agee_years": 3}))
 
 
 def test_hash_splits_are_stable_and_near_their_fractions():

@@ -8,21 +8,27 @@ import pytest
 
 from ptacl_core.config.simulation import load_cohort_settings
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.simulate import compute_dataset_card, format_card
+from ptacl_core.simulate import Generation, compute_dataset_card, format_card
 from ptacl_core.simulate.probes import collect_probe_features, fit_pca_r2, fit_ridge_r2
 
 
 @pytest.fixture(scope="module")
 def card() -> dict[str, Any]:
-    return compute_dataset_card(load_cohort_settings("tiny"), generation_s=8.0)
+    return compute_dataset_card(
+        load_cohort_settings("tiny", assignments=["strata.athlete=0.25"]),
+        generation=Generation(num_patients=512, seconds=8.0, num_workers=2, device="cpu"),
+    )
 
 
 def test_card_is_a_document_of_plain_values(card: dict[str, Any]) -> None:
     assert json.loads(json.dumps(card, allow_nan=False)) == card
     assert card["cohort"] == "tiny"
-    assert card["pairs_per_s"] == pytest.approx(64.0)
+    assert card["generation"]["seconds"] == 8.0
     assert sum(card["split"].values()) == 512
-    assert sum(card["rhythms"].values()) == 512
+    for counted in ("rhythms", "conduction", "strata"):
+        assert sum(card[counted].values()) == 512
+    assert 90 < card["strata"]["athlete"] < 170
+    assert card["knobs"]["strata.athlete"] == 0.25
     assert list(card["phenotypes"]) == list(PHENOTYPE_NAMES)
     assert "probes" not in card
 
@@ -42,14 +48,16 @@ def test_card_text_names_every_figure_and_its_limits(card: dict[str, Any]) -> No
     oracle = f"{card['phenotypes']['rvef_pct']['oracle_r2']:.2f}"
     line = next(line for line in text.splitlines() if line.startswith("| oracle"))
     assert line.endswith(f"| {oracle} |")
-    assert "(64.0 pairs per second)" in text
+    assert "512 patients made in 8.0 s (64.0 pairs per second, 2 processes, cpu)" in text
     for title in ("LVEDV", "LVESV", "LVSV", "LVEF", "LVCO", "LVM", "RVEDV", "RVESV", "RVSV"):
         assert f"| {title} |" in text
 
 
 def test_probes_are_part_of_the_card_when_asked_for() -> None:
-    settings = load_cohort_settings("tiny", num_patients=200)
-    card: dict[str, Any] = compute_dataset_card(settings, with_probes=True)
+    settings = load_cohort_settings("tiny", num_patients=160, lead_fault_share=0.0)
+    features = collect_probe_features(settings, range(160), with_cine=True)
+    card: dict[str, Any] = compute_dataset_card(settings, features=features, num_probe_train=120)
+    assert (card["probes"]["num_train"], card["probes"]["num_patients"]) == (120, 160)
     assert set(card["probes"]["r2"]) == {"ecg_pca_20", "ecg_pca_100", "ecg_ridge", "cine_ridge"}
     assert card["probes"]["r2"]["cine_ridge"]["lvedv_ml"] > 0.3
     assert "| cine pixels, ridge |" in format_card(card)

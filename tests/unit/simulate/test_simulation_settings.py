@@ -89,3 +89,68 @@ def test_rhythm_shares_beyond_everyone_are_refused() -> None:
 def test_split_counts_must_sum_to_the_cohort() -> None:
     with pytest.raises(ValidationError, match="sum to 30, num_patients is 29"):
         SimulationSettings(num_patients=29, split=SplitSettings(counts=(10, 10, 10)))
+
+
+KNOBS = {
+    "kappa_scale": 0.5,
+    "latents.kappa.lvm": 0.2,
+    "nuisance": 0.0,
+    "label_noise_scale": 0.0,
+    "label_noise.lvm": 0.2,
+    "slice_mismatch": 0.0,
+    "af_share": 0.5,
+    "pac_share": 0.5,
+    "pvc_share": 0.5,
+    "bbb_share": 0.5,
+    "lead_fault_share": 0.5,
+    "hidden_energy": 0.4,
+    "num_nuisance_bumps": 6,
+    "break_phase": True,
+    "strata.hypertension": 0.2,
+    "strata.athlete": 0.2,
+    "strata.dilated": 0.2,
+    "strata.hypertrophic": 0.2,
+    "strata.infarction": 0.2,
+    "strata.rv_overload": 0.2,
+}
+
+
+@pytest.mark.parametrize(("key", "value"), KNOBS.items())
+def test_every_knob_can_be_assigned(key: str, value: float | bool) -> None:
+    settings = load_cohort_settings("tiny", assignments=[f"{key}={str(value).lower()}"])
+    found: object = settings
+    for part in key.split("."):
+        found = getattr(found, part)
+    assert found == value
+    assert settings.seed == load_cohort_settings("tiny").seed
+
+
+def test_assignments_add_up_and_overrides_win() -> None:
+    settings = load_cohort_settings(
+        "tiny",
+        assignments=["strata.athlete=0.1", "strata.dilated=0.2", "kappa_scale=0.4"],
+        kappa_scale=0.0,
+    )
+    assert (settings.strata.athlete, settings.strata.dilated) == (0.1, 0.2)
+    assert settings.kappa_scale == 0.0
+
+
+@pytest.mark.parametrize(
+    ("assignment", "hint"),
+    [
+        ("strata.athletes=0.2", "did you mean 'athlete'"),
+        ("strata", "expected key=value"),
+        ("=3", "expected key=value"),
+        ("af_share=1.5", "less than or equal to 1"),
+        ("af_share=many", "'many'"),
+    ],
+)
+def test_a_wrong_assignment_is_shown_with_what_was_expected(assignment: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=hint) as caught:
+        load_cohort_settings("tiny", assignments=[assignment])
+    assert f"--set {assignment}" in str(caught.value)
+
+
+def test_strata_beyond_everyone_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"sum to 1\.2, at most 1"):
+        load_cohort_settings("tiny", strata={"athlete": 0.6, "dilated": 0.6})

@@ -17,11 +17,14 @@ from ptacl_core.records import PHENOTYPE_NAMES, CineRecord
 from ptacl_core.simulate import (
     SimulatedPatients,
     draw_truth,
+    finished_ukb_patients,
     simulate_patients,
     ukb_identifier,
     write_ukb_layout,
 )
+from ptacl_core.simulate.randomness import Stream, draw_uniforms
 from ptacl_core.simulate.stack import render_stack
+from ptacl_core.simulate.ukb_layout import INLINE_SHARE
 
 NUMBERS = range(3)
 
@@ -158,18 +161,16 @@ def test_manifest_has_the_unquoted_comma_of_the_real_ones(folder: Path) -> None:
 
 def test_inline_contours_are_left_out_by_the_reader(tmp_path: Path) -> None:
     settings = load_cohort_settings("tiny")
-    for number in range(20):
-        patient = simulate_patients(settings, [number])
-        write_ukb_layout(patient, tmp_path)
-        path = tmp_path / f"{ukb_identifier(number)}_20209_2_0.zip"
-        with zipfile.ZipFile(path) as archive:
-            manifest = archive.read("manifest.csv").decode()
-        if "InlineVF" in manifest:
-            record = read_cine(path)
-            assert "inline_vf_excluded" in {finding.code for finding in record.findings}
-            assert len(record.frames) == manifest.count(".dcm") // 50 - 1
-            return
-    pytest.fail("no patient of twenty has an InlineVF series")
+    chances = draw_uniforms(settings.seed, range(20), Stream.STACK, 4)[:, 3]
+    number = int(torch.nonzero(chances < INLINE_SHARE)[0])
+    write_ukb_layout(simulate_patients(settings, [number]), tmp_path)
+    path = tmp_path / f"{ukb_identifier(number)}_20209_2_0.zip"
+    with zipfile.ZipFile(path) as archive:
+        manifest = archive.read("manifest.csv").decode()
+    assert "InlineVF" in manifest
+    record = read_cine(path)
+    assert "inline_vf_excluded" in {finding.code for finding in record.findings}
+    assert len(record.frames) == manifest.count(".dcm") // 50 - 1
 
 
 def test_phenotype_table_returns_with_its_covariates(
@@ -198,6 +199,11 @@ def test_writing_again_gives_the_same_bytes_and_adds_rows(
     with (folder / "phenotypes.csv").open(newline="") as lines:
         rows = list(csv.reader(lines))
     assert [row[0] for row in rows[1:]] == [ukb_identifier(number) for number in (0, 1, 2, 7)]
+    assert finished_ukb_patients(folder) == {0, 1, 2, 7}
+
+
+def test_a_folder_without_a_table_has_no_finished_patients(tmp_path: Path) -> None:
+    assert finished_ukb_patients(tmp_path) == set()
 
 
 def test_fibrillation_leaves_the_p_measurements_empty(tmp_path: Path) -> None:
