@@ -49,8 +49,7 @@ def _maps(entries: Sequence[Mapping[str, Any]], num_seeds: int) -> Figure:
     for kind, title in _PANELS:
         entry = next((each for each in entries if each["kind"] == kind), None)
         if entry is not None:
-            interval = show_interval(*entry["top1_interval"])
-            subtitle = f"top-1 {show(entry['top1'])} {interval}"
+            subtitle = f"top-1 {show(entry['top1'])}, chance {show(entry['top1_chance'])}"
             chosen.append(HeatMap(title, subtitle, entry["map"]))
             named.append(f"{title}: {entry['title']}")
     description = "; ".join(
