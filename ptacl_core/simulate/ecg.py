@@ -154,7 +154,8 @@ def _render_dipole(
         one, span = slice(wave, wave + 1), spans[wave]
         distance = (time_ms[:, :, span] - centre[:, :, one]).mul_(slope[:, :, one])
         bell = distance.square_().clamp_(max=_FARTHEST).neg_().exp_()
-        bell = torch.nn.functional.threshold_(bell, _NOTHING, 0.0).mul_(amplitude[:, :, one])
+        bell = torch.nn.functional.threshold(bell, _NOTHING, 0.0, inplace=True)
+        bell.mul_(amplitude[:, :, one])
         for axis in range(3):
             windows[:, :, axis, span].add_(bell * direction[:, wave, axis, None, None])
     margin = _WINDOW_BEFORE + _WINDOW_AFTER

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -116,11 +117,11 @@ def _read_features(
     )
 
 
-def _read_calls(path: Path) -> list[dict[str, object]]:
+def _read_calls(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        calls: list[dict[str, object]] = json.loads(path.read_text())["calls"]
+        calls: list[dict[str, Any]] = json.loads(path.read_text())["calls"]
     except (OSError, ValueError, KeyError) as error:
         raise CohortError(
             f"{path.parent.name}/{path.name}: expected the times that earlier calls took, it "
