@@ -44,14 +44,16 @@ def find_people(directory: Path) -> set[str]:
 def find_array_pieces(directory: Path, patients: Collection[str]) -> list[bytes]:
     """A telling piece of every array of `patients`, to search for when they are gone.
 
-    A row without one (constant, or zeroed by an earlier call) gives none.
+    A row without one (constant, or zeroed by an earlier call) gives none, and so does one that
+    another row of the shard repeats: those bytes would stay, and tell nothing of the person.
     """
     pieces = []
     for shard in _complete_shards(directory):
         for name, rows in _rows_of(shard, patients).items():
+            whole = (shard / name).read_bytes() if rows else b""
             for _, row in _read_rows(shard / name, rows):
                 piece = _choose_piece(row.tobytes())
-                if piece is not None:
+                if piece is not None and whole.count(piece) == 1:
                     pieces.append(piece)
     return pieces
 

@@ -62,7 +62,7 @@ def test_every_command_works_offline_and_writes_for_its_owner_alone(trained_coho
         ["simulate", made, "--preset", "tiny", "--patients", "4"],
         ["preprocess", str(source), "--cohort", imported, "--workers", "1", "--identities"],
         ["embed", str(cohort), "--run", "tiny"],
-        ["evaluate", str(cohort), "--run", "tiny", "--resamples", "20"],
+        ["evaluate", str(cohort), "--run", "tiny", "--resamples", "100"],
         ["predict", str(SAMPLE), "--cohort", str(cohort)],
         ["neighbours", str(cohort), "S000001"],
         ["query", str(cohort), "SELECT count(*) FROM overview"],
