@@ -345,6 +345,20 @@ def settle() -> Callable[[Pilot], Awaitable[None]]:
 
 
 @pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every toast's text: on screen they go after some seconds, however slow the machine is."""
+    texts: list[str] = []
+    notify = PtaclApp.notify
+
+    def record(app: PtaclApp, message: str, **options: object) -> None:
+        texts.append(message)
+        notify(app, message, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(PtaclApp, "notify", record)
+    return texts
+
+
+@pytest.fixture
 def read_screen() -> Callable[[PtaclApp], list[str]]:
     """The rows of text on the screen."""
 

@@ -156,7 +156,7 @@ async def test_an_answer_for_another_patient_is_kept_not_shown(make_app, settle)
         assert app.screen.query_one("#ecg", EcgPlot).saliency is EJECTION
 
 
-async def test_a_run_without_weights_is_explained_in_words(make_app, settle):
+async def test_a_run_without_weights_is_explained_in_words(make_app, settle, said):
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
@@ -165,15 +165,13 @@ async def test_a_run_without_weights_is_explained_in_words(make_app, settle):
         assert "asking the model" in app.screen.query_one("#ecg-head", PaneHead).detail
         await settle(pilot)
         assert not app.screen.overlay.is_busy
-        (note,) = app._notifications
-        assert "no aligned run" in note.message
+        assert "no aligned run" in said[-1]
 
 
-async def test_nothing_to_explain_without_a_prediction(make_app, settle):
+async def test_nothing_to_explain_without_a_prediction(make_app, settle, said):
     app = make_app(first_patient="p0005")  # it has no ECG
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         await pilot.press("o")
         assert not app.screen.overlay.is_busy
-        (note,) = app._notifications
-        assert "nothing to explain" in note.message
+        assert "nothing to explain" in said[-1]
