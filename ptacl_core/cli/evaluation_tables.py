@@ -74,7 +74,7 @@ def print_controls(controls: Mapping[str, Any]) -> None:
         if name == "shifted_frames":
             text += (
                 f"; with the old index {control['index_top1']:.3f}; the ridge moved for "
-                f"{control['share_moved'] * 100:.0f} % of the shifts"
+                f"{control['share_moved'] * 100:.0f} % of the shifts: {control['verdict']}"
             )
         if name == "other_patient":
             text += f"; the own cine adds {_bounded(control['same_patient_excess'])}"

@@ -6,9 +6,15 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Int64
-from ptacl_core.evaluate import Resamples, measure_alignment
+from ptacl_core.evaluate import Resamples, judge_difference, measure_alignment
 from ptacl_core.stages.alignment_measures import no_accuracy, summarise_accuracy
 from ptacl_core.stages.table_two import finite
+
+_SHIFT_VERDICTS = {
+    "separated": "follows the content",
+    "reversed": "stays with the index",
+    "not separated": "not separated",
+}
 
 
 def judge_shifts(
@@ -21,7 +27,8 @@ def judge_shifts(
 
     `top1` and `within1` count matches with the moved content, `index_top1` with the index,
     means over the shifts 1 … 12; `share_moved` is the share of shifts for which the content
-    had more matches than the index.
+    had more matches than the index. `verdict` is by the paired difference of the two: "follows
+    the content", "stays with the index" (a clock), or "not separated".
     """
     follows, stays, shifts = [], [], []
     for shift, steps in enumerate([cmr, *shifted]):
@@ -40,8 +47,15 @@ def judge_shifts(
             follows.append(np.stack([content.top1, content.within1], axis=1))
             stays.append(index.top1)
     interval = resamples.mean_interval(
-        np.column_stack([np.mean(follows, axis=0), np.mean(stays, axis=0)])
+        np.column_stack(
+            [
+                np.mean(follows, axis=0),
+                np.mean(stays, axis=0),
+                np.mean(follows, axis=0)[:, 0] - np.mean(stays, axis=0),
+            ]
+        )
     )
+    verdict = judge_difference(float(interval.low[3]), float(interval.high[3]))
     return {
         "top1": float(interval.estimate[0]),
         "top1_interval": [finite(interval.low[0]), finite(interval.high[0])],
@@ -49,6 +63,7 @@ def judge_shifts(
         "within1_interval": [finite(interval.low[1]), finite(interval.high[1])],
         "index_top1": float(interval.estimate[2]),
         "index_top1_interval": [finite(interval.low[2]), finite(interval.high[2])],
+        "verdict": _SHIFT_VERDICTS[verdict],
         "share_moved": float(np.mean([each["is_moved"] for each in shifts[1:]])),
         "shifts": shifts,
         "n": len(ecg),

@@ -60,6 +60,8 @@ def run(
     CohortError when train or test lack pairs, CheckpointError when the run does not fit.
     """
     aligned = load_aligned_run(cohort_dir, run, device=device)
+    with Cohort.open(cohort_dir) as cohort:  # a store that cannot be read says so before the work
+        note = NOTES[cohort.description.source]
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         train, test = load_split(reader, "train"), load_split(reader, "test")
@@ -100,9 +102,8 @@ def run(
         "resamples": num_resamples,
         "checkpoint_sha256": aligned.checkpoint_sha256,
         "software": __version__,
+        "note": note,
     }
-    with Cohort.open(cohort_dir) as cohort:
-        document["note"] = NOTES[cohort.description.source]
     folder = aligned.directory / "evaluation"
     write_predictions(folder, test, table_two.predictions)
     write_retrieval(folder, test, table_one.runs)

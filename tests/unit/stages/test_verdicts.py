@@ -211,6 +211,7 @@ def test_a_model_of_the_content_follows_the_shifted_frames(twelve):
     shifted = [np.roll(own, -shift, axis=1) for shift in range(1, 13)]
     found = judge_shifts(own, own, shifted, twelve)
     assert (found["top1"], found["index_top1"], found["share_moved"]) == (1.0, 0.0, 1.0)
+    assert found["verdict"] == "follows the content"
     assert [each["shift"] for each in found["shifts"]] == list(range(13))
 
 
@@ -218,6 +219,9 @@ def test_a_clock_stays_with_the_index(twelve):
     own = np.tile(steps_of(np.arange(13.0)), (12, 1, 1))
     found = judge_shifts(own, own, [own] * 12, twelve)
     assert (found["top1"], found["index_top1"], found["share_moved"]) == (0.0, 1.0, 0.0)
+    assert found["verdict"] == "stays with the index"
+    noise = np.random.default_rng(1).normal(size=(14, 12, 13, 4)).astype(np.float32)
+    assert judge_shifts(noise[0], noise[1], list(noise[2:]), twelve)["verdict"] == "not separated"
 
 
 def test_the_clocks_share_remains_with_another_patient(twelve):
