@@ -261,7 +261,7 @@ class PtaclApp(App[int]):
         else:
             self.notify("end of the list", markup=False)
 
-    @work(thread=True, exclusive=True, group="store", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="run", exit_on_error=False)
     def use_run(self, run: str) -> None:
         """Predictions and neighbours come from `run` on every screen from now on."""
         if self.reader is None:
