@@ -13,6 +13,7 @@ from ptacl_core.config.reproduction import name_run
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.measure_row import load_row
 
+pytestmark = pytest.mark.xdist_group("reproduce")  # its fixtures are dear: one worker
 ROWS = "mae,global,ptacl"
 NUM_SEEDS = 2
 KEYS = ("mae", "global", "ptacl")
@@ -96,7 +97,7 @@ def test_every_row_has_both_seeds_intervals_and_the_papers_figure(resumed):
         assert cell["share_of_ceiling"] == share
 
 
-def test_the_seeds_differ_and_share_their_pretraining(killed):
+def test_the_seeds_differ_and_share_their_pretraining(killed, resumed):
     first, second = (load_row(killed, name_run("tiny", s, "ptacl"), "ptacl-ecg") for s in (0, 1))
     assert first.patients == second.patients
     assert abs(first.predicted - second.predicted).max() > 0
