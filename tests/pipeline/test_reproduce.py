@@ -13,7 +13,7 @@ from ptacl_core.config.reproduction import name_run
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.measure_row import load_row
 
-pytestmark = pytest.mark.xdist_group("reproduce")  # its fixtures are dear: one worker
+pytestmark = pytest.mark.xdist_group("trained")
 ROWS = "mae,global,ptacl"
 NUM_SEEDS = 2
 KEYS = ("mae", "global", "ptacl")
