@@ -221,9 +221,7 @@ async def test_runs_show_tables_map_and_provenance(make_app, settle, read_screen
         assert "Retrieval" in "\n".join(read_screen(app))
 
 
-async def test_using_another_run_changes_predictions_and_compares_both(
-    make_app, settle, read_screen, tmp_path
-):
+async def test_using_another_run_changes_predictions_and_compares_both(make_app, settle, tmp_path):
     root = build_cohort(tmp_path / "two-runs", num_patients=9)
     with Cohort.write(root, purpose="test") as writer:
         writer.put_run("older", kind="align", config={"preset": "demo"})
@@ -247,7 +245,8 @@ async def test_using_another_run_changes_predictions_and_compares_both(
         await pilot.press("enter")
         await settle(pilot)
         assert app.summary.run == "older"
-        assert "● older" in "\n".join(read_screen(app))
+        runs = app.screen.query_one("#runs")
+        assert str(runs.get_cell_at((runs.cursor_row, 0))) == "● older"
         predicted = {
             each.name: each.predicted.value for each in app.patient.phenotypes if each.predicted
         }
