@@ -4,11 +4,9 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 """
 
 import re
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
 from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.process_pool import open_process_pool
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
 
@@ -169,14 +168,8 @@ def _prepare_all(
         for task in tasks:
             yield prepare_visit(task, settings)
         return
-    with ProcessPoolExecutor(
-        num_workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-    ) as pool:
-        try:
-            yield from _in_order(pool, iter(tasks), settings, num_workers)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with open_process_pool(num_workers) as pool:
+        yield from _in_order(pool, iter(tasks), settings, num_workers)
 
 
 def _in_order(
@@ -194,11 +187,6 @@ def _in_order(
     while waiting:
         wait(waiting[:1], return_when=FIRST_COMPLETED)
         yield waiting.pop(0).result()
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C ends the parent, which ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _reject_error(task: VisitTask, modality: str, path: Path, error: PtaclError) -> Rejection:

@@ -1,19 +1,14 @@
 """Simulated patients into shards: whole shards in several processes, resumable, bounded memory."""
 
 import os
-import signal
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.config.simulation import SimulationSettings
@@ -27,6 +22,7 @@ from ptacl_core.records import (
     PreparedCine,
     PreparedEcg,
 )
+from ptacl_core.safety.process_pool import open_process_pool
 from ptacl_core.shards import (
     Rejection,
     ShardEntry,
@@ -212,12 +208,7 @@ def _make_in_processes(
     num_workers: int,
     progress: ProgressSink,
 ) -> None:
-    with ProcessPoolExecutor(
-        min(num_workers, len(tasks)),
-        mp_context=get_context("spawn"),
-        initializer=_begin_worker,
-        initargs=(os.getpid(),),
-    ) as pool:
+    with open_process_pool(min(num_workers, len(tasks))) as pool:
         futures = [
             pool.submit(_make_whole_shard, directory, settings, task, device) for task in tasks
         ]
@@ -232,7 +223,6 @@ def _make_in_processes(
             ) from None
         except BaseException:
             progress.say("stopping: the shards under way are finished first")
-            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
@@ -240,17 +230,3 @@ def _make_whole_shard(
     directory: Path, settings: SimulationSettings, task: ShardTask, device: str
 ) -> int:
     return sum(make_shard(directory, settings, task, device))
-
-
-def _begin_worker(parent: int) -> None:
-    """Ctrl-C ends the parent, which ends its workers; processes share the cores, not threads."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, killed as it may be: a pool would wait for ever."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

@@ -1,0 +1,61 @@
+"""Processes that share the cores: one native thread each, gone with their parent."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",  # nothing is imported from the folder that the user stands in
+}
+"""Read by the native libraries when they are loaded, so it has to be there before the process."""
+WATCH_INTERVAL_S = 0.5
+
+
+@contextmanager
+def open_process_pool(num_workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `num_workers` fresh processes; on an exception what waits is cancelled.
+
+    Without a limit every process would start a thread per core in each native library, and
+    two of them on two cores would run several times slower than one. Ctrl-C reaches the parent
+    alone, which ends the pool; a parent that is killed takes its workers along.
+    """
+    before = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
+    os.environ.update(WORKER_ENVIRONMENT)
+    try:
+        with ProcessPoolExecutor(
+            num_workers,
+            mp_context=get_context("spawn"),
+            initializer=_begin_worker,
+            initargs=(os.getpid(),),
+        ) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _begin_worker(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone, killed as it may be: a pool would wait for ever."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_INTERVAL_S)
+    os._exit(1)
