@@ -36,7 +36,7 @@ PACKAGES = (
 EXTRAS = {
     "hdf5": ("h5py", "ECGs in HDF5 files"),
     "web": ("textual_serve", "the app in a browser"),
-    "sql-highlighting": ("tree_sitter_sql", "coloured SQL in the app"),
+    "compressed": ("libjpeg", "JPEG Lossless and JPEG-LS cines"),
 }
 """Extra of the package: the module it brings, and what for."""
 
