@@ -155,8 +155,8 @@ EDF = [
     case(
         "discontinuous",
         lambda s: s.edf(reserved="EDF+D"),
-        UnsupportedFormatError,
-        ("EDF+D", "gaps"),
+        UnreadableFileError,
+        ("EDF+D", "times of its records"),
     ),
     case(
         "cut header",
