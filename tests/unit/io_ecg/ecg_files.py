@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptacl_core.io.scp_ecg import compute_crc
+from ptacl_core.io.scp_sections import compute_crc
 from ptacl_core.records import LEAD_NAMES
 
 RATE_HZ = 500
