@@ -227,6 +227,25 @@ def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
         assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
 
 
+def test_array_jobs_that_start_together_share_a_new_cohort(source, tmp_path):
+    cohort = tmp_path / "together"
+    command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
+    command += ["--cohort", cohort, "--workers", "1", "--json"]
+    jobs = [
+        subprocess.Popen(
+            [*command, "--shard", f"{number}/2"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (1, 2)
+    ]
+    answers = [json.loads(job.communicate()[0]) for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0]
+    assert sum(answer["accepted"]["ecg"] for answer in answers) == len(ECG_NAMES)
+    with ShardReader.open(cohort) as reader:
+        assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a/b", "1", "1/0"])
 def test_a_wrong_share_is_refused(text):
     with pytest.raises(Exception, match="expected i/n"):
