@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -225,6 +226,25 @@ def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
     assert sum(summary.accepted["cmr"] for summary in summaries) == 1
     with ShardReader.open(cohort) as reader:
         assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+
+
+def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path):
+    command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
+    command += ["--cohort", tmp_path / "c", "--workers", "1"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as job:
+        assert job.stdout is not None and job.stderr is not None
+        assert job.stderr.readline().startswith("look for files")
+        os.killpg(job.pid, signal.SIGINT)
+        assert job.stdout.read() == ""
+        assert job.stderr.read().split("\n")[-2:] == [
+            "interrupted; the same command goes on from what is finished",
+            "",
+        ]
+    assert job.returncode == 130
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "accepted: 3 ECG, 1 CMR" in again.stdout
 
 
 def test_array_jobs_that_start_together_share_a_new_cohort(source, tmp_path):
