@@ -44,10 +44,10 @@ def read_ecg(path: str | Path, **hints: Any) -> EcgRecord:
             stand in `<file>.json` or `<stem>.json` beside it. What the file itself states wins.
 
     Findings, by code: `derived_leads` `tail_cut` `padding_cut` `ignored_channels`
-    `several_recordings` (info); `lead_off` `missing_samples` `gap_cut` `out_of_range`
-    `repeated_leads` `einthoven_mismatch` `checksum_mismatch` `uncalibrated` `channel_skew`
-    `sampling_rate_suspect` `unverified_version` `hint_differs` (warning); `no_signal`
-    `unit_implausible` (reject).
+    `several_recordings` `decimated` `time_unit_inferred` (info); `lead_off` `missing_samples`
+    `gap_cut` `out_of_range` `repeated_leads` `einthoven_mismatch` `checksum_mismatch`
+    `uncalibrated` `channel_skew` `sampling_rate_suspect` `unverified_version` `hint_differs`
+    (warning); `no_signal` `unit_implausible` (reject).
 
     Raises:
         UnreadableFileError: missing, empty, cut short or damaged.

@@ -13,13 +13,15 @@ from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.leads import find_lead
 from ptacl_core.io.library_faults import library_faults
 from ptacl_core.io.nameless_array import assemble_array, assemble_rows
-from ptacl_core.io.table_columns import (
+from ptacl_core.io.table_columns import find_lead_columns, find_long_columns
+from ptacl_core.io.time_columns import (
     compute_rate_hz,
-    find_lead_columns,
-    find_long_columns,
+    find_bare_time_column,
     find_time_column,
+    infer_times_s,
+    parse_clock_s,
 )
-from ptacl_core.records import EcgRecord
+from ptacl_core.records import EcgRecord, Finding
 
 _FACTS = ("lead_names", "unit", "sampling_rate_hz")
 _MAX_COLUMNS = 200_000
@@ -44,14 +46,18 @@ def read_csv_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         leads = find_lead_columns(names)
         if len(leads) >= _MIN_LEADS:
             columns = _parse_columns(table, [lead.index for lead in leads], name)
-            hints = _stated_rate(table, names, name).completed_by(hints)
+            findings: list[Finding] = []
+            stated = _stated_rate(table, names, name)
+            if stated.sampling_rate_hz is None and hints.sampling_rate_hz is None:
+                stated = _implied_rate(table, names, findings, name)
             return assemble_rows(
                 columns,
                 [lead.lead for lead in leads],
-                hints,
+                stated.completed_by(hints),
                 name=name,
                 source_format="csv",
                 units=[lead.unit for lead in leads],
+                findings=findings,
             )
         if (long := find_long_columns(names)) is not None:
             return _read_long(table, long, hints, name)
@@ -210,6 +216,24 @@ def _stated_rate(table: CsvText, names: list[str], name: str) -> EcgHints:
     index, unit_s = time
     (times,) = _parse_columns(table, [index], name)
     return EcgHints(sampling_rate_hz=compute_rate_hz(times * unit_s, name=name))
+
+
+def _implied_rate(table: CsvText, names: list[str], findings: list[Finding], name: str) -> EcgHints:
+    """The rate of a time column without a unit: clock times, or numbers that fit one unit only."""
+    index = find_bare_time_column(names)
+    if index is None:
+        return EcgHints()
+    times_s = parse_clock_s(_parse_labels(table, index, name).tolist())
+    if times_s is None:
+        try:
+            (numbers,) = _parse_columns(table, [index], name)
+        except UnreadableFileError:
+            return EcgHints()  # times of a kind not known: the rate is asked for
+        if (inferred := infer_times_s(numbers)) is None:
+            return EcgHints()
+        times_s, finding = inferred
+        findings.append(finding)
+    return EcgHints(sampling_rate_hz=compute_rate_hz(times_s, name=name))
 
 
 def _read_long(
