@@ -21,7 +21,7 @@ _READERS: dict[EcgFormat, tuple[str, str]] = {
     "scp": ("scp_ecg", "read_scp_ecg"),
     "edf": ("edf_ecg", "read_edf_ecg"),
     "csv": ("table_ecg", "read_csv_ecg"),
-    "parquet": ("table_ecg", "read_parquet_ecg"),
+    "parquet": ("parquet_ecg", "read_parquet_ecg"),
     "npy": ("array_ecg", "read_npy_ecg"),
     "npz": ("array_ecg", "read_npz_ecg"),
     "hdf5": ("array_ecg", "read_hdf5_ecg"),

@@ -8,6 +8,8 @@ from ptacl_core.io.voltage import find_millivolts
 
 _UNIT_IN_NAME = re.compile(r"(.+?)\s*[(\[/]\s*([^)\]]+?)\s*[)\]]?")
 _UNIT_AFTER = re.compile(r"(.+)[_\s](\S+)")
+MIN_LEADS = 8
+"""Columns named after leads that make a table an ECG: eight complete to twelve."""
 _LEAD_COLUMN_NAMES = {"lead", "leads", "lead_name", "leadname", "channel", "channel_name"}
 _VALUE_COLUMN_NAMES = {"value", "voltage", "amplitude", "signal", "signal_mv", "signal_uv"}
 

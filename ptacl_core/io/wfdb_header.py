@@ -16,7 +16,7 @@ DEFAULT_GAIN = 200.0
 """Steps per mV of an uncalibrated signal, as the format's definition says."""
 
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,6}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?")
-_GAIN = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)(?:\((-?\d{1,12})\))?(?:/(\S+))?")
+_GAIN = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?\d{1,3})?)(?:\((-?\d{1,12})(?:\.0*)?\))?(?:/(\S+))?")
 _RATE = re.compile(r"([0-9.]+(?:[eE][-+]?\d{1,3})?)(?:/.*)?")
 
 
