@@ -17,6 +17,7 @@ from ptacl_core.io import discover, read_phenotypes
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.checksum import compute_text_hash
 from ptacl_core.safety.lock import hold_lock
+from ptacl_core.safety.termination import sigterm_interrupts
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, VisitTask, hide_subject, ingest_visits
@@ -107,7 +108,8 @@ def run(
     started_s = time.monotonic()
     counts = IngestCounts()
     index, count = part
-    with hold_lock(cohort_dir / f".preprocess-{index}-{count}.lock", purpose="preprocess"):
+    lock = cohort_dir / f".preprocess-{index}-{count}.lock"
+    with sigterm_interrupts(), hold_lock(lock, purpose="preprocess"):
         with Cohort.open(cohort_dir) as cohort:
             tasks, num_erased = leave_out_erased(inventory, tasks, cohort, key)
         if num_erased:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -228,7 +229,8 @@ def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
         assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
 
 
-def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path, number):
     command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
     command += ["--cohort", tmp_path / "c", "--workers", "1"]
     with subprocess.Popen(
@@ -236,15 +238,19 @@ def test_ctrl_c_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path
     ) as job:
         assert job.stdout is not None and job.stderr is not None
         assert job.stderr.readline().startswith("look for files")
-        os.killpg(job.pid, signal.SIGINT)
+        if number == signal.SIGTERM:  # answered once the preprocessing has begun
+            while not list((tmp_path / "c" / "shards").glob("*")):
+                time.sleep(0.02)
+        os.killpg(job.pid, number)
         assert job.stdout.read() == ""
         assert job.stderr.read().split("\n")[-2:] == [
             "interrupted; the same command goes on from what is finished",
             "",
         ]
     assert job.returncode == 130
-    again = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "accepted: 3 ECG, 1 CMR" in again.stdout
+    if number == signal.SIGINT:
+        again = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "accepted: 3 ECG, 1 CMR" in again.stdout
 
 
 def test_array_jobs_that_start_together_share_a_new_cohort(source, tmp_path):
