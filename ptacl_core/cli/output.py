@@ -16,6 +16,7 @@ RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 EXIT_OURS = 1
 EXIT_INPUT = 2
 EXIT_INTERRUPTED = 130
+INTERRUPTED = "interrupted; the same command goes on from what is finished"
 
 
 def print_json(document: Mapping[str, Any] | list[Any]) -> None:
@@ -47,8 +48,12 @@ def run_guarded(command: Callable[[], Any]) -> NoReturn:
         narrate(f"error: {clean_text(str(error), max_length=1000)}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        narrate("interrupted; the same command goes on from what is finished")
+        narrate(INTERRUPTED)
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as stop:
+        if stop.code == EXIT_INTERRUPTED:  # what Typer makes of Ctrl-C, without a word
+            narrate(INTERRUPTED)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_OURS)

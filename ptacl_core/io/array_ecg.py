@@ -3,7 +3,7 @@
 import io
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,18 @@ from ptacl_core.io.library_faults import library_faults
 from ptacl_core.io.nameless_array import assemble_array, assemble_rows
 from ptacl_core.records import EcgRecord
 
-_FACTS = ("lead_names", "unit", "sampling_rate_hz")
+_FACTS = {
+    "lead_names": "lead_names",
+    "sig_name": "lead_names",
+    "leads": "lead_names",
+    "unit": "unit",
+    "units": "unit",
+    "sampling_rate_hz": "sampling_rate_hz",
+    "sampling_rate": "sampling_rate_hz",
+    "sampling_frequency": "sampling_rate_hz",
+    "fs": "sampling_rate_hz",
+}
+"""What files call the facts about their arrays."""
 _MAX_MEMBERS = 1000
 _MAX_FACT_BYTES = 64 * 1024
 
@@ -33,7 +44,8 @@ def read_npy_ecg(path: Path, hints: EcgHints) -> EcgRecord:
 def read_npz_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     """One array of an NPZ file, or one per lead under the leads' names.
 
-    Entries `lead_names`, `unit` and `sampling_rate_hz` count as stated by the file. Raises as
+    Entries `lead_names`, `unit` and `sampling_rate_hz` (also `sig_name`, `units`, `fs` …) count as
+    stated by the file; of several arrays the only one with two axes or more is meant. Raises as
     `assemble_array`, and UnsupportedFormatError when several arrays could be meant.
     """
     name = shown_name(path)
@@ -49,8 +61,10 @@ def read_npz_ecg(path: Path, hints: EcgHints) -> EcgRecord:
             if fact in members and members[fact].file_size <= _MAX_FACT_BYTES
         }
         hints = _stated(facts, name).completed_by(hints)
-        shapes = {key: member.file_size for key, member in members.items() if key not in _FACTS}
-        chosen = _choose_arrays(shapes, hints, name)
+        others = {key: member for key, member in members.items() if key not in _FACTS}
+        chosen = _choose_arrays(
+            list(others), hints, name, lambda key: _count_axes(archive, others[key], name)
+        )
         arrays = {key: _parse_npy(archive.read(members[key]), name) for key in chosen}
     return _assemble(arrays, hints, name=name, source_format="npz")
 
@@ -73,8 +87,7 @@ def read_hdf5_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         ) from error
     with library_faults(name, "HDF5 file"), h5py.File(path, "r") as file:
         datasets = _list_datasets(file, h5py, name)
-        sizes = {key: int(dataset.nbytes) for key, dataset in datasets.items()}
-        chosen = _choose_arrays(sizes, hints, name)
+        chosen = _choose_arrays(list(datasets), hints, name, lambda key: datasets[key].ndim)
         facts = _read_attributes(file)
         facts |= _read_attributes(datasets[chosen[0]])
         hints = _stated(facts, name).completed_by(hints)
@@ -141,27 +154,55 @@ def _list_members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipI
     return {info.filename.removesuffix(".npy"): info for info in infos}
 
 
-def _choose_arrays(sizes: Mapping[str, int], hints: EcgHints, name: str) -> list[str]:
-    """The array that hints name, the only one, or those named after leads."""
+def _count_axes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> int:
+    """Axes of one array of an NPZ file, from its header."""
+    with archive.open(member) as stream, library_faults(name, "NPY array"):
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, *_ = np.lib.format.read_array_header_1_0(stream)
+        else:
+            shape, *_ = np.lib.format.read_array_header_2_0(stream)
+    return len(shape)
+
+
+def _choose_arrays(
+    keys: list[str], hints: EcgHints, name: str, count_axes: Callable[[str], int]
+) -> list[str]:
+    """The array that hints name, the only one, those named after leads, the only matrix."""
     if hints.array_name is not None:
-        if hints.array_name not in sizes:
+        if hints.array_name not in keys:
             raise UnsupportedFormatError(
-                f"{name}: array_name is none of the {len(sizes)} arrays in the file"
+                f"{name}: array_name is none of the {len(keys)} arrays in the file"
             )
         return [hints.array_name]
-    if len(sizes) == 1:
-        return list(sizes)
-    leads = [key for key in sizes if find_lead(key.rpartition("/")[2]) is not None]
+    if len(keys) == 1:
+        return keys
+    leads = [key for key in keys if find_lead(key.rpartition("/")[2]) is not None]
     if len(leads) >= 8 and len({key.rpartition("/")[0] for key in leads}) == 1:
         return leads
+    matrices = [key for key in keys if count_axes(key) >= 2]
+    if len(matrices) == 1:  # beside it lie identifiers, ages and other lists
+        return matrices
     raise UnsupportedFormatError(
         f"{name}: expected one array, or one per lead under the leads' names, found "
-        f"{len(sizes)} arrays; say which with array_name="
+        f"{len(keys)} arrays; say which with array_name="
     )
 
 
 def _stated(facts: Mapping[str, Any], name: str) -> EcgHints:
-    return EcgHints.from_mapping(facts, where=f"{name} (stated in the file)")
+    """The facts that a file states, under our names; units as many as leads must be the same."""
+    stated: dict[str, Any] = {}
+    for key, value in facts.items():
+        fact = _FACTS[key]
+        is_list = isinstance(value, list)
+        if fact == "unit" and is_list:
+            if len(set(value)) != 1:
+                continue  # none holds for all leads: it is asked for
+            value = value[0]  # noqa: PLW2901
+        elif fact == "sampling_rate_hz" and is_list and len(value) == 1:
+            value = value[0]  # noqa: PLW2901
+        stated.setdefault(fact, value)
+    return EcgHints.from_mapping(stated, where=f"{name} (stated in the file)")
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from ptacl_core.errors import UnsupportedFormatError
-from ptacl_core.io.table_columns import SECONDS_PER_UNIT
+from ptacl_core.io.time_columns import is_time_unit
 from ptacl_core.io.voltage import find_millivolts
 
 _SEPARATORS = ("\t", ";", ",", "|")
@@ -85,7 +85,7 @@ def _are_units(cells: list[str]) -> bool:
     """Whether a row is units: a voltage somewhere, and nothing but voltages, times and blanks."""
     voltages = [find_millivolts(cell) is not None for cell in cells]
     others = [cell for cell, is_voltage in zip(cells, voltages, strict=True) if not is_voltage]
-    return any(voltages) and all(cell.casefold() in {"", *SECONDS_PER_UNIT} for cell in others)
+    return any(voltages) and all(not cell or is_time_unit(cell) for cell in others)
 
 
 def _line_end(body: bytes, start: int) -> int:

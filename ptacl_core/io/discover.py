@@ -22,6 +22,7 @@ from ptacl_core.io.bounded_file import check_file
 from ptacl_core.io.dicom_sniffing import HEAD_BYTES, is_dicom_head, sniff_kind, sniff_study
 from ptacl_core.io.file_kinds import FileKind, Modality, find_kind, without_name
 from ptacl_core.io.recording_names import parse_name
+from ptacl_core.io.wfdb_header import find_segment_headers
 
 _LIMITS = ArchiveLimits(
     max_archive_bytes=1024**4, max_total_bytes=256 * 1024**3, max_members=2_000_000
@@ -96,9 +97,10 @@ class _Walk:
                 is_inside_cine = is_meeting_point
                 parsed = parse_name(name)
                 yield FoundFile(path, "cmr", parsed.subject, parsed.visit, "dicom")
-        in_series = self._series_zips(files) if is_inside_cine else set()
+        parts = self._series_zips(files) if is_inside_cine else set()
+        parts |= find_segment_headers([file for file in files if file.suffix.lower() == ".hea"])
         for file in files:
-            if file not in in_series:
+            if file not in parts:
                 yield from self.visit_file(file, name / file.name, depth=depth, in_folder=True)
         for folder in folders:
             yield from self.visit_folder(

@@ -21,7 +21,7 @@ _READERS: dict[EcgFormat, tuple[str, str]] = {
     "scp": ("scp_ecg", "read_scp_ecg"),
     "edf": ("edf_ecg", "read_edf_ecg"),
     "csv": ("table_ecg", "read_csv_ecg"),
-    "parquet": ("table_ecg", "read_parquet_ecg"),
+    "parquet": ("parquet_ecg", "read_parquet_ecg"),
     "npy": ("array_ecg", "read_npy_ecg"),
     "npz": ("array_ecg", "read_npz_ecg"),
     "hdf5": ("array_ecg", "read_hdf5_ecg"),
@@ -44,10 +44,10 @@ def read_ecg(path: str | Path, **hints: Any) -> EcgRecord:
             stand in `<file>.json` or `<stem>.json` beside it. What the file itself states wins.
 
     Findings, by code: `derived_leads` `tail_cut` `padding_cut` `ignored_channels`
-    `several_recordings` (info); `lead_off` `missing_samples` `out_of_range` `repeated_leads`
-    `einthoven_mismatch` `checksum_mismatch` `uncalibrated` `channel_skew`
-    `sampling_rate_suspect` `unverified_version` `hint_differs` (warning); `no_signal`
-    `unit_implausible` (reject).
+    `several_recordings` `decimated` `time_unit_inferred` (info); `lead_off` `missing_samples`
+    `gap_cut` `out_of_range` `repeated_leads` `einthoven_mismatch` `checksum_mismatch`
+    `uncalibrated` `channel_skew` `sampling_rate_suspect` `unverified_version` `hint_differs`
+    (warning); `no_signal` `unit_implausible` (reject).
 
     Raises:
         UnreadableFileError: missing, empty, cut short or damaged.

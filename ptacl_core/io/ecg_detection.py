@@ -41,6 +41,7 @@ _OWN_KINDS: dict[bytes, EcgFormat] = {
     b"PAR1": "parquet",
     _HDF5_MAGIC: "hdf5",
     b"0       ": "edf",
+    b"\xffBIOSEMI": "edf",
 }
 
 _OTHER_KINDS = (
@@ -56,7 +57,6 @@ _OTHER_KINDS = (
     (b"Rar!", "a RAR archive; unpack it first"),
     (b"ISHNE1.0", "an ISHNE Holter file; convert it to EDF or WFDB"),
     (b"ANN  1.0", "an ISHNE annotation file, without samples"),
-    (b"\xffBIOSEMI", "a BDF file (24 bit); convert it to EDF"),
     (b"GDF ", "a GDF file; convert it to EDF"),
     (b"MATLAB 5.0", "a MATLAB 5 file; save the signals as NPY or CSV, or give its WFDB header"),
     (b"\x80\x02", "a Python pickle, which can run code and is never opened; save as NPY"),
@@ -68,8 +68,8 @@ _OTHER_KINDS = (
 )
 
 READ_FORMATS = (
-    "WFDB, DICOM waveform, CardioSoft XML, MUSE XML, Philips XML, HL7 aECG, SCP-ECG, EDF, CSV, "
-    "NPY, NPZ, Parquet, HDF5"
+    "WFDB, DICOM waveform, CardioSoft XML, MUSE XML, Philips XML, HL7 aECG, SCP-ECG, EDF, BDF, "
+    "CSV, NPY, NPZ, Parquet, HDF5"
 )
 
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1f]")

@@ -18,6 +18,8 @@ from ptacl_core.records import PHENOTYPE_NAMES
 Modality = Literal["ecg", "cmr", "phenotypes", "pairs", "unknown"]
 
 _COMPANION_NAMES = {"manifest.csv", "manifest.cvs", "dicomdir", "simulation.json"}
+_SIMULATION_PAPERS = {"generation.json", "card.json", "card.md"}
+"""What `ptacl simulate` writes beside its files and simulation.json."""
 _ARRAY_ENDINGS = (".npy", ".npz")
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 _MAX_SIDECAR_BYTES = 1024**2
@@ -45,6 +47,8 @@ def find_kind(path: Path) -> FileKind | None:
     Reads the first kilobytes only. A file that cannot be read is of unknown kind, with the reason.
     """
     if path.name.lower() in _COMPANION_NAMES:
+        return None
+    if path.name in _SIMULATION_PAPERS and path.with_name("simulation.json").is_file():
         return None
     try:
         check_file(path, max_bytes=1024**4)

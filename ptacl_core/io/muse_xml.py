@@ -10,7 +10,7 @@ from ptacl_core.errors import MissingUnitError, UnreadableFileError, Unsupported
 from ptacl_core.io.bounded_file import shown_name
 from ptacl_core.io.ecg_assembly import Channel, Recording, assemble_ecg
 from ptacl_core.io.ecg_hints import EcgHints
-from ptacl_core.io.leads import find_lead
+from ptacl_core.io.leads import find_lead, find_missing_leads
 from ptacl_core.io.number_text import parse_number
 from ptacl_core.io.voltage import read_millivolts
 from ptacl_core.io.xml_fields import (
@@ -57,20 +57,28 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
             f"{name}: expected a waveform of type Rhythm, found {len(waveforms)} of other types; "
             "export the rhythm, not only the median beat"
         )
-    rhythm = rhythms[0]
+    whole = [rhythm for rhythm in rhythms if not find_missing_leads(_names_of(rhythm))]
+    rhythm = (whole or rhythms)[0]
     rate_hz = _read_rate(rhythm, name)
     leads = rhythm.findall("LeadData")
     check_count(text_of(rhythm, "NumberofLeads"), len(leads), name=name, what="leads")
     channels = [_read_lead(lead, hints, name) for lead in leads]
     findings = _lead_findings(leads)
     if len(rhythms) > 1:
-        message = f"the file holds {len(rhythms)} rhythm waveforms; the first was taken"
+        message = (
+            f"the file holds {len(rhythms)} rhythm waveforms; the first with 12 leads was taken"
+        )
         findings.append(Finding("several_recordings", "info", message))
     measurements = read_measurements(root.find(".//RestingECGMeasurements"), _MEASUREMENTS)
     peaks = _read_r_samples(root, rate_hz, measurements.get("heart_rate_bpm"), findings)
     return assemble_ecg(
         Recording(name, "muse_xml", rate_hz, channels, findings, peaks, measurements)
     )
+
+
+def _names_of(rhythm: Element) -> list[str]:
+    names = (find_lead(text_of(lead, "LeadID")) for lead in rhythm.findall("LeadData"))
+    return [name for name in names if name is not None]
 
 
 def _read_rate(rhythm: Element, name: str) -> float:

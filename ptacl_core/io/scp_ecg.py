@@ -1,29 +1,35 @@
-"""SCP-ECG (EN 1064): sections, checksums and the rhythm of section 6."""
+"""SCP-ECG (EN 1064): the rhythm of section 6, with what compression took out of it put back."""
 
-import binascii
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ptacl_core.arrays import Array
+from ptacl_core.arrays import Array, Int64
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.bounded_file import read_bytes, shown_name
 from ptacl_core.io.ecg_assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.leads import LEAD_CODES
 from ptacl_core.io.scp_huffman import DEFAULT_TABLE, HuffmanCode, decode_samples, read_table
+from ptacl_core.io.scp_reference_beats import (
+    BeatPlan,
+    add_reference_beats,
+    place_stored_samples,
+    read_beat_plan,
+)
+from ptacl_core.io.scp_sections import read_sections, short_reads
 from ptacl_core.records import EcgRecord, Finding
 
 _MAX_SCP_BYTES = 16 * 1024**2
 _MAX_SAMPLES = 20_000_000
 """All leads together: Huffman codes are decoded symbol by symbol."""
-_SECTION_HEAD = 16
 _DEFAULT_TABLE_COUNT = 19999
 _NOT_MEASURED = 29999
+_MAX_DECIMATION = 4
+_PADDING_BITS = 32
+"""A lead's bits are filled up with zeros to whole words; a zero bit may read as one more sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,122 +39,151 @@ class _Lead:
     start: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Coding:
+    """The head of section 5 or 6: nV per step, us per sample, order of the differences."""
+
+    nanovolts: int
+    interval_us: int
+    order: int
+    is_bimodal: bool
+
+
 def read_scp_ecg(path: Path, _hints: EcgHints) -> EcgRecord:
     """The rhythm of section 6: plain or Huffman-coded, as samples, first or second differences.
 
-    Refused in words (UnsupportedFormatError): reference-beat subtraction and bimodal coding,
-    which need sections 4 and 5 to undo, leads that are not simultaneous, switched Huffman
-    tables. UnreadableFileError: lengths or checksums of the sections used that disagree.
+    A subtracted reference beat is added back; what was stored at a lower rate outside the beats
+    (bimodal compression) is interpolated to the reference beat's rate (`decimated`). Refused in
+    words (UnsupportedFormatError): leads that are not simultaneous, switched Huffman tables.
+    UnreadableFileError: lengths or checksums of the sections used that disagree.
     """
     name = shown_name(path)
     data = read_bytes(path, max_bytes=_MAX_SCP_BYTES)
     findings: list[Finding] = []
-    sections = _read_sections(data, name, findings)
+    sections = read_sections(data, name, findings)
     if 6 not in sections or 3 not in sections:
         held = "only a reference beat" if 5 in sections else "none"
         raise UnsupportedFormatError(
             f"{name}: expected rhythm data (SCP sections 3 and 6), found {held}"
         )
-    leads = _read_leads(sections[3], name)
+    leads, is_subtracted = _read_leads(sections[3], name)
     require_leads(name, [lead.label for lead in leads])
-    with _short_reads(name, "section 6"):
-        nanovolts, interval_us, order, bimodal = struct.unpack_from("<HHBB", sections[6])
-        lengths = struct.unpack_from(f"<{len(leads)}H", sections[6], 6)
-    if bimodal:
-        raise UnsupportedFormatError(
-            f"{name}: bimodally compressed SCP rhythm data are not read; export it uncompressed"
-        )
-    if nanovolts == 0 or interval_us == 0 or order > 2:
-        raise UnreadableFileError(
-            f"{name}: section 6 states {nanovolts} nV per step, {interval_us} us per sample and "
-            f"difference order {order}; it is damaged"
-        )
-    rate_hz = round(1e6 / interval_us, 6)
-    check_extent(name, num_samples=leads[0].num_samples, sampling_rate_hz=rate_hz)
+    rhythm = _read_coding(sections, 6, name)
     table = _read_huffman(sections.get(2), name)
-    channels = [
-        Channel(lead.label, samples, nanovolts / 1e6)
-        for lead, samples in zip(
-            leads,
-            _read_samples(sections[6], leads, lengths, table, order=order, name=name),
-            strict=True,
+    if is_subtracted or rhythm.is_bimodal:
+        rate_hz, scale_mv, signals = _reconstruct(
+            sections, leads, rhythm, table, name, is_subtracted=is_subtracted, findings=findings
         )
+    else:
+        rate_hz, scale_mv = _to_rate_hz(rhythm), rhythm.nanovolts / 1e6
+        check_extent(name, num_samples=leads[0].num_samples, sampling_rate_hz=rate_hz)
+        signals = _read_samples(
+            sections, 6, table, rhythm.order, [lead.num_samples for lead in leads], name
+        )
+    channels = [
+        Channel(lead.label, samples, scale_mv) for lead, samples in zip(leads, signals, strict=True)
     ]
     figures = _read_measurements(sections.get(7))
     return assemble_ecg(Recording(name, "scp", rate_hz, channels, findings, None, figures))
 
 
-@contextmanager
-def _short_reads(name: str, where: str) -> Iterator[None]:
-    """Turn a read past the end of a section into an error in words."""
-    try:
-        yield
-    except struct.error as error:
+def _reconstruct(
+    sections: dict[int, bytes],
+    leads: list[_Lead],
+    rhythm: _Coding,
+    table: list[HuffmanCode] | None,
+    name: str,
+    *,
+    is_subtracted: bool,
+    findings: list[Finding],
+) -> tuple[float, float, list[Array]]:
+    """Rate in Hz, mV per step and samples of leads stored as what a reference beat leaves over."""
+    if 4 not in sections or 5 not in sections:
         raise UnreadableFileError(
-            f"{name}: {where} is cut short; copy or export the file again"
-        ) from error
-
-
-def _read_sections(data: bytes, name: str, findings: list[Finding]) -> dict[int, bytes]:
-    """Bodies of the sections present, by number, checked for extent and checksum."""
-    with _short_reads(name, "the file header"):
-        stored_crc, length = struct.unpack_from("<HI", data)
-    if length != len(data):
-        raise UnreadableFileError(
-            f"{name}: the SCP header states {length} bytes, the file has {len(data)}; it is cut "
-            "short or changed"
+            f"{name}: the rhythm is stored as a difference from a reference beat, whose SCP "
+            "sections 4 and 5 are missing; the file is cut short or damaged"
         )
-    if compute_crc(data[2:]) != stored_crc:
+    plan = read_beat_plan(sections[4], name=name)
+    beat = _read_coding(sections, 5, name)
+    factor, rest = divmod(rhythm.interval_us, beat.interval_us)
+    if rest or not 1 <= factor <= _MAX_DECIMATION:
+        raise UnsupportedFormatError(
+            f"{name}: the rhythm is stored every {rhythm.interval_us} us, its reference beat every "
+            f"{beat.interval_us} us; read are whole multiples up to {_MAX_DECIMATION}"
+        )
+    rate_hz = _to_rate_hz(beat)
+    check_extent(name, num_samples=leads[0].num_samples, sampling_rate_hz=rate_hz)
+    places, spans = place_stored_samples(
+        num_samples=leads[0].num_samples,
+        first_sample=leads[0].start,
+        factor=factor,
+        protected=plan.protected if rhythm.is_bimodal else (),
+    )
+    residuals = _read_samples(
+        sections, 6, table, rhythm.order, [len(places)] * len(leads), name, is_whole=True
+    )
+    signals = [_spread(stored, places, spans) * rhythm.nanovolts for stored in residuals]
+    if is_subtracted:
+        _add_beats(sections, leads, signals, plan, beat, table, name)
+    if (num_decimated := int(spans[spans > 1].sum())) > 0:
         findings.append(
-            Finding("checksum_mismatch", "warning", "the file's checksum does not hold")
-        )
-    with _short_reads(name, "section 0"):
-        (pointer_bytes,) = struct.unpack_from("<I", data, 6 + 4)
-    if not _SECTION_HEAD < pointer_bytes <= len(data) - 6:
-        raise UnreadableFileError(f"{name}: the section list (SCP section 0) is damaged")
-    sections: dict[int, bytes] = {}
-    for entry in range(6 + _SECTION_HEAD, 6 + pointer_bytes - 9, 10):
-        number, size, start = struct.unpack_from("<HII", data, entry)
-        if size == 0 or number == 0:
-            continue
-        body = data[start - 1 : start - 1 + size] if start > 0 else b""
-        if size < _SECTION_HEAD or len(body) != size:
-            raise UnreadableFileError(
-                f"{name}: SCP section {number} should have {size} bytes from byte {start}, beyond "
-                f"the file's {len(data)}; it is damaged"
+            Finding(
+                "decimated",
+                "info",
+                f"{num_decimated} of {leads[0].num_samples} samples per lead lie outside the beats "
+                f"and were stored as one of {factor}; they were interpolated",
             )
-        _check_section(body, number, name)
-        sections.setdefault(number, body[_SECTION_HEAD:])
-    return sections
+        )
+    return rate_hz, 1e-6, signals
 
 
-def _check_section(body: bytes, number: int, name: str) -> None:
-    stored_crc, stored_number = struct.unpack_from("<HH", body)
-    if stored_number != number:
+def _add_beats(
+    sections: dict[int, bytes],
+    leads: list[_Lead],
+    signals: list[Array],
+    plan: BeatPlan,
+    beat: _Coding,
+    table: list[HuffmanCode] | None,
+    name: str,
+) -> None:
+    num_samples = round(plan.reference_ms * 1000 / beat.interval_us)
+    if not 1 <= num_samples * len(leads) <= _MAX_SAMPLES:
         raise UnreadableFileError(
-            f"{name}: expected SCP section {number}, found {stored_number} in its place; the file "
+            f"{name}: SCP section 4 states a reference beat of {plan.reference_ms} ms; it "
             "is damaged"
         )
-    if number in {2, 3, 6} and stored_crc and compute_crc(body[2:]) != stored_crc:
+    references = _read_samples(sections, 5, table, beat.order, [num_samples] * len(leads), name)
+    for lead, samples, reference in zip(leads, signals, references, strict=True):
+        add_reference_beats(samples, reference * beat.nanovolts, plan, first_sample=lead.start)
+
+
+def _spread(stored: Int64[Array, "stored"], places: Array, spans: Array) -> Array:
+    """Every sample of the lead: stored ones as they are, the others interpolated."""
+    if (spans == 1).all():
+        return stored.astype(np.float64)
+    return np.interp(np.arange(int(spans.sum())), places, stored)
+
+
+def _to_rate_hz(coding: _Coding) -> float:
+    return round(1e6 / coding.interval_us, 6)
+
+
+def _read_coding(sections: dict[int, bytes], number: int, name: str) -> _Coding:
+    with short_reads(name, f"section {number}"):
+        nanovolts, interval_us, order, mode = struct.unpack_from("<HHBB", sections[number])
+    if nanovolts == 0 or interval_us == 0 or order > 2:
         raise UnreadableFileError(
-            f"{name}: the checksum of SCP section {number} does not hold; the file is damaged"
+            f"{name}: section {number} states {nanovolts} nV per step, {interval_us} us per sample "
+            f"and difference order {order}; it is damaged"
         )
+    return _Coding(nanovolts, interval_us, order, number == 6 and mode == 1)
 
 
-def compute_crc(data: bytes) -> int:
-    """CRC-CCITT of SCP-ECG (polynomial 0x1021, initial value 0xFFFF)."""
-    return binascii.crc_hqx(data, 0xFFFF)
-
-
-def _read_leads(section: bytes, name: str) -> list[_Lead]:
-    with _short_reads(name, "section 3"):
+def _read_leads(section: bytes, name: str) -> tuple[list[_Lead], bool]:
+    """The leads of section 3, and whether a reference beat was subtracted."""
+    with short_reads(name, "section 3"):
         count, flags = struct.unpack_from("<BB", section)
         entries = [struct.unpack_from("<IIB", section, 2 + 9 * index) for index in range(count)]
-    if flags & 1:
-        raise UnsupportedFormatError(
-            f"{name}: SCP rhythm data with the reference beat subtracted are not read; export it "
-            "without compression"
-        )
     leads = [
         _Lead(LEAD_CODES.get(code, f"lead {code}"), end - start + 1, start)
         for start, end, code in entries
@@ -164,14 +199,14 @@ def _read_leads(section: bytes, name: str) -> list[_Lead]:
             f"{name}: {len(leads)} leads of {leads[0].num_samples} samples are more than the "
             f"{_MAX_SAMPLES} samples that are unpacked"
         )
-    return leads
+    return leads, bool(flags & 1)
 
 
 def _read_huffman(section: bytes | None, name: str) -> list[HuffmanCode] | None:
     """The table of section 2; None: samples are plain 16-bit integers."""
     if section is None:
         return None
-    with _short_reads(name, "section 2"):
+    with short_reads(name, "section 2"):
         (count,) = struct.unpack_from("<H", section)
         if count == _DEFAULT_TABLE_COUNT:
             return list(DEFAULT_TABLE)
@@ -184,33 +219,43 @@ def _read_huffman(section: bytes | None, name: str) -> list[HuffmanCode] | None:
 
 
 def _read_samples(
-    section: bytes,
-    leads: list[_Lead],
-    lengths: tuple[int, ...],
+    sections: dict[int, bytes],
+    number: int,
     table: list[HuffmanCode] | None,
-    *,
     order: int,
+    counts: list[int],
     name: str,
+    *,
+    is_whole: bool = False,
 ) -> list[Array]:
-    position = 6 + 2 * len(leads)
+    """`counts` samples of each lead in section 5 or 6.
+
+    With `is_whole` a lead that holds more is refused too: its stretches were counted otherwise.
+    """
+    section = sections[number]
+    with short_reads(name, f"section {number}"):
+        lengths = struct.unpack_from(f"<{len(counts)}H", section, 6)
+    position = 6 + 2 * len(counts)
     samples: list[Array] = []
-    for lead, length in zip(leads, lengths, strict=True):
+    for count, length in zip(counts, lengths, strict=True):
         stored = section[position : position + length]
         position += length
         if len(stored) != length:
             raise UnreadableFileError(
-                f"{name}: SCP section 6 ends within lead {len(samples) + 1} of {len(leads)}"
+                f"{name}: SCP section {number} ends within lead {len(samples) + 1} of {len(counts)}"
             )
         if table is None:
             differences = np.frombuffer(stored[: len(stored) // 2 * 2], "<i2").astype(np.int64)
         else:
-            differences = decode_samples(stored, table, count=lead.num_samples)
-        if len(differences) < lead.num_samples:
+            differences = decode_samples(stored, table, count=count + _PADDING_BITS)
+        is_longer = len(differences) >= count + _PADDING_BITS
+        if len(differences) < count or (is_whole and is_longer):
+            held = "more" if is_longer else len(differences)
             raise UnreadableFileError(
-                f"{name}: SCP section 3 states {lead.num_samples} samples per lead, lead "
-                f"{len(samples) + 1} of section 6 holds {len(differences)}"
+                f"{name}: the file states {count} samples per lead, lead {len(samples) + 1} of SCP "
+                f"section {number} holds {held}; it is damaged"
             )
-        samples.append(_integrate(differences[: lead.num_samples], order))
+        samples.append(_integrate(differences[:count], order))
     return samples
 
 

@@ -1,29 +1,28 @@
-"""CSV and Parquet tables: a column per lead, a row per lead, long form, or a bare matrix."""
+"""Text tables: a column per lead, a row per lead, long form, or a bare matrix."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
-from ptacl_core.io.bounded_file import MAX_FILE_BYTES, MAX_TABLE_BYTES, read_bytes, shown_name
+from ptacl_core.io.bounded_file import MAX_TABLE_BYTES, read_bytes, shown_name
 from ptacl_core.io.csv_text import CsvText, split_csv
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.leads import find_lead
 from ptacl_core.io.library_faults import library_faults
 from ptacl_core.io.nameless_array import assemble_array, assemble_rows
-from ptacl_core.io.table_columns import (
+from ptacl_core.io.table_columns import MIN_LEADS, find_lead_columns, find_long_columns
+from ptacl_core.io.time_columns import (
     compute_rate_hz,
-    find_lead_columns,
-    find_long_columns,
+    find_bare_time_column,
     find_time_column,
+    infer_times_s,
+    parse_clock_s,
 )
-from ptacl_core.records import EcgRecord
+from ptacl_core.records import EcgRecord, Finding
 
-_FACTS = ("lead_names", "unit", "sampling_rate_hz")
 _MAX_COLUMNS = 200_000
-_MIN_LEADS = 8
 _NO_VALUE = ["", "NaN", "nan", "NA", "na", "null", "NULL", "None", "-", "#N/A", "?"]
 
 
@@ -42,16 +41,20 @@ def read_csv_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         raise UnsupportedFormatError(f"{name}: more than {_MAX_COLUMNS} columns with names")
     if table.has_header:
         leads = find_lead_columns(names)
-        if len(leads) >= _MIN_LEADS:
+        if len(leads) >= MIN_LEADS:
             columns = _parse_columns(table, [lead.index for lead in leads], name)
-            hints = _stated_rate(table, names, name).completed_by(hints)
+            findings: list[Finding] = []
+            stated = _stated_rate(table, names, name)
+            if stated.sampling_rate_hz is None and hints.sampling_rate_hz is None:
+                stated = _implied_rate(table, names, findings, name)
             return assemble_rows(
                 columns,
                 [lead.lead for lead in leads],
-                hints,
+                stated.completed_by(hints),
                 name=name,
                 source_format="csv",
                 units=[lead.unit for lead in leads],
+                findings=findings,
             )
         if (long := find_long_columns(names)) is not None:
             return _read_long(table, long, hints, name)
@@ -65,115 +68,6 @@ def read_csv_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         )
     columns = _parse_columns(table, list(range(len(names))), name)
     return assemble_array(np.stack(columns), hints, name=name, source_format="csv")
-
-
-def read_parquet_ecg(path: Path, hints: EcgHints) -> EcgRecord:
-    """A Parquet table with a column per lead: of numbers, or of lists with a recording per row.
-
-    `unit`, `sampling_rate_hz` and `lead_names` in the schema's metadata count as stated. Raises
-    as `read_csv_ecg`.
-    """
-    import pyarrow
-    from pyarrow import parquet
-
-    name = shown_name(path)
-    data = read_bytes(path)
-    with library_faults(name, "Parquet file"):
-        file = parquet.ParquetFile(pyarrow.BufferReader(data))
-        schema = file.schema_arrow
-        names = list(schema.names)
-        num_rows = int(file.metadata.num_rows)
-    hints = _stated_metadata(schema.metadata or {}, name).completed_by(hints)
-    leads = find_lead_columns(names)
-    if len(leads) < _MIN_LEADS and hints.lead_names is not None:
-        return _read_nameless_parquet(file, hints, name)
-    if len(leads) < _MIN_LEADS:
-        raise MissingUnitError(
-            f"{name}: {len(leads)} of {len(names)} columns are named after leads; name them I … "
-            "V6, or give lead_names="
-        )
-    time = find_time_column(names)
-    wanted = [lead.index for lead in leads] + ([time[0]] if time is not None else [])
-    _check_extent(num_rows, len(wanted), name)
-    with library_faults(name, "Parquet file"):
-        table = file.read(columns=[names[index] for index in dict.fromkeys(wanted)])
-        columns = [_to_numbers(table.column(names[lead.index]), hints, name) for lead in leads]
-        if time is not None:
-            times = _to_numbers(table.column(names[time[0]]), hints, name)
-            rate_hz = compute_rate_hz(times * time[1], name=name)
-            hints = EcgHints(sampling_rate_hz=rate_hz).completed_by(hints)
-    return assemble_rows(
-        columns,
-        [lead.lead for lead in leads],
-        hints,
-        name=name,
-        source_format="parquet",
-        units=[lead.unit for lead in leads],
-    )
-
-
-def _read_nameless_parquet(file: Any, hints: EcgHints, name: str) -> EcgRecord:
-    names = list(file.schema_arrow.names)
-    _check_extent(int(file.metadata.num_rows), len(names), name)
-    with library_faults(name, "Parquet file"):
-        table = file.read()
-        columns = [_to_numbers(table.column(column), hints, name) for column in names]
-    return assemble_array(np.stack(columns), hints, name=name, source_format="parquet")
-
-
-def _check_extent(num_rows: int, num_columns: int, name: str) -> None:
-    if num_rows * num_columns * 8 > MAX_FILE_BYTES * 2:
-        raise UnsupportedFormatError(
-            f"{name}: {num_rows} rows of {num_columns} columns are more than is read; cut out the "
-            "part that is wanted"
-        )
-
-
-def _stated_metadata(metadata: dict[bytes, bytes], name: str) -> EcgHints:
-    stated: dict[str, Any] = {}
-    for fact in _FACTS:
-        text = metadata.get(fact.encode(), b"").decode("utf-8", errors="replace").strip()
-        if text:
-            stated[fact] = text
-    if "sampling_rate_hz" in stated:
-        try:
-            stated["sampling_rate_hz"] = float(stated["sampling_rate_hz"])
-        except ValueError as error:
-            raise UnreadableFileError(
-                f"{name}: sampling_rate_hz in the schema's metadata is no number"
-            ) from error
-    return EcgHints.from_mapping(stated, where=f"{name} (stated in the file)")
-
-
-def _to_numbers(column: Any, hints: EcgHints, name: str) -> Array:
-    """A Parquet column as numbers; of a list column the row that hints name."""
-    import pyarrow
-
-    if pyarrow.types.is_list(column.type) or pyarrow.types.is_large_list(column.type):
-        index = hints.record_index
-        if index is None and len(column) == 1:
-            index = 0
-        if index is None:
-            raise MissingUnitError(
-                f"{name}: the table holds {len(column)} recordings, one per row; say which with "
-                f"record_index= (0 to {len(column) - 1})"
-            )
-        if index >= len(column):
-            raise UnsupportedFormatError(
-                f"{name}: record_index {index} was asked for, the table holds {len(column)} "
-                "recordings (counted from 0)"
-            )
-        column = column[index].values
-        if column is None:
-            raise UnreadableFileError(f"{name}: row {index} has no samples")
-    kind = column.type
-    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
-        raise UnsupportedFormatError(f"{name}: expected columns of numbers, found {kind}")
-    if column.null_count:
-        column = column.cast(pyarrow.float64())  # what is absent becomes NaN
-    chunks = column.chunks if isinstance(column, pyarrow.ChunkedArray) else [column]
-    numbers = [np.asarray(chunk.to_numpy(zero_copy_only=False)) for chunk in chunks]
-    return np.concatenate(numbers) if numbers else np.empty(0)
 
 
 def _parse_columns(table: CsvText, indices: list[int], name: str) -> list[Array]:
@@ -210,6 +104,24 @@ def _stated_rate(table: CsvText, names: list[str], name: str) -> EcgHints:
     index, unit_s = time
     (times,) = _parse_columns(table, [index], name)
     return EcgHints(sampling_rate_hz=compute_rate_hz(times * unit_s, name=name))
+
+
+def _implied_rate(table: CsvText, names: list[str], findings: list[Finding], name: str) -> EcgHints:
+    """The rate of a time column without a unit: clock times, or numbers that fit one unit only."""
+    index = find_bare_time_column(names)
+    if index is None:
+        return EcgHints()
+    times_s = parse_clock_s(_parse_labels(table, index, name).tolist())
+    if times_s is None:
+        try:
+            (numbers,) = _parse_columns(table, [index], name)
+        except UnreadableFileError:
+            return EcgHints()  # times of a kind not known: the rate is asked for
+        if (inferred := infer_times_s(numbers)) is None:
+            return EcgHints()
+        times_s, finding = inferred
+        findings.append(finding)
+    return EcgHints(sampling_rate_hz=compute_rate_hz(times_s, name=name))
 
 
 def _read_long(
@@ -259,7 +171,7 @@ def _has_row_names(table: CsvText) -> bool:
     lines = table.body.split(b"\n", 32)[:32]
     starts = [line.split(table.separator.encode(), 1)[0] for line in lines if line.strip()]
     names = [find_lead(start.decode("latin-1").strip().strip('"')) for start in starts]
-    return sum(name is not None for name in names) >= _MIN_LEADS
+    return sum(name is not None for name in names) >= MIN_LEADS
 
 
 def _parse_rows(table: CsvText, name: str) -> tuple[list[str], list[Array]]:

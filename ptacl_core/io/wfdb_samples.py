@@ -1,4 +1,4 @@
-"""Samples of WFDB signal files: the byte-aligned formats and the packed format 212."""
+"""Samples of WFDB signal files: the byte-aligned formats and the packed 212, 310 and 311."""
 
 import re
 from collections.abc import Sequence
@@ -32,6 +32,8 @@ SAMPLE_FORMATS = {
     80: SampleFormat(8, -(2**7)),
     160: SampleFormat(16, -(2**15)),
     212: SampleFormat(12, -(2**11)),
+    310: SampleFormat(10, -(2**9)),
+    311: SampleFormat(10, -(2**9)),
 }
 
 
@@ -70,7 +72,7 @@ def read_signal_file(
         )
     if _looks_like_text(data):
         raise UnreadableFileError(f"{name}: expected binary samples, found text; copy it again")
-    num_stored = (len(data) - byte_offset) * 8 // (bits * frame)
+    num_stored = _count_stored(len(data) - byte_offset, sample_formats[0], bits) // frame
     if num_frames is None:
         num_frames = num_stored
     if num_frames < 1 or num_stored < num_frames:
@@ -89,6 +91,8 @@ def read_signal_file(
 
 def _unpack(data: bytes, sample_format: int, byte_offset: int, count: int) -> Array:
     """The first `count` samples of the stream as integers of the smallest fitting type."""
+    if sample_format in {310, 311}:
+        return _unpack_tens(data, sample_format, byte_offset, count)
     if sample_format == 212:
         return _unpack_212(data, byte_offset, count)
     if sample_format == 24:
@@ -118,6 +122,35 @@ def _unpack_212(data: bytes, byte_offset: int, count: int) -> Array:
         target[1::2] = ((piece[:, 1] & 0xF0) << 4) | piece[:, 2]
     samples = samples[:count]
     samples[samples > 2047] -= 4096
+    return samples
+
+
+def _count_stored(num_bytes: int, sample_format: int, bits: int) -> int:
+    """Samples in `num_bytes`: formats 310 and 311 keep three in four bytes, the last ones too."""
+    if sample_format in {310, 311}:
+        return num_bytes // 4 * 3 + num_bytes % 4 // 2
+    return num_bytes * 8 // bits
+
+
+def _unpack_tens(data: bytes, sample_format: int, byte_offset: int, count: int) -> Array:
+    """Three 10-bit samples in four bytes.
+
+    310: two in the low 11 bits of each 16-bit word (their lowest bit unused), the third in the
+    high 5 bits of both. 311: one after another from the lowest bit of a 32-bit word.
+    """
+    num_groups = -(-count // 3)
+    stored = data[byte_offset : byte_offset + 4 * num_groups].ljust(4 * num_groups, b"\0")
+    samples = np.empty((num_groups, 3), np.int16)
+    if sample_format == 310:
+        low, high = np.frombuffer(stored, "<u2").reshape(-1, 2).T
+        samples[:, 0], samples[:, 1] = low >> 1 & 0x3FF, high >> 1 & 0x3FF
+        samples[:, 2] = low >> 11 | high >> 11 << 5
+    else:
+        words = np.frombuffer(stored, "<u4")
+        for place in range(3):
+            samples[:, place] = words >> 10 * place & 0x3FF
+    samples = samples.reshape(-1)[:count]
+    samples[samples > 511] -= 1024
     return samples
 
 

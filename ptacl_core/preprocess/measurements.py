@@ -20,6 +20,8 @@ MEASUREMENT_NAMES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "ax
 _RATE_HZ = 500.0
 _MIN_TRAIN_S = 10.0
 _MIN_COPIES = 8
+_NUM_DELINEATED = 5
+"""Beats that neurokit2 looks at, in the middle of the train: they are copies of one cycle."""
 _MIN_ALIKE = 0.8
 _MIN_LEADS_AGREEING = 4
 
@@ -182,7 +184,8 @@ def _delineate(
 ) -> dict[str, list[float]]:
     """neurokit2's boundaries in a train of one cycle, in samples from R; at most one a name."""
     rr_samples = len(cycle_mv)
-    peaks = r_sample + rr_samples * np.arange(num_copies)
+    first = (num_copies - _NUM_DELINEATED) // 2
+    peaks = r_sample + rr_samples * np.arange(first, first + _NUM_DELINEATED)
     with warnings.catch_warnings():
         # The import drags in pkg_resources; delineation warns of empty means on odd beats.
         warnings.simplefilter("ignore")

@@ -161,9 +161,7 @@ def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead
 def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int64[Array, "beat"]:
     nothing = np.empty(0, np.int64)
     reach = max(1, round(0.5 * _REFRACTORY_S * steps_per_s))
-    padded = np.full(amplitude.size + 2 * reach, -1.0)
-    padded[reach:-reach] = amplitude
-    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=1)
+    highest = _highest_within(amplitude, reach)
     previous = np.concatenate(([-1.0], amplitude[:-1]))
     candidates = np.flatnonzero((amplitude >= highest) & (amplitude > previous))
     if candidates.size == 0:
@@ -175,6 +173,18 @@ def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int6
     kept = _keep_apart(candidates, heights, 0.35 * reference, steps_per_s)
     kept = _search_back(candidates, heights, kept, 0.2 * reference, steps_per_s)
     return candidates[kept]
+
+
+def _highest_within(amplitude: Float64[Array, "step"], reach: int) -> Float64[Array, "step"]:
+    """The largest value within `reach` steps of each, by windows that double."""
+    highest = np.full(amplitude.size + 2 * reach, -1.0)
+    highest[reach:-reach] = amplitude
+    width, wanted = 1, 2 * reach + 1
+    while width < wanted:
+        shift = min(width, wanted - width)
+        highest = np.maximum(highest[:-shift], highest[shift:])
+        width += shift
+    return highest
 
 
 def _reference_level(amplitude: Float64[Array, "step"], steps_per_s: float) -> float:

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ptacl_core.io import discover, read_phenotypes
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.checksum import compute_text_hash
 from ptacl_core.safety.lock import hold_lock
+from ptacl_core.safety.termination import sigterm_interrupts
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardWriter
 from ptacl_core.stages.ingest import IngestCounts, VisitTask, hide_subject, ingest_visits
@@ -88,7 +90,7 @@ def run(
     if not source.exists():
         raise RecordError(f"{clean_text(source.name)}: expected a folder or archive, found none")
     settings = PreprocessSettings()
-    layout = open_or_create(cohort_dir, settings)
+    layout, key = open_or_create(cohort_dir, settings)
     inventory = read_pairs(pairs, source) if pairs else _take_inventory(source, ecg_hints, progress)
     tables = [
         read_phenotypes(path)
@@ -97,7 +99,6 @@ def run(
     for table in tables:
         for finding in table.findings:
             progress.say(f"phenotypes: {finding}")
-    key = open_key(layout, create=True)
     tasks = build_tasks(inventory, tables, key, ecg_hints=ecg_hints)
     if not tasks:
         raise RecordError(
@@ -107,7 +108,8 @@ def run(
     started_s = time.monotonic()
     counts = IngestCounts()
     index, count = part
-    with hold_lock(cohort_dir / f".preprocess-{index}-{count}.lock", purpose="preprocess"):
+    lock = cohort_dir / f".preprocess-{index}-{count}.lock"
+    with sigterm_interrupts(), hold_lock(lock, purpose="preprocess"):
         with Cohort.open(cohort_dir) as cohort:
             tasks, num_erased = leave_out_erased(inventory, tasks, cohort, key)
         if num_erased:
@@ -150,15 +152,52 @@ def run(
     )
 
 
-def open_or_create(cohort_dir: Path, settings: PreprocessSettings) -> CohortLayout:
-    """Layout of the cohort, made when it is new.
+def open_or_create(
+    cohort_dir: Path, settings: PreprocessSettings
+) -> tuple[CohortLayout, CohortKey]:
+    """Layout and key of the cohort, made when they are new.
 
-    Raises CohortError when its recordings were preprocessed in another way.
+    Array jobs that start together wait for the one that makes them. Raises CohortError when its
+    recordings were preprocessed in another way.
     """
-    if not (cohort_dir / "cohort.toml").exists():
-        Cohort.create(
-            cohort_dir, name=cohort_dir.name, source="files", preprocessing_hash=settings.hash()
-        ).close()
+    if not os.access(_nearest_folder(cohort_dir), os.W_OK | os.X_OK):
+        raise CohortError(
+            f"{cohort_dir.name}: a cohort could not be made there (no right to write)"
+        )
+    with _hold_in_turn(cohort_dir / ".preprocess-open.lock"):
+        if not (cohort_dir / "cohort.toml").exists():
+            Cohort.create(
+                cohort_dir, name=cohort_dir.name, source="files", preprocessing_hash=settings.hash()
+            ).close()
+        layout = _open_checked(cohort_dir, settings)
+        return layout, open_key(layout, create=True)
+
+
+def _nearest_folder(path: Path) -> Path:
+    """`path` itself, or the first folder above it that is there."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+@contextmanager
+def _hold_in_turn(path: Path) -> Iterator[None]:
+    """Hold the lock once no other process does. Raises CohortLockedError after a long wait."""
+    deadline_s = time.monotonic() + STORE_PATIENCE_S
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold_lock(path, purpose="preprocess"))
+                break
+            except CohortLockedError:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.1)
+        yield
+
+
+def _open_checked(cohort_dir: Path, settings: PreprocessSettings) -> CohortLayout:
     with Cohort.open(cohort_dir) as cohort:
         stored = cohort.description.preprocessing_hash
         if stored != settings.hash():

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +225,49 @@ def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
     ]
     assert sum(summary.accepted["ecg"] for summary in summaries) == len(ECG_NAMES)
     assert sum(summary.accepted["cmr"] for summary in summaries) == 1
+    with ShardReader.open(cohort) as reader:
+        assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path, number):
+    command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
+    command += ["--cohort", tmp_path / "c", "--workers", "1"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as job:
+        assert job.stdout is not None and job.stderr is not None
+        assert job.stderr.readline().startswith("look for files")
+        if number == signal.SIGTERM:  # answered once the preprocessing has begun
+            while not list((tmp_path / "c" / "shards").glob("*")):
+                time.sleep(0.02)
+        os.killpg(job.pid, number)
+        assert job.stdout.read() == ""
+        assert job.stderr.read().split("\n")[-2:] == [
+            "interrupted; the same command goes on from what is finished",
+            "",
+        ]
+    assert job.returncode == 130
+    if number == signal.SIGINT:
+        again = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "accepted: 3 ECG, 1 CMR" in again.stdout
+
+
+def test_array_jobs_that_start_together_share_a_new_cohort(source, tmp_path):
+    cohort = tmp_path / "together"
+    command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
+    command += ["--cohort", cohort, "--workers", "1", "--json"]
+    jobs = [
+        subprocess.Popen(
+            [*command, "--shard", f"{number}/2"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (1, 2)
+    ]
+    answers = [json.loads(job.communicate()[0]) for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0]
+    assert sum(answer["accepted"]["ecg"] for answer in answers) == len(ECG_NAMES)
     with ShardReader.open(cohort) as reader:
         assert reader.num_rows == len(set(zip(reader.patients, reader.visits, strict=True)))
 

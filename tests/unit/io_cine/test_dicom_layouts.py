@@ -20,6 +20,7 @@ from pydicom.uid import (
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -343,6 +344,30 @@ def test_jpeg_lossless_is_exact_with_the_extra_libraries(
     pytest.importorskip("libjpeg")
     expected = write_compressed(dicom, tmp_path, syntax)
     np.testing.assert_array_equal(read_cine(tmp_path).frames, expected)
+
+
+@pytest.mark.parametrize(("bits", "near"), [(8, 0), (12, 0), (16, 0), (12, 2)])
+def test_jpeg_ls_equals_the_uncompressed_pixels(
+    dicom, tmp_path: Path, bits: int, near: int
+) -> None:
+    """Encoded by CharLS, decoded by libjpeg; near-lossless coding stays within its bound."""
+    pytest.importorskip("libjpeg")
+    jpeg_ls = pytest.importorskip("jpeg_ls")
+    generator = np.random.default_rng(bits)
+    expected = generator.integers(0, 2**bits, (1, 3, 32, 32))
+    expected[:, :, 8:24] = np.linspace(0, 2**bits - 1, 32).astype(int)  # runs and slopes too
+    series = dicom.series(num_slices=1, num_frames=3, rows=32, columns=32)
+    for image, pixels in zip(series.build(), expected[0], strict=True):
+        stored = pixels.astype(np.uint8 if bits == 8 else np.uint16)
+        image.BitsAllocated = 8 if bits == 8 else 16
+        image.BitsStored, image.HighBit = bits, bits - 1
+        code = bytes(jpeg_ls.encode_array(stored, lossy_error=near))
+        image.PixelData = encapsulate([code + b"\0" * (len(code) % 2)])
+        image["PixelData"].VR = "OB"
+        syntax = JPEGLSNearLossless if near else JPEGLSLossless
+        (tmp_path / f"{image.InstanceNumber}.dcm").write_bytes(dicom.to_bytes(image, syntax))
+    difference = np.abs(read_cine(tmp_path).frames - expected)
+    assert difference.max() <= near and (difference.max() > 0) == (near > 0)
 
 
 @pytest.mark.parametrize(

@@ -330,3 +330,11 @@ def test_archives_within_archives_end(tmp_path: Path) -> None:
         data = path.read_bytes()
     (found,) = find(tmp_path / "5.zip", scratch=tmp_path / "scratch")
     assert "nested deeper" in found.reason
+
+
+def test_what_the_simulator_writes_about_itself_is_no_recording(tmp_path: Path) -> None:
+    papers = {"generation.json": b"[]", "card.json": b"{}", "card.md": b"# A cohort\n"}
+    fill(tmp_path / "simulated", {**papers, "simulation.json": b"{}"})
+    fill(tmp_path / "others", papers)
+    assert find(tmp_path / "simulated") == []
+    assert {file.modality for file in find(tmp_path / "others")} == {"unknown"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptacl_core.io.scp_ecg import compute_crc
+from ptacl_core.io.scp_sections import compute_crc
 from ptacl_core.records import LEAD_NAMES
 
 RATE_HZ = 500
@@ -51,6 +51,13 @@ def pack_samples(frames: np.ndarray, sample_format: int) -> bytes:
         middle = (first >> 8) | ((second >> 8) << 4)
         packed = np.stack([first & 0xFF, middle, second & 0xFF], axis=1)
         return packed.astype(np.uint8).tobytes()
+    if sample_format in {310, 311}:
+        groups = np.pad(flat, (0, -len(flat) % 3)).reshape(-1, 3) & 0x3FF
+        first, second, third = groups.T
+        if sample_format == 310:
+            words = [first << 1 | (third & 0x1F) << 11, second << 1 | third >> 5 << 11]
+            return np.stack(words, axis=1).astype("<u2").tobytes()
+        return (first | second << 10 | third << 20).astype("<u4").tobytes()
     if sample_format == 24:
         return flat.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     if sample_format == 80:

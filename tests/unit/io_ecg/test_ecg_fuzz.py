@@ -108,6 +108,27 @@ def build_edf(files, folder, steps):
     return path
 
 
+def build_wfdb_segments(files, folder, steps):
+    for number, part in enumerate((steps[:, :120], steps[:, 120:]), start=1):
+        files.write_wfdb(folder, part, name=f"rec_{number:04d}")
+    lines = ["rec/3 12 500 200", "~ 0", "rec_0001 120", "rec_0002 80"]
+    return text(folder, "rec.hea", "\n".join(lines) + "\n")
+
+
+def build_bdf(files, folder, steps):
+    """A discontinuous file of 24-bit samples, four records of 1 s."""
+    edf = files.edf_bytes(steps, per_record=50, annotations=True, reserved="BDF+D")
+    header_bytes = 256 * 14
+    header = b"\xffBIOSEMI" + edf[8:header_bytes].replace(b"EDF Annot", b"BDF Annot")
+    data = b""
+    for start in range(header_bytes, len(edf), 2 * (12 * 50 + 10)):
+        samples = np.frombuffer(edf, "<i2", 12 * 50, start).astype("<i4")
+        data += samples.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        data += edf[start + 1200 : start + 1220].ljust(30, b"\0")
+    (folder / "a.bdf").write_bytes(header + data)
+    return folder / "a.bdf"
+
+
 def build_scp(files, folder, steps):
     (folder / "a.scp").write_bytes(files.scp_bytes(steps))
     return folder / "a.scp"
@@ -122,6 +143,7 @@ def muse_text(files, steps):
 SOURCES = {
     "wfdb header": lambda files, folder, steps: files.write_wfdb(folder, steps),
     "wfdb samples": build_wfdb_samples,
+    "wfdb segments": build_wfdb_segments,
     "dicom": lambda files, folder, steps: files.write_dicom(
         folder / "a.dcm", files.dicom_dataset([{"steps": steps}, {"steps": steps, "derived": True}])
     ),
@@ -133,6 +155,7 @@ SOURCES = {
     "philips": lambda files, folder, steps: text(folder, "a.xml", files.philips_xml(steps)),
     "scp": build_scp,
     "edf": build_edf,
+    "bdf": build_bdf,
     "csv": lambda files, folder, steps: text(
         folder, "a.csv", files.csv_text(steps * 0.005, time_name="time (s)")
     ),

@@ -132,8 +132,8 @@ KINDS = [
     case(
         "bdf",
         lambda s: s.save("a.bdf", b"\xffBIOSEMI" + bytes(600)),
-        UnsupportedFormatError,
-        ("BDF",),
+        UnreadableFileError,
+        ("number of signals",),
     ),
     case(
         "random bytes",

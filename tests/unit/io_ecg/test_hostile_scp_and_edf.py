@@ -49,10 +49,10 @@ SCP = [
     case(
         "reference beat subtracted",
         lambda s: s.scp(flags=0b1100101),
-        UnsupportedFormatError,
-        ("reference beat",),
+        UnreadableFileError,
+        ("reference beat", "sections 4 and 5 are missing"),
     ),
-    case("bimodal", lambda s: s.scp(bimodal=1), UnsupportedFormatError, ("bimodal",)),
+    case("bimodal", lambda s: s.scp(bimodal=1), UnreadableFileError, ("sections 4 and 5",)),
     case("no resolution", lambda s: s.scp(nanovolts=0), UnreadableFileError, ("0 nV per step",)),
     case("no interval", lambda s: s.scp(interval_us=0), UnreadableFileError, ("0 us per sample",)),
     case(
@@ -155,8 +155,8 @@ EDF = [
     case(
         "discontinuous",
         lambda s: s.edf(reserved="EDF+D"),
-        UnsupportedFormatError,
-        ("EDF+D", "gaps"),
+        UnreadableFileError,
+        ("EDF+D", "times of its records"),
     ),
     case(
         "cut header",

@@ -11,12 +11,6 @@ def case(name, build, error, words, hints=None):
 
 CASES = [
     case(
-        "multi-segment",
-        lambda s: s.wfdb("rec 12 ", "rec/4 12 "),
-        UnsupportedFormatError,
-        ("multi-segment",),
-    ),
-    case(
         "header of prose",
         lambda s: s.save("a.hea", "hello\nworld\n"),
         UnreadableFileError,

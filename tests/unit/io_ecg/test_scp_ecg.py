@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ptacl_core.io import read_ecg
-from ptacl_core.io.scp_ecg import compute_crc
 from ptacl_core.io.scp_huffman import DEFAULT_TABLE, decode_samples, read_table
+from ptacl_core.io.scp_sections import compute_crc
 from ptacl_core.records import LEAD_NAMES
 
 

@@ -339,7 +339,7 @@ def test_npz_array_per_lead(files, tmp_path, steps):
 
 def test_npz_several_arrays_need_a_name(files, tmp_path, steps, refuse):
     path = tmp_path / "a.npz"
-    np.savez(path, first=steps * 0.005, second=np.zeros(3))
+    np.savez(path, first=steps * 0.005, second=np.zeros((3, 3)))
     assert "array_name=" in refuse(path, UnsupportedFormatError, **FACTS)
     assert "none of the 2" in refuse(path, UnsupportedFormatError, array_name="third", **FACTS)
     expect(read_ecg(path, array_name="first", **FACTS), files, steps)

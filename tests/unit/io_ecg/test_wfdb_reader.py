@@ -6,7 +6,8 @@ import pytest
 from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.io.ecg_hints import EcgHints
-from ptacl_core.io.wfdb_reader import parse_header, read_wfdb
+from ptacl_core.io.wfdb_header import parse_header
+from ptacl_core.io.wfdb_reader import read_wfdb
 from ptacl_core.records import LEAD_NAMES
 
 
@@ -29,9 +30,10 @@ def test_real_records_equal_the_wfdb_package(samples, name):
     np.testing.assert_array_equal(record.signal_mv, expected_mv.astype(np.float32))
 
 
-@pytest.mark.parametrize("coding", ["16", "24", "32", "61", "80", "160", "212"])
-def test_storage_formats_equal_the_wfdb_package(files, tmp_path, coding):
-    steps = files.make_steps(501)
+@pytest.mark.parametrize("coding", ["16", "24", "32", "61", "80", "160", "212", "310", "311"])
+@pytest.mark.parametrize("num_samples", [501, 502, 503])
+def test_storage_formats_equal_the_wfdb_package(files, tmp_path, coding, num_samples):
+    steps = files.make_steps(num_samples)
     if coding == "80":
         steps = steps // 8
     header = files.write_wfdb(tmp_path, steps, coding=coding)
@@ -52,6 +54,8 @@ def test_storage_formats_equal_the_wfdb_package(files, tmp_path, coding):
         ("212", -2048),
         ("61", -32768),
         ("160", -32768),
+        ("310", -512),
+        ("311", -512),
     ],
 )
 def test_the_lowest_code_is_no_sample(files, tmp_path, coding, missing):
