@@ -27,7 +27,6 @@ PACKAGES = (
     "pydicom",
     "nibabel",
     "pillow",
-    "edfio",
     "sierraecg",
     "defusedxml",
     "textual",
