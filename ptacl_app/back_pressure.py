@@ -7,10 +7,15 @@ MAX_QUEUED_WRITES = 0
 
 
 def count_queued_writes(app: App) -> int:
-    """Writes that wait for a slow terminal, 0 for drivers without a queue.
+    """Writes that the terminal has not taken yet, the one under way too; 0 without a queue.
 
     Textual 8.2.8 keeps them in a private queue of its writer thread and blocks its event
-    loop, keys included, once thirty are waiting; there is no public way to ask.
+    loop, keys included, once thirty are waiting; there is no public way to ask. A thread that
+    does not wait for the queue is writing: a frame more would stand between a key and its
+    answer.
     """
-    thread = getattr(app._driver, "_writer_thread", None)
-    return 0 if thread is None else thread._queue.qsize()
+    queue = getattr(getattr(app._driver, "_writer_thread", None), "_queue", None)
+    if queue is None:
+        return 0
+    is_writing = not getattr(queue.not_empty, "_waiters", True)
+    return queue.qsize() + is_writing
