@@ -176,11 +176,11 @@ class PatientTable(DataTable[Text]):
 
 def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Text]:
     texts = {
-        "patient": name_of(row.patient),
+        "patient": safe(name_of(row.patient), max_length=40),
         "visit": str(row.visit),
-        "sex": row.sex or MISSING,
+        "sex": safe(row.sex or MISSING, max_length=40),
         "age_years": format_number(row.age_years, unit="mL"),
-        "split": row.split or MISSING,
+        "split": safe(row.split or MISSING, max_length=40),
         "has_ecg": "●" if row.has_ecg else MISSING,
         "has_cmr": "●" if row.has_cmr else MISSING,
         "num_findings": str(row.num_findings) if row.num_findings else "",
@@ -189,8 +189,6 @@ def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Tex
     for name in MAIN_PHENOTYPES:
         texts[name] = format_number(row.measured.get(name), unit=PHENOTYPE_UNITS[name])
     return [
-        PlainCell(
-            safe(texts[column.key], max_length=40), justify="right" if column.is_number else "left"
-        )
+        PlainCell(texts[column.key], justify="right" if column.is_number else "left")
         for column in COLUMNS
     ]
