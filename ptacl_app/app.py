@@ -113,6 +113,7 @@ class PtaclApp(App[int]):
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
+        self._asked: tuple[str, int | None] | None = None
         self._watch: TerminalWatch | None = None
         self._session_path = get_session_path(self.state_dir, cohort)
         self.session = load_session(self._session_path) if self.remembers else SessionState()
@@ -189,11 +190,12 @@ class PtaclApp(App[int]):
         if is_first and self._first_patient is not None:
             self.open_patient(self._first_patient)
         elif is_first and self.session.patient is not None:
-            self.load_patient(self.session.patient, self.session.visit)
+            self._asked = (self.session.patient, self.session.visit)
+            self.load_patient(*self._asked)
             if self.session.mode in self.MODES:
                 self.switch_mode(self.session.mode)
-        elif self.patient is not None and self.patient.origin == "cohort":
-            self.load_patient(self.patient.patient, self.patient.visit)
+        elif self._asked is not None:
+            self.load_patient(*self._asked)
 
     def on_cohort_failed(self, message: messages.CohortFailed) -> None:
         """Stay on screen and say why; the store is tried again every few seconds."""
@@ -213,6 +215,7 @@ class PtaclApp(App[int]):
             self.worklist = worklist
         self.is_loading = True
         self.failure = ""
+        self._asked = (patient, visit)
         self.load_patient(patient, visit)
         if self.current_mode != "patient":
             self.switch_mode("patient")
@@ -232,6 +235,7 @@ class PtaclApp(App[int]):
         """Show a patient that is already in memory: a file that was just read."""
         self.is_loading = False
         self.failure = ""
+        self._asked = None
         self.patient = patient
         if self.current_mode != "patient":
             self.switch_mode("patient")

@@ -16,6 +16,7 @@ from ptacl_app import messages
 from ptacl_app.actions import build_bindings
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, Facet
+from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.patient_table import COLUMNS, PAGE_ROWS, PatientTable
@@ -107,9 +108,8 @@ class CohortScreen(Screen[None]):
         table.loading = summary is None and not self._app.failure
         if summary is None:
             return
-        parts = [summary.name, format_plural(summary.num_patients, "visit")]
+        parts = [summary.name, summary.source, format_plural(summary.num_patients, "visit")]
         parts.append(f"{format_count(summary.num_ecg)} ECG, {format_count(summary.num_cmr)} CMR")
-        parts.append(summary.source)
         parts.append(f"{format_plural(len(summary.runs), 'run')}" if summary.runs else "no model")
         self.query_one("#title", TitleLine).detail = " · ".join(parts)
         self._show_failure("" if summary.num_patients else EMPTY_COHORT)
@@ -192,8 +192,11 @@ class CohortScreen(Screen[None]):
                 options.append(Option(Text(group, style="bold"), disabled=True))
             options.append(Option(_describe_facet(facet), id=str(index)))
         facets = self.query_one("#facet-list", OptionList)
+        place = facets.highlighted
         facets.clear_options()
         facets.add_options(options)
+        if place is not None and place < facets.option_count:
+            facets.highlighted = place
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """A predicate that fails stays in the bar, with the reason under it."""
@@ -270,6 +273,7 @@ class CohortScreen(Screen[None]):
     def apply_filter(self, criteria: tuple[str, ...]) -> None:
         """Show the rows that meet all criteria, from the first."""
         self.criteria = criteria
+        self.remove_class("-side")
         self.query_one("#filter", SafeInput).value = self.where
         self.query_one("#table").focus()
         self.load_page()
@@ -286,12 +290,18 @@ class CohortScreen(Screen[None]):
             self.apply_filter((*self.criteria, predicate))
 
     def action_side(self) -> None:
-        """Facets and summary on and off."""
-        self.toggle_class("-no-side")
+        """Facets and summary on and off; in a small terminal the facets instead of the table."""
+        toggle_side(self, side="#facet-list", main="#table")
+        self._preview_when_resting()
 
     def action_maximise_pane(self) -> None:
         """The table alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def on_resize(self) -> None:
+        """A summary that has just come into sight is read."""
+        self._preview_when_resting()
 
     # --- the summary
 
@@ -338,7 +348,7 @@ class CohortScreen(Screen[None]):
         table = self.query_one("#table", PatientTable)
         if table.selected is not None:
             cells = table.get_row_at(table.cursor_row)
-            self._app.copy_text("\t".join(cell.plain for cell in cells))
+            self._app.copy_text("\t".join(cell.plain.strip() for cell in cells))
 
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
@@ -381,5 +391,5 @@ class CohortScreen(Screen[None]):
 
 
 def _describe_facet(facet: Facet) -> Text:
-    text = Text(safe(facet.label, max_length=14).ljust(14))
-    return text.append(format_count(facet.count).rjust(8), style="dim")
+    text = Text(safe(facet.label, max_length=14).ljust(13))
+    return text.append(format_count(facet.count).rjust(7), style="dim")

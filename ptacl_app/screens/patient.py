@@ -67,6 +67,7 @@ class PatientScreen(Screen[None]):
         self.clock = PlaybackClock()
         self.overlay = SaliencyOverlay(self)
         self.skipped_frames = 0
+        self._shown: PatientView | None = None
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
 
@@ -143,6 +144,7 @@ class PatientScreen(Screen[None]):
         title.place = "Patient"
         if patient is None:
             title.detail = ""
+            self._shown = None
             return
         summary = self._app.summary
         title.detail = describe_patient(
@@ -150,15 +152,26 @@ class PatientScreen(Screen[None]):
             name=self._app.names.name_of(patient.patient),
             cohort=None if summary is None else summary.name,
         )
+        before, self._shown = self._shown, patient
+        self.query_one("#findings", FindingsPanel).show(patient)
+        self.query_one("#phenotypes", PhenotypePanel).show(patient)
+        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
+        self._show_neighbours(patient)
+        self.overlay.follow(before, patient)
+        if before is None or not patient.shows_same_recordings(before):
+            self._start_recordings(patient)
+        self._show_position(self.clock.position)
+        self.show_heads()
+
+    def _start_recordings(self, patient: PatientView) -> None:
+        """Other recordings: page, calipers and clock start anew.
+
+        The same ones go on as they are: a publication of the store changes numbers only.
+        """
         ecg, cine = patient.ecg, patient.cine
         self.arrow_mode = ""
         self.query_one("#ecg", EcgPlot).show(ecg)
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
-        self.query_one("#findings", FindingsPanel).show(patient)
-        self.query_one("#phenotypes", PhenotypePanel).show(patient)
-        self.overlay.is_on = False
-        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
-        self._show_neighbours(patient)
         self.clock = PlaybackClock(
             r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,
             num_frames=None if cine is None else len(cine.frames),
@@ -170,8 +183,6 @@ class PatientScreen(Screen[None]):
         settings = self._app.settings
         if settings.use_autoplay and settings.use_animation:
             self.clock.play(self._app.time_source())
-        self._show_position(self.clock.position)
-        self.show_heads()
 
     def _show_neighbours(self, patient: PatientView) -> None:
         table = self.query_one("#neighbours", NeighbourList)

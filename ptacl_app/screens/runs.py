@@ -15,6 +15,7 @@ from ptacl_app.actions import build_bindings
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import CohortSummary, RunView
 from ptacl_app.patient_view import RunTable as FigureTable
+from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
@@ -104,6 +105,7 @@ class RunsScreen(Screen[None]):
 
     def on_runs_loaded(self, message: messages.RunsLoaded) -> None:
         """List them, show the newest."""
+        before = self.selected
         self.runs = message.runs
         self.by_run = message.by_run
         table = self.query_one("#runs", RunTable)
@@ -115,8 +117,9 @@ class RunsScreen(Screen[None]):
             mark = "● " if run.run == message.chosen else "  "
             table.add_row(Text(mark + run.run), Text(run.kind), Text(run.created))
         names = [run.run for run in self.runs]
-        if message.chosen in names:
-            table.move_cursor(row=names.index(message.chosen), animate=False)
+        kept = message.chosen if before is None or before.run not in names else before.run
+        if kept in names:
+            table.move_cursor(row=names.index(kept), animate=False)
         self.show_run()
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
@@ -211,7 +214,12 @@ class RunsScreen(Screen[None]):
 
     def action_maximise_pane(self) -> None:
         """The tables alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def action_side(self) -> None:
+        """Runs, map and provenance on and off; in a small terminal instead of the tables."""
+        toggle_side(self, side="#runs", main="#runs")
 
     def action_copy(self) -> None:
         """The table shown, tab-separated."""

@@ -14,6 +14,7 @@ from ptacl_app.actions import build_bindings
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, QueryResult
 from ptacl_app.screens.history import HistoryScreen
+from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.sql_text import find_statement
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
@@ -110,9 +111,10 @@ class SqlScreen(Screen[None]):
         from rich.text import Text
 
         tree = self.query_one("#tree", Tree)
+        opened = {node.data for node in tree.root.children if node.is_expanded}
         tree.clear()
         for table, columns in message.tables.items():
-            node = tree.root.add(Text(table), data=table)
+            node = tree.root.add(Text(table), data=table, expand=table in opened)
             for column, kind in columns:
                 label = Text(column).append(f" {kind.lower()}", style="dim")
                 node.add_leaf(label, data=column)
@@ -123,6 +125,8 @@ class SqlScreen(Screen[None]):
         if event.node.data is not None and not event.node.allow_expand:
             editor = self.query_one("#editor", SqlEditor)
             editor.insert(str(event.node.data))
+            if self.has_class("-side"):
+                self.action_side()
 
     # --- running
 
@@ -229,7 +233,12 @@ class SqlScreen(Screen[None]):
 
     def action_maximise_pane(self) -> None:
         """Editor and results alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def action_side(self) -> None:
+        """The tables of the store on and off; in a small terminal instead of the editor."""
+        toggle_side(self, side="#tree", main="#editor")
 
 
 def _describe_result(result: QueryResult) -> str:

@@ -44,7 +44,11 @@ class NeighbourList(DataTable[Text]):
         patient: PatientView | None = None,
         name_of: Callable[[str], str] = safe,
     ) -> None:
-        """Show another list; with `patient`, each phenotype is followed by its difference."""
+        """Show another list; with `patient`, each phenotype is followed by its difference.
+
+        The cursor stays on its patient, if that one is in the new list too.
+        """
+        chosen = self.selected
         self.neighbours = neighbours
         predicted = _predicted(patient)
         with self.app.batch_update():
@@ -53,10 +57,13 @@ class NeighbourList(DataTable[Text]):
                 self.add_row(
                     Text(str(neighbour.rank), justify="right"),
                     Text(safe(name_of(neighbour.patient), max_length=24)),
-                    Text(f"{neighbour.similarity:.3f}", justify="right"),
+                    Text(f"{neighbour.similarity:.3f}".replace("-", "−"), justify="right"),
                     Text(format_sex_age(neighbour.sex, neighbour.age_years)),
                     *(_build_cell(neighbour, name, predicted.get(name)) for name in self.shown),
                 )
+            ids = [neighbour.patient for neighbour in neighbours]
+            if chosen is not None and chosen.patient in ids:
+                self.move_cursor(row=ids.index(chosen.patient), animate=False)
 
     @property
     def selected(self) -> Neighbour | None:

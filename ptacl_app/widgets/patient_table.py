@@ -39,7 +39,10 @@ COLUMNS = (
     TableColumn("heart_rate_bpm", "HR"),
     *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in MAIN_PHENOTYPES),
 )
-"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL."""
+"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL.
+
+With one blank before each cell instead of one at either side, all fit into 80 columns.
+"""
 
 
 class PlainCell(Text):
@@ -73,7 +76,12 @@ class PatientTable(DataTable[Text]):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(
-            id=id, cursor_type="row", zebra_stripes=True, fixed_columns=1, header_height=1
+            id=id,
+            cursor_type="row",
+            zebra_stripes=True,
+            fixed_columns=1,
+            header_height=1,
+            cell_padding=0,
         )
         self.page = PatientPage((), 0, 0)
         self._labels_shown: tuple[str, ...] = ()
@@ -89,8 +97,10 @@ class PatientTable(DataTable[Text]):
     ) -> None:
         """Show a page; the sorted heading carries an arrow."""
         self.page = page
-        arrow = " ▼" if is_descending else " ▲"
-        labels = tuple(column.heading + (arrow if column.key == sort else "") for column in COLUMNS)
+        arrow = "▼" if is_descending else "▲"
+        labels = tuple(
+            f" {column.heading}{arrow if column.key == sort else ''}" for column in COLUMNS
+        )
         with self.app.batch_update():
             if labels != self._labels_shown:
                 self.clear(columns=True)
@@ -189,6 +199,6 @@ def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Tex
     for name in MAIN_PHENOTYPES:
         texts[name] = format_number(row.measured.get(name), unit=PHENOTYPE_UNITS[name])
     return [
-        PlainCell(texts[column.key], justify="right" if column.is_number else "left")
+        PlainCell(" " + texts[column.key], justify="right" if column.is_number else "left")
         for column in COLUMNS
     ]
