@@ -39,24 +39,23 @@ def describe_status(
     position: Position,
     *,
     window: GreyWindow | None,
-    is_slow: bool,
+    rate: str,
     width: int,
 ) -> str:
     """Where playback stands; with `window` the grey window instead of the step.
 
-    The words stand closer where `width` columns do not take them all.
+    `rate`, where frames are dropped, takes the place of the phase. The words stand closer where
+    `width` columns do not take them all.
     """
     sign = "▶" if clock.is_playing else "❚❚"
     parts = [sign if clock.speed == 1.0 else f"{sign} ×{clock.speed:g}"]
     if position.frame is not None:
         parts.append(f"frame {position.frame + 1:>2}/{clock.num_frames}")
-    parts.append(f"phase {format_share(position.phase)}")
+    parts.append(rate or f"phase {format_share(position.phase)}")
     if position.frame is not None and window is not None:
         parts.append(f"WL {window.level:.0f}/{window.width:.0f}")
     else:
         parts.append(f"step {position.step + 1}/{NUM_STEPS}")
-    if is_slow:
-        parts.append("slow line")
     gap = "  " if sum(len(part) + 2 for part in parts) < width else " "
     return " " + gap.join(parts)
 

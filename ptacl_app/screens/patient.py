@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.back_pressure import FrameCount
 from ptacl_app.calipers import Calipers
 from ptacl_app.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
 from ptacl_app.patient_lines import (
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}
 _FOCUS = {"ecg": "#ecg", "cine": "#cine", "neighbours": "#neighbours"}
-SLOW_AFTER_SKIPS = 3
 PAN_SHARE = 0.1
 SIDE_BY_SIDE = (120, 34)
 """Columns and rows from which all panes stand side by side."""
@@ -66,7 +66,7 @@ class PatientScreen(Screen[None]):
         super().__init__()
         self.clock = PlaybackClock()
         self.overlay = SaliencyOverlay(self)
-        self.skipped_frames = 0
+        self.frames = FrameCount()
         self._shown: PatientView | None = None
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
@@ -203,11 +203,12 @@ class PatientScreen(Screen[None]):
         """Let time pass; draw it unless the terminal is behind."""
         if not self.is_current or not self.clock.is_playing:
             return
-        position = self.clock.tick(self._app.time_source())
-        if self._app.is_output_backed_up():
-            self.skipped_frames += 1
-            return
-        self._show_position(position)
+        now_s = self._app.time_source()
+        position = self.clock.tick(now_s)
+        is_drawn = not self._app.is_output_backed_up()
+        self.frames.note(now_s, is_drawn=is_drawn)
+        if is_drawn:
+            self._show_position(position)
 
     def _show_position(self, position: Position) -> None:
         ecg = self.query_one("#ecg", EcgPlot)
@@ -228,7 +229,7 @@ class PatientScreen(Screen[None]):
             self.clock,
             position,
             window=cine.window if self.arrow_mode == "window" else None,
-            is_slow=self.skipped_frames > SLOW_AFTER_SKIPS,
+            rate=self.frames.describe(self._app.settings.fps) if self.clock.is_playing else "",
             width=cine.size.width,
         )
         self.query_one("#cine-status", StatusLine).text = status
@@ -331,7 +332,7 @@ class PatientScreen(Screen[None]):
             self.clock.pause()
         else:
             self.clock.play(self._app.time_source())
-        self.skipped_frames = 0
+        self.frames.clear()
         self._show_position(self.clock.position)
 
     def action_step_frames(self, offset: int) -> None:

@@ -380,7 +380,7 @@ async def test_slow_terminal_drops_frames_and_keeps_time(make_app, settle, fake_
             fake_time.advance(0.1)
             app.screen.tick()
         assert cine_of(app).frame == shown
-        assert app.screen.skipped_frames == 5
+        assert app.screen.frames.describe(5.0) == "1/5 fps"
         await pilot.press("space")
         assert not app.screen.clock.is_playing
         monkeypatch.setattr("ptacl_app.app.count_queued_writes", lambda app: 0)
