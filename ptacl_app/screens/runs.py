@@ -20,6 +20,7 @@ from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.title_line import TitleLine
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.errors import PtaclError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CHANCE_TOP1 = 1 / 13
 
 
-class RunTable(DataTable[Text]):
+class RunTable(WholeColumnTable):
     """A table of text."""
 
     DEFAULT_CSS = """

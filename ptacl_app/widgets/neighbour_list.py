@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from rich.text import Text
-from textual.widgets import DataTable
 
 from ptacl_app.formatting import (
     PHENOTYPE_LABELS,
@@ -12,12 +11,13 @@ from ptacl_app.formatting import (
     safe,
 )
 from ptacl_app.patient_view import Neighbour, PatientView
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS
 
 SHOWN = ("lvef_pct", "lvedv_ml", "lvesv_ml", "lvm_g", "rvef_pct", "rvedv_ml")
 
 
-class NeighbourList(DataTable[Text]):
+class NeighbourList(WholeColumnTable):
     """Rank, patient, similarity and what CMR measured; Enter opens the patient."""
 
     DEFAULT_CSS = """
@@ -25,7 +25,7 @@ class NeighbourList(DataTable[Text]):
     """
 
     def __init__(self, *, id: str | None = None, shown: tuple[str, ...] = SHOWN) -> None:  # noqa: A002
-        super().__init__(id=id, cursor_type="row", zebra_stripes=True, fixed_columns=1)
+        super().__init__(id=id, cursor_type="row", zebra_stripes=True, fixed_columns=2)
         self.neighbours: tuple[Neighbour, ...] = ()
         self.shown = shown
 

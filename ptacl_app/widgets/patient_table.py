@@ -13,6 +13,7 @@ from textual.widgets.data_table import ColumnKey
 from ptacl_app.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
 from ptacl_app.patient_view import PatientPage, PatientSummary
 from ptacl_app.widgets.phenotype_panel import MAIN_PHENOTYPES
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS
 
 PAGE_ROWS = 200
@@ -51,7 +52,7 @@ class PlainCell(Text):
     __rich_measure__ = None  # type: ignore[assignment]
 
 
-class PatientTable(DataTable[Text]):
+class PatientTable(WholeColumnTable):
     """One page of patients; moving past an end asks for the next page."""
 
     DEFAULT_CSS = """

@@ -2,6 +2,7 @@
 
 from textual.widgets import OptionList
 
+from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.patient_table import COLUMNS
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.preview import Preview
@@ -95,3 +96,22 @@ async def test_two_hearts_show_a_number_with_its_interval(make_app, settle):
             assert "90 %" in head
             assert row.startswith("LVEF %")
             assert "–" in row
+
+
+async def test_no_table_cuts_a_number_at_its_edge(make_app, settle):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("n")
+        await settle(pilot)
+        table = app.screen.query_one("#table", NeighbourList)
+        row = table.get_row_at(0)
+        for _ in range(24):
+            shown = table.render_line(1).text
+            cells = [cell.plain for cell in row]
+            assert all(part in " ".join(cells).split() for part in shown.split()), shown
+            assert cells[1] in shown
+            assert ("…" in table.render_line(0).text) == bool(table.find_cut_columns())
+            table.scroll_relative(x=3, animate=False)
+            await pilot.pause()
+        assert cells[-1] in shown
