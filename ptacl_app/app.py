@@ -113,6 +113,7 @@ class PtaclApp(App[int]):
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
+        self._trouble = ""
         self._asked: tuple[str, int | None] | None = None
         self._watch: TerminalWatch | None = None
         self._session_path = get_session_path(self.state_dir, cohort)
@@ -154,8 +155,9 @@ class PtaclApp(App[int]):
     def on_unmount(self) -> None:
         """End the children and close the store, however the app ends."""
         self.predictor.close()
-        if self.reader is not None:
-            self.reader.close()
+        reader, self.reader = self.reader, None
+        if reader is not None:
+            reader.close()
 
     @property
     def watch_of_terminal(self) -> TerminalWatch | None:
@@ -180,8 +182,11 @@ class PtaclApp(App[int]):
                 self.open_cohort()
             elif self.reader.refresh():
                 self.post_message(messages.CohortOpened(self.reader.summarise()))
+            self._trouble = ""
         except PtaclError as error:
-            self.post_message(messages.PaneFailed("cohort", safe(error, max_length=400)))
+            trouble, self._trouble = self._trouble, safe(error, max_length=400)
+            if trouble != self._trouble:  # said once, though it is looked at every few seconds
+                self.post_message(messages.PaneFailed("cohort", self._trouble))
 
     def on_cohort_opened(self, message: messages.CohortOpened) -> None:
         """Tell the screens, then show the patient asked for on the command line."""

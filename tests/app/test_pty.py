@@ -43,7 +43,7 @@ FORBIDDEN = re.compile(
     rb"\x1b\]|\x1b[cPX^_#]|\x1b\[\d*[nc]|\x07|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 """OSC, resets, queries, strings, bells, C1, direction marks."""
-SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+SEQUENCE = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]")
 CUT_OFF_SEQUENCE = re.compile(rb"(\x1b(\[[0-9;?]*)?)?$")
 POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")
 """The one OSC that Textual itself writes."""
@@ -120,6 +120,8 @@ class Terminal:
         os.close(self.slave)
         os.close(self.master)
         self._reader.join(timeout=2)
+        last = bytes(self.written).rsplit(LEAVE_ALTERNATE_SCREEN, 1)[-1]
+        assert not re.search(rb"[A-Za-z]{3}", SEQUENCE.sub(b"", last)), "words after the app's end"
         return status, restored == self.attributes
 
     def kill(self):
