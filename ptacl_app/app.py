@@ -343,13 +343,14 @@ class PtaclApp(App[int]):
         return self.settings.remember and not self.settings.use_privacy
 
     def exit(self, *arguments: Any, **keywords: Any) -> None:
-        """Keep the session, then leave."""
-        if self.remembers and self.is_running:
-            self.keep_session()
+        """Keep the session, then leave; say so where it could not be kept."""
+        if self.remembers and self.is_running and not self.keep_session():
+            folder = safe(self._session_path.parent)
+            keywords["message"] = f"the session was not kept: {folder} cannot be written to"
         super().exit(*arguments, **keywords)
 
-    def keep_session(self) -> None:
-        """Write where each screen stands."""
+    def keep_session(self) -> bool:
+        """Write where each screen stands; False when the folder takes nothing."""
         found: dict[str, Any] = self.session.model_dump()
         for stack in self._screen_stacks.values():
             for screen in stack:
@@ -366,7 +367,7 @@ class PtaclApp(App[int]):
         self.session = SessionState(**found)
         if self.reader is not None and self.reader.has_erased():
             self.session = self.session.without_people()
-        save_session(self._session_path, self.session)
+        return save_session(self._session_path, self.session)
 
     # --- faults of ours
 

@@ -357,7 +357,7 @@ class CohortScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="export", exit_on_error=False)
     def export_rows(self) -> None:
         """Write them in a thread; a toast says where."""
-        from ptacl_app.export import export_overview
+        from ptacl_app.export import describe_failure, export_overview
 
         reader = self._app.reader
         if reader is None:
@@ -365,7 +365,8 @@ class CohortScreen(Screen[None]):
         try:
             path, count = export_overview(reader, where=self.where or None)
         except (PtaclError, OSError) as error:
-            self.app.post_message(messages.PaneFailed("export", safe(error, max_length=400)))
+            text = describe_failure(error, reader.export_dir)
+            self.app.post_message(messages.PaneFailed("export", text))
             return
         text = f"{format_plural(count, 'row')} in {safe(path)}"
         self.app.call_from_thread(self.app.notify, text, markup=False)

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
-from ptacl_app.export import choose_path, write_patient_text
+from ptacl_app.export import choose_path, describe_failure, write_patient_text
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_app.messages import PaneFailed
 from ptacl_app.patient_view import PatientView
@@ -68,6 +68,6 @@ def write_patient(app: "PtaclApp", patient: PatientView, *, is_report: bool) -> 
             path = choose_path(reader, "patient", ".txt")
             write_text(path, write_patient_text(patient, name_of=name_of))
     except (PtaclError, OSError) as error:
-        app.post_message(PaneFailed("export", safe(error, max_length=400)))
+        app.post_message(PaneFailed("export", describe_failure(error, reader.export_dir)))
         return
     app.call_from_thread(app.notify, f"written to {safe(path)}", markup=False)

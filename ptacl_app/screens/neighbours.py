@@ -300,7 +300,7 @@ class NeighboursScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The list as CSV into exports/."""
-        from ptacl_app.export import export_neighbours
+        from ptacl_app.export import describe_failure, export_neighbours
 
         reader, patient = self._app.reader, self._app.patient
         table = self.query_one("#table", NeighbourList)
@@ -309,6 +309,6 @@ class NeighboursScreen(Screen[None]):
         try:
             path = export_neighbours(reader, table.neighbours, name_of=self._app.names.name_of)
         except (PtaclError, OSError) as error:
-            self._show_failure(safe(error, max_length=400))
+            self._show_failure(describe_failure(error, reader.export_dir))
             return
         self.notify(f"{len(table.neighbours)} rows in {safe(path)}", markup=False)

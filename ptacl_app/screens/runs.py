@@ -232,7 +232,7 @@ class RunsScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
-        from ptacl_app.export import export_run_table
+        from ptacl_app.export import describe_failure, export_run_table
 
         run, reader, table = self.selected, self._app.reader, self.shown_table
         if run is None or reader is None or table is None:
@@ -240,7 +240,8 @@ class RunsScreen(Screen[None]):
         try:
             path = export_run_table(reader, run, table)
         except (PtaclError, OSError) as error:
-            self.notify(safe(error), severity="warning", markup=False)
+            text = describe_failure(error, reader.export_dir)
+            self.notify(text, severity="warning", markup=False)
             return
         self.notify(f"written to {safe(path)}", markup=False)
 

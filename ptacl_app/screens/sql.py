@@ -217,7 +217,7 @@ class SqlScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The rows shown as CSV into exports/, a header even when there are none."""
-        from ptacl_app.export import export_result
+        from ptacl_app.export import describe_failure, export_result
 
         reader = self._app.reader
         result = self.query_one("#results", ResultTable).result
@@ -226,7 +226,7 @@ class SqlScreen(Screen[None]):
         try:
             path = export_result(reader, result)
         except (PtaclError, OSError) as error:
-            self._say(safe(error, max_length=400), is_failure=True)
+            self._say(describe_failure(error, reader.export_dir), is_failure=True)
             return
         cut = " (cut: the statement has more)" if result.is_cut else ""
         self._say(f"{format_plural(len(result.rows), 'row')}{cut} in {safe(path)}")
