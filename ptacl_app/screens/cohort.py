@@ -14,9 +14,11 @@ from textual.widgets.option_list import Option
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, Facet
 from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.patient_table import COLUMNS, PAGE_ROWS, PatientTable
@@ -32,7 +34,7 @@ PREVIEW_DELAY_S = 0.15
 EMPTY_COHORT = "this cohort has no patients yet: fill it with  ptacl simulate  or  ptacl preprocess"
 
 
-class CohortScreen(Screen[None]):
+class CohortScreen(WorkerFaults, Screen[None]):
     """Every sort and filter is a query of the store; the screen holds one page."""
 
     BINDINGS: ClassVar = build_bindings("cohort")
@@ -198,6 +200,10 @@ class CohortScreen(Screen[None]):
         if place is not None and place < facets.option_count:
             facets.highlighted = place
 
+    def stop_waiting(self) -> None:
+        """The rows that there are stay."""
+        self.query_one("#table", PatientTable).loading = False
+
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """A predicate that fails stays in the bar, with the reason under it."""
         message.stop()
@@ -352,24 +358,16 @@ class CohortScreen(Screen[None]):
 
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
-        self.export_rows()
+        from ptacl_app.export import export_overview
+        from ptacl_app.screens.export import export_in_thread
 
-    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
-    def export_rows(self) -> None:
-        """Write them in a thread; a toast says where."""
-        from ptacl_app.export import describe_failure, export_overview
+        where = self.where or None
 
-        reader = self._app.reader
-        if reader is None:
-            return
-        try:
-            path, count = export_overview(reader, where=self.where or None)
-        except (PtaclError, OSError) as error:
-            text = describe_failure(error, reader.export_dir)
-            self.app.post_message(messages.PaneFailed("export", text))
-            return
-        text = f"{format_plural(count, 'row')} in {safe(path)}"
-        self.app.call_from_thread(self.app.notify, text, markup=False)
+        def write(reader: CohortReader) -> str:
+            path, count = export_overview(reader, where=where)
+            return f"{format_plural(count, 'row')} in {safe(path)}"
+
+        export_in_thread(self._app, write)
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep the predicate under it."""

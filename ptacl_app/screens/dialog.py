@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Static
 
+from ptacl_app.screens.worker_faults import WorkerFaults
+
 if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
 
 
-class Dialog(ModalScreen[ScreenResultType]):
+class Dialog(WorkerFaults, ModalScreen[ScreenResultType]):
     """Holds one container; `say` writes into its line `#note`, `-busy` shows that work goes on."""
 
     DEFAULT_CSS = """
@@ -37,6 +39,10 @@ class Dialog(ModalScreen[ScreenResultType]):
     def is_busy(self) -> bool:
         """True while what was asked for is under way."""
         return self.has_class("-busy")
+
+    def stop_waiting(self) -> None:
+        """The work has ended without an answer."""
+        self.remove_class("-busy")
 
     def say(self, text: str, *, is_failure: bool = False) -> None:
         """Write `text` (safe) into the line below; a failure in the colour of warnings."""

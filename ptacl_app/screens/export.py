@@ -1,14 +1,15 @@
-"""Asks what to write of a patient: a report, or the numbers as text."""
+"""What to write of a patient, a report or text; and how every screen writes into exports/."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.export import choose_path, describe_failure, write_patient_text
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
-from ptacl_app.messages import PaneFailed
 from ptacl_app.patient_view import PatientView
 from ptacl_app.screens.dialog import Dialog
 from ptacl_core.errors import PtaclError
@@ -43,31 +44,51 @@ class ExportScreen(Dialog[None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Write it in a thread of the app, whose work outlives this dialog, then close."""
         event.stop()
-        choice, app, patient = event.option_index, self._app, self.patient
-        app.run_worker(
-            lambda: write_patient(app, patient, is_report=choice == 0),
-            thread=True,
-            group="export",
-            exit_on_error=False,
-        )
+        patient, name_of = self.patient, self._app.names.name_of
+        if event.option_index == 0:
+            export_in_thread(self._app, lambda reader: _write_report(reader, patient, name_of))
+        else:
+            export_in_thread(self._app, lambda reader: _write_text(reader, patient, name_of))
         self.dismiss()
 
 
-def write_patient(app: "PtaclApp", patient: PatientView, *, is_report: bool) -> None:
-    """Write report or text into exports/; a toast says where the file is, or why there is none."""
+def export_in_thread(
+    app: "PtaclApp",
+    write: Callable[[CohortReader], str],
+    *,
+    say: Callable[[str, bool], None] | None = None,
+) -> None:
+    """Have `write` make a file; what it says of it, or why there is none, is said.
+
+    In a thread of the app, whose work outlives any dialog: the audit log may have to wait for
+    another writer. `say` gets the sentence and whether it is a failure; a toast without it.
+    """
+
+    def toast(text: str, is_failure: bool) -> None:
+        app.notify(text, severity="warning" if is_failure else "information", markup=False)
+
+    def work() -> None:
+        reader = app.reader
+        if reader is None:
+            return
+        try:
+            text, is_failure = write(reader), False
+        except (PtaclError, OSError) as error:
+            text, is_failure = describe_failure(error, reader.export_dir), True
+        app.call_from_thread(say or toast, text, is_failure)
+
+    app.run_worker(work, thread=True, group="export", exit_on_error=False)
+
+
+def _write_report(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
     from ptacl_app.report import write_report
 
-    reader, name_of = app.reader, app.names.name_of
-    if reader is None:
-        return
-    try:
-        if is_report:
-            path = choose_path(reader, "report", ".html")
-            write_text(path, write_report(patient, name=name_of(patient.patient)))
-        else:
-            path = choose_path(reader, "patient", ".txt")
-            write_text(path, write_patient_text(patient, name_of=name_of))
-    except (PtaclError, OSError) as error:
-        app.post_message(PaneFailed("export", describe_failure(error, reader.export_dir)))
-        return
-    app.call_from_thread(app.notify, f"written to {safe(path)}", markup=False)
+    path = choose_path(reader, "report", ".html")
+    write_text(path, write_report(patient, name=name_of(patient.patient)))
+    return f"written to {safe(path)}"
+
+
+def _write_text(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
+    path = choose_path(reader, "patient", ".txt")
+    write_text(path, write_patient_text(patient, name_of=name_of))
+    return f"written to {safe(path)}"

@@ -11,10 +11,12 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_plural, format_sex_age, safe
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock
 from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.distribution_panel import DistributionPanel
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import KeyFooter
@@ -37,7 +39,7 @@ DIRECTIONS = {
 COUNTS = (10, 25, 50, 100)
 
 
-class NeighboursScreen(Screen[None]):
+class NeighboursScreen(WorkerFaults, Screen[None]):
     """Asks the store anew when patient, direction, number or filter change."""
 
     BINDINGS: ClassVar = build_bindings("neighbours")
@@ -300,15 +302,15 @@ class NeighboursScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The list as CSV into exports/."""
-        from ptacl_app.export import describe_failure, export_neighbours
+        from ptacl_app.export import export_neighbours
+        from ptacl_app.screens.export import export_in_thread
 
-        reader, patient = self._app.reader, self._app.patient
-        table = self.query_one("#table", NeighbourList)
-        if reader is None or patient is None or not table.neighbours:
-            return
-        try:
-            path = export_neighbours(reader, table.neighbours, name_of=self._app.names.name_of)
-        except (PtaclError, OSError) as error:
-            self._show_failure(describe_failure(error, reader.export_dir))
-            return
-        self.notify(f"{len(table.neighbours)} rows in {safe(path)}", markup=False)
+        neighbours = self.query_one("#table", NeighbourList).neighbours
+        name_of = self._app.names.name_of
+
+        def write(reader: CohortReader) -> str:
+            path = export_neighbours(reader, neighbours, name_of=name_of)
+            return f"{format_plural(len(neighbours), 'row')} in {safe(path)}"
+
+        if neighbours:
+            export_in_thread(self._app, write)

@@ -25,6 +25,7 @@ from ptacl_app.patient_lines import (
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
 from ptacl_app.screens.saliency_overlay import SaliencyOverlay
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -48,7 +49,7 @@ SIDE_BY_SIDE = (120, 34)
 """Columns and rows from which all panes stand side by side."""
 
 
-class PatientScreen(Screen[None]):
+class PatientScreen(WorkerFaults, Screen[None]):
     """Watches `app.patient`; owns the one clock of playback."""
 
     BINDINGS: ClassVar = build_bindings("patient")
@@ -478,6 +479,10 @@ class PatientScreen(Screen[None]):
     def on_saliency_failed(self, message: messages.SaliencyFailed) -> None:
         """The model did not."""
         self.overlay.give_up(message)
+
+    def stop_waiting(self) -> None:
+        """No explanation will come."""
+        self.overlay.give_up(messages.SaliencyFailed(""))
 
     # --- other patients
 

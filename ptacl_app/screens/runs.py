@@ -12,10 +12,12 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import CohortSummary, RunView
 from ptacl_app.patient_view import RunTable as FigureTable
 from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
@@ -37,7 +39,7 @@ class RunTable(WholeColumnTable):
     """
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(WorkerFaults, Screen[None]):
     """Left the runs, right what the evaluation of the chosen one wrote."""
 
     BINDINGS: ClassVar = build_bindings("runs")
@@ -232,18 +234,18 @@ class RunsScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
-        from ptacl_app.export import describe_failure, export_run_table
+        from ptacl_app.export import export_run_table
+        from ptacl_app.screens.export import export_in_thread
 
-        run, reader, table = self.selected, self._app.reader, self.shown_table
-        if run is None or reader is None or table is None:
-            return
-        try:
-            path = export_run_table(reader, run, table)
-        except (PtaclError, OSError) as error:
-            text = describe_failure(error, reader.export_dir)
-            self.notify(text, severity="warning", markup=False)
-            return
-        self.notify(f"written to {safe(path)}", markup=False)
+        run, table = self.selected, self.shown_table
+
+        def write(reader: CohortReader) -> str:
+            assert run is not None
+            assert table is not None
+            return f"written to {safe(export_run_table(reader, run, table))}"
+
+        if run is not None and table is not None:
+            export_in_thread(self._app, write)
 
 
 def _describe_alignment(run: RunView) -> str:

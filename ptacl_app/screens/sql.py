@@ -11,10 +11,12 @@ from textual.widgets import DataTable, Static, Tree
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, QueryResult
 from ptacl_app.screens.history import HistoryScreen
 from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.sql_text import find_statement
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
@@ -35,7 +37,7 @@ FIRST_STATEMENT = (
 )
 
 
-class SqlScreen(Screen[None]):
+class SqlScreen(WorkerFaults, Screen[None]):
     """A failed statement stays in its pane, in the engine's own words."""
 
     BINDINGS: ClassVar = build_bindings("sql")
@@ -166,6 +168,11 @@ class SqlScreen(Screen[None]):
         self.query_one("#results", ResultTable).show(result)
         self._say(_describe_result(result))
 
+    def stop_waiting(self) -> None:
+        """No rows will come; another statement can be run."""
+        self.is_query_running = False
+        self._say("")
+
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """Show why."""
         message.stop()
@@ -217,19 +224,21 @@ class SqlScreen(Screen[None]):
 
     def action_export(self) -> None:
         """The rows shown as CSV into exports/, a header even when there are none."""
-        from ptacl_app.export import describe_failure, export_result
+        from ptacl_app.export import export_result
+        from ptacl_app.screens.export import export_in_thread
 
-        reader = self._app.reader
         result = self.query_one("#results", ResultTable).result
-        if reader is None or not result.columns:
-            return
-        try:
-            path = export_result(reader, result)
-        except (PtaclError, OSError) as error:
-            self._say(describe_failure(error, reader.export_dir), is_failure=True)
-            return
-        cut = " (cut: the statement has more)" if result.is_cut else ""
-        self._say(f"{format_plural(len(result.rows), 'row')}{cut} in {safe(path)}")
+
+        def write(reader: CohortReader) -> str:
+            cut = " (cut: the statement has more)" if result.is_cut else ""
+            rows = format_plural(len(result.rows), "row")
+            return f"{rows}{cut} in {safe(export_result(reader, result))}"
+
+        def say(text: str, is_failure: bool) -> None:
+            self._say(text, is_failure=is_failure)
+
+        if result.columns:
+            export_in_thread(self._app, write, say=say)
 
     def action_maximise_pane(self) -> None:
         """Editor and results alone."""
