@@ -194,6 +194,8 @@ def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_f
         people = [{"patient": text, "sex": text} for text in HOSTILE]
         writer.put_patients(pa.Table.from_pylist(people))
         writer.put_run(HOSTILE[1], kind=HOSTILE[2], config={})
+    with Cohort.open(root) as cohort:
+        cohort.save_cohort("all", [(HOSTILE[7], "visit = 0"), (HOSTILE[1], "sex <> ''")])
     terminal = open_terminal(root, size=(146, 40), cwd=hostile_folder)
     terminal.wait_for("9 visits")
     for keys, shown in (
@@ -202,9 +204,26 @@ def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_f
         ("5", "Runs"),
         ("4", "sandboxed"),
         ("\x0a", "rows"),
+        ("\x12", "Earlier statements"),
+        ("\x1b[23~\x1b", ""),
+        ("\x1b", ""),
+        ("1?", "Keys: cohort"),
+        ("q\x1b[24~", "test pattern"),
+        ("qc", "saved as"),
+        ("c", "differ by SD"),
+        ("q/no[/]such\r", ""),
+        ("\x13", ""),
+        ("\x1b", ""),
+        ("2f", "Quality of the recordings"),
+        ("qe", "Write into"),
+        ("q\x10a", "Search"),
+        ("\x1b", ""),
+        ("\x0f", "Load an ECG"),
+        ("\x1b", ""),
     ):
         terminal.press(keys)
         terminal.wait_for(shown)
+        time.sleep(0.0 if shown else 0.4)  # Esc on its own: what follows would be its sequence
     terminal.press("\x11")
     status, _ = terminal.end()
     assert status == 0
