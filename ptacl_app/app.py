@@ -14,6 +14,7 @@ from rich.segment import Segments
 from rich.text import Text
 from textual import events, work
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -386,6 +387,8 @@ class PtaclApp(App[int]):
         )
 
     def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, NoMatches) and (self._exit or not self.is_running):
+            return  # the app is leaving: a screen still being made finds its widgets taken down
         # Textual would print a traceback with local variables, patients' values among them
         self._return_code = 1
         if self._exception is None:
