@@ -179,6 +179,20 @@ def test_a_kill_gives_the_terminal_back(open_terminal, cohort_dir, number, term)
     assert LEAVE_ALTERNATE_SCREEN in terminal.written
 
 
+def test_even_a_kill_that_cannot_be_handled_gives_the_terminal_back(open_terminal, cohort_dir):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002")
+    terminal.wait_for("frame")
+    terminal.process.kill()
+    terminal.process.wait(timeout=DEADLINE_S)
+    started = time.monotonic()
+    while SHOW_CURSOR not in terminal.written[-200:] and time.monotonic() - started < DEADLINE_S:
+        time.sleep(0.02)
+    status, is_restored = terminal.end()
+    assert status == -signal.SIGKILL
+    assert is_restored
+    assert LEAVE_ALTERNATE_SCREEN in terminal.written
+
+
 def test_an_app_whose_terminal_is_gone_ends(open_terminal, cohort_dir):
     terminal = open_terminal(cohort_dir, "--patient", "p0002")
     terminal.wait_for("frame")
