@@ -24,7 +24,9 @@ class Dialog(WorkerFaults, ModalScreen[ScreenResultType]):
         & Static { height: auto; }
         & #note { color: $quiet-ink; }
         & #note.-failure { color: $warning-ink; }
-        & SafeInput { border: none; height: 1; background: $panel; padding: 0 1; }
+        & SafeInput, & SafeInput:focus {
+            border: none; height: 1; background: $panel; padding: 0 1;
+        }
         & OptionList, & OptionList:focus { height: auto; border: none; background: $panel; }
         & LoadingIndicator { height: 1; display: none; }
         &.-busy LoadingIndicator { display: block; }

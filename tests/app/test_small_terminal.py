@@ -115,3 +115,17 @@ async def test_no_table_cuts_a_number_at_its_edge(make_app, settle):
             table.scroll_relative(x=3, animate=False)
             await pilot.pause()
         assert cells[-1] in shown
+
+
+async def test_what_is_typed_into_a_dialog_can_be_read(make_app, settle, read_screen):
+    app = make_app()
+    async with app.run_test(size=SMALL) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+o", *"abc")
+        await settle(pilot)
+        assert any(" abc" in row for row in read_screen(app))
+        await pilot.press("escape", "slash", *"visit", "equals_sign", "2", "enter")
+        await settle(pilot)
+        await pilot.press("ctrl+s", *"mine")
+        await settle(pilot)
+        assert any(" mine" in row for row in read_screen(app))
