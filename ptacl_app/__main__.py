@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from ptacl_app.app_settings import adapt_to_connection, load_settings
     from ptacl_app.cohort_check import check_cohort, check_terminal
+    from ptacl_app.terminal_guard import guarded_terminal
 
     settings = load_settings(options.config)
     cohort = check_cohort(options.cohort)
@@ -65,13 +66,14 @@ def _run(options: argparse.Namespace) -> int:
         is_still=options.no_animation,
         is_private=options.privacy,
     )
-    from ptacl_app.app import PtaclApp
+    with guarded_terminal():
+        from ptacl_app.app import PtaclApp
 
-    app = PtaclApp(cohort, first_patient=options.patient, settings=settings)
-    status = app.run()
-    if app.watch_of_terminal is not None:
-        app.watch_of_terminal.stop()
-    return app.return_code or (status if isinstance(status, int) else 0)
+        app = PtaclApp(cohort, first_patient=options.patient, settings=settings)
+        status = app.run()
+        if app.watch_of_terminal is not None:
+            app.watch_of_terminal.stop()
+        return app.return_code or (status if isinstance(status, int) else 0)
 
 
 if __name__ == "__main__":

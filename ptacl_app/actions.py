@@ -161,6 +161,30 @@ ACTIONS: tuple[Action, ...] = (
         "side", "cohort", ("b", "f9"), "screen.side", "Side panels", "Facets and summary on, off"
     ),
     Action(
+        "neighbours_side",
+        "neighbours",
+        ("b", "f9"),
+        "screen.side",
+        "Distributions",
+        "The neighbours' phenotypes as bars, on, off",
+    ),
+    Action(
+        "sql_side",
+        "sql",
+        ("f9", "ctrl+b"),
+        "screen.side",
+        "Tables",
+        "Tables and columns of the store, on, off",
+    ),
+    Action(
+        "runs_side",
+        "runs",
+        ("b", "f9"),
+        "screen.side",
+        "Side panel",
+        "Runs, alignment map and provenance, on, off",
+    ),
+    Action(
         "save_cohort",
         "cohort",
         ("ctrl+s",),

@@ -14,6 +14,7 @@ from rich.segment import Segments
 from rich.text import Text
 from textual import events, work
 from textual.app import App
+from textual.css.query import NoMatches
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -113,6 +114,8 @@ class PtaclApp(App[int]):
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
+        self._trouble = ""
+        self._asked: tuple[str, int | None] | None = None
         self._watch: TerminalWatch | None = None
         self._session_path = get_session_path(self.state_dir, cohort)
         self.session = load_session(self._session_path) if self.remembers else SessionState()
@@ -153,8 +156,9 @@ class PtaclApp(App[int]):
     def on_unmount(self) -> None:
         """End the children and close the store, however the app ends."""
         self.predictor.close()
-        if self.reader is not None:
-            self.reader.close()
+        reader, self.reader = self.reader, None
+        if reader is not None:
+            reader.close()
 
     @property
     def watch_of_terminal(self) -> TerminalWatch | None:
@@ -179,8 +183,11 @@ class PtaclApp(App[int]):
                 self.open_cohort()
             elif self.reader.refresh():
                 self.post_message(messages.CohortOpened(self.reader.summarise()))
+            self._trouble = ""
         except PtaclError as error:
-            self.post_message(messages.PaneFailed("cohort", safe(error, max_length=400)))
+            trouble, self._trouble = self._trouble, safe(error, max_length=400)
+            if trouble != self._trouble:  # said once, though it is looked at every few seconds
+                self.post_message(messages.PaneFailed("cohort", self._trouble))
 
     def on_cohort_opened(self, message: messages.CohortOpened) -> None:
         """Tell the screens, then show the patient asked for on the command line."""
@@ -189,11 +196,12 @@ class PtaclApp(App[int]):
         if is_first and self._first_patient is not None:
             self.open_patient(self._first_patient)
         elif is_first and self.session.patient is not None:
-            self.load_patient(self.session.patient, self.session.visit)
+            self._asked = (self.session.patient, self.session.visit)
+            self.load_patient(*self._asked)
             if self.session.mode in self.MODES:
                 self.switch_mode(self.session.mode)
-        elif self.patient is not None and self.patient.origin == "cohort":
-            self.load_patient(self.patient.patient, self.patient.visit)
+        elif self._asked is not None:
+            self.load_patient(*self._asked)
 
     def on_cohort_failed(self, message: messages.CohortFailed) -> None:
         """Stay on screen and say why; the store is tried again every few seconds."""
@@ -213,6 +221,7 @@ class PtaclApp(App[int]):
             self.worklist = worklist
         self.is_loading = True
         self.failure = ""
+        self._asked = (patient, visit)
         self.load_patient(patient, visit)
         if self.current_mode != "patient":
             self.switch_mode("patient")
@@ -232,6 +241,7 @@ class PtaclApp(App[int]):
         """Show a patient that is already in memory: a file that was just read."""
         self.is_loading = False
         self.failure = ""
+        self._asked = None
         self.patient = patient
         if self.current_mode != "patient":
             self.switch_mode("patient")
@@ -334,13 +344,14 @@ class PtaclApp(App[int]):
         return self.settings.remember and not self.settings.use_privacy
 
     def exit(self, *arguments: Any, **keywords: Any) -> None:
-        """Keep the session, then leave."""
-        if self.remembers and self.is_running:
-            self.keep_session()
+        """Keep the session, then leave; say so where it could not be kept."""
+        if self.remembers and self.is_running and not self.keep_session():
+            folder = safe(self._session_path.parent)
+            keywords["message"] = f"the session was not kept: {folder} cannot be written to"
         super().exit(*arguments, **keywords)
 
-    def keep_session(self) -> None:
-        """Write where each screen stands."""
+    def keep_session(self) -> bool:
+        """Write where each screen stands; False when the folder takes nothing."""
         found: dict[str, Any] = self.session.model_dump()
         for stack in self._screen_stacks.values():
             for screen in stack:
@@ -357,7 +368,7 @@ class PtaclApp(App[int]):
         self.session = SessionState(**found)
         if self.reader is not None and self.reader.has_erased():
             self.session = self.session.without_people()
-        save_session(self._session_path, self.session)
+        return save_session(self._session_path, self.session)
 
     # --- faults of ours
 
@@ -376,6 +387,8 @@ class PtaclApp(App[int]):
         )
 
     def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, NoMatches) and (self._exit or not self.is_running):
+            return  # the app is leaving: a screen still being made finds its widgets taken down
         # Textual would print a traceback with local variables, patients' values among them
         self._return_code = 1
         if self._exception is None:

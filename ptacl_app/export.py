@@ -49,6 +49,17 @@ def write_csv(
     return count
 
 
+def describe_failure(error: Exception, folder: Path) -> str:
+    """Why nothing was written into `folder`, in one safe sentence that says what to do."""
+    if not isinstance(error, OSError):
+        return safe(error, max_length=400)
+    reason = safe(error.strerror or type(error).__name__).lower()
+    return (
+        f"nothing was written into {safe(folder)}: {reason}; "
+        "make room or allow writing there, then export again"
+    )
+
+
 def _cell(value: object) -> object:
     if value is None:
         return ""

@@ -64,6 +64,12 @@ def format_change(value: float | None, unit: str) -> str:
     return ("−" if value < 0 and float(number) else "+") + number
 
 
+def format_signed(value: float) -> str:
+    """A z-score or a difference in SDs with one decimal and its sign; none for nothing: `0.0`."""
+    number = f"{abs(value):.1f}"
+    return number if float(number) == 0 else ("−" if value < 0 else "+") + number
+
+
 def format_phenotype(name: str, value: float | None) -> str:
     """A measured phenotype with its unit."""
     return format_quantity(value, PHENOTYPE_UNITS[name])

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from ptacl_core.arrays import Array, Float32, UInt8
 from ptacl_core.records import PHENOTYPE_UNITS, Finding
 
@@ -212,6 +214,14 @@ class PatientView:
         """True when a finding keeps the ECG out of every prediction."""
         return any(finding.severity == "reject" for finding in self.findings)
 
+    def shows_same_recordings(self, other: "PatientView") -> bool:
+        """True when ECG and cine are those of `other`, to the last value."""
+        return (
+            (self.origin, self.patient, self.visit) == (other.origin, other.patient, other.visit)
+            and _are_equal(self.ecg and self.ecg.signal_mv, other.ecg and other.ecg.signal_mv)
+            and _are_equal(self.cine and self.cine.frames, other.cine and other.cine.frames)
+        )
+
     @property
     def has_predictions(self) -> bool:
         """True when any phenotype carries a prediction."""
@@ -260,3 +270,9 @@ class RunTable:
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def _are_equal(one: Array | None, other: Array | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)

@@ -16,6 +16,8 @@ from ptacl_core.errors import ShardError
 from ptacl_core.records import Finding
 from ptacl_core.shards import ShardReader
 
+MAX_MV = 50.0
+"""No electrode on the skin sees more: beyond it the array is damaged, not the heart."""
 MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 
 
@@ -74,6 +76,11 @@ class RecordingReader:
 def _build_ecg(shards: ShardReader, rows: Int64[Array, "row"], row: Mapping[str, Any]) -> EcgView:
     signal_mv = np.ascontiguousarray(shards.read_ecg_mv(rows)[0], np.float32)
     signal_mv.flags.writeable = False
+    if not np.isfinite(signal_mv).all() or np.abs(signal_mv).max(initial=0.0) > MAX_MV:
+        raise ShardError(
+            f"ECG array: expected voltages within ±{MAX_MV:g} mV, got others; it is damaged: "
+            "run `ptacl verify`"
+        )
     return EcgView(
         signal_mv=signal_mv,
         r_peak_times_s=tuple((shards.r_peaks(rows)[0] / SAMPLING_RATE_HZ).tolist()),

@@ -6,27 +6,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ptacl_app.app_settings import get_config_path
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
+from ptacl_app.screens.dialog import Dialog
 from ptacl_core import __version__
 
 if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
 
 
-class AboutScreen(ModalScreen[None]):
+class AboutScreen(Dialog[None]):
     """Text only; a test pattern shows whether the font draws dots and blocks."""
 
-    DEFAULT_CSS = """
-    AboutScreen { align: center middle; }
-    AboutScreen > VerticalScroll {
-        width: 90%; max-width: 96; height: 80%; background: $surface; padding: 1 2;
-    }
-    AboutScreen Static { height: auto; }
-    """
     BINDINGS: ClassVar = [("escape,q,f12", "dismiss", "Close")]
 
     def compose(self) -> ComposeResult:

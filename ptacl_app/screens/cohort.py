@@ -14,8 +14,11 @@ from textual.widgets.option_list import Option
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, Facet
+from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.patient_table import COLUMNS, PAGE_ROWS, PatientTable
@@ -31,7 +34,7 @@ PREVIEW_DELAY_S = 0.15
 EMPTY_COHORT = "this cohort has no patients yet: fill it with  ptacl simulate  or  ptacl preprocess"
 
 
-class CohortScreen(Screen[None]):
+class CohortScreen(WorkerFaults, Screen[None]):
     """Every sort and filter is a query of the store; the screen holds one page."""
 
     BINDINGS: ClassVar = build_bindings("cohort")
@@ -107,9 +110,8 @@ class CohortScreen(Screen[None]):
         table.loading = summary is None and not self._app.failure
         if summary is None:
             return
-        parts = [summary.name, format_plural(summary.num_patients, "visit")]
+        parts = [summary.name, summary.source, format_plural(summary.num_patients, "visit")]
         parts.append(f"{format_count(summary.num_ecg)} ECG, {format_count(summary.num_cmr)} CMR")
-        parts.append(summary.source)
         parts.append(f"{format_plural(len(summary.runs), 'run')}" if summary.runs else "no model")
         self.query_one("#title", TitleLine).detail = " · ".join(parts)
         self._show_failure("" if summary.num_patients else EMPTY_COHORT)
@@ -192,8 +194,15 @@ class CohortScreen(Screen[None]):
                 options.append(Option(Text(group, style="bold"), disabled=True))
             options.append(Option(_describe_facet(facet), id=str(index)))
         facets = self.query_one("#facet-list", OptionList)
+        place = facets.highlighted
         facets.clear_options()
         facets.add_options(options)
+        if place is not None and place < facets.option_count:
+            facets.highlighted = place
+
+    def stop_waiting(self) -> None:
+        """The rows that there are stay."""
+        self.query_one("#table", PatientTable).loading = False
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """A predicate that fails stays in the bar, with the reason under it."""
@@ -270,6 +279,7 @@ class CohortScreen(Screen[None]):
     def apply_filter(self, criteria: tuple[str, ...]) -> None:
         """Show the rows that meet all criteria, from the first."""
         self.criteria = criteria
+        self.remove_class("-side")
         self.query_one("#filter", SafeInput).value = self.where
         self.query_one("#table").focus()
         self.load_page()
@@ -286,12 +296,18 @@ class CohortScreen(Screen[None]):
             self.apply_filter((*self.criteria, predicate))
 
     def action_side(self) -> None:
-        """Facets and summary on and off."""
-        self.toggle_class("-no-side")
+        """Facets and summary on and off; in a small terminal the facets instead of the table."""
+        toggle_side(self, side="#facet-list", main="#table")
+        self._preview_when_resting()
 
     def action_maximise_pane(self) -> None:
         """The table alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def on_resize(self) -> None:
+        """A summary that has just come into sight is read."""
+        self._preview_when_resting()
 
     # --- the summary
 
@@ -338,27 +354,20 @@ class CohortScreen(Screen[None]):
         table = self.query_one("#table", PatientTable)
         if table.selected is not None:
             cells = table.get_row_at(table.cursor_row)
-            self._app.copy_text("\t".join(cell.plain for cell in cells))
+            self._app.copy_text("\t".join(cell.plain.strip() for cell in cells))
 
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
-        self.export_rows()
-
-    @work(thread=True, exclusive=True, group="export", exit_on_error=False)
-    def export_rows(self) -> None:
-        """Write them in a thread; a toast says where."""
         from ptacl_app.export import export_overview
+        from ptacl_app.screens.export import export_in_thread
 
-        reader = self._app.reader
-        if reader is None:
-            return
-        try:
-            path, count = export_overview(reader, where=self.where or None)
-        except (PtaclError, OSError) as error:
-            self.app.post_message(messages.PaneFailed("export", safe(error, max_length=400)))
-            return
-        text = f"{format_plural(count, 'row')} in {safe(path)}"
-        self.app.call_from_thread(self.app.notify, text, markup=False)
+        where = self.where or None
+
+        def write(reader: CohortReader) -> str:
+            path, count = export_overview(reader, where=where)
+            return f"{format_plural(count, 'row')} in {safe(path)}"
+
+        export_in_thread(self._app, write)
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep the predicate under it."""
@@ -381,5 +390,5 @@ class CohortScreen(Screen[None]):
 
 
 def _describe_facet(facet: Facet) -> Text:
-    text = Text(safe(facet.label, max_length=14).ljust(14))
-    return text.append(format_count(facet.count).rjust(8), style="dim")
+    text = Text(safe(facet.label, max_length=14).ljust(13))
+    return text.append(format_count(facet.count).rjust(7), style="dim")

@@ -1,17 +1,17 @@
-"""Asks what to write of a patient: a report, or the numbers as text."""
+"""What to write of a patient, a report or text; and how every screen writes into exports/."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
-from ptacl_app.export import choose_path, write_patient_text
+from ptacl_app.cohort_reader import CohortReader
+from ptacl_app.export import choose_path, describe_failure, write_patient_text
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
-from ptacl_app.messages import PaneFailed
 from ptacl_app.patient_view import PatientView
+from ptacl_app.screens.dialog import Dialog
 from ptacl_core.errors import PtaclError
 from ptacl_core.safety.atomic import write_text
 
@@ -21,26 +21,14 @@ if TYPE_CHECKING:
 CHOICES = ("report.html: ECG, hearts and numbers on one page", "text: the numbers")
 
 
-class ExportScreen(ModalScreen[None]):
+class ExportScreen(Dialog[None]):
     """Files hold what the screen shows: with `--privacy`, no id."""
 
-    DEFAULT_CSS = """
-    ExportScreen { align: center middle; }
-    ExportScreen > Vertical {
-        width: 90%; max-width: 76; height: auto; background: $surface; padding: 1 2;
-    }
-    ExportScreen OptionList { height: auto; border: none; background: $surface; }
-    ExportScreen Static { height: auto; color: $quiet-ink; }
-    """
     BINDINGS: ClassVar = [("escape,q", "dismiss", "Close")]
 
     def __init__(self, patient: PatientView) -> None:
         super().__init__()
         self.patient = patient
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """The choices, and a reminder."""
@@ -54,28 +42,53 @@ class ExportScreen(ModalScreen[None]):
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Write it in a thread, then close."""
+        """Write it in a thread of the app, whose work outlives this dialog, then close."""
         event.stop()
-        self.write(event.option_index)
+        patient, name_of = self.patient, self._app.names.name_of
+        if event.option_index == 0:
+            export_in_thread(self._app, lambda reader: _write_report(reader, patient, name_of))
+        else:
+            export_in_thread(self._app, lambda reader: _write_text(reader, patient, name_of))
         self.dismiss()
 
-    @work(thread=True, exit_on_error=False)
-    def write(self, choice: int) -> None:
-        """A toast says where the file is, or why there is none."""
-        from ptacl_app.report import write_report
 
-        app, reader = self._app, self._app.reader
+def export_in_thread(
+    app: "PtaclApp",
+    write: Callable[[CohortReader], str],
+    *,
+    say: Callable[[str, bool], None] | None = None,
+) -> None:
+    """Have `write` make a file; what it says of it, or why there is none, is said.
+
+    In a thread of the app, whose work outlives any dialog: the audit log may have to wait for
+    another writer. `say` gets the sentence and whether it is a failure; a toast without it.
+    """
+
+    def toast(text: str, is_failure: bool) -> None:
+        app.notify(text, severity="warning" if is_failure else "information", markup=False)
+
+    def work() -> None:
+        reader = app.reader
         if reader is None:
             return
-        name_of = app.names.name_of
         try:
-            if choice == 0:
-                path = choose_path(reader, "report", ".html")
-                write_text(path, write_report(self.patient, name=name_of(self.patient.patient)))
-            else:
-                path = choose_path(reader, "patient", ".txt")
-                write_text(path, write_patient_text(self.patient, name_of=name_of))
+            text, is_failure = write(reader), False
         except (PtaclError, OSError) as error:
-            app.post_message(PaneFailed("export", safe(error, max_length=400)))
-            return
-        app.call_from_thread(app.notify, f"written to {safe(path)}", markup=False)
+            text, is_failure = describe_failure(error, reader.export_dir), True
+        app.call_from_thread(say or toast, text, is_failure)
+
+    app.run_worker(work, thread=True, group="export", exit_on_error=False)
+
+
+def _write_report(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
+    from ptacl_app.report import write_report
+
+    path = choose_path(reader, "report", ".html")
+    write_text(path, write_report(patient, name=name_of(patient.patient)))
+    return f"written to {safe(path)}"
+
+
+def _write_text(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
+    path = choose_path(reader, "patient", ".txt")
+    write_text(path, write_patient_text(patient, name_of=name_of))
+    return f"written to {safe(path)}"

@@ -4,24 +4,16 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ptacl_app.patient_view import PatientView
+from ptacl_app.screens.dialog import Dialog
 from ptacl_app.widgets.findings_panel import FindingsPanel
 
 
-class FindingsScreen(ModalScreen[None]):
+class FindingsScreen(Dialog[None]):
     """The panel's lines, unshortened."""
 
-    DEFAULT_CSS = """
-    FindingsScreen { align: center middle; }
-    FindingsScreen > VerticalScroll {
-        width: 90%; max-width: 100; height: auto; max-height: 80%;
-        background: $surface; padding: 1 2;
-    }
-    FindingsScreen Static { height: auto; }
-    """
     BINDINGS: ClassVar = [("escape,q,f,f2", "dismiss", "Close")]
 
     def __init__(self, patient: PatientView) -> None:

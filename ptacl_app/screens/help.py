@@ -6,11 +6,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ptacl_app.actions import SCOPES, list_actions, show_key
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE
+from ptacl_app.screens.dialog import Dialog
 
 _KEY_WIDTH = 12
 _LABEL_WIDTH = 17
@@ -18,16 +18,9 @@ _MAX_WIDTH, _FRAME_WIDTH = 96, 6
 """Columns of the page at most, and those that its edge and scroll bar take."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Made from the list of actions, so that it cannot be out of date."""
 
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; }
-    HelpScreen > VerticalScroll {
-        width: 90%; max-width: 96; height: 90%; background: $surface; padding: 1 2;
-    }
-    HelpScreen Static { height: auto; }
-    """
     BINDINGS: ClassVar = [
         ("escape,q,question_mark,f1", "dismiss", "Close"),
     ]

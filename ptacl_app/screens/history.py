@@ -5,19 +5,17 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from ptacl_app.formatting import safe
+from ptacl_app.screens.dialog import Dialog
 
 
-class HistoryScreen(ModalScreen[str | None]):
+class HistoryScreen(Dialog[str | None]):
     """Enter takes a statement, Esc none."""
 
     DEFAULT_CSS = """
-    HistoryScreen { align: center middle; }
-    HistoryScreen > Vertical { width: 90%; height: 70%; background: $surface; padding: 1 2; }
-    HistoryScreen OptionList { height: 1fr; border: none; background: $surface; }
+    HistoryScreen OptionList { max-height: 24; }
     """
     BINDINGS: ClassVar = [("escape,f8", "leave", "Close")]
 

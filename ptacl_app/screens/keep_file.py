@@ -1,48 +1,30 @@
 """Puts a loaded file into the cohort, when the reader asks for it and has read what that does."""
 
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import LoadingIndicator, Static
 
 from ptacl_app import messages
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.inference import PredictionCancelledError
 from ptacl_app.patient_view import FileSource
+from ptacl_app.screens.dialog import Dialog
 from ptacl_core.errors import PtaclError
 
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
-
-class KeepFileScreen(ModalScreen[None]):
+class KeepFileScreen(Dialog[None]):
     """Enter keeps the file, Esc leaves it where it is; the work can be cancelled."""
 
-    DEFAULT_CSS = """
-    KeepFileScreen { align: center middle; }
-    KeepFileScreen > Vertical {
-        width: 90%; max-width: 90; height: auto; background: $surface; padding: 1 2;
-    }
-    KeepFileScreen Static { height: auto; }
-    KeepFileScreen #note { color: $quiet-ink; }
-    KeepFileScreen #note.-failure { color: $warning-ink; }
-    KeepFileScreen LoadingIndicator { height: 1; display: none; }
-    KeepFileScreen.-busy LoadingIndicator { display: block; }
-    """
     BINDINGS: ClassVar = [("enter", "keep", "Keep"), ("escape", "leave", "Close")]
 
     def __init__(self, source: FileSource) -> None:
         super().__init__()
         self.source = source
         self._started_s = 0.0
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """What will happen, and how to go on."""
@@ -62,11 +44,6 @@ class KeepFileScreen(ModalScreen[None]):
             yield LoadingIndicator()
             yield Static("Enter keeps it, Esc does not", id="note", markup=False)
 
-    @property
-    def is_busy(self) -> bool:
-        """True while the child works."""
-        return self.has_class("-busy")
-
     def on_mount(self) -> None:
         """Count the seconds of the work."""
         self.set_interval(1.0, self._count)
@@ -74,14 +51,14 @@ class KeepFileScreen(ModalScreen[None]):
     def _count(self) -> None:
         if self.is_busy:
             seconds = time.monotonic() - self._started_s
-            self._say(f"keeping … {seconds:.0f} s   Esc cancels")
+            self.say(f"keeping … {seconds:.0f} s   Esc cancels")
 
     def action_keep(self) -> None:
         """Start, unless hints were given that the cohort's own reader would not have."""
         if self.is_busy:
             return
         if self.source.hints:
-            self._say(
+            self.say(
                 "write what you told of it into a file beside it, "
                 f"{safe(self.source.path.name)}.json, and load it again: the cohort reads it there",
                 is_failure=True,
@@ -122,12 +99,7 @@ class KeepFileScreen(ModalScreen[None]):
         """Say why."""
         message.stop()
         self.remove_class("-busy")
-        self._say(message.text, is_failure=True)
-
-    def _say(self, text: str, *, is_failure: bool = False) -> None:
-        note = self.query_one("#note", Static)
-        note.update(text)
-        note.set_class(is_failure, "-failure")
+        self.say(message.text, is_failure=True)
 
     def action_leave(self) -> None:
         """Cancel what is under way, else close."""

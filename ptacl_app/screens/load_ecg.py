@@ -1,54 +1,35 @@
 """Asks for an ECG file, has it read and predicted from in the child process, then shows it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import LoadingIndicator, Static
 
 from ptacl_app import messages
 from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_app.inference import PredictionCancelledError
 from ptacl_app.pasted_path import read_pasted_path
+from ptacl_app.screens.dialog import Dialog
 from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import PathSuggester
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import MissingUnitError, PtaclError
 
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
-
 COLD_NOTE = "reading, and starting the model (the first time takes some seconds) …  Esc cancels"
 WARM_NOTE = "reading and predicting …  Esc cancels"
 
 
-class LoadEcgScreen(ModalScreen[None]):
+class LoadEcgScreen(Dialog[None]):
     """A mistake stays on this screen, in one sentence, with the path still there."""
 
-    DEFAULT_CSS = """
-    LoadEcgScreen { align: center middle; }
-    LoadEcgScreen > Vertical {
-        width: 90%; max-width: 100; height: auto; background: $surface; padding: 1 2;
-    }
-    LoadEcgScreen Static { height: auto; }
-    LoadEcgScreen #path { border: none; height: 1; background: $panel; padding: 0 1; }
-    LoadEcgScreen #note { color: $quiet-ink; }
-    LoadEcgScreen #note.-failure { color: $warning-ink; }
-    LoadEcgScreen LoadingIndicator { height: 1; display: none; }
-    LoadEcgScreen.-busy LoadingIndicator { display: block; }
-    """
     BINDINGS: ClassVar = [("escape", "leave", "Close")]
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__()
         self.first_path = path
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """A path, a note, a sign that work is under way."""
@@ -75,11 +56,6 @@ class LoadEcgScreen(ModalScreen[None]):
         if self.first_path is not None:
             self._start(self.first_path)
 
-    @property
-    def is_busy(self) -> bool:
-        """True while the child works."""
-        return self.has_class("-busy")
-
     def on_input_submitted(self, event: SafeInput.Submitted) -> None:
         """Enter reads the file."""
         event.stop()
@@ -92,7 +68,7 @@ class LoadEcgScreen(ModalScreen[None]):
     def _read_typed(self) -> None:
         path = read_pasted_path(self.query_one("#path", SafeInput).value)
         if path is None:
-            self._say("expected the path of one file", is_failure=True)
+            self.say("expected the path of one file", is_failure=True)
         elif not self.is_busy:
             self._start(path)
 
@@ -100,10 +76,10 @@ class LoadEcgScreen(ModalScreen[None]):
         try:
             hints = self.query_one(HintForm).read()
         except PtaclError as error:
-            self._say(safe(error), is_failure=True)
+            self.say(safe(error), is_failure=True)
             return
         self.add_class("-busy")
-        self._say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
+        self.say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
         self.predict(path, hints)
 
     @work(thread=True, exclusive=True, group="predict", exit_on_error=False)
@@ -136,22 +112,17 @@ class LoadEcgScreen(ModalScreen[None]):
     def on_prediction_failed(self, message: messages.PredictionFailed) -> None:
         """Say why; the path can be mended."""
         self.remove_class("-busy")
-        self._say(message.text, is_failure=True)
+        self.say(message.text, is_failure=True)
         if message.needs_hints:
             self.query_one(HintForm).ask()
         else:
             self.query_one("#path").focus()
-
-    def _say(self, text: str, *, is_failure: bool = False) -> None:
-        note = self.query_one("#note", Static)
-        note.update(text)
-        note.set_class(is_failure, "-failure")
 
     def action_leave(self) -> None:
         """Cancel what is under way, then close."""
         if self.is_busy:
             self._app.predictor.cancel()
             self.remove_class("-busy")
-            self._say("cancelled", is_failure=True)
+            self.say("cancelled", is_failure=True)
         else:
             self.dismiss()

@@ -11,9 +11,12 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_plural, format_sex_age, safe
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock
+from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.distribution_panel import DistributionPanel
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import KeyFooter
@@ -36,7 +39,7 @@ DIRECTIONS = {
 COUNTS = (10, 25, 50, 100)
 
 
-class NeighboursScreen(Screen[None]):
+class NeighboursScreen(WorkerFaults, Screen[None]):
     """Asks the store anew when patient, direction, number or filter change."""
 
     BINDINGS: ClassVar = build_bindings("neighbours")
@@ -55,6 +58,7 @@ class NeighboursScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.clock = PlaybackClock()
+        self._shown: PatientView | None = None
 
     @property
     def _app(self) -> "PtaclApp":
@@ -86,7 +90,9 @@ class NeighboursScreen(Screen[None]):
     # --- the list
 
     def _show_patient(self, patient: PatientView | None) -> None:
-        self.is_pair_shown = False
+        before, self._shown = self._shown, patient
+        if before is None or patient is None or not patient.shows_same_recordings(before):
+            self.is_pair_shown = False
         title = self.query_one("#title", TitleLine)
         if patient is None:
             title.detail = ""
@@ -101,7 +107,7 @@ class NeighboursScreen(Screen[None]):
         patient = self._app.patient
         if patient is None:
             return
-        if patient.origin == "file":
+        if self._is_file:
             self._show_list(patient.neighbours)
             self._show_failure("" if patient.neighbours else "no neighbours came with this file")
         else:
@@ -138,7 +144,9 @@ class NeighboursScreen(Screen[None]):
         )
         self.query_one("#distributions", DistributionPanel).show(patient, neighbours)
         head = self.query_one("#head", PaneHead)
-        head.detail = f"{DIRECTIONS[self.direction]}   {format_plural(len(neighbours), 'patient')}"
+        direction = DIRECTIONS["ecg-cmr" if self._is_file else self.direction]
+        head.detail = f"{direction}   {format_plural(len(neighbours), 'patient')}"
+        self.query_one("#filter").display = not self._is_file
         head.aside = "measured by CMR, difference to this patient's prediction"
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
@@ -152,19 +160,36 @@ class NeighboursScreen(Screen[None]):
         failure.update(text)
         failure.set_class(bool(text), "-shown")
 
+    @property
+    def _is_file(self) -> bool:
+        """True while a loaded file is shown: its list came with it and is not asked for anew."""
+        patient = self._app.patient
+        return patient is not None and patient.origin == "file"
+
+    def _refuse_for_file(self) -> bool:
+        if self._is_file:
+            self.notify("of a file only its nearest CMRs are known: keep it (ctrl+k) for more")
+        return self._is_file
+
     def action_direction(self) -> None:
         """The next direction."""
+        if self._refuse_for_file():
+            return
         names = list(DIRECTIONS)
         self.direction = names[(names.index(self.direction) + 1) % len(names)]
         self.load()
 
     def action_more(self) -> None:
         """The next number."""
+        if self._refuse_for_file():
+            return
         self.count = COUNTS[(COUNTS.index(self.count) + 1) % len(COUNTS)]
         self.load()
 
     def action_filter(self) -> None:
         """Into the filter bar."""
+        if self._refuse_for_file():
+            return
         self.query_one("#filter", SafeInput).focus()
 
     def on_input_submitted(self, event: SafeInput.Submitted) -> None:
@@ -261,7 +286,12 @@ class NeighboursScreen(Screen[None]):
 
     def action_maximise_pane(self) -> None:
         """The list alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def action_side(self) -> None:
+        """Distributions on and off; in a small terminal instead of the list."""
+        toggle_side(self, side="#table", main="#table")
 
     def action_copy(self) -> None:
         """The row under the cursor, tab-separated."""
@@ -273,14 +303,14 @@ class NeighboursScreen(Screen[None]):
     def action_export(self) -> None:
         """The list as CSV into exports/."""
         from ptacl_app.export import export_neighbours
+        from ptacl_app.screens.export import export_in_thread
 
-        reader, patient = self._app.reader, self._app.patient
-        table = self.query_one("#table", NeighbourList)
-        if reader is None or patient is None or not table.neighbours:
-            return
-        try:
-            path = export_neighbours(reader, table.neighbours, name_of=self._app.names.name_of)
-        except (PtaclError, OSError) as error:
-            self._show_failure(safe(error, max_length=400))
-            return
-        self.notify(f"{len(table.neighbours)} rows in {safe(path)}", markup=False)
+        neighbours = self.query_one("#table", NeighbourList).neighbours
+        name_of = self._app.names.name_of
+
+        def write(reader: CohortReader) -> str:
+            path = export_neighbours(reader, neighbours, name_of=name_of)
+            return f"{format_plural(len(neighbours), 'row')} in {safe(path)}"
+
+        if neighbours:
+            export_in_thread(self._app, write)

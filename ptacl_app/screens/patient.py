@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.back_pressure import FrameCount
 from ptacl_app.calipers import Calipers
 from ptacl_app.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
 from ptacl_app.patient_lines import (
@@ -24,6 +25,7 @@ from ptacl_app.patient_lines import (
 from ptacl_app.patient_view import PatientView
 from ptacl_app.playback import PlaybackClock, Position
 from ptacl_app.screens.saliency_overlay import SaliencyOverlay
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -42,13 +44,12 @@ if TYPE_CHECKING:
 
 PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}
 _FOCUS = {"ecg": "#ecg", "cine": "#cine", "neighbours": "#neighbours"}
-SLOW_AFTER_SKIPS = 3
 PAN_SHARE = 0.1
 SIDE_BY_SIDE = (120, 34)
 """Columns and rows from which all panes stand side by side."""
 
 
-class PatientScreen(Screen[None]):
+class PatientScreen(WorkerFaults, Screen[None]):
     """Watches `app.patient`; owns the one clock of playback."""
 
     BINDINGS: ClassVar = build_bindings("patient")
@@ -66,7 +67,8 @@ class PatientScreen(Screen[None]):
         super().__init__()
         self.clock = PlaybackClock()
         self.overlay = SaliencyOverlay(self)
-        self.skipped_frames = 0
+        self.frames = FrameCount()
+        self._shown: PatientView | None = None
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
 
@@ -143,6 +145,7 @@ class PatientScreen(Screen[None]):
         title.place = "Patient"
         if patient is None:
             title.detail = ""
+            self._shown = None
             return
         summary = self._app.summary
         title.detail = describe_patient(
@@ -150,15 +153,26 @@ class PatientScreen(Screen[None]):
             name=self._app.names.name_of(patient.patient),
             cohort=None if summary is None else summary.name,
         )
+        before, self._shown = self._shown, patient
+        self.query_one("#findings", FindingsPanel).show(patient)
+        self.query_one("#phenotypes", PhenotypePanel).show(patient)
+        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
+        self._show_neighbours(patient)
+        self.overlay.follow(before, patient)
+        if before is None or not patient.shows_same_recordings(before):
+            self._start_recordings(patient)
+        self._show_position(self.clock.position)
+        self.show_heads()
+
+    def _start_recordings(self, patient: PatientView) -> None:
+        """Other recordings: page, calipers and clock start anew.
+
+        The same ones go on as they are: a publication of the store changes numbers only.
+        """
         ecg, cine = patient.ecg, patient.cine
         self.arrow_mode = ""
         self.query_one("#ecg", EcgPlot).show(ecg)
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
-        self.query_one("#findings", FindingsPanel).show(patient)
-        self.query_one("#phenotypes", PhenotypePanel).show(patient)
-        self.overlay.is_on = False
-        self.query_one("#map", SimilarityMap).show(patient.similarity_map, note=patient.map_note)
-        self._show_neighbours(patient)
         self.clock = PlaybackClock(
             r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,
             num_frames=None if cine is None else len(cine.frames),
@@ -170,8 +184,6 @@ class PatientScreen(Screen[None]):
         settings = self._app.settings
         if settings.use_autoplay and settings.use_animation:
             self.clock.play(self._app.time_source())
-        self._show_position(self.clock.position)
-        self.show_heads()
 
     def _show_neighbours(self, patient: PatientView) -> None:
         table = self.query_one("#neighbours", NeighbourList)
@@ -192,11 +204,12 @@ class PatientScreen(Screen[None]):
         """Let time pass; draw it unless the terminal is behind."""
         if not self.is_current or not self.clock.is_playing:
             return
-        position = self.clock.tick(self._app.time_source())
-        if self._app.is_output_backed_up():
-            self.skipped_frames += 1
-            return
-        self._show_position(position)
+        now_s = self._app.time_source()
+        position = self.clock.tick(now_s)
+        is_drawn = not self._app.is_output_backed_up()
+        self.frames.note(now_s, is_drawn=is_drawn)
+        if is_drawn:
+            self._show_position(position)
 
     def _show_position(self, position: Position) -> None:
         ecg = self.query_one("#ecg", EcgPlot)
@@ -217,7 +230,7 @@ class PatientScreen(Screen[None]):
             self.clock,
             position,
             window=cine.window if self.arrow_mode == "window" else None,
-            is_slow=self.skipped_frames > SLOW_AFTER_SKIPS,
+            rate=self.frames.describe(self._app.settings.fps) if self.clock.is_playing else "",
             width=cine.size.width,
         )
         self.query_one("#cine-status", StatusLine).text = status
@@ -320,7 +333,7 @@ class PatientScreen(Screen[None]):
             self.clock.pause()
         else:
             self.clock.play(self._app.time_source())
-        self.skipped_frames = 0
+        self.frames.clear()
         self._show_position(self.clock.position)
 
     def action_step_frames(self, offset: int) -> None:
@@ -466,6 +479,10 @@ class PatientScreen(Screen[None]):
     def on_saliency_failed(self, message: messages.SaliencyFailed) -> None:
         """The model did not."""
         self.overlay.give_up(message)
+
+    def stop_waiting(self) -> None:
+        """No explanation will come."""
+        self.overlay.give_up(messages.SaliencyFailed(""))
 
     # --- other patients
 

@@ -12,13 +12,17 @@ from textual.widgets import DataTable, Static
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import CohortSummary, RunView
 from ptacl_app.patient_view import RunTable as FigureTable
+from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.title_line import TitleLine
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.errors import PtaclError
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 CHANCE_TOP1 = 1 / 13
 
 
-class RunTable(DataTable[Text]):
+class RunTable(WholeColumnTable):
     """A table of text."""
 
     DEFAULT_CSS = """
@@ -35,7 +39,7 @@ class RunTable(DataTable[Text]):
     """
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(WorkerFaults, Screen[None]):
     """Left the runs, right what the evaluation of the chosen one wrote."""
 
     BINDINGS: ClassVar = build_bindings("runs")
@@ -104,6 +108,7 @@ class RunsScreen(Screen[None]):
 
     def on_runs_loaded(self, message: messages.RunsLoaded) -> None:
         """List them, show the newest."""
+        before = self.selected
         self.runs = message.runs
         self.by_run = message.by_run
         table = self.query_one("#runs", RunTable)
@@ -115,8 +120,9 @@ class RunsScreen(Screen[None]):
             mark = "● " if run.run == message.chosen else "  "
             table.add_row(Text(mark + run.run), Text(run.kind), Text(run.created))
         names = [run.run for run in self.runs]
-        if message.chosen in names:
-            table.move_cursor(row=names.index(message.chosen), animate=False)
+        kept = message.chosen if before is None or before.run not in names else before.run
+        if kept in names:
+            table.move_cursor(row=names.index(kept), animate=False)
         self.show_run()
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
@@ -211,7 +217,12 @@ class RunsScreen(Screen[None]):
 
     def action_maximise_pane(self) -> None:
         """The tables alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def action_side(self) -> None:
+        """Runs, map and provenance on and off; in a small terminal instead of the tables."""
+        toggle_side(self, side="#runs", main="#runs")
 
     def action_copy(self) -> None:
         """The table shown, tab-separated."""
@@ -224,16 +235,17 @@ class RunsScreen(Screen[None]):
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
         from ptacl_app.export import export_run_table
+        from ptacl_app.screens.export import export_in_thread
 
-        run, reader, table = self.selected, self._app.reader, self.shown_table
-        if run is None or reader is None or table is None:
-            return
-        try:
-            path = export_run_table(reader, run, table)
-        except (PtaclError, OSError) as error:
-            self.notify(safe(error), severity="warning", markup=False)
-            return
-        self.notify(f"written to {safe(path)}", markup=False)
+        run, table = self.selected, self.shown_table
+
+        def write(reader: CohortReader) -> str:
+            assert run is not None
+            assert table is not None
+            return f"written to {safe(export_run_table(reader, run, table))}"
+
+        if run is not None and table is not None:
+            export_in_thread(self._app, write)
 
 
 def _describe_alignment(run: RunView) -> str:

@@ -53,7 +53,7 @@ class SaliencyOverlay:
         label = PHENOTYPE_LABELS[self.name]
         if self.is_busy:
             seconds = time.monotonic() - self._started_s
-            return f"asking the model what {label} rests on … {seconds:.0f} s   Esc cancels"
+            return f"what {label} rests on: asking … {seconds:.0f} s  Esc cancels"
         found = self.by_phenotype.get(self.name)
         if not self.is_on or found is None:
             return ""
@@ -85,6 +85,16 @@ class SaliencyOverlay:
             return
         place = known.index(self.name) if self.name in known else -1
         self.name = known[(place + 1) % len(known)]
+        self.draw()
+
+    def follow(self, before: PatientView | None, patient: PatientView) -> None:
+        """Go on when the same visit comes with the same predictions; else off, and ask anew."""
+        if before is not None and _key(before) == _key(patient):
+            if _predicted(before) == _predicted(patient):
+                self.draw()
+                return
+            self._kept.pop(_key(patient), None)
+        self.is_on = False
         self.draw()
 
     def leave(self) -> bool:
@@ -161,6 +171,10 @@ class SaliencyOverlay:
         panel = self._screen.query_one("#phenotypes", PhenotypePanel)
         panel.explain(None if found is None else self.name)
         self._screen.show_heads()
+
+
+def _predicted(patient: PatientView) -> list[float | None]:
+    return [each.predicted and each.predicted.value for each in patient.phenotypes]
 
 
 def _key(patient: PatientView) -> tuple[object, ...]:

@@ -1,45 +1,28 @@
 """Keeps the rows that a predicate leaves under a name, and shows how many each part cost."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ptacl_app import messages
 from ptacl_app.formatting import format_plural, safe
 from ptacl_app.patient_view import SavedCohortView
+from ptacl_app.screens.dialog import Dialog
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import PtaclError
 
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
-
-class SaveCohortScreen(ModalScreen[None]):
+class SaveCohortScreen(Dialog[None]):
     """The attrition table stays on screen until Esc."""
 
-    DEFAULT_CSS = """
-    SaveCohortScreen { align: center middle; }
-    SaveCohortScreen > Vertical {
-        width: 90%; max-width: 90; height: auto; background: $surface; padding: 1 2;
-    }
-    SaveCohortScreen Static { height: auto; }
-    SaveCohortScreen #name { border: none; height: 1; background: $panel; padding: 0 1; }
-    SaveCohortScreen #note { color: $quiet-ink; }
-    SaveCohortScreen #note.-failure { color: $warning-ink; }
-    """
     BINDINGS: ClassVar = [("escape", "dismiss", "Close")]
 
     def __init__(self, criteria: tuple[str, ...]) -> None:
         super().__init__()
         self.criteria = criteria
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """The criteria, a name, the table."""
@@ -70,16 +53,12 @@ class SaveCohortScreen(ModalScreen[None]):
 
     def on_cohort_saved(self, message: messages.CohortSaved) -> None:
         """Show what was left after each criterion."""
-        note = self.query_one("#note", Static)
-        note.remove_class("-failure")
-        note.update(describe_attrition(message.saved))
+        self.say(describe_attrition(message.saved))
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """Say why."""
         message.stop()
-        note = self.query_one("#note", Static)
-        note.add_class("-failure")
-        note.update(message.text)
+        self.say(message.text, is_failure=True)
 
 
 def describe_attrition(saved: SavedCohortView) -> str:

@@ -1,41 +1,32 @@
 """The saved cohorts: how each came about, its rows, and any two compared."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptacl_app import messages
 from ptacl_app.formatting import format_plural, safe
 from ptacl_app.patient_view import SavedCohortView
+from ptacl_app.screens.dialog import Dialog
 from ptacl_app.screens.save_cohort import describe_attrition
 from ptacl_core.errors import PtaclError
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 HELP = "Enter shows its rows · c compares it with all · c on a second one with the first · Esc"
 
 
-class SavedCohortsScreen(ModalScreen[tuple[str, ...] | None]):
+class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
     """Gives the criteria of the cohort whose rows are wanted."""
 
     DEFAULT_CSS = """
-    SavedCohortsScreen { align: center middle; }
-    SavedCohortsScreen > Vertical {
-        width: 95%; max-width: 110; height: 90%; background: $surface; padding: 1 2;
-    }
-    SavedCohortsScreen OptionList {
-        height: auto; max-height: 8; border: none; background: $panel;
-    }
-    SavedCohortsScreen Static { height: auto; color: $quiet-ink; }
-    SavedCohortsScreen #note.-failure { color: $warning-ink; }
-    SavedCohortsScreen DataTable { height: 1fr; display: none; }
+    SavedCohortsScreen > Vertical { width: 95%; max-width: 110; height: 90%; }
+    SavedCohortsScreen OptionList { max-height: 8; }
+    SavedCohortsScreen #attrition { color: $quiet-ink; }
+    SavedCohortsScreen DataTable { height: 1fr; display: none; background: $surface; }
     SavedCohortsScreen.-compared DataTable { display: block; }
     SavedCohortsScreen.-compared #attrition { display: none; }
     """
@@ -45,10 +36,6 @@ class SavedCohortsScreen(ModalScreen[tuple[str, ...] | None]):
         super().__init__()
         self.cohorts: tuple[SavedCohortView, ...] = ()
         self.marked: str | None = None
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """The list, then attrition or comparison."""
@@ -86,7 +73,7 @@ class SavedCohortsScreen(ModalScreen[tuple[str, ...] | None]):
             listed.focus()
             listed.highlighted = 0
         else:
-            self._say("none is saved yet: filter the rows of screen 1, then press ctrl+s")
+            self.say("none is saved yet: filter the rows of screen 1, then press ctrl+s")
 
     @property
     def selected(self) -> SavedCohortView | None:
@@ -139,17 +126,12 @@ class SavedCohortsScreen(ModalScreen[tuple[str, ...] | None]):
                 )
             )
         self.add_class("-compared")
-        self._say(HELP)
+        self.say(HELP)
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """Say why."""
         message.stop()
-        self._say(message.text, is_failure=True)
-
-    def _say(self, text: str, *, is_failure: bool = False) -> None:
-        note = self.query_one("#note", Static)
-        note.update(text)
-        note.set_class(is_failure, "-failure")
+        self.say(message.text, is_failure=True)
 
 
 def _describe(saved: SavedCohortView) -> str:

@@ -11,9 +11,12 @@ from textual.widgets import DataTable, Static, Tree
 
 from ptacl_app import messages
 from ptacl_app.actions import build_bindings
+from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.formatting import format_count, format_plural, safe
 from ptacl_app.patient_view import CohortSummary, QueryResult
 from ptacl_app.screens.history import HistoryScreen
+from ptacl_app.screens.side_panel import toggle_side
+from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.sql_text import find_statement
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
@@ -34,7 +37,7 @@ FIRST_STATEMENT = (
 )
 
 
-class SqlScreen(Screen[None]):
+class SqlScreen(WorkerFaults, Screen[None]):
     """A failed statement stays in its pane, in the engine's own words."""
 
     BINDINGS: ClassVar = build_bindings("sql")
@@ -110,9 +113,10 @@ class SqlScreen(Screen[None]):
         from rich.text import Text
 
         tree = self.query_one("#tree", Tree)
+        opened = {node.data for node in tree.root.children if node.is_expanded}
         tree.clear()
         for table, columns in message.tables.items():
-            node = tree.root.add(Text(table), data=table)
+            node = tree.root.add(Text(table), data=table, expand=table in opened)
             for column, kind in columns:
                 label = Text(column).append(f" {kind.lower()}", style="dim")
                 node.add_leaf(label, data=column)
@@ -123,6 +127,8 @@ class SqlScreen(Screen[None]):
         if event.node.data is not None and not event.node.allow_expand:
             editor = self.query_one("#editor", SqlEditor)
             editor.insert(str(event.node.data))
+            if self.has_class("-side"):
+                self.action_side()
 
     # --- running
 
@@ -161,6 +167,11 @@ class SqlScreen(Screen[None]):
         result = message.result
         self.query_one("#results", ResultTable).show(result)
         self._say(_describe_result(result))
+
+    def stop_waiting(self) -> None:
+        """No rows will come; another statement can be run."""
+        self.is_query_running = False
+        self._say("")
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """Show why."""
@@ -214,22 +225,29 @@ class SqlScreen(Screen[None]):
     def action_export(self) -> None:
         """The rows shown as CSV into exports/, a header even when there are none."""
         from ptacl_app.export import export_result
+        from ptacl_app.screens.export import export_in_thread
 
-        reader = self._app.reader
         result = self.query_one("#results", ResultTable).result
-        if reader is None or not result.columns:
-            return
-        try:
-            path = export_result(reader, result)
-        except (PtaclError, OSError) as error:
-            self._say(safe(error, max_length=400), is_failure=True)
-            return
-        cut = " (cut: the statement has more)" if result.is_cut else ""
-        self._say(f"{format_plural(len(result.rows), 'row')}{cut} in {safe(path)}")
+
+        def write(reader: CohortReader) -> str:
+            cut = " (cut: the statement has more)" if result.is_cut else ""
+            rows = format_plural(len(result.rows), "row")
+            return f"{rows}{cut} in {safe(export_result(reader, result))}"
+
+        def say(text: str, is_failure: bool) -> None:
+            self._say(text, is_failure=is_failure)
+
+        if result.columns:
+            export_in_thread(self._app, write, say=say)
 
     def action_maximise_pane(self) -> None:
         """Editor and results alone."""
+        self.remove_class("-side")
         self.toggle_class("-no-side")
+
+    def action_side(self) -> None:
+        """The tables of the store on and off; in a small terminal instead of the editor."""
+        toggle_side(self, side="#tree", main="#editor")
 
 
 def _describe_result(result: QueryResult) -> str:

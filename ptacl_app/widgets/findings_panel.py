@@ -76,6 +76,6 @@ def _describe_distribution(patient: PatientView) -> tuple[str, str]:
     if verdict.is_flagged:
         return (
             "$warning-ink bold",
-            f"! unlike the training data (score {verdict.score:.2f}): do not trust the numbers",
+            f"! unlike the training data ({verdict.score:.2f}): do not trust the numbers",
         )
-    return "$success", f"✓ like the training data (score {verdict.score:.2f})"
+    return "$success", f"✓ like the training data ({verdict.score:.2f})"

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from rich.text import Text
-from textual.widgets import DataTable
 
 from ptacl_app.formatting import (
     PHENOTYPE_LABELS,
@@ -12,12 +11,13 @@ from ptacl_app.formatting import (
     safe,
 )
 from ptacl_app.patient_view import Neighbour, PatientView
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS
 
 SHOWN = ("lvef_pct", "lvedv_ml", "lvesv_ml", "lvm_g", "rvef_pct", "rvedv_ml")
 
 
-class NeighbourList(DataTable[Text]):
+class NeighbourList(WholeColumnTable):
     """Rank, patient, similarity and what CMR measured; Enter opens the patient."""
 
     DEFAULT_CSS = """
@@ -25,7 +25,7 @@ class NeighbourList(DataTable[Text]):
     """
 
     def __init__(self, *, id: str | None = None, shown: tuple[str, ...] = SHOWN) -> None:  # noqa: A002
-        super().__init__(id=id, cursor_type="row", zebra_stripes=True, fixed_columns=1)
+        super().__init__(id=id, cursor_type="row", zebra_stripes=True, fixed_columns=2)
         self.neighbours: tuple[Neighbour, ...] = ()
         self.shown = shown
 
@@ -44,7 +44,11 @@ class NeighbourList(DataTable[Text]):
         patient: PatientView | None = None,
         name_of: Callable[[str], str] = safe,
     ) -> None:
-        """Show another list; with `patient`, each phenotype is followed by its difference."""
+        """Show another list; with `patient`, each phenotype is followed by its difference.
+
+        The cursor stays on its patient, if that one is in the new list too.
+        """
+        chosen = self.selected
         self.neighbours = neighbours
         predicted = _predicted(patient)
         with self.app.batch_update():
@@ -53,10 +57,13 @@ class NeighbourList(DataTable[Text]):
                 self.add_row(
                     Text(str(neighbour.rank), justify="right"),
                     Text(safe(name_of(neighbour.patient), max_length=24)),
-                    Text(f"{neighbour.similarity:.3f}", justify="right"),
+                    Text(f"{neighbour.similarity:.3f}".replace("-", "−"), justify="right"),
                     Text(format_sex_age(neighbour.sex, neighbour.age_years)),
                     *(_build_cell(neighbour, name, predicted.get(name)) for name in self.shown),
                 )
+            ids = [neighbour.patient for neighbour in neighbours]
+            if chosen is not None and chosen.patient in ids:
+                self.move_cursor(row=ids.index(chosen.patient), animate=False)
 
     @property
     def selected(self) -> Neighbour | None:

@@ -13,6 +13,7 @@ from textual.widgets.data_table import ColumnKey
 from ptacl_app.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
 from ptacl_app.patient_view import PatientPage, PatientSummary
 from ptacl_app.widgets.phenotype_panel import MAIN_PHENOTYPES
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS
 
 PAGE_ROWS = 200
@@ -39,7 +40,10 @@ COLUMNS = (
     TableColumn("heart_rate_bpm", "HR"),
     *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in MAIN_PHENOTYPES),
 )
-"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL."""
+"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL.
+
+With one blank before each cell instead of one at either side, all fit into 80 columns.
+"""
 
 
 class PlainCell(Text):
@@ -48,7 +52,7 @@ class PlainCell(Text):
     __rich_measure__ = None  # type: ignore[assignment]
 
 
-class PatientTable(DataTable[Text]):
+class PatientTable(WholeColumnTable):
     """One page of patients; moving past an end asks for the next page."""
 
     DEFAULT_CSS = """
@@ -73,7 +77,12 @@ class PatientTable(DataTable[Text]):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(
-            id=id, cursor_type="row", zebra_stripes=True, fixed_columns=1, header_height=1
+            id=id,
+            cursor_type="row",
+            zebra_stripes=True,
+            fixed_columns=1,
+            header_height=1,
+            cell_padding=0,
         )
         self.page = PatientPage((), 0, 0)
         self._labels_shown: tuple[str, ...] = ()
@@ -89,8 +98,10 @@ class PatientTable(DataTable[Text]):
     ) -> None:
         """Show a page; the sorted heading carries an arrow."""
         self.page = page
-        arrow = " ▼" if is_descending else " ▲"
-        labels = tuple(column.heading + (arrow if column.key == sort else "") for column in COLUMNS)
+        arrow = "▼" if is_descending else "▲"
+        labels = tuple(
+            f" {column.heading}{arrow if column.key == sort else ''}" for column in COLUMNS
+        )
         with self.app.batch_update():
             if labels != self._labels_shown:
                 self.clear(columns=True)
@@ -176,11 +187,11 @@ class PatientTable(DataTable[Text]):
 
 def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Text]:
     texts = {
-        "patient": name_of(row.patient),
+        "patient": safe(name_of(row.patient), max_length=40),
         "visit": str(row.visit),
-        "sex": row.sex or MISSING,
+        "sex": safe(row.sex or MISSING, max_length=40),
         "age_years": format_number(row.age_years, unit="mL"),
-        "split": row.split or MISSING,
+        "split": safe(row.split or MISSING, max_length=40),
         "has_ecg": "●" if row.has_ecg else MISSING,
         "has_cmr": "●" if row.has_cmr else MISSING,
         "num_findings": str(row.num_findings) if row.num_findings else "",
@@ -189,8 +200,6 @@ def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Tex
     for name in MAIN_PHENOTYPES:
         texts[name] = format_number(row.measured.get(name), unit=PHENOTYPE_UNITS[name])
     return [
-        PlainCell(
-            safe(texts[column.key], max_length=40), justify="right" if column.is_number else "left"
-        )
+        PlainCell(" " + texts[column.key], justify="right" if column.is_number else "left")
         for column in COLUMNS
     ]

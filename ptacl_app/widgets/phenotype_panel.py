@@ -13,24 +13,27 @@ from textual.widget import Widget
 from ptacl_app.formatting import (
     MISSING,
     PHENOTYPE_LABELS,
+    PREDICTED,
     format_interval,
     format_number,
-    format_prediction,
+    format_signed,
 )
 from ptacl_app.patient_view import PatientView, PhenotypeValue
+from ptacl_core.records import PHENOTYPE_NAMES
 
 MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rvef_pct")
 """What is shown first when there is room for six rows only."""
-_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 6, 11, 6, 10, 5
-_MIN_BAR = 12
-"""Columns that the bar keeps before the z-score, and then the interval, join it as numbers."""
+_LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 10, 5, 5, 10, 5
+_MIN_BAR = 6
+"""Columns that the bar keeps before the z-score joins it. 42 hold all, 37 all but the z-score."""
+_COMPACT_ROWS = 3
+"""Up to this height the line that says where the numbers come from is left out."""
 _DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
     bar: int
-    has_interval: bool
     has_z: bool
 
 
@@ -107,7 +110,7 @@ class PhenotypePanel(Widget):
             return [[Segment(line[:width], self._style("quiet"))] for line in _explain(patient)]
         columns = _lay_out(width)
         origin = wrap(_describe_origin(patient), max(width, 1))
-        room = max(self.size.height - 1 - len(shown), 1)
+        room = max(self.size.height - 1 - len(shown), 0)
         return [
             self._build_head(columns),
             *(self._build_row(value, columns) for value in shown),
@@ -120,21 +123,19 @@ class PhenotypePanel(Widget):
             for value in patient.phenotypes
             if value.measured is not None or value.predicted is not None
         ]
-        room = self.size.height - 2
+        height = self.size.height
+        room = height - 2 if height > _COMPACT_ROWS else height - 1
         if room >= len(known):
             return known
-        main = [value for value in known if value.name in MAIN_PHENOTYPES]
-        rest = [value for value in known if value.name not in MAIN_PHENOTYPES]
-        kept = {value.name for value in (*main, *rest)[: max(room, 0)]}
+        kept = {value.name for value in sorted(known, key=_rank)[: max(room, 0)]}
         return [value for value in known if value.name in kept]
 
     def _build_head(self, columns: _Columns) -> list[Segment]:
         known = None if self.patient is None else self.patient.coverage
         coverage = "interval" if known is None else f"{100 * known:.0f} %"
-        text = "".ljust(_LABEL) + "predicted".rjust(_VALUE)
-        if columns.has_interval:
-            text += coverage.rjust(_INTERVAL)
-        text += " " + "usual range".center(columns.bar)
+        text = "predicted".rjust(_LABEL + _VALUE) + coverage.rjust(_INTERVAL)
+        title = "usual range" if columns.bar >= len("usual range") else "usual"
+        text += " " + title.center(columns.bar)[: columns.bar]
         if columns.has_z:
             text += "z".rjust(_Z)
         return [Segment(text + "CMR".rjust(_MEASURED), self._style("head"))]
@@ -143,19 +144,18 @@ class PhenotypePanel(Widget):
         unit, predicted = value.unit, value.predicted
         ink = self._style("outside" if value.is_outside else "predicted")
         is_explained = value.name == self.explained
-        label = PHENOTYPE_LABELS[value.name] + ("◂" if is_explained else "")
+        label = f"{PHENOTYPE_LABELS[value.name]}{'◂' if is_explained else ' '}{unit}"
         segments = [Segment(label.ljust(_LABEL), self._style("head" if is_explained else "label"))]
-        shown = MISSING if predicted is None else format_prediction(predicted.value, unit)
+        shown, interval = MISSING, ""
+        if predicted is not None:
+            shown = PREDICTED + format_number(predicted.value, unit=unit)
+            interval = format_interval(predicted.low, predicted.high, unit)
         segments.append(Segment(shown.rjust(_VALUE), ink))
-        if columns.has_interval:
-            interval = (
-                "" if predicted is None else format_interval(predicted.low, predicted.high, unit)
-            )
-            segments.append(Segment(interval.rjust(_INTERVAL), ink))
+        segments.append(Segment(interval.rjust(_INTERVAL), ink))
         segments.append(Segment(" ", self._style("label")))
         segments.extend(self._build_bar(value, columns.bar))
         if columns.has_z:
-            z = "" if value.z_score is None else f"{value.z_score:+.1f}"
+            z = "" if value.z_score is None else format_signed(value.z_score)
             segments.append(Segment(z.rjust(_Z), ink))
         measured = format_number(value.measured, unit=unit)
         is_known = value.measured is not None
@@ -205,11 +205,15 @@ class PhenotypePanel(Widget):
 
 
 def _lay_out(width: int) -> _Columns:
-    room = width - (_LABEL + _VALUE + 1 + _MEASURED)
+    room = width - (_LABEL + _VALUE + _INTERVAL + 1 + _MEASURED)
     has_z = room >= _MIN_BAR + _Z
-    has_interval = room >= _MIN_BAR + _Z + _INTERVAL
-    used = (_INTERVAL if has_interval else 0) + (_Z if has_z else 0)
-    return _Columns(max(room - used, 0), has_interval, has_z)
+    return _Columns(max(room - (_Z if has_z else 0), 0), has_z)
+
+
+def _rank(value: PhenotypeValue) -> int:
+    """The ejection fraction first, then the other main phenotypes, then the rest."""
+    order = ("lvef_pct", *MAIN_PHENOTYPES, *PHENOTYPE_NAMES)
+    return order.index(value.name)
 
 
 def _choose_scale(value: PhenotypeValue) -> tuple[float, float] | None:

@@ -3,15 +3,15 @@
 from typing import Any
 
 from rich.text import Text
-from textual.widgets import DataTable
 
 from ptacl_app.formatting import safe
 from ptacl_app.patient_view import QueryResult
+from ptacl_app.widgets.whole_columns import WholeColumnTable
 
 MAX_CELL = 60
 
 
-class ResultTable(DataTable[Text]):
+class ResultTable(WholeColumnTable):
     """Shows at most what the query was limited to; `result` holds the values themselves."""
 
     DEFAULT_CSS = """

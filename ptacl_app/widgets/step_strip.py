@@ -141,7 +141,7 @@ class StepStrip(Widget):
             if len(both) + 2 <= room:
                 return both
             return change if len(change) < room else label[:room]
-        if self.num_frames is not None and room >= 9:
+        if self.num_frames is not None and room >= 10:
             start = -(-step * self.num_frames // NUM_STEPS)
             end = -(-(step + 1) * self.num_frames // NUM_STEPS) - 1
             label = f"{step + 1} f{start + 1}–{end + 1}"

@@ -12,6 +12,8 @@ def clean_text(text: str, *, max_length: int = 200) -> str:
     C0 controls become their pictures (ESC → ␛), other invisible characters U+FFFD; longer
     text ends in an ellipsis.
     """
+    if len(text) <= max_length and text.isprintable():
+        return text
     shown = "".join(_clean_character(character) for character in text[: max_length + 1])
     return shown if len(shown) <= max_length else shown[: max_length - 1] + "…"
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ptacl_app.app_settings import AppSettings
 from ptacl_app.cohort_reader import CohortReader
 from ptacl_app.export import (
     export_neighbours,
@@ -123,3 +124,32 @@ async def test_report_from_the_patient_screen(make_app, settle, cohort_dir, tmp_
         await pilot.press("y")
         await pilot.pause()
         assert "~" in (tmp_path / "state" / "clipboard.txt").read_text()
+
+
+async def test_a_folder_that_takes_nothing_is_said_on_every_screen(
+    make_app, settle, tmp_path, monkeypatch, said, capsys
+):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    monkeypatch.setattr(CohortReader, "export_dir", property(lambda self: blocked / "exports"))
+    app = make_app(
+        first_patient="p0002",
+        settings=AppSettings(fps=1.0),
+    )
+    app.state_dir = blocked / "state"
+    app._session_path = app.state_dir / "session.json"
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        for keys in (("1", "e"), ("2", "e", "enter"), ("3", "e"), ("5", "e"), ("4",)):
+            await pilot.press(*keys)
+            await settle(pilot)
+        await pilot.press("ctrl+j")
+        await settle(pilot)
+        await pilot.press("escape", "e")
+        await settle(pilot)
+        shown = str(app.screen.query_one("#status").content)
+        heard = [text for text in said if "nothing was written" in text]
+        assert len(heard) == 4
+        assert all("make room" in text for text in (*heard, shown))
+        app.exit()
+    assert "the session was not kept" in capsys.readouterr().err

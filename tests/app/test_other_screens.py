@@ -1,5 +1,6 @@
 """Neighbours, SQL, runs, palette, help, privacy, themes, session: by keys, on a real store."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -59,6 +60,24 @@ async def test_failing_neighbour_filter_is_explained(make_app, settle):
         failure = app.screen.query_one("#failure", Static)
         assert failure.has_class("-shown")
         assert "nope" in str(failure.content)
+
+
+async def test_the_list_of_a_loaded_file_says_what_it_is(make_app, settle, said):
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        known = app.reader.load_patient("p0002")
+        app.show_patient(dataclasses.replace(known, origin="file", patient="x.hea"))
+        await pilot.press("3")
+        await settle(pilot)
+        before = app.screen.query_one("#table", NeighbourList).neighbours
+        for key in ("d", "k", "slash"):
+            await pilot.press(key)
+        await settle(pilot)
+        assert app.screen.query_one("#table", NeighbourList).neighbours == before
+        assert "this ECG → CMRs" in app.screen.query_one("#head").detail
+        assert not app.screen.query_one("#filter").display
+        assert sum("of a file only" in text for text in said) == 3
 
 
 async def test_two_hearts_beat_on_one_clock(make_app, settle, fake_time):

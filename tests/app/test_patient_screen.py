@@ -380,7 +380,7 @@ async def test_slow_terminal_drops_frames_and_keeps_time(make_app, settle, fake_
             fake_time.advance(0.1)
             app.screen.tick()
         assert cine_of(app).frame == shown
-        assert app.screen.skipped_frames == 5
+        assert app.screen.frames.describe(5.0) == "1/5 fps"
         await pilot.press("space")
         assert not app.screen.clock.is_playing
         monkeypatch.setattr("ptacl_app.app.count_queued_writes", lambda app: 0)
@@ -419,6 +419,24 @@ async def test_damaged_arrays_are_findings_and_the_rest_is_shown(make_app, settl
         assert app.patient.ecg is not None
         assert any(finding.code == "cine_unreadable" for finding in app.patient.findings)
         assert app.patient.phenotypes[0].predicted is not None
+
+
+async def test_impossible_voltages_are_a_finding_not_an_ecg(make_app, settle, tmp_path):
+    import shutil
+
+    root = tmp_path / "noise"
+    shutil.copytree(make_app().cohort_path, root)
+    for array in (root / "shards").rglob("ecg.npy"):
+        with array.open("r+b") as file:
+            file.seek(128)
+            file.write(b"\xff\x7b" * ((array.stat().st_size - 128) // 2))  # the largest halves
+    app = make_app(root, first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        assert app.patient.ecg is None
+        found = [str(each) for each in app.patient.findings if each.code == "ecg_unreadable"]
+        assert "damaged" in found[0]
+        assert "ptacl verify" in found[0]
 
 
 async def test_shown_voltages_are_the_stored_ones(make_app, settle):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ptacl_app.back_pressure import FrameCount
 from ptacl_app.playback import NUM_STEPS, PlaybackClock
 
 PEAKS = (0.5, 1.5, 2.3, 3.3)
@@ -136,3 +137,16 @@ def test_a_long_sleep_costs_no_long_loop():
     clock = make()
     clock.play(0.0)
     assert clock.tick(10 * 24 * 3600.25).phase == pytest.approx((10 * 24 * 3600.25) % 1.0, abs=1e-3)
+
+
+def test_dropped_frames_are_counted_and_said():
+    frames = FrameCount()
+    for number in range(50):
+        frames.note(number / 25, is_drawn=number % 3 == 0)
+    assert frames.describe(25) == "8/25 fps"
+    for number in range(50, 100):
+        frames.note(number / 25, is_drawn=True)
+    assert frames.describe(25) == ""
+    frames.clear()
+    frames.note(9.0, is_drawn=False)
+    assert frames.describe(25) == ""

@@ -43,7 +43,7 @@ FORBIDDEN = re.compile(
     rb"\x1b\]|\x1b[cPX^_#]|\x1b\[\d*[nc]|\x07|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 """OSC, resets, queries, strings, bells, C1, direction marks."""
-SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+SEQUENCE = re.compile(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]")
 CUT_OFF_SEQUENCE = re.compile(rb"(\x1b(\[[0-9;?]*)?)?$")
 POINTER_SHAPE = re.compile(rb"\x1b\]22;[a-z-]*\x07")
 """The one OSC that Textual itself writes."""
@@ -120,6 +120,8 @@ class Terminal:
         os.close(self.slave)
         os.close(self.master)
         self._reader.join(timeout=2)
+        last = bytes(self.written).rsplit(LEAVE_ALTERNATE_SCREEN, 1)[-1]
+        assert not re.search(rb"[A-Za-z]{3}", SEQUENCE.sub(b"", last)), "words after the app's end"
         return status, restored == self.attributes
 
     def kill(self):
@@ -177,6 +179,20 @@ def test_a_kill_gives_the_terminal_back(open_terminal, cohort_dir, number, term)
     assert LEAVE_ALTERNATE_SCREEN in terminal.written
 
 
+def test_even_a_kill_that_cannot_be_handled_gives_the_terminal_back(open_terminal, cohort_dir):
+    terminal = open_terminal(cohort_dir, "--patient", "p0002")
+    terminal.wait_for("frame")
+    terminal.process.kill()
+    terminal.process.wait(timeout=DEADLINE_S)
+    started = time.monotonic()
+    while SHOW_CURSOR not in terminal.written[-200:] and time.monotonic() - started < DEADLINE_S:
+        time.sleep(0.02)
+    status, is_restored = terminal.end()
+    assert status == -signal.SIGKILL
+    assert is_restored
+    assert LEAVE_ALTERNATE_SCREEN in terminal.written
+
+
 def test_an_app_whose_terminal_is_gone_ends(open_terminal, cohort_dir):
     terminal = open_terminal(cohort_dir, "--patient", "p0002")
     terminal.wait_for("frame")
@@ -192,6 +208,8 @@ def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_f
         people = [{"patient": text, "sex": text} for text in HOSTILE]
         writer.put_patients(pa.Table.from_pylist(people))
         writer.put_run(HOSTILE[1], kind=HOSTILE[2], config={})
+    with Cohort.open(root) as cohort:
+        cohort.save_cohort("all", [(HOSTILE[7], "visit = 0"), (HOSTILE[1], "sex <> ''")])
     terminal = open_terminal(root, size=(146, 40), cwd=hostile_folder)
     terminal.wait_for("9 visits")
     for keys, shown in (
@@ -200,9 +218,26 @@ def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_f
         ("5", "Runs"),
         ("4", "sandboxed"),
         ("\x0a", "rows"),
+        ("\x12", "Earlier statements"),
+        ("\x1b[23~\x1b", ""),
+        ("\x1b", ""),
+        ("1?", "Keys: cohort"),
+        ("q\x1b[24~", "test pattern"),
+        ("qc", "saved as"),
+        ("c", "differ by SD"),
+        ("q/no[/]such\r", ""),
+        ("\x13", ""),
+        ("\x1b", ""),
+        ("2f", "Quality of the recordings"),
+        ("qe", "Write into"),
+        ("q\x10a", "Search"),
+        ("\x1b", ""),
+        ("\x0f", "Load an ECG"),
+        ("\x1b", ""),
     ):
         terminal.press(keys)
         terminal.wait_for(shown)
+        time.sleep(0.0 if shown else 0.4)  # Esc on its own: what follows would be its sequence
     terminal.press("\x11")
     status, _ = terminal.end()
     assert status == 0
