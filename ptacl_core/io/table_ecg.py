@@ -22,7 +22,8 @@ from ptacl_core.io.time_columns import (
 )
 from ptacl_core.records import EcgRecord, Finding
 
-_MAX_COLUMNS = 200_000
+_MAX_COLUMNS = 100_000
+"""Samples of the longest lead in a line of its own: parsers of columns slow down beyond."""
 _NO_VALUE = ["", "NaN", "nan", "NA", "na", "null", "NULL", "None", "-", "#N/A", "?"]
 
 
@@ -75,6 +76,11 @@ def _parse_columns(table: CsvText, indices: list[int], name: str) -> list[Array]
     import pyarrow
     from pyarrow import csv
 
+    if len(table.first_row) > _MAX_COLUMNS:
+        raise UnsupportedFormatError(
+            f"{name}: {len(table.first_row)} values in the first line are more than the "
+            f"{_MAX_COLUMNS} columns that are read; write one column per lead, one line per sample"
+        )
     columns = [f"c{index}" for index in range(len(table.first_row))]
     wanted = [columns[index] for index in indices]
     rows = table.rows

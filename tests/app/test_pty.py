@@ -23,7 +23,7 @@ from tests.app.conftest import plant_hostile_modules
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
 LEAVE_ALTERNATE_SCREEN, SHOW_CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
-DEADLINE_S = 40.0
+DEADLINE_S = 120.0
 UNWANTED_VARIABLES = (
     "COLORTERM", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER",
     "COLUMNS", "LINES",  # set by the test runner's workers; they overrule the terminal's own size

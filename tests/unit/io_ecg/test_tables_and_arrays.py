@@ -379,3 +379,10 @@ def test_hdf5_without_h5py_names_the_extra(tmp_path, h5py, monkeypatch, refuse):
         file["x"] = np.zeros((12, 50))
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     assert "ptacl[hdf5]" in refuse(path, UnsupportedFormatError)
+
+
+def test_a_line_of_too_many_values_is_refused_before_it_is_parsed(tmp_path):
+    path = tmp_path / "line.csv"
+    path.write_text("0.1," * 100_001)
+    with pytest.raises(UnsupportedFormatError, match="one column per lead"):
+        read_ecg(path)
