@@ -9,13 +9,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
+from ptacl_core.safety.one_thread import ONE_THREAD
+
 WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **ONE_THREAD,
     "PYTHONSAFEPATH": "1",  # nothing is imported from the folder that the user stands in
 }
-"""Read by the native libraries when they are loaded, so it has to be there before the process."""
 WATCH_INTERVAL_S = 0.5
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ptacl_core.errors import PtaclError
+from ptacl_core.safety.one_thread import ONE_THREAD
 
 Handler = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 """What a child runs per request: document and bytes in, document and bytes out."""
@@ -311,5 +312,4 @@ def _environment() -> dict[str, str]:
     for name in ("PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT"):
         kept.pop(name, None)
     kept["MALLOC_ARENA_MAX"] = "2"
-    kept["OMP_NUM_THREADS"] = "1"
-    return kept
+    return kept | ONE_THREAD
