@@ -86,6 +86,18 @@ def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
     return assemble_ecg(Recording(name, "wfdb", rate_hz, channels, findings))
 
 
+def list_signal_files(header_path: Path) -> list[Path]:
+    """The signal files that a header names and that lie beside it, each once.
+
+    Raises RecordError kinds in words for what is no header.
+    """
+    name = shown_name(header_path)
+    header = parse_header(read_bytes(header_path, max_bytes=_MAX_HEADER_BYTES), name=name)
+    names = dict.fromkeys(signal.file_name for signal in header.signals)
+    paths = [_signal_path(header_path, each, name) for each in names]
+    return [path for path in paths if path.is_file()]
+
+
 def parse_header(data: bytes, *, name: str) -> Header:
     """The header in `data`; comment lines (they may hold clinical text) are not kept.
 
