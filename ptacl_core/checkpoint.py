@@ -64,6 +64,9 @@ class CheckpointDocument(Settings):
     """How its recordings were preprocessed; new ones must be treated the same."""
     preprocessing_hash: str
     """Hash of `preprocessing`."""
+    data_sha256: str | None = None
+    """SHA-256 of shards/manifest.parquet as the stage read it; None: written before 25 November
+    2026, when it was not kept."""
     lead_names: tuple[str, ...] = LEAD_NAMES
     """Order of the leads."""
     target_names: tuple[str, ...] = PHENOTYPE_NAMES

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The reliability goals of the cohort store in their long form, with counts.
 
-`ptacl selftest` is the short form. This one drives the same attempts as the tests under
-tests/unit/cohort, as often as the goals ask: hours on two cores. Each goal's count is written
-to the report as soon as it is known, so that an interrupted run keeps what it has. The duckdb
-that this interpreter imports is the one tried; run it again with another one to compare.
+`ptacl selftest` is the short form, `check_store_goals.py` names the tests of every goal. This
+one drives the same attempts as the tests under tests/unit/cohort, as often as the goals ask:
+hours on two cores. Each goal's count is written to the report as soon as it is known, so that
+an interrupted run keeps what it has. The duckdb that this interpreter imports is the one tried;
+run it again with another one to compare.
 
     python scripts/soak_store.py                          # all goals, full counts
     python scripts/soak_store.py --goals R6 R7 --scale 0.1
@@ -248,6 +249,13 @@ def damage_indexes(folder: Path, count: int) -> Count:
     return count, count
 
 
+def kill_index_builders(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_neighbours.py")
+    path = module.make_clustered(folder / "clustered")
+    module.kill_index_builders(path, num_kills=count, seed=13)
+    return count, count
+
+
 def search_exactly(folder: Path, count: int) -> Count:
     path = folder / "cohort"
     self_test._make_cohort(path)
@@ -289,6 +297,7 @@ GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
     "R11": ("damaged index files: no crash, no wrong answer", damage_indexes, 500),
     "R13": ("exact neighbours are the brute-force order, every time", search_exactly, 10),
     "R32": ("kill -9 during erasures: finished by the next, no byte left", kill_erasures, 100),
+    "R1i": ("kill -9 while an index is built: search right, verify clean", kill_index_builders, 50),
     "2+8": ("seconds of two writers beside eight readers without an error", work_together, 60),
 }  # fmt: skip
 

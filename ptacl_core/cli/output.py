@@ -1,5 +1,6 @@
 """What the commands print: data on stdout, narration on stderr, one line for an error."""
 
+import errno
 import json
 import math
 import os
@@ -59,7 +60,7 @@ def run_guarded(command: Callable[[], Any]) -> NoReturn:
         sys.exit(EXIT_OURS)
     except OSError as error:
         narrate(f"error: {_describe_os_error(error)}")
-        sys.exit(EXIT_OURS)
+        sys.exit(EXIT_INPUT if error.errno in _FULL else EXIT_OURS)
     except Exception as error:
         if os.environ.get("PTACL_DEBUG"):
             raise
@@ -71,8 +72,16 @@ def run_guarded(command: Callable[[], Any]) -> NoReturn:
     sys.exit(0)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 def _describe_os_error(error: OSError) -> str:
     where = f" ({clean_text(Path(error.filename).name)})" if error.filename else ""
+    if error.errno in _FULL:
+        return (
+            f"no space left on the disk{where}; what was there before is intact: free some space, "
+            "then run the same command again"
+        )
     return f"{error.strerror or type(error).__name__}{where}; what was there before is intact"
 
 

@@ -2,7 +2,7 @@
 
 An entry that is changed, removed or put in between breaks the chain. So that the end of the
 log cannot be cut off unseen either, its head (number and hash of the last entry) is kept
-outside the cohort, beside the cohort's key. Details that name an erased person are taken out
+outside the cohort, as `audit_heads.py` says. Details that name an erased person are taken out
 of an entry; its hash covers a salted hash of them, so that the chain still holds, and the
 entry of the erasure says which entries were redacted.
 """
@@ -13,12 +13,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from ptacl_core.cohort.keys import keys_folder, make_private_folder
-from ptacl_core.errors import CohortError
-from ptacl_core.safety.atomic import write_json
+from ptacl_core.cohort.audit_heads import AuditHead
 
 FIRST_HASH = "0" * 64
 
@@ -34,14 +31,6 @@ class AuditEntry:
     details: Mapping[str, Any] | None
     details_sha256: str
     previous_hash: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuditHead:
-    """The last entry that was seen."""
-
-    number: int
     hash: str
 
 
@@ -66,11 +55,12 @@ def hash_entry(
 
 
 def find_tampering(
-    entries: Sequence[AuditEntry], texts: Sequence[str | None], head: AuditHead | None
+    entries: Sequence[AuditEntry], texts: Sequence[str | None], heads: Sequence[AuditHead]
 ) -> list[str]:
     """What is wrong with a log, in words; empty when it is whole.
 
-    `texts` are the stored details of the entries, None where redacted.
+    `texts` are the stored details of the entries, None where redacted; of `heads` (where
+    there are any) the log has to hold one.
     """
     faults = []
     previous, expected_number = FIRST_HASH, 1
@@ -91,13 +81,12 @@ def find_tampering(
             faults.append(f"entry {entry.number}: its details were changed")
         previous, expected_number = entry.hash, entry.number + 1
     faults.extend(_find_unexplained_redactions(entries))
-    if head is not None:
-        seen = {entry.number: entry.hash for entry in entries}
-        if head.number and seen.get(head.number) != head.hash:
-            faults.append(
-                f"entry {head.number} was seen before and is missing or another one: "
-                "the end of the log was cut off or replaced"
-            )
+    seen = {(entry.number, entry.hash) for entry in entries}
+    if heads and not any(head.number == 0 or (head.number, head.hash) in seen for head in heads):
+        faults.append(
+            f"entry {max(head.number for head in heads)} was seen before and is missing or "
+            "another one: the end of the log was cut off or replaced"
+        )
     return faults
 
 
@@ -111,35 +100,3 @@ def _find_unexplained_redactions(entries: Sequence[AuditEntry]) -> list[str]:
         for entry in entries
         if entry.details is None and entry.number not in explained
     ]
-
-
-def read_head(cohort_id: str) -> AuditHead | None:
-    """The head kept outside the cohort; None when this machine has seen no entry yet."""
-    file = _head_file(cohort_id)
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        return AuditHead(int(document["number"]), str(document["hash"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CohortError(
-            f"{file}: cannot be read as the head of an audit log ({type(error).__name__}); "
-            "restore it from a copy, or delete it to begin anew"
-        ) from None
-
-
-def write_head(cohort_id: str, head: AuditHead) -> None:
-    """Keep the head outside the cohort. Raises CohortError."""
-    file = _head_file(cohort_id)
-    try:
-        make_private_folder(file.parent)
-        write_json(file, {"number": head.number, "hash": head.hash})
-    except OSError as error:
-        raise CohortError(
-            f"{file}: the head of the audit log cannot be kept there ({error.strerror}); "
-            "set PTACL_KEYS to a folder that can be written"
-        ) from None
-
-
-def _head_file(cohort_id: str) -> Path:
-    return keys_folder() / f"{cohort_id}.audit.json"

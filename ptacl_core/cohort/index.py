@@ -7,6 +7,7 @@ store; and what it finds is ranked again exactly. Without a valid index the sear
 """
 
 import json
+import os
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -98,9 +99,11 @@ def build_index(opened: "OpenedStore", key: EmbeddingKey) -> IndexEntry:
     fingerprint, num_vectors, dim = str(rows[0][0]), int(rows[0][1]), int(rows[0][2])
     folder = opened.layout.index
     folder.mkdir(exist_ok=True, mode=0o700)
-    with hold_lock(folder / ".lock", purpose="index"):
+    with hold_lock(opened.layout.index_lock, purpose="index"):
         name = f"{fingerprint[:24]}.hnsw"
-        temporary = folder / f".{name}.tmp"
+        temporary = folder / f".{name}.{os.getpid()}.tmp"
+        for leftover in folder.glob(".*.tmp"):  # of a build that was killed
+            leftover.unlink(missing_ok=True)
         try:
             probed = _build_and_probe(opened, key, temporary, num_vectors=num_vectors, dim=dim)
             temporary.chmod(0o600)

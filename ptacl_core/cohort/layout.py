@@ -78,6 +78,11 @@ class CohortLayout:
         return self.root / ".writer.lock"
 
     @property
+    def index_lock(self) -> Path:
+        """The lock that one builder of an index at a time holds."""
+        return self.index / ".lock"
+
+    @property
     def notes_lock(self) -> Path:
         """The lock around every use of `notes.duckdb`."""
         return self.root / ".notes.lock"

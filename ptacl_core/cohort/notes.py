@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort import audit
+from ptacl_core.cohort.audit_heads import AuditHead, read_heads, write_head
 from ptacl_core.cohort.engine import connect_writer, execute, readable_errors
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.errors import CohortError, CohortLockedError
@@ -204,7 +205,7 @@ class Notes:
         with self.locked():
             with self._transaction() as connection:
                 head = append_entry(connection, action, details)
-            audit.write_head(self.cohort_id, head)
+            write_head(self.layout, self.cohort_id, number=head.number, entry_hash=head.hash)
         return head.number
 
     def audit_log(self) -> list[audit.AuditEntry]:
@@ -215,12 +216,12 @@ class Notes:
     def find_tampering(self) -> list[str]:
         """What is wrong with the audit log, in words; empty when it is whole."""
         if not self.layout.notes.exists():
-            seen = audit.read_head(self.cohort_id)
-            return ["the audit log is gone"] if seen is not None and seen.number else []
+            heads = read_heads(self.layout, self.cohort_id)
+            return ["the audit log is gone"] if any(head.number for head in heads) else []
         with self.opened() as connection:
             pairs = read_entries(connection)
         entries, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        return audit.find_tampering(entries, texts, audit.read_head(self.cohort_id))
+        return audit.find_tampering(entries, texts, read_heads(self.layout, self.cohort_id))
 
     @contextmanager
     def opened(self) -> "Iterator[duckdb.DuckDBPyConnection]":
@@ -280,7 +281,7 @@ class Notes:
 
 def append_entry(
     connection: "duckdb.DuckDBPyConnection", action: str, details: Mapping[str, Any]
-) -> audit.AuditHead:
+) -> AuditHead:
     """Add an entry in an open transaction; returns the new head."""
     rows = execute(connection, "SELECT number, hash FROM audit_log ORDER BY number DESC LIMIT 1")
     number, previous = (int(rows[0][0]) + 1, str(rows[0][1])) if rows else (1, audit.FIRST_HASH)
@@ -299,7 +300,7 @@ def append_entry(
         "INSERT INTO audit_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [number, logged_at, actor, action, text, details_sha256, previous, digest],
     )
-    return audit.AuditHead(number, digest)
+    return AuditHead(number, digest)
 
 
 def read_entries(

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ptacl_core.cohort import audit
+from ptacl_core.cohort.audit_heads import AuditHead, write_head
 from ptacl_core.cohort.engine import connect_writer, execute, quote_text, readable_errors
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes import TABLES_SQL, Notes, append_entry
@@ -53,7 +53,7 @@ def erase_notes(
         finally:
             private.unlink(missing_ok=True)
             private.with_name(private.name + ".wal").unlink(missing_ok=True)
-        audit.write_head(notes.cohort_id, head)
+        write_head(layout, notes.cohort_id, number=head.number, entry_hash=head.hash)
     return removed
 
 
@@ -62,7 +62,7 @@ def _rewrite(
     layout: CohortLayout,
     people: Sequence[str],
     tombstones: Sequence[str],
-) -> tuple[dict[str, int], audit.AuditHead]:
+) -> tuple[dict[str, int], AuditHead]:
     for statement in TABLES_SQL:
         execute(connection, statement)
     execute(connection, f"ATTACH {quote_text(str(layout.notes))} AS old (READ_ONLY)")

@@ -100,7 +100,12 @@ TABLES: tuple[Table, ...] = (
             _PATIENT,
             _VISIT,
             _MODALITY,
-            ("file_sha256", "VARCHAR", "SHA-256 of the source file (several: of their hashes)"),
+            (
+                "file_sha256",
+                "VARCHAR",
+                "SHA-256 of the source file (several: of their hashes; "
+                "simulated, so that there is none: of the recording's bytes in its shard)",
+            ),
             ("format", "VARCHAR", "format of the source file"),
             ("sampling_rate_hz", "DOUBLE", "of the source ECG"),
             ("duration_s", "DOUBLE", "of the source ECG"),
@@ -171,7 +176,7 @@ TABLES: tuple[Table, ...] = (
             ("checkpoint_sha256", "VARCHAR", "SHA-256 of the weights"),
             ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
             ("split_name", "VARCHAR", "split that the run trained on, in the table splits"),
-            ("data_sha256", "VARCHAR", "hash of the training data's manifest"),
+            ("data_sha256", "VARCHAR", "SHA-256 of shards/manifest.parquet as it was trained on"),
             ("code_version", "VARCHAR", "version of PTACL that trained"),
             ("seed", "BIGINT", "seed of the run"),
             ("created_at", "TIMESTAMP", "UTC"),

@@ -117,15 +117,21 @@ def _check_leftovers(layout: CohortLayout) -> list[Defect]:
 
 
 def _leftovers(layout: CohortLayout) -> list[Path]:
-    try:
-        with hold_lock(layout.writer_lock, purpose="verify"):
-            return sorted(
-                path
-                for pattern in (".*.private", ".*.private.wal", ".*.tmp", ".*.tmp.wal")
-                for path in layout.root.glob(pattern)
-            )
-    except CohortError:
-        return []  # a writer is at work: these files are its own
+    """What no living process is writing: of writers in the cohort, of builds in its index."""
+    places = ((layout.root, layout.writer_lock), (layout.index, layout.index_lock))
+    return [path for folder, lock in places for path in _abandoned_in(folder, lock)]
+
+
+def _abandoned_in(folder: Path, lock: Path) -> list[Path]:
+    if folder.is_dir():
+        with suppress(CohortError), hold_lock(lock, purpose="verify"):
+            return _private_files(folder)
+    return []  # nothing there, or somebody is at work: then these files are theirs
+
+
+def _private_files(folder: Path) -> list[Path]:
+    patterns = (".*.private", ".*.private.wal", ".*.tmp", ".*.tmp.wal")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
 def _check_rights(layout: CohortLayout) -> list[Defect]:
@@ -232,9 +238,9 @@ def _check_erasure(layout: CohortLayout) -> list[Defect]:
 
 def _repair_files(layout: CohortLayout, codes: set[str]) -> None:
     if "leftover" in codes:
-        for pattern in (".*.private", ".*.private.wal", ".*.tmp", ".*.tmp.wal"):
-            for path in layout.root.glob(pattern):
-                path.unlink(missing_ok=True)
+        of_builds = _abandoned_in(layout.index, layout.index_lock)
+        for path in [*_private_files(layout.root), *of_builds]:  # the writers' lock is held
+            path.unlink(missing_ok=True)
     if "stray_log" in codes:
         layout.store.with_name(layout.store.name + ".wal").unlink(missing_ok=True)
     if "rights" in codes:

@@ -107,6 +107,7 @@ class CohortWriter:
         preprocessing_hash: str | None = None,
         split_name: str | None = None,
         data_sha256: str | None = None,
+        code_version: str = __version__,
         seed: int | None = None,
         created_at: datetime | None = None,
     ) -> None:
@@ -123,7 +124,7 @@ class CohortWriter:
                 "preprocessing_hash": preprocessing_hash,
                 "split_name": split_name,
                 "data_sha256": data_sha256,
-                "code_version": __version__,
+                "code_version": code_version,
                 "seed": seed,
                 "created_at": created_at or _now(),
             },

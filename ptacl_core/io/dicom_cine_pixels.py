@@ -14,6 +14,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.io.dicom_cine_header import ImageHeader
 from ptacl_core.io.dicom_pixel_layout import PixelLayout
+from ptacl_core.safety.one_thread import ONE_THREAD
 
 _WORKER = Path(__file__).with_name("dicom_decoder.py")
 DECODER_MEMORY_BYTES = 2 * 1024**3
@@ -124,7 +125,6 @@ def _run_child(
             for layout, target in zip(layouts, targets, strict=True)
         ],
     }
-    single_thread = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
     try:
         finished = subprocess.run(
             [sys.executable, "-P", str(_WORKER)],
@@ -133,7 +133,7 @@ def _run_child(
             stderr=subprocess.DEVNULL,
             timeout=time_s,
             check=False,
-            env={**os.environ, **single_thread},
+            env={**os.environ, **ONE_THREAD},
         )
         output = finished.stdout
     except subprocess.TimeoutExpired as expired:

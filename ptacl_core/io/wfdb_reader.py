@@ -5,8 +5,8 @@ from pathlib import Path
 from ptacl_core.io.bounded_file import shown_name
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.wfdb_header import read_header
-from ptacl_core.io.wfdb_segments import read_segments
-from ptacl_core.io.wfdb_signals import name_signals, read_signals
+from ptacl_core.io.wfdb_segments import read_segments, segment_path
+from ptacl_core.io.wfdb_signals import name_signals, read_signals, signal_path
 from ptacl_core.records import EcgRecord
 
 
@@ -24,3 +24,20 @@ def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
         return read_segments(header_path, header, hints)
     signals = name_signals(header, hints, name=shown_name(header_path))
     return read_signals(header_path, signals)
+
+
+def list_record_files(header_path: Path) -> list[Path]:
+    """The header, what it names beside it (signal files, segments) and theirs, each once.
+
+    Raises RecordError kinds in words for what is no header.
+    """
+    name = shown_name(header_path)
+    header = read_header(header_path)
+    paths = [header_path]
+    paths += [signal_path(header_path, signal.file_name, name) for signal in header.signals]
+    for segment in header.segments:
+        path = header_path if segment.is_gap else segment_path(header_path, segment, name)
+        if path != header_path and path.is_file():
+            own = read_header(path)
+            paths += [path, *(signal_path(path, each.file_name, name) for each in own.signals)]
+    return [path for path in dict.fromkeys(paths) if path.is_file()]

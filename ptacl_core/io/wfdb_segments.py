@@ -77,7 +77,7 @@ def _find_parts(header_path: Path, header: Header, hints: EcgHints) -> list[_Par
         if segment.record_name in seen:
             raise UnreadableFileError(f"{name}: the header names a segment twice; it is damaged")
         seen.add(segment.record_name)
-        path = _segment_path(header_path, segment, name)
+        path = segment_path(header_path, segment, name)
         own = _read_segment_header(path, segment, header.frame_rate_hz)
         labels = [line.description for line in own.signals]
         leads = {lead for label in labels if (lead := find_lead(label)) is not None}
@@ -95,7 +95,8 @@ def _find_parts(header_path: Path, header: Header, hints: EcgHints) -> list[_Par
     return parts
 
 
-def _segment_path(header_path: Path, segment: Segment, name: str) -> Path:
+def segment_path(header_path: Path, segment: Segment, name: str) -> Path:
+    """The segment's header beside its record. Raises UnsupportedFormatError for other places."""
     if "/" in segment.record_name or "\\" in segment.record_name or segment.record_name == "..":
         raise UnsupportedFormatError(
             f"{name}: a segment must lie beside its record and be named without folders"

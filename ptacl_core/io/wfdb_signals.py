@@ -101,7 +101,7 @@ def _read_channels(
         if not any(find_lead(signal.description) for signal in stored):
             channels.extend(_placeholder(signal) for signal in stored)
             continue
-        path = _signal_path(header_path, file_name, name)
+        path = signal_path(header_path, file_name, name)
         check_file(path)
         samples = read_signal_file(
             path,
@@ -164,7 +164,8 @@ def _placeholder(signal: SignalLine) -> Channel:
     return Channel(signal.description, np.empty(0, np.int16), 1.0)
 
 
-def _signal_path(header_path: Path, file_name: str, name: str) -> Path:
+def signal_path(header_path: Path, file_name: str, name: str) -> Path:
+    """The signal file beside its header. Raises UnsupportedFormatError for a name with folders."""
     if file_name in {"-", "~", ".", ".."} or "/" in file_name or "\\" in file_name:
         raise UnsupportedFormatError(
             f"{name}: a signal file must lie beside its header and be named without folders"

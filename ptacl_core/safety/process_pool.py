@@ -2,21 +2,18 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
+from ptacl_core.safety.one_thread import ONE_THREAD
+from ptacl_core.safety.parent_watch import end_with_parent
+
 WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **ONE_THREAD,
     "PYTHONSAFEPATH": "1",  # nothing is imported from the folder that the user stands in
 }
-"""Read by the native libraries when they are loaded, so it has to be there before the process."""
-WATCH_INTERVAL_S = 0.5
 
 
 @contextmanager
@@ -51,11 +48,4 @@ def open_process_pool(num_workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def _begin_worker(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent is gone, killed as it may be: a pool would wait for ever."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_INTERVAL_S)
-    os._exit(1)
+    end_with_parent(parent)  # or a pool would wait for ever

@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ptacl_core.errors import PtaclError
+from ptacl_core.safety.one_thread import ONE_THREAD
+from ptacl_core.safety.parent_watch import end_with_parent
 
 Handler = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
 """What a child runs per request: document and bytes in, document and bytes out."""
@@ -35,7 +37,8 @@ _MAX_PAYLOAD_BYTES = 4 * 2**30
 _GRACE_S = 2.0
 _BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from ptacl_core.safety.worker import serve; serve(sys.argv[2], int(sys.argv[3]))"
+    "from ptacl_core.safety.worker import serve; "
+    "serve(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))"
 )
 
 
@@ -155,7 +158,7 @@ class Worker:
             return self._process
         self._kill()
         root = str(Path(__file__).resolve().parents[2])
-        arguments = [root, self.target, str(self.address_space_bytes)]
+        arguments = [root, self.target, str(self.address_space_bytes), str(os.getpid())]
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOTSTRAP, *arguments],
             stdin=subprocess.PIPE,
@@ -199,8 +202,9 @@ def call_once(
         worker.close()
 
 
-def serve(target: str, address_space_bytes: int) -> None:
-    """The child's loop: read a request, answer it, until the parent closes the pipe."""
+def serve(target: str, address_space_bytes: int, parent: int) -> None:
+    """The child's loop: read a request, answer it, until the parent closes the pipe or is gone."""
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -311,5 +315,4 @@ def _environment() -> dict[str, str]:
     for name in ("PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT"):
         kept.pop(name, None)
     kept["MALLOC_ARENA_MAX"] = "2"
-    kept["OMP_NUM_THREADS"] = "1"
-    return kept
+    return kept | ONE_THREAD

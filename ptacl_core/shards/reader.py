@@ -4,6 +4,7 @@ A mapped file kills the process when another one shortens it; `preadv` raises in
 is as fast (`scripts/bench_shards`).
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -34,11 +35,23 @@ class ArrayFile:
 
 
 class ShardReader:
-    """The shards of one cohort. Row numbers index `table`, in the order of the manifest."""
+    """The shards of one cohort. Row numbers index `table`, in the order of the manifest.
 
-    def __init__(self, directory: Path, table: "pa.Table", preprocessing: PreprocessSettings):
+    `manifest_sha256` is the hash of `manifest.parquet`: it names the data, since the manifest
+    lists every recording with its own hash, its split and its phenotypes.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        table: "pa.Table",
+        preprocessing: PreprocessSettings,
+        *,
+        manifest_sha256: str,
+    ):
         self.directory = directory
         self.table = table
+        self.manifest_sha256 = manifest_sha256
         self.preprocessing = preprocessing
         self.preprocessing_hash = preprocessing.hash()
         self.patients: list[str] = table.column("patient").to_pylist()
@@ -69,7 +82,8 @@ class ShardReader:
                 "make shards with `ptacl simulate` or `ptacl preprocess`"
             )
         try:
-            table = pq.read_table(manifest, schema=spec.build_manifest_schema())
+            content = manifest.read_bytes()
+            table = pq.read_table(pa.BufferReader(content), schema=spec.build_manifest_schema())
         except (OSError, pa.ArrowException) as error:
             raise ShardError(
                 f"shards/{spec.MANIFEST_FILE} cannot be read ({type(error).__name__}); "
@@ -88,7 +102,7 @@ class ShardReader:
             if descriptions
             else PreprocessSettings()
         )
-        return cls(directory, table, settings)
+        return cls(directory, table, settings, manifest_sha256=hashlib.sha256(content).hexdigest())
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 """Writes shards: rows are buffered, a shard is complete once its `shard.json` is there."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardEntry:
-    """One patient's visit, as it goes into a shard; `attributes` are manifest columns."""
+    """One patient's visit, as it goes into a shard; `attributes` are manifest columns.
+
+    A recording without `ecg_sha256` or `cmr_sha256` came from no file, as a simulated one: it
+    is named by the SHA-256 of the bytes that its shard holds of it.
+    """
 
     patient: str
     visit: int
@@ -78,17 +83,18 @@ class ShardWriter:
 
     def add(self, entry: ShardEntry) -> None:
         """Take one visit; a full shard is written to disk."""
-        self._rows.append(
-            _build_manifest_row(
-                entry,
-                None if entry.ecg is None else len(self._ecgs),
-                None if entry.cine is None else len(self._cines),
-            )
+        row = _build_manifest_row(
+            entry,
+            None if entry.ecg is None else len(self._ecgs),
+            None if entry.cine is None else len(self._cines),
         )
         if entry.ecg is not None:
-            self._ecgs.append(entry.ecg.signal.astype(np.float16))
+            self._ecgs.append(entry.ecg.signal.astype(np.float16, order="C"))
+            row["ecg_sha256"] = row.get("ecg_sha256") or _hash_values(self._ecgs[-1])
         if entry.cine is not None:
-            self._cines.append(np.rint(entry.cine.frames * 255).astype(np.uint8))
+            self._cines.append(np.rint(entry.cine.frames * 255).astype(np.uint8, order="C"))
+            row["cmr_sha256"] = row.get("cmr_sha256") or _hash_values(self._cines[-1])
+        self._rows.append(row)
         if len(self._rows) >= self.rows_per_shard:
             self.flush()
 
@@ -253,6 +259,10 @@ def _scale_to_mv(ecg: PreparedEcg) -> tuple[Float32[Array, "12"], Float32[Array,
     scale = np.divide(span_mv, span, out=np.zeros(12, np.float32), where=span > 0)
     offset = ecg.signal_mv.mean(axis=1) - scale * ecg.signal.mean(axis=1)
     return scale.astype(np.float32), offset.astype(np.float32)
+
+
+def _hash_values(values: Array) -> str:
+    return hashlib.sha256(values.data).hexdigest()
 
 
 def _write_npy(path: Path, values: Array) -> None:

@@ -148,6 +148,8 @@ def _publish(
             checkpoint_sha256=aligned.checkpoint_sha256,
             preprocessing_hash=reader.preprocessing_hash,
             split_name=SPLIT_NAME,
+            data_sha256=aligned.data_sha256,
+            code_version=aligned.code_version,
             seed=aligned.settings.seed,
         )
         for modality, (rows, features) in (("ecg", ecg), ("cmr", cmr)):

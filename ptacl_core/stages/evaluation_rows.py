@@ -22,6 +22,8 @@ def publish_evaluation(cohort_dir: Path, aligned: AlignedRun, document: dict[str
             checkpoint_sha256=aligned.checkpoint_sha256,
             preprocessing_hash=aligned.preprocessing.hash(),
             split_name=SPLIT_NAME,
+            data_sha256=aligned.data_sha256,
+            code_version=aligned.code_version,
             seed=aligned.settings.seed,
         )
         writer.put_audit("evaluate", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)

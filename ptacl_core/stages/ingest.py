@@ -13,10 +13,10 @@ from typing import Any
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.errors import PtaclError
 from ptacl_core.io import read_cine, read_ecg
+from ptacl_core.io.source_hash import hash_source
 from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
 from ptacl_core.records import PreparedCine, PreparedEcg
-from ptacl_core.safety.checksum import compute_sha256
 from ptacl_core.safety.process_pool import open_process_pool
 from ptacl_core.safety.text import clean_text
 from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
@@ -129,7 +129,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
                 attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
                 attributes |= {
                     "ecg_format": record.source_format,
-                    "ecg_sha256": _hash_file(task.ecg),
+                    "ecg_sha256": hash_source(task.ecg),
                 }
             else:
                 ecg = None
@@ -144,7 +144,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
             if cine.is_accepted:
                 attributes |= {
                     "cmr_format": stack.source_format,
-                    "cmr_sha256": _hash_file(task.cmr),
+                    "cmr_sha256": hash_source(task.cmr),
                 }
             else:
                 cine = None
@@ -213,8 +213,3 @@ def _rejection(task: VisitTask, modality: str, path: Path, reason: str, message:
         reason,
         hide_subject(message, task.subject, task.patient),
     )
-
-
-def _hash_file(path: Path) -> str | None:
-    """SHA-256 of a file; None for a folder, whose files have hashes of their own."""
-    return compute_sha256(path) if path.is_file() else None

@@ -16,13 +16,19 @@ ALIGN = "align"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlignedRun:
-    """A run's aligned encoders with everything that new recordings must agree with."""
+    """A run's aligned encoders with everything that new recordings must agree with.
+
+    `data_sha256` and `code_version` are those of its training, as its checkpoint says;
+    `data_sha256` is None of runs trained before it was kept.
+    """
 
     name: str
     directory: Path
     settings: RunSettings
     preprocessing: PreprocessSettings
     checkpoint_sha256: str
+    data_sha256: str | None
+    code_version: str
     ecg_encoder: TokenEncoder
     cine_encoder: TokenEncoder
     ecg_projection: torch.nn.Module
@@ -77,6 +83,8 @@ def load_aligned_run(cohort_dir: Path, run: str | None, *, device: str = "auto")
         settings=ecg.document.settings,
         preprocessing=ecg.document.preprocessing,
         checkpoint_sha256=ecg.sha256,
+        data_sha256=ecg.document.data_sha256,
+        code_version=ecg.document.software,
         ecg_encoder=ecg.encoder.to(target).eval(),
         cine_encoder=cine.encoder.to(target).eval(),
         ecg_projection=ecg.projection.to(target).eval(),

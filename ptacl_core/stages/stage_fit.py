@@ -249,6 +249,7 @@ def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:
         settings=run.settings,
         preprocessing=run.reader.preprocessing,
         preprocessing_hash=run.reader.preprocessing.hash(),
+        data_sha256=run.reader.manifest_sha256,
         target_mean=task.target_mean,
         target_sd=task.target_sd,
         files={},

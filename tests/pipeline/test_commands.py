@@ -1,10 +1,12 @@
 """The commands as a user types them: JSON documents, tables, exit statuses, error lines."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
+from ptacl_core.cli.output import run_guarded
 from ptacl_core.records import PHENOTYPE_NAMES
 
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
@@ -214,3 +216,21 @@ def test_an_unknown_setting_names_the_nearest(ptacl, trained_cohort):
     )
     assert answer.exit_code == 2
     assert "temperature_global" in answer.err
+
+
+@pytest.mark.parametrize("name", [None, "/somewhere/ecg.npy"])
+def test_a_full_disk_is_one_line_with_a_way_out(capsys, name):
+    """As numpy, Arrow and the system say it, with and without the file."""
+
+    def fill() -> None:
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28]", name)
+
+    with pytest.raises(SystemExit) as leaving:
+        run_guarded(fill)
+    said = capsys.readouterr().err
+    assert leaving.value.code == 2
+    assert said.count("\n") == 1
+    assert "no space left" in said
+    assert "free some space" in said
+    assert ("ecg.npy" in said) == (name is not None)
+    assert "somewhere" not in said

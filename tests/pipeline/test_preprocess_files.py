@@ -105,6 +105,7 @@ def test_measurements_and_formats_are_stored_with_the_recording(paired):
     assert recordings["ecg"].qrs_ms == pytest.approx(92, abs=15)
     assert recordings["cmr"].format == "nifti"
     assert len(recordings["cmr"].file_sha256) == 64
+    assert {len(each.file_sha256) for each in recordings.values()} == {64}
 
 
 def test_no_identifier_is_left_anywhere_in_the_cohort(paired):

@@ -3,6 +3,9 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,9 @@ from hypothesis import strategies as st
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.exact_search import cosine_similarity, normalise, search_exact
 from ptacl_core.cohort.vectors import check_vectors, compute_fingerprint
+from ptacl_core.cohort.verification import verify_cohort
 from ptacl_core.errors import CohortError, QueryError
+from ptacl_core.safety.parent_watch import WATCH_INTERVAL_S
 
 NAME = "sim-000003"
 
@@ -347,6 +352,44 @@ def test_a_damaged_index_neither_kills_nor_answers_wrongly(clustered: Path) -> N
 @pytest.mark.slow
 def test_many_damaged_indexes_neither_kill_nor_answer_wrongly(clustered: Path) -> None:
     _search_damaged(clustered, num_files=60, seed=2)  # 500: scripts/soak_store.py
+
+
+_BUILD_FOREVER = """
+import sys
+from ptacl_core.cohort import Cohort
+with Cohort.open(sys.argv[1]) as cohort:
+    print("ready", flush=True)
+    while True:
+        cohort.build_index("r", "cmr")
+        print("built", flush=True)
+"""
+
+
+def kill_index_builders(path: Path, *, num_kills: int, seed: int) -> None:
+    """kill -9 while indexes are built: search stays right, and `verify` finds nothing wrong."""
+    generator = random.Random(seed)
+    with Cohort.open(path) as cohort:
+        exact = [each.patient for each in cohort.neighbours("sim-000400", k=10)]
+    for number in range(num_kills):
+        with subprocess.Popen(
+            [sys.executable, "-P", "-c", _BUILD_FOREVER, str(path)], stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(generator.uniform(0, 1.5))
+            process.kill()
+        time.sleep(3 * WATCH_INTERVAL_S)  # what it had started ends as well
+        verification = verify_cohort(path, repair=True)
+        assert verification.is_whole, (number, verification.defects)
+        with Cohort.open(path) as cohort:
+            found = [each.patient for each in cohort.neighbours("sim-000400", k=10, method="index")]
+        assert len(set(found) & set(exact)) >= 9, number
+    assert not list((path / "index").glob(".*.tmp"))
+
+
+def test_a_killed_build_of_an_index_leaves_search_right(clustered: Path) -> None:
+    (clustered / "shards").mkdir(exist_ok=True, mode=0o700)
+    kill_index_builders(clustered, num_kills=2, seed=3)
 
 
 def test_a_damaged_manifest_of_the_index_counts_as_none(clustered: Path) -> None:

@@ -1,12 +1,14 @@
 """R35: what people write is kept apart, and the audit log shows every change to it."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
 from ptacl_core.cohort import Cohort
+from ptacl_core.cohort.audit_heads import head_file
 from ptacl_core.cohort.engine import connect_writer, execute
 from ptacl_core.errors import CohortError, QueryError
 
@@ -132,7 +134,7 @@ def test_tampering_with_the_audit_log_is_found(cohort: Cohort, kind: str) -> Non
         path.unlink()
     elif kind == "rewritten chain":
         path.unlink()  # somebody writes a whole new log, every hash in it right
-        head = cohort.layout.root.parent / "keys" / f"{cohort.description.cohort_id}.audit.json"
+        head = head_file(cohort.layout, cohort.description.cohort_id)
         kept = head.read_text()
         for number in range(6):
             cohort.notes.append_audit("query", statement=f"SELECT {number} AS harmless")
@@ -147,12 +149,54 @@ def test_tampering_with_the_audit_log_is_found(cohort: Cohort, kind: str) -> Non
 def test_a_log_that_is_longer_than_the_head_kept_elsewhere_is_whole(cohort: Cohort) -> None:
     """A process may die between the entry and its head."""
     _fill_log(cohort)
-    head = cohort.layout.root.parent / "keys" / f"{cohort.description.cohort_id}.audit.json"
+    head = head_file(cohort.layout, cohort.description.cohort_id)
     kept = head.read_text()
     cohort.notes.append_audit("query", statement="SELECT 7")
     assert json.loads(head.read_text())["number"] == 7
     head.write_text(kept)
     assert cohort.notes.find_tampering() == []
+
+
+def test_copies_of_a_cohort_keep_logs_of_their_own(cohort: Cohort, tmp_path: Path) -> None:
+    _fill_log(cohort)
+    copy = Path(shutil.copytree(cohort.layout.root, tmp_path / "copy"))
+    for number in range(3):  # the first one goes on, and so does the copy
+        cohort.notes.append_audit("query", statement=f"SELECT {number} AS mine")
+    with Cohort.open(copy) as copied:
+        assert copied.notes.find_tampering() == []
+        copied.notes.append_audit("query", statement="SELECT 'yours'")
+        assert copied.notes.find_tampering() == cohort.notes.find_tampering() == []
+        _cut_off(copied)
+        assert "cut off" in str(copied.notes.find_tampering())
+        assert cohort.notes.find_tampering() == []
+
+
+def test_a_log_that_is_cut_off_is_known_after_a_move(cohort: Cohort, tmp_path: Path) -> None:
+    _fill_log(cohort)
+    moved = cohort.layout.root.rename(tmp_path / "moved")
+    with Cohort.open(moved) as there:
+        assert there.notes.find_tampering() == []
+        _cut_off(there)
+        assert "cut off" in str(there.notes.find_tampering())
+
+
+def test_a_head_of_an_earlier_version_is_still_compared(cohort: Cohort, keys: Path) -> None:
+    _fill_log(cohort)
+    earlier = keys / f"{cohort.description.cohort_id}.audit.json"
+    head = json.loads(head_file(cohort.layout, cohort.description.cohort_id).read_text())
+    head_file(cohort.layout, cohort.description.cohort_id).unlink()
+    earlier.write_text(json.dumps({"number": head["number"], "hash": head["hash"]}))
+    assert cohort.notes.find_tampering() == []
+    _cut_off(cohort)
+    assert "cut off" in str(cohort.notes.find_tampering())
+    cohort.notes.append_audit("query", statement="SELECT 1")
+    assert not earlier.exists()
+
+
+def _cut_off(cohort: Cohort) -> None:
+    connection = connect_writer(cohort.layout.notes)
+    execute(connection, "DELETE FROM audit_log WHERE number > 5")
+    connection.close()
 
 
 def test_notes_of_another_version_or_kind_are_refused_in_words(cohort: Cohort) -> None:

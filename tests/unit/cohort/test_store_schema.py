@@ -111,3 +111,33 @@ def test_the_store_opens_in_a_plain_client_and_in_data_frames(cohort_path: Path)
     assert frame["lvef_pct"].notna().sum() == 60
     assert table.num_rows == 120
     assert views == [(60,)]
+
+
+def test_query_prints_the_tables_views_and_columns_that_are_there(ptacl, cohort_path: Path) -> None:
+    answer = ptacl("query", cohort_path, "--schema")
+    assert (answer.exit_code, answer.err) == (0, "")
+    views, _, tables = answer.out.partition("## Tables")
+    printed: dict[str, list[tuple[str, str]]] = {}
+    for line in tables.splitlines():
+        if line.startswith("### "):
+            columns = printed.setdefault(line.removeprefix("### "), [])
+        elif line.startswith("| ") and not line.startswith("| column "):
+            name, kind, meaning = (cell.strip() for cell in line.strip("|").split("|"))
+            assert meaning
+            columns.append((name, kind.removesuffix("!")))
+    printed["embeddings_24"] = [
+        (name, kind.replace("512", "24")) for name, kind in printed.pop("embeddings_512")
+    ]
+    with duckdb.connect(str(cohort_path / "cohort.duckdb"), read_only=True) as store:
+        for name, columns in printed.items():
+            found = store.execute(f"DESCRIBE {name}").fetchall()
+            assert [(row[0], row[1]) for row in found] == columns, name
+        there = store.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    named = {line.split("`")[1] for line in views.splitlines() if line.startswith("- `")}
+    assert named == {"overview"} | {row[0] for row in there}
+    for name in named:  # what is printed can be asked
+        asked = ptacl("query", cohort_path, f"SELECT count(*) AS rows FROM {name}", "--json")
+        assert asked.exit_code == 0, asked.err
+    nothing = ptacl("query", cohort_path)
+    assert nothing.exit_code == 2
+    assert "--schema" in nothing.err

@@ -8,6 +8,7 @@ import pytest
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.io.discover import discover
+from ptacl_core.io.source_hash import hash_source
 from ptacl_core.records import LEAD_NAMES
 
 wfdb = pytest.importorskip("wfdb")
@@ -166,3 +167,11 @@ def test_a_folder_holds_the_record_once(files, tmp_path):
     write_segment(tmp_path, "other_0001", files.make_steps(5000)).wrsamp(write_dir=str(tmp_path))
     found = [(file.path.name, file.modality) for file in discover(tmp_path)]
     assert found == [("other_0001.hea", "ecg"), ("rec.hea", "ecg")]
+
+
+def test_the_hash_of_a_record_of_segments_counts_every_file(files, tmp_path):
+    path = write_fixed(tmp_path, files.make_steps(3000), (1200, 1800))
+    before = hash_source(path)
+    signal = sorted(tmp_path.glob("*.dat"))[-1]
+    signal.write_bytes(signal.read_bytes()[:-1] + b"\x55")
+    assert hash_source(path) != before
