@@ -5,18 +5,51 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.cli.output import RESEARCH_USE, print_line
-from ptacl_core.cli.tables import print_regression
+from ptacl_core.cli.tables import (
+    SHORT_NAMES,
+    find_width,
+    print_table,
+    safe_text,
+    show_figure,
+    start_table,
+)
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.text import clean_text
 
+_WIDTH_WITH_PHENOTYPES = 150
+
 
 def print_reproduction(document: Mapping[str, Any], folder: Path) -> None:
-    """Table 2 with intervals, the verdicts, and where the report lies."""
-    print_regression([_as_regression_row(row) for row in document["rows"]])
+    """Table 2, the verdicts, and where the report lies."""
+    print_rows(document["rows"])
     print_comparisons(document["comparisons"])
     print_trend(document["trend"])
     print_line(clean_text(f"{document['note']} {RESEARCH_USE}", max_length=400))
     print_line(f"report: {folder / 'report.html'}, {folder / 'report.md'}")
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line per row of the table: its mean R² with the interval, and R² of each phenotype.
+
+    The phenotypes' intervals are in the report, and they themselves in a narrow terminal: with
+    all rows of the paper they would not fit.
+    """
+    names = PHENOTYPE_NAMES if find_width() >= _WIDTH_WITH_PHENOTYPES else ()
+    table = start_table("R² on held-out patients, the mean with its 95 % interval")
+    table.add_column("Row")
+    table.add_column("Input")
+    table.add_column("Mean R²", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(SHORT_NAMES[name], justify="right", no_wrap=True)
+    for row in rows:
+        figures = row["figures"]
+        table.add_row(
+            safe_text(f"{row['title']} ({row['evaluation']})"),
+            safe_text(row["modality"]),
+            show_figure(figures["mean"]),
+            *(show_figure({"r2": figures[name]["r2"]}) for name in names),
+        )
+    print_table(table)
 
 
 def print_comparisons(comparisons: Sequence[Mapping[str, Any]]) -> None:
@@ -41,16 +74,6 @@ def print_trend(trend: Mapping[str, Any]) -> None:
             f"order {order}: Page's L {trend['statistic']:.0f} over {trend['blocks']} blocks, "
             f"one-sided p {trend['p_value']:.2g}"
         )
-
-
-def _as_regression_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    figures = row["figures"]
-    return {
-        "name": f"{row['title']} ({row['evaluation']})",
-        "modality": row["modality"],
-        "phenotypes": {name: figures[name] for name in PHENOTYPE_NAMES},
-        "mean": figures["mean"],
-    }
 
 
 def _interval(figure: Mapping[str, Any]) -> str:

@@ -27,11 +27,23 @@ SHORT_NAMES = {
     "rvsv_ml": "RVSV",
     "rvef_pct": "RVEF",
 }
+_WIDTH_OF_FILES = 200
+_PHENOTYPE_COLUMNS, _FIGURE_COLUMNS = 12, 20
+"""Characters of a table's first column and of one with intervals, rules and headings included."""
 RETRIEVAL_COLUMNS = ("p_at_1", "p_at_3", "p_at_5", "p_at_10", "p_at_15", "mean_rank", "median_rank")
 
 
 def print_regression(rows: Sequence[Mapping[str, Any]]) -> None:
-    """R² of each set of features with its interval, phenotypes below each other, then the mean."""
+    """R² of each set of features with its interval, phenotypes below each other, then the mean.
+
+    As many sets side by side as the terminal is wide for, the others in tables below.
+    """
+    per_table = max(1, (find_width() - _PHENOTYPE_COLUMNS) // _FIGURE_COLUMNS)
+    for start in range(0, len(rows), per_table):
+        _print_regression_columns(rows[start : start + per_table])
+
+
+def _print_regression_columns(rows: Sequence[Mapping[str, Any]]) -> None:
     table = start_table("R² on held-out patients [95 % interval]")
     table.add_column("Phenotype")
     for row in rows:
@@ -155,9 +167,12 @@ def safe_text(value: object) -> Text:
     return Text(clean_text(str(value)))
 
 
+def find_width() -> int:
+    """Columns of the terminal; 200 where stdout is none."""
+    console = Console()
+    return console.width if console.is_terminal else _WIDTH_OF_FILES
+
+
 def print_table(table: Table) -> None:
     """On stdout, 200 columns wide where that is no terminal."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    console.print(table)
+    Console(width=find_width()).print(table)
