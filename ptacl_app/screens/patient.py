@@ -171,7 +171,7 @@ class PatientScreen(WorkerFaults, Screen[None]):
         """
         ecg, cine = patient.ecg, patient.cine
         self.arrow_mode = ""
-        self.query_one("#ecg", EcgPlot).show(ecg)
+        self.query_one("#ecg", EcgPlot).show(ecg, note="no ECG for this visit")
         self.query_one("#cine", CinePlot).show(cine, note="no CMR for this visit")
         self.clock = PlaybackClock(
             r_peak_times_s=() if ecg is None else ecg.r_peak_times_s,

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from rich.color import Color
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -112,6 +113,7 @@ class EcgPlot(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.ecg: EcgView | None = None
+        self.note = ""
         self.calipers: Calipers | None = None
         self.saliency: Saliency | None = None
         self._cells: PageCells | None = None
@@ -121,9 +123,10 @@ class EcgPlot(Widget, can_focus=True):
 
     # --- what is shown
 
-    def show(self, ecg: EcgView | None) -> None:
-        """Show another recording, from its start, in the scale and layout that stand."""
+    def show(self, ecg: EcgView | None, *, note: str = "") -> None:
+        """Show another recording (or `note`) from its start, in the scale and layout that stand."""
         self.ecg = ecg
+        self.note = note
         self.set_calipers(None)
         self.saliency = None
         self.cursor_s = None
@@ -285,6 +288,9 @@ class EcgPlot(Widget, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One row of the page."""
         width = self.size.width
+        if self.ecg is None and y == self.size.height // 2:
+            style = self.get_component_rich_style("ecg--label")
+            return Strip([Segment(self.note[:width].center(width), style)], width)
         if self.ecg is None or self.view.num_columns != width:
             return Strip.blank(width, self.get_component_rich_style("ecg--margin"))
         if self._cells is None:

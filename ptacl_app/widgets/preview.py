@@ -60,7 +60,7 @@ class Preview(Vertical):
         )
         if patient is None:
             return
-        self.query_one("#preview-ecg", EcgPlot).show(patient.ecg)
+        self.query_one("#preview-ecg", EcgPlot).show(patient.ecg, note="no ECG")
         self.query_one("#preview-cine", CinePlot).show(patient.cine, note="no CMR")
         self.query_one(FindingsPanel).show(patient)
         self.query_one(PhenotypePanel).show(patient)

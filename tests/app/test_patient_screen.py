@@ -310,6 +310,7 @@ async def test_patient_without_ecg(make_app, settle, fake_time):
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         assert "no ECG" in app.screen.query_one("#findings", FindingsPanel).lines[0][1]
+        assert any("no ECG for this visit" in row for row in text_of(ecg_of(app)))
         fake_time.advance(0.45)
         app.screen.tick()
         assert cine_of(app).frame == 25
