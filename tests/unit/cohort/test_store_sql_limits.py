@@ -148,8 +148,9 @@ def _mutate(generator: random.Random, statement: str) -> str:
 
 
 def _fuzz(cohort: Cohort, num_statements: int, seed: int) -> int:
+    """How many statements ended the console's process; those without end, which it ends, do not."""
     generator = random.Random(seed)
-    num_starts = cohort.opened.console.num_starts
+    num_deaths = 0
     sources = ALLOWED + _lines("escape_attempts.sql")
     for _ in range(num_statements):
         statement = _mutate(generator, generator.choice(sources))
@@ -157,9 +158,10 @@ def _fuzz(cohort: Cohort, num_statements: int, seed: int) -> int:
             result = cohort.run_statement(statement, max_rows=5, deadline_s=5.0)
         except CohortError as error:
             assert "root:" not in str(error)
+            num_deaths += "ended its process" in str(error)
         else:
             assert "root:" not in str(result.rows)
-    return cohort.opened.console.num_starts - num_starts
+    return num_deaths
 
 
 def test_nonsense_neither_leaks_nor_kills(shared: Cohort) -> None:
@@ -218,13 +220,11 @@ def _call_functions(cohort: Cohort, *, per_function: int, seed: int, every: int 
     for name in names[::every]:
         for _ in range(per_function):
             arguments = ", ".join(generator.choices(_HOSTILE, k=generator.randint(0, 4)))
-            started = cohort.opened.console.num_starts
             try:
                 cohort.run_statement(f"SELECT {name}({arguments})", max_rows=5, deadline_s=5.0)
             except CohortError as error:
                 is_ended = "ended its process" in str(error)
                 assert not is_ended, f"{name}({arguments}) killed the process: {error}"
-                assert cohort.opened.console.num_starts == started or "stopped" in str(error)
             num_calls += 1
     return num_calls
 
