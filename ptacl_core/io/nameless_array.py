@@ -88,6 +88,28 @@ def check_numeric(array: Array, name: str) -> None:
         )
 
 
+def choose_record(hints: EcgHints, num_records: int, *, holder: str, name: str) -> int:
+    """The recording that hints ask for, of those that `holder` ("the array") has; the only one.
+
+    Raises MissingUnitError when several are there and none was asked for, UnsupportedFormatError
+    for one that is not there.
+    """
+    index = hints.record_index
+    if index is None and num_records == 1:
+        return 0
+    if index is None:
+        raise MissingUnitError(
+            f"{name}: {holder} holds {num_records} recordings; say which with record_index= "
+            f"(0 to {num_records - 1}), by keyword or in {name}.json beside the file"
+        )
+    if index >= num_records:
+        raise UnsupportedFormatError(
+            f"{name}: record_index {index} was asked for, {holder} holds {num_records} recordings "
+            "(counted from 0)"
+        )
+    return index
+
+
 def _pick_record(array: Array, hints: EcgHints, name: str) -> Array:
     if array.ndim == 2:
         return array
@@ -96,19 +118,7 @@ def _pick_record(array: Array, hints: EcgHints, name: str) -> Array:
             f"{name}: expected an array [lead, sample], [sample, lead] or a batch of them, found "
             f"shape {array.shape}"
         )
-    index = hints.record_index
-    if index is None and len(array) == 1:
-        index = 0
-    if index is None:
-        raise MissingUnitError(
-            f"{name}: the array holds {len(array)} recordings; say which with record_index= "
-            f"(0 to {len(array) - 1}), by keyword or in {name}.json beside the file"
-        )
-    if index >= len(array):
-        raise UnsupportedFormatError(
-            f"{name}: record_index {index} was asked for, the array holds {len(array)} recordings "
-            "(counted from 0)"
-        )
+    index = choose_record(hints, len(array), holder="the array", name=name)
     return array[index]
 
 

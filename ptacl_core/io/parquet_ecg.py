@@ -10,7 +10,7 @@ from ptacl_core.errors import MissingUnitError, UnreadableFileError, Unsupported
 from ptacl_core.io.bounded_file import MAX_FILE_BYTES, read_bytes, shown_name
 from ptacl_core.io.ecg_hints import EcgHints
 from ptacl_core.io.library_faults import library_faults
-from ptacl_core.io.nameless_array import assemble_array, assemble_rows
+from ptacl_core.io.nameless_array import assemble_array, assemble_rows, choose_record
 from ptacl_core.io.table_columns import MIN_LEADS, find_lead_columns
 from ptacl_core.io.time_columns import (
     compute_rate_hz,
@@ -130,19 +130,7 @@ def _to_numbers(column: Any, hints: EcgHints, name: str) -> Array:
     import pyarrow
 
     if pyarrow.types.is_list(column.type) or pyarrow.types.is_large_list(column.type):
-        index = hints.record_index
-        if index is None and len(column) == 1:
-            index = 0
-        if index is None:
-            raise MissingUnitError(
-                f"{name}: the table holds {len(column)} recordings, one per row; say which with "
-                f"record_index= (0 to {len(column) - 1})"
-            )
-        if index >= len(column):
-            raise UnsupportedFormatError(
-                f"{name}: record_index {index} was asked for, the table holds {len(column)} "
-                "recordings (counted from 0)"
-            )
+        index = choose_record(hints, len(column), holder="the table, one per row,", name=name)
         column = column[index].values
         if column is None:
             raise UnreadableFileError(f"{name}: row {index} has no samples")

@@ -2,11 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identities import put_identities
@@ -25,6 +25,7 @@ from ptacl_core.stages.preview import draw_preview
 from ptacl_core.stages.register import register_shards
 from ptacl_core.stages.visits import Inventory, build_tasks, leave_out_erased, read_pairs
 
+Result = TypeVar("Result")
 ROWS_PER_SHARD = 128
 CONVENTION = "as given"
 ARRAY_ENDINGS = (".npy", ".npz")
@@ -164,7 +165,11 @@ def open_or_create(
         raise CohortError(
             f"{cohort_dir.name}: a cohort could not be made there (no right to write)"
         )
-    with _hold_in_turn(cohort_dir / ".preprocess-open.lock"):
+    lock = cohort_dir / ".preprocess-open.lock"
+    with ExitStack() as held:
+        _wait_in_turn(
+            lambda: held.enter_context(hold_lock(lock, purpose="preprocess")), interval_s=0.1
+        )
         if not (cohort_dir / "cohort.toml").exists():
             Cohort.create(
                 cohort_dir, name=cohort_dir.name, source="files", preprocessing_hash=settings.hash()
@@ -181,20 +186,22 @@ def _nearest_folder(path: Path) -> Path:
     return path
 
 
-@contextmanager
-def _hold_in_turn(path: Path) -> Iterator[None]:
-    """Hold the lock once no other process does. Raises CohortLockedError after a long wait."""
+def _wait_in_turn(
+    attempt: Callable[[], Result], progress: ProgressSink = SILENT, *, interval_s: float = 1.0
+) -> Result:
+    """What `attempt` gives once no other process holds its lock.
+
+    Raises CohortLockedError after a long wait.
+    """
     deadline_s = time.monotonic() + STORE_PATIENCE_S
-    with ExitStack() as held:
-        while True:
-            try:
-                held.enter_context(hold_lock(path, purpose="preprocess"))
-                break
-            except CohortLockedError:
-                if time.monotonic() > deadline_s:
-                    raise
-                time.sleep(0.1)
-        yield
+    while True:
+        try:
+            return attempt()
+        except CohortLockedError as error:
+            if time.monotonic() > deadline_s:
+                raise
+            progress.say(f"waiting for the store: {error}")
+            time.sleep(interval_s)
 
 
 def _open_checked(cohort_dir: Path, settings: PreprocessSettings) -> CohortLayout:
@@ -245,14 +252,7 @@ def _reject_unused(
 
 
 def _register(cohort_dir: Path, progress: ProgressSink) -> None:
-    deadline_s = time.monotonic() + STORE_PATIENCE_S
-    while True:
-        try:
-            register_shards(cohort_dir, name=cohort_dir.name, source="files", convention=CONVENTION)
-        except CohortLockedError as error:
-            if time.monotonic() > deadline_s:
-                raise
-            progress.say(f"waiting for the store: {error}")
-            time.sleep(1.0)
-        else:
-            return
+    def register() -> None:
+        register_shards(cohort_dir, name=cohort_dir.name, source="files", convention=CONVENTION)
+
+    _wait_in_turn(register, progress)
