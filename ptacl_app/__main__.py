@@ -45,16 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except PtaclError as error:
-        from ptacl_app.formatting import safe
+        from ptacl_app.text.formatting import safe
 
         print(f"ptacl-app: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
         return error.exit_code
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ptacl_app.app_settings import adapt_to_connection, load_settings
-    from ptacl_app.cohort_check import check_cohort, check_terminal
-    from ptacl_app.terminal_guard import guarded_terminal
+    from ptacl_app.data.cohort_check import check_cohort, check_terminal
+    from ptacl_app.shell.settings import adapt_to_connection, load_settings
+    from ptacl_app.terminal.guard import guarded_terminal
 
     settings = load_settings(options.config)
     cohort = check_cohort(options.cohort)

@@ -20,20 +20,10 @@ from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.app_settings import AppSettings, get_state_dir
-from ptacl_app.back_pressure import MAX_QUEUED_WRITES, count_queued_writes
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.commands import AppCommands
-from ptacl_app.crash import describe_fault, write_crash_note
-from ptacl_app.formatting import safe
-from ptacl_app.inference import Predictor
-from ptacl_app.output_guard import OutputGuard
-from ptacl_app.pasted_path import read_pasted_path
-from ptacl_app.patient_view import CohortSummary, PatientView
-from ptacl_app.playback import TimeSource
-from ptacl_app.privacy import PatientNames
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.inference import Predictor
+from ptacl_app.data.patient_view import CohortSummary, PatientView
+from ptacl_app.drawing.playback import TimeSource
 from ptacl_app.screens.about import AboutScreen
 from ptacl_app.screens.cohort import CohortScreen
 from ptacl_app.screens.help import HelpScreen
@@ -42,9 +32,19 @@ from ptacl_app.screens.neighbours import NeighboursScreen
 from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.screens.runs import RunsScreen
 from ptacl_app.screens.sql import SqlScreen
-from ptacl_app.session import SessionState, get_session_path, load_session, save_session
-from ptacl_app.terminal_watch import EXIT_STATUS, TerminalWatch
-from ptacl_app.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.shell.commands import AppCommands
+from ptacl_app.shell.crash import describe_fault, write_crash_note
+from ptacl_app.shell.session import SessionState, get_session_path, load_session, save_session
+from ptacl_app.shell.settings import AppSettings, get_state_dir
+from ptacl_app.shell.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
+from ptacl_app.terminal.back_pressure import MAX_QUEUED_WRITES, count_queued_writes
+from ptacl_app.terminal.output_guard import OutputGuard
+from ptacl_app.terminal.watch import EXIT_STATUS, TerminalWatch
+from ptacl_app.text.formatting import safe
+from ptacl_app.text.pasted_path import read_pasted_path
+from ptacl_app.text.privacy import PatientNames
 from ptacl_core.errors import ConfigError, PtaclError
 
 OUR_THEMES = tuple(theme.name for theme in build_themes())
@@ -325,8 +325,8 @@ class PtaclApp(App[int]):
     def copy_text(self, text: str) -> None:
         """Copy by OSC 52, and into a file for terminals that do not take it."""
         self.copy_to_clipboard(text)
-        from ptacl_core.cohort.app_state import CLIPBOARD_FILE
-        from ptacl_core.safety.atomic import write_text
+        from ptacl_core.cohort.erasure.app_state import CLIPBOARD_FILE
+        from ptacl_core.safety.files.atomic import write_text
 
         try:
             self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
+from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core.errors import ConfigError, PtaclError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from ptacl_app.cohort_check import check_cohort
+    from ptacl_app.data.cohort_check import check_cohort
 
     check_host(options.host, has_proxy=options.i_have_a_proxy)
     cohort = check_cohort(options.cohort)

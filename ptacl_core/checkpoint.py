@@ -29,7 +29,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError, ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
-from ptacl_core.safety.atomic import write_bytes, write_json
+from ptacl_core.safety.files.atomic import write_bytes, write_json
 from ptacl_core.tensors import Tensor
 
 KIND = "ptacl-checkpoint"

@@ -52,7 +52,10 @@ def ptacl(capsys) -> Callable[..., Answer]:
 def trained_cohort(tmp_path_factory) -> Path:
     """A small simulated cohort with a tiny run trained, embedded and evaluated."""
     from ptacl_core.config.training import load_run_settings
-    from ptacl_core.stages import embed, evaluate, simulate, train
+    from ptacl_core.stages.embed import run as embed
+    from ptacl_core.stages.evaluate import run as evaluate
+    from ptacl_core.stages.simulate import run as simulate
+    from ptacl_core.stages.train import run as train
 
     cohort = tmp_path_factory.mktemp("cohorts") / "trained"
     simulate.run(cohort, preset="tiny", num_patients=TINY_PATIENTS)

@@ -8,9 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ptacl_app.app_settings import get_config_path
-from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell.settings import get_config_path
+from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core import __version__
 
 if TYPE_CHECKING:

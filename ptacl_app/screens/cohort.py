@@ -12,13 +12,13 @@ from textual.timer import Timer
 from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.formatting import format_count, format_plural, safe
-from ptacl_app.patient_view import CohortSummary, Facet
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.patient_view import CohortSummary, Facet
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.text.formatting import format_count, format_plural, safe
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.patient_table import COLUMNS, PAGE_ROWS, PatientTable
@@ -358,7 +358,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
 
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
-        from ptacl_app.export import export_overview
+        from ptacl_app.output.export import export_overview
         from ptacl_app.screens.export import export_in_thread
 
         where = self.where or None

@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.export import choose_path, describe_failure, write_patient_text
-from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
-from ptacl_app.patient_view import PatientView
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.output.export import choose_path, describe_failure, write_patient_text
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core.errors import PtaclError
-from ptacl_core.safety.atomic import write_text
+from ptacl_core.safety.files.atomic import write_text
 
 if TYPE_CHECKING:
     from ptacl_app.app import PtaclApp
@@ -81,7 +81,7 @@ def export_in_thread(
 
 
 def _write_report(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
-    from ptacl_app.report import write_report
+    from ptacl_app.output.report import write_report
 
     path = choose_path(reader, "report", ".html")
     write_text(path, write_report(patient, name=name_of(patient.patient)))

@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
-from ptacl_app.formatting import safe
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.text.formatting import safe
 
 
 class HistoryScreen(Dialog[str | None]):

@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import LoadingIndicator, Static
 
-from ptacl_app import messages
-from ptacl_app.formatting import format_count, format_plural, safe
-from ptacl_app.inference import PredictionCancelledError
-from ptacl_app.patient_view import FileSource
+from ptacl_app.data.inference import PredictionCancelledError
+from ptacl_app.data.patient_view import FileSource
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell import messages
+from ptacl_app.text.formatting import format_count, format_plural, safe
 from ptacl_core.errors import PtaclError
 
 

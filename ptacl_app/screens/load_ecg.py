@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import LoadingIndicator, Static
 
-from ptacl_app import messages
-from ptacl_app.formatting import RESEARCH_USE_SENTENCE, safe
-from ptacl_app.inference import PredictionCancelledError
-from ptacl_app.pasted_path import read_pasted_path
+from ptacl_app.data.inference import PredictionCancelledError
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell import messages
+from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
+from ptacl_app.text.pasted_path import read_pasted_path
 from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import PathSuggester
 from ptacl_app.widgets.safe_input import SafeInput

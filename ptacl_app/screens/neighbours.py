@@ -9,14 +9,14 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.formatting import format_plural, format_sex_age, safe
-from ptacl_app.patient_view import PatientView
-from ptacl_app.playback import PlaybackClock
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.drawing.playback import PlaybackClock
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.text.formatting import format_plural, format_sex_age, safe
 from ptacl_app.widgets.distribution_panel import DistributionPanel
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import KeyFooter
@@ -302,7 +302,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
 
     def action_export(self) -> None:
         """The list as CSV into exports/."""
-        from ptacl_app.export import export_neighbours
+        from ptacl_app.output.export import export_neighbours
         from ptacl_app.screens.export import export_in_thread
 
         neighbours = self.query_one("#table", NeighbourList).neighbours

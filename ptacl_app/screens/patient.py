@@ -10,22 +10,22 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.back_pressure import FrameCount
-from ptacl_app.calipers import Calipers
-from ptacl_app.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
-from ptacl_app.patient_lines import (
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.drawing.calipers import Calipers
+from ptacl_app.drawing.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
+from ptacl_app.drawing.playback import PlaybackClock, Position
+from ptacl_app.screens.saliency_overlay import SaliencyOverlay
+from ptacl_app.screens.worker_faults import WorkerFaults
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.terminal.back_pressure import FrameCount
+from ptacl_app.text.patient_lines import (
     describe_cine,
     describe_measurements,
     describe_page,
     describe_patient,
     describe_status,
 )
-from ptacl_app.patient_view import PatientView
-from ptacl_app.playback import PlaybackClock, Position
-from ptacl_app.screens.saliency_overlay import SaliencyOverlay
-from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -496,7 +496,7 @@ class PatientScreen(WorkerFaults, Screen[None]):
 
     def action_copy(self) -> None:
         """The numbers shown, as lines of text."""
-        from ptacl_app.export import write_patient_text
+        from ptacl_app.output.export import write_patient_text
 
         if self._app.patient is not None:
             self._app.copy_text(

@@ -10,14 +10,14 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.formatting import safe
-from ptacl_app.patient_view import CohortSummary, RunView
-from ptacl_app.patient_view import RunTable as FigureTable
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.patient_view import CohortSummary, RunView
+from ptacl_app.data.patient_view import RunTable as FigureTable
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
@@ -234,7 +234,7 @@ class RunsScreen(WorkerFaults, Screen[None]):
 
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
-        from ptacl_app.export import export_run_table
+        from ptacl_app.output.export import export_run_table
         from ptacl_app.screens.export import export_in_thread
 
         run, table = self.selected, self.shown_table

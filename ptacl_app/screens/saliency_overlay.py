@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
-from ptacl_app import messages
-from ptacl_app.formatting import PHENOTYPE_LABELS, safe
-from ptacl_app.inference import PredictionCancelledError
-from ptacl_app.patient_view import PatientView
-from ptacl_app.saliency import Saliency, describe_saliency
+from ptacl_app.data.inference import PredictionCancelledError
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.drawing.saliency import Saliency, describe_saliency
+from ptacl_app.shell import messages
+from ptacl_app.text.formatting import PHENOTYPE_LABELS, safe
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.step_strip import StepStrip

@@ -7,10 +7,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from ptacl_app import messages
-from ptacl_app.formatting import format_plural, safe
-from ptacl_app.patient_view import SavedCohortView
+from ptacl_app.data.patient_view import SavedCohortView
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell import messages
+from ptacl_app.text.formatting import format_plural, safe
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import PtaclError
 

@@ -9,15 +9,15 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import DataTable, Static, Tree
 
-from ptacl_app import messages
-from ptacl_app.actions import build_bindings
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.formatting import format_count, format_plural, safe
-from ptacl_app.patient_view import CohortSummary, QueryResult
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.patient_view import CohortSummary, QueryResult
 from ptacl_app.screens.history import HistoryScreen
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
-from ptacl_app.sql_text import find_statement
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.text.formatting import format_count, format_plural, safe
+from ptacl_app.text.sql_text import find_statement
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.result_table import ResultTable
@@ -224,7 +224,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
 
     def action_export(self) -> None:
         """The rows shown as CSV into exports/, a header even when there are none."""
-        from ptacl_app.export import export_result
+        from ptacl_app.output.export import export_result
         from ptacl_app.screens.export import export_in_thread
 
         result = self.query_one("#results", ResultTable).result

@@ -10,15 +10,15 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_app.cine_raster import (
+from ptacl_app.data.patient_view import CineView
+from ptacl_app.drawing.cine_raster import (
     NUM_LEVELS,
     GreyWindow,
     choose_size,
     compute_auto_window,
     draw_frame,
 )
-from ptacl_app.patient_view import CineView
-from ptacl_app.strips import build_half_block_strips
+from ptacl_app.drawing.strips import build_half_block_strips
 
 MIN_SIZE = (28, 14)
 

@@ -9,13 +9,13 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_app.formatting import (
+from ptacl_app.data.patient_view import Neighbour, PatientView
+from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
     format_interval,
     format_number,
     format_quantity,
 )
-from ptacl_app.patient_view import Neighbour, PatientView
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 

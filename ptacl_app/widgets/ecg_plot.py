@@ -15,9 +15,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_app import raster
-from ptacl_app.calipers import Calipers
-from ptacl_app.ecg_page import (
+from ptacl_app.data.patient_view import EcgView
+from ptacl_app.drawing import raster
+from ptacl_app.drawing.calipers import Calipers
+from ptacl_app.drawing.ecg_page import (
     DURATION_S,
     GAINS_MM_PER_MV,
     SPEEDS_MM_PER_S,
@@ -29,9 +30,8 @@ from ptacl_app.ecg_page import (
     PageView,
     draw_page,
 )
-from ptacl_app.patient_view import EcgView
-from ptacl_app.saliency import MAX_TINT, NUM_LEVELS, Saliency, annotate_leads, place_levels
-from ptacl_app.strips import build_strip, tint
+from ptacl_app.drawing.saliency import MAX_TINT, NUM_LEVELS, Saliency, annotate_leads, place_levels
+from ptacl_app.drawing.strips import build_strip, tint
 from ptacl_core.arrays import Array
 from ptacl_core.records import LEAD_NAMES
 

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from ptacl_app.patient_view import PatientView
+from ptacl_app.data.patient_view import PatientView
 
 _SIGNS = {"info": "·", "warning": "!", "reject": "✗"}
 _ORDER = {"reject": 0, "warning": 1, "info": 2}

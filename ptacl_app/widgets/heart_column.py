@@ -5,10 +5,10 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from ptacl_app.ecg_page import Layout
-from ptacl_app.formatting import format_number, format_sex_age
-from ptacl_app.patient_view import PatientView
-from ptacl_app.playback import PlaybackClock, Position
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.drawing.ecg_page import Layout
+from ptacl_app.drawing.playback import PlaybackClock, Position
+from ptacl_app.text.formatting import format_number, format_sex_age
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.pane_head import PaneHead

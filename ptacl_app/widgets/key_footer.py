@@ -5,7 +5,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from ptacl_app.actions import Action, list_actions, show_key
+from ptacl_app.shell.actions import Action, list_actions, show_key
 
 MAX_ENTRIES = 7
 

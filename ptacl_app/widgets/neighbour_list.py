@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from rich.text import Text
 
-from ptacl_app.formatting import (
+from ptacl_app.data.patient_view import Neighbour, PatientView
+from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
     format_number,
     format_sex_age,
     safe,
 )
-from ptacl_app.patient_view import Neighbour, PatientView
 from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS
 

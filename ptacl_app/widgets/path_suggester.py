@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.suggester import Suggester
 
-from ptacl_app.formatting import safe
+from ptacl_app.text.formatting import safe
 
 MAX_ENTRIES = 5000
 

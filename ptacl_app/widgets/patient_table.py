@@ -10,8 +10,8 @@ from textual.message import Message
 from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey
 
-from ptacl_app.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
-from ptacl_app.patient_view import PatientPage, PatientSummary
+from ptacl_app.data.patient_view import PatientPage, PatientSummary
+from ptacl_app.text.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
 from ptacl_app.widgets.phenotype_panel import MAIN_PHENOTYPES
 from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.records import PHENOTYPE_UNITS

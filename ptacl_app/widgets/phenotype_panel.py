@@ -10,7 +10,8 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_app.formatting import (
+from ptacl_app.data.patient_view import PatientView, PhenotypeValue
+from ptacl_app.text.formatting import (
     MISSING,
     PHENOTYPE_LABELS,
     PREDICTED,
@@ -18,7 +19,6 @@ from ptacl_app.formatting import (
     format_number,
     format_signed,
 )
-from ptacl_app.patient_view import PatientView, PhenotypeValue
 from ptacl_core.records import PHENOTYPE_NAMES
 
 MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rvef_pct")

@@ -6,9 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from ptacl_app.ecg_page import Layout
-from ptacl_app.formatting import format_sex_age
-from ptacl_app.patient_view import PatientView
+from ptacl_app.data.patient_view import PatientView
+from ptacl_app.drawing.ecg_page import Layout
+from ptacl_app.text.formatting import format_sex_age
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel

@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.text import Text
 
-from ptacl_app.formatting import safe
-from ptacl_app.patient_view import QueryResult
+from ptacl_app.data.patient_view import QueryResult
+from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.whole_columns import WholeColumnTable
 
 MAX_CELL = 60

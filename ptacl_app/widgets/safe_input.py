@@ -2,7 +2,7 @@
 
 from textual.widgets import Input
 
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 MAX_LENGTH = 2000
 

@@ -7,8 +7,8 @@ from rich.text import Text
 from textual.widgets import TextArea
 from textual.widgets.text_area import EditResult, Location
 
-from ptacl_app.sql_words import find_words
-from ptacl_core.safety.text import clean_text
+from ptacl_app.text.sql_words import find_words
+from ptacl_core.safety.text.printable import clean_text
 
 MAX_LENGTH = 100_000
 

@@ -10,10 +10,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_app.formatting import format_change
-from ptacl_app.playback import NUM_STEPS, Position
-from ptacl_app.saliency import MAX_TINT, NUM_LEVELS, Saliency
-from ptacl_app.strips import tint
+from ptacl_app.drawing.playback import NUM_STEPS, Position
+from ptacl_app.drawing.saliency import MAX_TINT, NUM_LEVELS, Saliency
+from ptacl_app.drawing.strips import tint
+from ptacl_app.text.formatting import format_change
 
 
 class StepStrip(Widget):

@@ -4,7 +4,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from ptacl_app.formatting import RESEARCH_USE_ONLY
+from ptacl_app.text.formatting import RESEARCH_USE_ONLY
 
 
 class TitleLine(Widget):

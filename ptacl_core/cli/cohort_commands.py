@@ -60,7 +60,7 @@ def predict(
     from ptacl_core.cli.prediction_tables import print_prediction
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.records import parse_person
-    from ptacl_core.stages import predict as stage
+    from ptacl_core.stages.predict import run as stage
 
     hints = {
         "sampling_rate_hz": sampling_rate_hz,
@@ -106,7 +106,7 @@ def neighbours(
 ) -> None:
     """Patients whose hearts are nearest, by the learned similarity."""
     from ptacl_core.cli.tables import print_neighbours
-    from ptacl_core.stages import neighbours as stage
+    from ptacl_core.stages.predict import neighbours as stage
 
     rows = stage.run(
         cohort, query, k=k, direction=direction.value, where=where, run=run, device=device

@@ -27,7 +27,7 @@ def erase(
     """
     from ptacl_core.cli.custody_tables import print_certificate
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import erase as stage
+    from ptacl_core.stages.custody import erase as stage
 
     if not is_confirmed:
         _ask(len(set(people)), cohort)
@@ -51,7 +51,7 @@ def verify(
     """Prove a cohort directory whole, or name each defect. Exit status 2 with defects."""
     from ptacl_core.cli.custody_tables import print_verification
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import verify as stage
+    from ptacl_core.stages.custody import verify as stage
 
     with ProgressBars() as progress:
         verification = stage.run(cohort, repair=repair, progress=progress)
@@ -70,7 +70,7 @@ def selftest(as_json: JsonOption = False) -> None:
     """
     from ptacl_core.cli.custody_tables import print_self_test
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.cohort.self_test import run_self_test
+    from ptacl_core.cohort.health.self_test import run_self_test
 
     with ProgressBars() as progress:
         checks = run_self_test(progress)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ptacl_core.cli.output import print_line
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
-    from ptacl_core.cohort.certificate import Certificate
-    from ptacl_core.cohort.self_test import SelfCheck
-    from ptacl_core.cohort.verification import Verification
+    from ptacl_core.cohort.erasure.certificate import Certificate
+    from ptacl_core.cohort.health.self_test import SelfCheck
+    from ptacl_core.cohort.health.verification import Verification
 
 _LINE_CHARACTERS = 500
 

@@ -62,7 +62,7 @@ def simulate(
 ) -> None:
     """Make a paired ECG-CMR cohort with known truth. Evidence about the code, never hearts."""
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import simulate as stage
+    from ptacl_core.stages.simulate import run as stage
 
     with ProgressBars() as progress:
         summary = stage.run(
@@ -123,7 +123,7 @@ def preprocess(
 ) -> None:
     """Read ECG and CMR files of any supported format into shards and the store."""
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import preprocess as stage
+    from ptacl_core.stages.preprocess import run as stage
 
     with ProgressBars() as progress:
         summary = stage.run(

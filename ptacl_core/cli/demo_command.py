@@ -8,7 +8,7 @@ import typer
 
 from ptacl_core.cli.options import JsonOption
 from ptacl_core.cli.output import RESEARCH_USE, print_json, print_line
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
     from ptacl_core.recipes.demo import DemoSummary

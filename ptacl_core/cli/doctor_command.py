@@ -35,11 +35,11 @@ def doctor(
     from ptacl_core.cli.doctor_text import print_report
 
     if file is None:
-        from ptacl_core.stages import doctor_environment
+        from ptacl_core.stages.doctor import environment as doctor_environment
 
         report = doctor_environment.run()
     else:
-        from ptacl_core.stages import doctor as stage
+        from ptacl_core.stages.doctor import run as stage
 
         cine = {"axes": axes, "spacing_mm": stage.parse_spacing(spacing_mm)}
         report = stage.run(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ptacl_core.cli.output import RESEARCH_USE, print_line
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 Report = Mapping[str, Any]
 

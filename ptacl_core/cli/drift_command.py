@@ -19,7 +19,7 @@ def drift(
 ) -> None:
     """How OTHER differs from COHORT in people, phenotypes, quality and embeddings."""
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages import drift as stage
+    from ptacl_core.stages.drift import run as stage
 
     with ProgressBars() as progress:
         document = stage.run(
@@ -39,7 +39,7 @@ def drift(
 def print_drift(document: dict[str, Any]) -> None:
     """A table of the variables, then what the run makes of the other cohort, in words."""
     from ptacl_core.cli.tables import print_table, safe_text, start_table
-    from ptacl_core.safety.text import clean_text
+    from ptacl_core.safety.text.printable import clean_text
 
     table = start_table("Drift: population stability index under 0.1 little, over 0.25 much")
     for column in ("", "Variable", "Cohort", "Other", "PSI", "p (Holm)", ""):

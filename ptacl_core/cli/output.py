@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from ptacl_core import __version__
 from ptacl_core.errors import PtaclError
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 EXIT_OURS = 1

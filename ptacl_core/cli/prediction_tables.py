@@ -6,7 +6,7 @@ from typing import Any
 from ptacl_core.cli.output import RESEARCH_USE, print_line
 from ptacl_core.cli.tables import SHORT_NAMES, print_table, start_table
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_UNITS
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 
 def print_prediction(answer: Mapping[str, Any]) -> None:

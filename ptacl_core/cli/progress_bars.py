@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 
 class ProgressBars:

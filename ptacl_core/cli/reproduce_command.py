@@ -37,7 +37,7 @@ def reproduce(
     """
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.cli.reproduction_tables import print_reproduction
-    from ptacl_core.recipes import reproduce as recipe
+    from ptacl_core.recipes.reproduce import run as recipe
 
     chosen = None if rows is None else [key.strip() for key in rows.split(",") if key.strip()]
     with ProgressBars() as progress:

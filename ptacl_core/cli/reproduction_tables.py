@@ -14,7 +14,7 @@ from ptacl_core.cli.tables import (
     start_table,
 )
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 _WIDTH_WITH_PHENOTYPES = 150
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ptacl_core.cli.output import print_line
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
     from ptacl_core.cohort import QueryResult
@@ -126,7 +126,7 @@ def print_neighbours(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def print_query(result: "QueryResult", form: str) -> None:
     """Rows of a query as a table, CSV or JSON."""
-    from ptacl_core.cohort.exports import format_csv, format_json
+    from ptacl_core.cohort.sql.exports import format_csv, format_json
 
     if form != "table":
         text = (format_csv if form == "csv" else format_json)(result.columns, result.rows)

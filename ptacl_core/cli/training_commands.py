@@ -42,7 +42,7 @@ def train(
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.config.training import load_run_settings
     from ptacl_core.errors import ConfigError
-    from ptacl_core.stages import train as training
+    from ptacl_core.stages.train import run as training
 
     source = preset or config
     if source is None or (preset and config):
@@ -84,7 +84,7 @@ def embed(
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.embedding.part_files import Part
     from ptacl_core.errors import ConfigError
-    from ptacl_core.stages import embed as stage
+    from ptacl_core.stages.embed import run as stage
 
     if (shard is not None) + merge + bool(files) > 1:
         raise ConfigError("--shard, --merge and files exclude each other: files come first, alone")

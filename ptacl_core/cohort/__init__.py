@@ -8,7 +8,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ptacl_core.cohort.documentation import describe_schema
     from ptacl_core.cohort.layout import CohortDescription, CohortLayout
     from ptacl_core.cohort.rows import (
         Direction,
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
         Run,
         ShardRow,
     )
+    from ptacl_core.cohort.schema.documentation import describe_schema
     from ptacl_core.cohort.store import Cohort
-    from ptacl_core.cohort.writer import CohortWriter
+    from ptacl_core.cohort.writing.writer import CohortWriter
 
 __all__ = [
     "Cohort",
@@ -49,8 +49,8 @@ _MODULES = {
     "Cohort": "store",
     "CohortDescription": "layout",
     "CohortLayout": "layout",
-    "CohortWriter": "writer",
-    "describe_schema": "documentation",
+    "CohortWriter": "writing.writer",
+    "describe_schema": "schema.documentation",
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.atomic import atomic_path
+from ptacl_core.safety.files.atomic import atomic_path
 
 FILE_NAME = "alignment.parquet"
 NUM_STEPS = 13

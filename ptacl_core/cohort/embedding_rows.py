@@ -8,7 +8,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.tables import embedding_table
+from ptacl_core.cohort.schema.tables import embedding_table
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:

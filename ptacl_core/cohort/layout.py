@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ptacl_core.errors import CohortError, CohortVersionError
-from ptacl_core.safety.atomic import write_text
+from ptacl_core.safety.files.atomic import write_text
 
 KIND = "ptacl-cohort"
 LAYOUT_VERSION = 1

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
-from ptacl_core.cohort.console import Console
 from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
-from ptacl_core.cohort.migrations import SCHEMA_VERSION, read_schema_version
 from ptacl_core.cohort.publication import open_published
+from ptacl_core.cohort.schema.migrations import SCHEMA_VERSION, read_schema_version
+from ptacl_core.cohort.sql.console import Console
 from ptacl_core.errors import CohortVersionError
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import Any
 from ptacl_core.cohort.engine import refuse_stray_wal
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.atomic import write_json
-from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.checksum import compute_sha256
 
 KIND = "ptacl-store-manifest"
 _ATTEMPTS = 20

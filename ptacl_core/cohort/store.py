@@ -5,7 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ptacl_core.cohort import patient_queries, run_queries
 from ptacl_core.cohort.layout import (
     CohortDescription,
     CohortLayout,
@@ -14,6 +13,8 @@ from ptacl_core.cohort.layout import (
 )
 from ptacl_core.cohort.opened_store import OpenedStore
 from ptacl_core.cohort.publication import read_manifest
+from ptacl_core.cohort.queries import patients as patient_queries
+from ptacl_core.cohort.queries import runs as run_queries
 from ptacl_core.cohort.rows import (
     Direction,
     Embeddings,
@@ -28,7 +29,7 @@ from ptacl_core.cohort.rows import (
     Run,
     ShardRow,
 )
-from ptacl_core.cohort.statement import KnnCall
+from ptacl_core.cohort.sql.statement import KnnCall
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ptacl_core.cohort.erasure import BeyondStore, Certificate, EraseShards
-    from ptacl_core.cohort.exports import Export
-    from ptacl_core.cohort.index import IndexEntry
-    from ptacl_core.cohort.notes import Notes, SavedCohort
-    from ptacl_core.cohort.writer import CohortWriter
+    from ptacl_core.cohort.erasure.erase import BeyondStore, Certificate, EraseShards
+    from ptacl_core.cohort.notes.notebook import Notes, SavedCohort
+    from ptacl_core.cohort.search.index import IndexEntry
+    from ptacl_core.cohort.sql.exports import Export
+    from ptacl_core.cohort.writing.writer import CohortWriter
 
 
 class Cohort:
@@ -64,7 +65,7 @@ class Cohort:
 
         Raises CohortError when `path` holds a cohort already, or cannot be made.
         """
-        from ptacl_core.cohort.transaction import write_cohort
+        from ptacl_core.cohort.writing.transaction import write_cohort
 
         layout = CohortLayout(Path(path).absolute())
         if layout.description.exists() or layout.store.exists():
@@ -106,9 +107,9 @@ class Cohort:
     def write(path: str | Path, *, purpose: str) -> "AbstractContextManager[CohortWriter]":
         """Change the cohort at `path`: `with Cohort.write(path, purpose="embed") as writer:`.
 
-        See `ptacl_core.cohort.transaction.write_cohort`: all or nothing, one writer at a time.
+        See `cohort.writing.transaction.write_cohort`: all or nothing, one writer at a time.
         """
-        from ptacl_core.cohort.transaction import write_cohort
+        from ptacl_core.cohort.writing.transaction import write_cohort
 
         layout = CohortLayout(Path(path).absolute())
         CohortDescription.read(layout)
@@ -255,7 +256,7 @@ class Cohort:
         makes one when needed. Raises CohortError when the patient or the embeddings are not
         there, or the vector cannot be used.
         """
-        from ptacl_core.cohort.neighbours import find_neighbours
+        from ptacl_core.cohort.search.neighbours import find_neighbours
 
         return find_neighbours(
             self,
@@ -276,7 +277,7 @@ class Cohort:
         Raises CohortError when it cannot be built or misses the goal: search is exact then.
         """
         from ptacl_core.cohort.embedding_rows import EmbeddingKey
-        from ptacl_core.cohort.index import build_index
+        from ptacl_core.cohort.search.index import build_index
 
         return build_index(self._opened, EmbeddingKey(run, modality, space))
 
@@ -309,7 +310,7 @@ class Cohort:
 
         Raises QueryError as `sql` does, or CohortError when the file cannot be written.
         """
-        from ptacl_core.cohort.exports import write_export
+        from ptacl_core.cohort.sql.exports import write_export
 
         self.notes.append_audit(
             "export", statement=statement, name=name, store_version=self.version
@@ -333,7 +334,7 @@ class Cohort:
         The attrition table says how many were left after each; it starts with all there are.
         Raises QueryError.
         """
-        from ptacl_core.cohort.selection import save_selection
+        from ptacl_core.cohort.queries.selection import save_selection
 
         return save_selection(self, name, criteria)
 
@@ -342,7 +343,7 @@ class Cohort:
         self._opened.console.cancel()
 
     def _resolve_knn(self, call: KnnCall) -> list[Neighbour]:
-        from ptacl_core.cohort.neighbours import find_neighbours
+        from ptacl_core.cohort.search.neighbours import find_neighbours
 
         return find_neighbours(
             self,
@@ -365,7 +366,7 @@ class Cohort:
 
     def find_erased(self, patients: Iterable[str]) -> set[str]:
         """Those of `patients` that were erased and may not come back."""
-        from ptacl_core.cohort.tombstones import find_erased
+        from ptacl_core.cohort.identity.tombstones import find_erased
 
         with self._opened.cursor() as cursor:
             return find_erased(cursor, self.layout, patients)
@@ -380,9 +381,9 @@ class Cohort:
     ) -> "Certificate":
         """Take people out of everything in this cohort and prove it; then open the result.
 
-        See `ptacl_core.cohort.erasure.erase_patients`.
+        See `ptacl_core.cohort.erasure.erase.erase_patients`.
         """
-        from ptacl_core.cohort.erasure import erase_patients
+        from ptacl_core.cohort.erasure.erase import erase_patients
 
         certificate = erase_patients(
             self.layout,
@@ -407,7 +408,7 @@ class Cohort:
     @property
     def notes(self) -> "Notes":
         """Tags, notes, saved cohorts and the audit log."""
-        from ptacl_core.cohort.notes import Notes
+        from ptacl_core.cohort.notes.notebook import Notes
 
         return Notes(self.layout, self.description.cohort_id)
 

@@ -18,7 +18,7 @@ from ptacl_core.arrays import Array, Int64
 from ptacl_core.embedding.cohort_features import CohortFeatures
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.errors import CohortError, ConfigError
-from ptacl_core.safety.atomic import atomic_path
+from ptacl_core.safety.files.atomic import atomic_path
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -30,7 +30,7 @@ from ptacl_core.evaluate import (
 )
 from ptacl_core.evaluate.conformal import POOLED
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.safety.atomic import write_bytes, write_json
+from ptacl_core.safety.files.atomic import write_bytes, write_json
 
 KIND = "ptacl-readout"
 VERSION = 2

@@ -4,19 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Imported at once: bound later, the name would be the submodule or the function by turns.
-from ptacl_core.io.discover import discover
+from ptacl_core.io.discover.walk import discover
 
 if TYPE_CHECKING:
-    from ptacl_core.io.cine import read_cine
-    from ptacl_core.io.ecg import read_ecg
-    from ptacl_core.io.phenotype_table import read_phenotypes
+    from ptacl_core.io.cine.read import read_cine
+    from ptacl_core.io.ecg.read import read_ecg
+    from ptacl_core.io.phenotypes.table import read_phenotypes
 
 __all__ = ["discover", "read_cine", "read_ecg", "read_phenotypes"]
 
 _HOMES = {
-    "read_cine": "ptacl_core.io.cine",
-    "read_ecg": "ptacl_core.io.ecg",
-    "read_phenotypes": "ptacl_core.io.phenotype_table",
+    "read_cine": "ptacl_core.io.cine.read",
+    "read_ecg": "ptacl_core.io.ecg.read",
+    "read_phenotypes": "ptacl_core.io.phenotypes.table",
 }
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ptacl_core.records import PreparedCine
-from ptacl_core.safety.atomic import atomic_path
-from ptacl_core.safety.text import clean_text
+from ptacl_core.safety.files.atomic import atomic_path
+from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

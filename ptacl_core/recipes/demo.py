@@ -14,7 +14,10 @@ from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes import evaluate
 from ptacl_core.recipes.finished_steps import FinishedSteps
 from ptacl_core.recipes.samples import find_sample_ecgs
-from ptacl_core.stages import embed, predict, simulate, train
+from ptacl_core.stages.embed import run as embed
+from ptacl_core.stages.predict import run as predict
+from ptacl_core.stages.simulate import run as simulate
+from ptacl_core.stages.train import run as train
 
 COHORT_PRESET = "demo"
 PTACL_RUN = "ptacl"

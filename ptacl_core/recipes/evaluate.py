@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.stages import evaluate, model_card
+from ptacl_core.stages.evaluate import model_card
+from ptacl_core.stages.evaluate import run as evaluate
 
 
 def run(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ptacl_core.safety.atomic import write_json
+from ptacl_core.safety.files.atomic import write_json
 
 
 class FinishedSteps:

@@ -14,7 +14,7 @@ from ptacl_core.report.subgroups import describe_subgroups
 from ptacl_core.report.table_one import describe_table_one
 from ptacl_core.report.table_two import describe_table_two
 from ptacl_core.report.uncertainty import describe_uncertainty
-from ptacl_core.safety.atomic import write_json, write_text
+from ptacl_core.safety.files.atomic import write_json, write_text
 
 RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 

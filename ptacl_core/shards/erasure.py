@@ -16,8 +16,8 @@ import numpy as np
 
 from ptacl_core.arrays import Array
 from ptacl_core.errors import ShardError
-from ptacl_core.safety.atomic import atomic_path, write_json
-from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.files.atomic import atomic_path, write_json
+from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 from ptacl_core.shards.reader import open_array
 from ptacl_core.shards.writer import merge_manifests

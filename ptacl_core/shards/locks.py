@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ptacl_core.safety.lock import hold_lock
+from ptacl_core.safety.files.lock import hold_lock
 
 _PATTERNS = (".preprocess-*.lock", ".simulate.lock")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptacl_core.errors import ShardError
-from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 from ptacl_core.shards.reader import open_array
 from ptacl_core.shards.writer import read_merged

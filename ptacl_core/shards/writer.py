@@ -13,8 +13,8 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32, UInt8
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.records import PreparedCine, PreparedEcg
-from ptacl_core.safety.atomic import atomic_path, write_json
-from ptacl_core.safety.checksum import compute_sha256
+from ptacl_core.safety.files.atomic import atomic_path, write_json
+from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 
 if TYPE_CHECKING:

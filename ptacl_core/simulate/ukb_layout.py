@@ -12,7 +12,7 @@ from jaxtyping import UInt16
 
 from ptacl_core.arrays import Array
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
-from ptacl_core.safety.atomic import write_bytes, write_text
+from ptacl_core.safety.files.atomic import write_bytes, write_text
 from ptacl_core.simulate.cardiosoft import EcgDescription, format_cardiosoft_xml
 from ptacl_core.simulate.dicom_archive import StackDescription, format_dicom_archive
 from ptacl_core.simulate.patients import PatientTruth, SimulatedPatients, draw_truth

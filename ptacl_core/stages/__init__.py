@@ -1,1 +1,1 @@
-"""The pipeline: one thin file per verb. Stages meet in files, never call each other."""
+"""The pipeline: a folder per verb, each with a `run`. Stages meet in files, not in calls."""

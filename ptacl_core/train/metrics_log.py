@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ptacl_core.safety.atomic import write_text
+from ptacl_core.safety.files.atomic import write_text
 
 
 class MetricsLog:

@@ -12,9 +12,10 @@ from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
-from ptacl_app.app_settings import AppSettings
+from ptacl_app.shell.settings import AppSettings
 from ptacl_core.cohort import Cohort, alignment_maps
 from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.ingest.register import register_shards
 from ptacl_core.records import (
     PHENOTYPE_NAMES,
     PHENOTYPE_UNITS,
@@ -23,7 +24,6 @@ from ptacl_core.records import (
     PreparedEcg,
 )
 from ptacl_core.shards import ShardEntry, ShardWriter
-from ptacl_core.stages.register import register_shards
 
 NUM_PATIENTS = 48
 RUN = "align-demo"

@@ -1,4 +1,4 @@
-"""R22 in short: files that break or kill a reader leave the app running; 60 in `soak_app.py`."""
+"""R22 in short: files that break a reader leave the app running; 60 in `scripts/soak/app.py`."""
 
 import importlib.util
 import os
@@ -16,7 +16,7 @@ NAMES = ("huge.npy", "laughs.xml", "pickle.npy", "slip.zip", "lengths.dcm")
 @pytest.fixture
 def soak_app(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    spec = importlib.util.spec_from_file_location("soak_app", SCRIPTS / "soak_app.py")
+    spec = importlib.util.spec_from_file_location("soak_app", SCRIPTS / "soak" / "app.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from ptacl_app.cine_raster import (
+from ptacl_app.drawing.cine_raster import (
     GreyWindow,
     choose_size,
     compute_auto_window,
     draw_frame,
     estimate_end_systole,
 )
-from ptacl_app.strips import build_half_block_strips
+from ptacl_app.drawing.strips import build_half_block_strips
 
 FULL = GreyWindow(level=127.5, width=255.0)
 

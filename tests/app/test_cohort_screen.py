@@ -2,7 +2,7 @@
 
 from textual.widgets import OptionList, Static
 
-from ptacl_app import messages
+from ptacl_app.shell import messages
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.patient_table import PAGE_ROWS, PatientTable
 from ptacl_app.widgets.preview import Preview

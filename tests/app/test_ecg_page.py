@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ptacl_app import raster
-from ptacl_app.ecg_page import (
+from ptacl_app.drawing import raster
+from ptacl_app.drawing.ecg_page import (
     GUTTER_COLUMNS,
     ZOOMS,
     Ground,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.session import SessionState
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.shell.session import SessionState
 from ptacl_core.errors import PtaclError
-from ptacl_core.stages import erase
+from ptacl_core.stages.custody import erase
 
 PERSON = "p0002"
 

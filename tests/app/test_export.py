@@ -6,18 +6,18 @@ import json
 
 import pytest
 
-from ptacl_app.app_settings import AppSettings
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.export import (
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.output.export import (
     export_neighbours,
     export_overview,
     export_run_table,
     write_csv,
     write_patient_text,
 )
-from ptacl_app.formatting import RESEARCH_USE_SENTENCE
-from ptacl_app.privacy import PatientNames
-from ptacl_app.report import write_report
+from ptacl_app.output.report import write_report
+from ptacl_app.shell.settings import AppSettings
+from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE
+from ptacl_app.text.privacy import PatientNames
 from ptacl_core.cohort import Cohort
 
 

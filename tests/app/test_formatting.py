@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ptacl_app.formatting import (
+from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
     format_count,
     format_interval,

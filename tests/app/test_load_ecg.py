@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptacl_app.inference import PredictionCancelledError, Predictor, build_view
-from ptacl_app.pasted_path import read_pasted_path
+from ptacl_app.data.inference import PredictionCancelledError, Predictor, build_view
 from ptacl_app.screens.load_ecg import LoadEcgScreen
+from ptacl_app.text.pasted_path import read_pasted_path
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import complete_path

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ptacl_app.__main__ import build_parser, main
-from ptacl_app.app_settings import AppSettings, adapt_to_connection, load_settings
+from ptacl_app.shell.settings import AppSettings, adapt_to_connection, load_settings
 from ptacl_core.errors import ConfigError
 from tests.app.conftest import plant_hostile_modules
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from textual.widgets import Input, Static
 
-from ptacl_app.actions import ACTIONS, SCOPES, list_actions, show_key
-from ptacl_app.app_settings import AppSettings
 from ptacl_app.screens.help import HelpScreen
+from ptacl_app.shell.actions import ACTIONS, SCOPES, list_actions, show_key
+from ptacl_app.shell.settings import AppSettings
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.distribution_panel import DistributionPanel, count_bins
 from ptacl_app.widgets.ecg_plot import EcgPlot
@@ -343,7 +343,7 @@ def test_footer_has_at_most_seven_entries_with_help_among_them(scope):
 
 
 async def test_palette_finds_every_action_and_patients(make_app, settle):
-    from ptacl_app.commands import AppCommands
+    from ptacl_app.shell.commands import AppCommands
 
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(120, 36)) as pilot:
@@ -436,7 +436,7 @@ async def test_privacy_keeps_no_session(make_app, settle, tmp_path):
 
 
 async def test_damaged_session_is_left_aside(make_app, settle, tmp_path):
-    from ptacl_app.session import get_session_path
+    from ptacl_app.shell.session import get_session_path
 
     app = make_app(settings=AppSettings(fps=1.0))
     path = get_session_path(tmp_path / "state", app.cohort_path)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from textual.widgets import Static
 
-from ptacl_app.app_settings import AppSettings
-from ptacl_app.ecg_page import Layout
-from ptacl_app.formatting import format_number
+from ptacl_app.drawing.ecg_page import Layout
+from ptacl_app.shell.settings import AppSettings
+from ptacl_app.text.formatting import format_number
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptacl_app.back_pressure import FrameCount
-from ptacl_app.playback import NUM_STEPS, PlaybackClock
+from ptacl_app.drawing.playback import NUM_STEPS, PlaybackClock
+from ptacl_app.terminal.back_pressure import FrameCount
 
 PEAKS = (0.5, 1.5, 2.3, 3.3)
 

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from ptacl_app import messages
-from ptacl_app.saliency import Saliency
+from ptacl_app.drawing.saliency import Saliency
+from ptacl_app.shell import messages
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptacl_app import raster
+from ptacl_app.drawing import raster
 
 
 def envelope(signal, num_dots):

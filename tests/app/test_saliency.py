@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from ptacl_app import messages
-from ptacl_app.ecg_page import GUTTER_COLUMNS, PageView, draw_page
-from ptacl_app.inference_worker import handle
-from ptacl_app.raster import decode_characters
-from ptacl_app.saliency import (
+from ptacl_app.data.inference_worker import handle
+from ptacl_app.drawing.ecg_page import GUTTER_COLUMNS, PageView, draw_page
+from ptacl_app.drawing.raster import decode_characters
+from ptacl_app.drawing.saliency import (
     Saliency,
     annotate_leads,
     compute_levels,
@@ -15,6 +14,7 @@ from ptacl_app.saliency import (
     place_levels,
     read_saliency,
 )
+from ptacl_app.shell import messages
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel

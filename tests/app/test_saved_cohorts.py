@@ -5,13 +5,13 @@ import shutil
 import pytest
 from textual.widgets import DataTable
 
-from ptacl_app.cohort_comparison import (
+from ptacl_app.data.cohort_comparison import (
     build_comparison,
     compute_standardised_difference,
     summarise_group,
 )
-from ptacl_app.cohort_reader import CohortReader
-from ptacl_app.coverage import compute_wilson_bounds
+from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.coverage import compute_wilson_bounds
 from ptacl_app.screens.saved_cohorts import SavedCohortsScreen
 from ptacl_core.records import PHENOTYPE_NAMES
 from tests.app.conftest import RUN

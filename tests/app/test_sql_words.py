@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptacl_app.sql_words import find_words
+from ptacl_app.text.sql_words import find_words
 from ptacl_app.widgets.sql_editor import SqlEditor
 
 

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 from textual.worker import Worker
 
-from ptacl_app import messages
-from ptacl_app.formatting import RESEARCH_USE_ONLY
-from ptacl_app.inference import Predictor
-from ptacl_app.patient_view import (
+from ptacl_app.data.inference import Predictor
+from ptacl_app.data.patient_view import (
     FileSource,
     Neighbour,
     RunTable,
@@ -25,6 +23,8 @@ from ptacl_app.screens.keep_file import KeepFileScreen
 from ptacl_app.screens.load_ecg import LoadEcgScreen
 from ptacl_app.screens.save_cohort import SaveCohortScreen
 from ptacl_app.screens.saved_cohorts import SavedCohortsScreen
+from ptacl_app.shell import messages
+from ptacl_app.text.formatting import RESEARCH_USE_ONLY
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.preview import Preview
 from ptacl_core.records import Finding

@@ -12,9 +12,7 @@ from textual.app import App
 from textual.color import Color
 from textual.widgets import OptionList, Static, Tree
 
-from ptacl_app.crash import describe_fault, write_crash_note
-from ptacl_app.output_guard import OutputGuard
-from ptacl_app.patient_view import (
+from ptacl_app.data.patient_view import (
     EcgView,
     Neighbour,
     PatientPage,
@@ -24,7 +22,9 @@ from ptacl_app.patient_view import (
     Prediction,
     QueryResult,
 )
-from ptacl_app.themes import DEFAULT_VARIABLES
+from ptacl_app.shell.crash import describe_fault, write_crash_note
+from ptacl_app.shell.themes import DEFAULT_VARIABLES
+from ptacl_app.terminal.output_guard import OutputGuard
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.pane_head import PaneHead

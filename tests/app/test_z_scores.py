@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ptacl_app.inference import build_view
-from ptacl_app.patient_view import PhenotypeValue, Prediction, Reference
+from ptacl_app.data.inference import build_view
+from ptacl_app.data.patient_view import PhenotypeValue, Prediction, Reference
 from ptacl_core.records import PHENOTYPE_NAMES
 
 REFERENCE = Reference(low=60.0, high=120.0, mean=90.0, sd=15.0, num_patients=80)

@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.app_state import get_session_path, get_state_dir
-from ptacl_core.cohort.byte_search import binary_needle, search_directories, text_needles
+from ptacl_core.cohort.erasure.app_state import get_session_path, get_state_dir
+from ptacl_core.cohort.erasure.byte_search import binary_needle, search_directories, text_needles
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest import new_files
 from ptacl_core.progress import SILENT
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import new_files, preprocess
+from ptacl_core.stages.preprocess import run as preprocess
 
 PERSON = "S000007"
 SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
@@ -242,7 +243,7 @@ def test_verify_names_every_damage_and_repairs_what_is_derived(ptacl, cohort):
 
 
 def test_selftest_prints_the_counts_of_every_goal(ptacl, monkeypatch):
-    from ptacl_core.cohort import self_test
+    from ptacl_core.cohort.health import self_test
 
     run = self_test.run_self_test
     monkeypatch.setattr(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ptacl_core import __version__
+from ptacl_core.runs.folder import load_run_config
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.training_run import load_run_config
 
 pytestmark = pytest.mark.xdist_group("trained")
 

@@ -13,7 +13,10 @@ from ptacl_core.config.training import load_run_settings
 from ptacl_core.evaluate import linear_probe_r2
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import embed, evaluate, simulate, train
+from ptacl_core.stages.embed import run as embed
+from ptacl_core.stages.evaluate import run as evaluate
+from ptacl_core.stages.simulate import run as simulate
+from ptacl_core.stages.train import run as train
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("no-leak")]
 NUM_PATIENTS = 512

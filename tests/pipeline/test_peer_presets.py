@@ -7,7 +7,9 @@ import pytest
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.training import list_run_presets, load_run_settings
-from ptacl_core.stages import embed, evaluate, train
+from ptacl_core.stages.embed import run as embed
+from ptacl_core.stages.evaluate import run as evaluate
+from ptacl_core.stages.train import run as train
 
 pytestmark = pytest.mark.xdist_group("trained")
 SIZE = [

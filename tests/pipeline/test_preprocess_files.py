@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.byte_search import search_directories, text_needles
+from ptacl_core.cohort.erasure.byte_search import search_directories, text_needles
 from ptacl_core.errors import RecordError
 from ptacl_core.io import read_ecg
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import preprocess
+from ptacl_core.stages.preprocess import run as preprocess
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "assets" / "samples"
@@ -145,7 +145,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from ptacl_core.progress import SilentProgress
-from ptacl_core.stages import preprocess
+from ptacl_core.stages.preprocess import run as preprocess
 
 class Dies(SilentProgress):
     left = 2

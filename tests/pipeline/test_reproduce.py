@@ -11,7 +11,7 @@ import pytest
 
 from ptacl_core.config.reproduction import name_run
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.stages.measure_row import load_row
+from ptacl_core.stages.evaluate.measure_row import load_row
 
 pytestmark = pytest.mark.xdist_group("trained")
 ROWS = "mae,global,ptacl"
@@ -59,7 +59,7 @@ def killed(cohort):
 @pytest.fixture(scope="module")
 def resumed(killed):
     """What the same call gives afterwards, and when weights were written before it."""
-    from ptacl_core.recipes import reproduce
+    from ptacl_core.recipes.reproduce import run as reproduce
 
     before = weights_times(killed)
     summary = reproduce.run(

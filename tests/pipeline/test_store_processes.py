@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.verification import verify_cohort
+from ptacl_core.cohort.health.verification import verify_cohort
 
 _WRITER = """
     import sys, time

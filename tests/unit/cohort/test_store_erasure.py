@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.byte_search import binary_needle, search_directories, text_needles
 from ptacl_core.cohort.engine import connect_writer, execute
-from ptacl_core.cohort.erasure import ShardErasure, erase_patients
-from ptacl_core.cohort.identities import put_identities, read_identifiers
-from ptacl_core.cohort.keys import open_key
+from ptacl_core.cohort.erasure.byte_search import binary_needle, search_directories, text_needles
+from ptacl_core.cohort.erasure.erase import ShardErasure, erase_patients
+from ptacl_core.cohort.health.verification import verify_cohort
+from ptacl_core.cohort.identity.identities import put_identities, read_identifiers
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.cohort.layout import CohortLayout
-from ptacl_core.cohort.verification import verify_cohort
 from ptacl_core.errors import CohortError
 
 PERSON = "sim-000017"
@@ -221,7 +221,7 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next(planted: Path) -> No
     code = """
         import os, signal, sys
         from pathlib import Path
-        from ptacl_core.cohort import erasure
+        from ptacl_core.cohort.erasure import erase as erasure
         from ptacl_core.cohort.layout import CohortLayout
         step = sys.argv[3]
         def die(*arguments, **keywords):
@@ -262,7 +262,7 @@ def kill_erasures(planted: Path, *, num_people: int, seed: int) -> None:
     code = """
         import sys
         from pathlib import Path
-        from ptacl_core.cohort.erasure import ShardErasure, erase_patients
+        from ptacl_core.cohort.erasure.erase import ShardErasure, erase_patients
         from ptacl_core.cohort.layout import CohortLayout
         print("ready", flush=True)
         erase_patients(CohortLayout(Path(sys.argv[1])), [sys.argv[2]],

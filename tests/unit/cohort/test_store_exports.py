@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.exports import RESEARCH_USE_ONLY, format_csv, format_json
+from ptacl_core.cohort.sql.exports import RESEARCH_USE_ONLY, format_csv, format_json
 from ptacl_core.errors import CohortError, QueryError
 
 FORMULAS = [

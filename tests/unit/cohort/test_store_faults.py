@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.verification import verify_cohort
+from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.errors import CohortError, CohortLockedError, CohortVersionError
 
 _BATCH = 50
@@ -100,7 +100,7 @@ def test_killed_writers_lose_nothing_and_leave_nothing_in_part(cohort_path: Path
 @pytest.mark.slow
 def test_many_killed_writers_lose_nothing(cohort_path: Path) -> None:
     _make_shard(cohort_path)
-    _kill_writers(cohort_path, num_kills=60, seed=2)  # 200: scripts/soak_store.py
+    _kill_writers(cohort_path, num_kills=60, seed=2)  # 200: scripts/soak/store.py
 
 
 def _make_shard(path: Path) -> None:

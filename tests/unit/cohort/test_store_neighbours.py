@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.exact_search import cosine_similarity, normalise, search_exact
-from ptacl_core.cohort.vectors import check_vectors, compute_fingerprint
-from ptacl_core.cohort.verification import verify_cohort
+from ptacl_core.cohort.health.verification import verify_cohort
+from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
+from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
 from ptacl_core.errors import CohortError, QueryError
-from ptacl_core.safety.parent_watch import WATCH_INTERVAL_S
+from ptacl_core.safety.processes.parent_watch import WATCH_INTERVAL_S
 
 NAME = "sim-000003"
 
@@ -298,7 +298,7 @@ def test_a_stale_index_is_not_used_and_is_built_anew(clustered: Path) -> None:
 
 def _damage_index(folder: Path, generator: random.Random, *, agree: bool) -> None:
     """Damage the index file; with `agree`, make the manifest name the damaged bytes."""
-    from ptacl_core.safety.checksum import compute_sha256
+    from ptacl_core.safety.files.checksum import compute_sha256
 
     file = next(folder.glob("*.hnsw"))
     data = bytearray(file.read_bytes())
@@ -351,7 +351,7 @@ def test_a_damaged_index_neither_kills_nor_answers_wrongly(clustered: Path) -> N
 
 @pytest.mark.slow
 def test_many_damaged_indexes_neither_kill_nor_answer_wrongly(clustered: Path) -> None:
-    _search_damaged(clustered, num_files=60, seed=2)  # 500: scripts/soak_store.py
+    _search_damaged(clustered, num_files=60, seed=2)  # 500: scripts/soak/store.py
 
 
 _BUILD_FOREVER = """

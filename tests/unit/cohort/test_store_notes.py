@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.audit_heads import head_file
 from ptacl_core.cohort.engine import connect_writer, execute
+from ptacl_core.cohort.notes.audit_heads import head_file
 from ptacl_core.errors import CohortError, QueryError
 
 NAME = "sim-000003"

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort import migrations as schema
 from ptacl_core.cohort.engine import connect_writer, execute
+from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.cohort.layout import CohortLayout
-from ptacl_core.cohort.tables import TABLES
-from ptacl_core.cohort.verification import verify_cohort
+from ptacl_core.cohort.schema import migrations as schema
+from ptacl_core.cohort.schema.tables import TABLES
 from ptacl_core.errors import CohortVersionError
 
 RELEASES = sorted(Path(__file__).with_name("releases").iterdir())

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ptacl_core.cohort import self_test
+from ptacl_core.cohort.health import self_test
 
 
 def test_every_goal_of_the_self_test_holds_and_the_environment_is_left_alone() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.console import ADDRESS_SPACE_BYTES
+from ptacl_core.cohort.sql.console import ADDRESS_SPACE_BYTES
 from ptacl_core.errors import CohortError, QueryError
 
 
@@ -70,7 +70,7 @@ def test_values_come_back_as_numbers_and_text(shared: Cohort) -> None:
 
 
 _PATIENCE_S = 60.0
-"""On a busy machine; `scripts/soak_store.py` holds bombs to the 6 s of the goal."""
+"""On a busy machine; `scripts/soak/store.py` holds bombs to the 6 s of the goal."""
 
 
 def _run_bomb(cohort: Cohort, bomb: str) -> float:

@@ -11,10 +11,10 @@ import pytest
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.engine import connect_writer, execute
-from ptacl_core.cohort.keys import open_key
+from ptacl_core.cohort.health.verification import verify_cohort
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.publication import Publication, write_manifest
-from ptacl_core.cohort.verification import verify_cohort
 from ptacl_core.errors import CohortError
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ptacl_core.cohort.derived_files import clean_derived_files
+from ptacl_core.cohort.erasure.derived_files import clean_derived_files
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.embedding.cohort_features import combine_features, join_features, no_features
 from ptacl_core.embedding.encoding import Features

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ptacl_core.safety.process_pool import WORKER_ENVIRONMENT, open_process_pool
+from ptacl_core.safety.processes.pool import WORKER_ENVIRONMENT, open_process_pool
 
 PARENT = """
 import os, sys, time
-from ptacl_core.safety.process_pool import open_process_pool
+from ptacl_core.safety.processes.pool import open_process_pool
 if __name__ == "__main__":
     with open_process_pool(1) as pool:
         print(pool.submit(os.getpid).result(), flush=True)

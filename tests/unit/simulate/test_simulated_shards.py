@@ -11,12 +11,12 @@ from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT
 from ptacl_core.shards import ShardReader
 from ptacl_core.simulate import Generation, draw_truth
-from ptacl_core.stages.simulated_card import (
+from ptacl_core.stages.simulate.card import (
     read_probe_features,
     record_generation,
     sum_generation,
 )
-from ptacl_core.stages.simulated_shards import choose_num_workers, write_simulated_shards
+from ptacl_core.stages.simulate.shards import choose_num_workers, write_simulated_shards
 
 NUM_PATIENTS = 10
 ROWS_PER_SHARD = 4

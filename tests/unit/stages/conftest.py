@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.evaluate import draw_resamples
-from ptacl_core.stages.evaluation_split import EvaluationSplit
 
 SD = np.array([30, 20, 18, 6, 1.2, 25, 32, 22, 19, 6.0])
 MEAN = np.array([150, 60, 90, 60, 5.5, 90, 155, 65, 88, 58.0])

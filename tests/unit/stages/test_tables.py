@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ptacl_core.embedding.patients import fill_demographics
 from ptacl_core.evaluate import fit_linear_probe, pearson_r, r2
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.stages.evaluate import find_unjudged
-from ptacl_core.stages.evaluation_split import fill_demographics
-from ptacl_core.stages.evaluation_tables import write_predictions, write_retrieval
-from ptacl_core.stages.table_consistency import check_consistency
-from ptacl_core.stages.table_one import evaluate_retrieval
-from ptacl_core.stages.table_two import TableTwo
+from ptacl_core.stages.evaluate.consistency import check_consistency
+from ptacl_core.stages.evaluate.run import find_unjudged
+from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
+from ptacl_core.stages.evaluate.table_two import TableTwo
+from ptacl_core.stages.evaluate.tables import write_predictions, write_retrieval
 
 FIGURES = ("mae", "pearson_r", "ccc", "bias", "loa_low", "loa_high", "slope", "intercept")
 

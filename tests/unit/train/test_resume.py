@@ -13,7 +13,7 @@ import pytest
 from ptacl_core.checkpoint import DOCUMENT_FILE, STATE_FILE, WEIGHTS_FILE, load_document
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.errors import CheckpointError
-from ptacl_core.stages import train
+from ptacl_core.stages.train import run as train
 from ptacl_core.train.interruption import Interrupted
 from ptacl_core.train.metrics_log import read_metrics
 
@@ -164,7 +164,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from ptacl_core.config.training import load_run_settings
-from ptacl_core.stages import train
+from ptacl_core.stages.train import run as train
 settings = load_run_settings("tiny", overrides=sys.argv[3:])
 train.run(Path(sys.argv[1]), settings, run_name=sys.argv[2], resume=True)
 """
@@ -196,7 +196,7 @@ def test_kill_9_changes_nothing(cohort_dir, uninterrupted, num_lines):
 
 @pytest.mark.slow
 def test_kill_9_at_many_places_changes_nothing(cohort_dir, uninterrupted):
-    """Eight places; `scripts/soak_training.py` does fifty at random moments, and more."""
+    """Eight places; `scripts/soak/training.py` does fifty at random moments, and more."""
     num_all = sum(len(losses) for losses, _ in uninterrupted.values())
     for place in range(8):
         num_lines = 1 + place * (num_all - 2) // 7

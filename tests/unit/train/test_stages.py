@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from ptacl_core.errors import CheckpointError, CohortLockedError, ConfigError, ShardError
+from ptacl_core.runs.encoders import load_encoder
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages import train
-from ptacl_core.stages.encoders import load_encoder
+from ptacl_core.stages.train import run as train
 from ptacl_core.train.metrics_log import read_metrics
 
 
@@ -219,7 +219,7 @@ def test_online_probe_is_logged(cohort_dir, tiny):
 def test_a_second_trainer_on_the_run_is_refused(cohort_dir, tiny):
     directory = cohort_dir / "runs" / "busy"
     script = (
-        "import sys; from pathlib import Path; from ptacl_core.safety.lock import hold_lock\n"
+        "import sys; from pathlib import Path; from ptacl_core.safety.files.lock import hold_lock\n"
         "with hold_lock(Path(sys.argv[1]), purpose='training'):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )

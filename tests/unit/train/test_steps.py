@@ -20,8 +20,8 @@ from ptacl_core.models import (
     build_two_tower,
     count_parameters,
 )
-from ptacl_core.stages.encoders import build_towers
-from ptacl_core.stages.regression import _layer_of
+from ptacl_core.runs.encoders import build_towers
+from ptacl_core.stages.train.regression import _layer_of
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batches, FixedOrder
 from ptacl_core.train.distributed import World

@@ -1,0 +1,1 @@
+"""What the screens show of a cohort and of the model; the only way to either."""

@@ -1,0 +1,132 @@
+"""Runs in the child process: a file → findings, prediction, leads; a recording → what it rests on.
+
+The stage is imported by name, here only: the app's own process never imports torch, and
+`import-linter` holds it to that.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.errors import (
+    CheckpointError,
+    CohortError,
+    ConfigError,
+    MissingUnitError,
+    PtaclError,
+    RecordError,
+    ShardError,
+)
+from ptacl_core.ingest.new_files import add_files
+from ptacl_core.io import read_ecg
+from ptacl_core.preprocess import prepare_ecg
+from ptacl_core.progress import SILENT
+from ptacl_core.records import PreparedEcg
+from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.shards import ShardReader
+
+_PREDICT_STAGE = "ptacl_core.stages.predict.run"
+_EMBED_STAGE = "ptacl_core.stages.embed.run"
+
+
+def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """Answer one request of `inference.Predictor`: a document, and for a file its leads.
+
+    A file that cannot be read, or a cohort without a model, is part of the answer.
+    """
+    del payload
+    if request["task"] == "explain":
+        return _explain(request), b""
+    if request["task"] == "keep":
+        return _keep(request), b""
+    return _read(request)
+
+
+def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    path = Path(request["file"])
+    try:
+        record = read_ecg(path, **request["hints"])
+        prepared = prepare_ecg(record)
+    except (RecordError, ConfigError) as error:
+        text = clean_text(str(error), max_length=600)
+        return {"error": text, "needs_hints": isinstance(error, MissingUnitError)}, b""
+    document: dict[str, Any] = {
+        "format": record.source_format,
+        "findings": [finding.as_dict() for finding in prepared.findings],
+        "is_accepted": prepared.is_accepted,
+        "heart_rate_bpm": prepared.heart_rate_bpm,
+        "r_peak_samples": prepared.r_peak_samples.tolist(),
+        "num_samples": int(prepared.signal_mv.shape[1]),
+    }
+    if prepared.is_accepted and request["cohort"] is not None:
+        document |= _predict(path, request)
+    return document, np.ascontiguousarray(prepared.signal_mv, np.float32).tobytes()
+
+
+def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+    stage = importlib.import_module(_PREDICT_STAGE)
+    try:
+        answers = stage.run(
+            [path],
+            Path(request["cohort"]),
+            run=request["run"],
+            k=request["num_neighbours"],
+            hints=request["hints"],
+        )
+    except (CohortError, CheckpointError) as error:
+        return {"model_error": clean_text(str(error), max_length=600)}
+    return {"answer": answers[0]}
+
+
+def _explain(request: dict[str, Any]) -> dict[str, Any]:
+    stage = importlib.import_module(_PREDICT_STAGE)
+    cohort = Path(request["cohort"])
+    try:
+        predictor = stage.EcgPredictor(cohort, request["run"])
+        if request["file"] is not None:
+            _, prepared = predictor.prepare(Path(request["file"]), request["hints"])
+        else:
+            prepared = _load_prepared(cohort, request["patient"], request["visit"])
+        return {"saliency": predictor.explain(prepared)}
+    except PtaclError as error:
+        return {"error": clean_text(str(error), max_length=600)}
+
+
+def _keep(request: dict[str, Any]) -> dict[str, Any]:
+    """Add the file to the cohort as one of its recordings, embedded where there is a model."""
+    cohort, path = Path(request["cohort"]), Path(request["file"])
+    try:
+        before = _list_patients(cohort)
+        if request["run"] is None:
+            with ShardReader.open(cohort) as shards:
+                settings = shards.preprocessing
+            add_files(cohort, [path], settings, progress=SILENT)
+        else:
+            stage = importlib.import_module(_EMBED_STAGE)
+            stage.run(cohort, run=request["run"], files=[path])
+        added = sorted(_list_patients(cohort) - before)
+    except PtaclError as error:
+        return {"error": clean_text(str(error), max_length=600)}
+    return {"patients": added}
+
+
+def _list_patients(cohort: Path) -> set[str]:
+    with ShardReader.open(cohort) as shards:
+        return set(shards.patients)
+
+
+def _load_prepared(cohort: Path, patient: str, visit: int) -> PreparedEcg:
+    """One ECG of the cohort as it was prepared."""
+    with ShardReader.open(cohort) as shards:
+        for row in shards.rows(needs=("ecg",)):
+            if shards.patients[row] == patient and int(shards.visits[row]) == visit:
+                at = np.array([row], np.int64)
+                return PreparedEcg(
+                    shards.read_ecg(at)[0].astype(np.float32),
+                    shards.read_ecg_mv(at)[0],
+                    shards.r_peaks(at)[0],
+                    None,
+                )
+    raise ShardError("this visit has no ECG in shards/; run `ptacl verify`")

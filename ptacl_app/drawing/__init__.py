@@ -1,0 +1,1 @@
+"""ECG and cine as cells, by numbers alone."""

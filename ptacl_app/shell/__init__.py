@@ -1,0 +1,1 @@
+"""What surrounds the screens: actions, commands, messages, settings, session, themes."""

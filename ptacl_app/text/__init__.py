@@ -1,0 +1,1 @@
+"""Numbers, units, names and SQL as text. Pure functions."""

@@ -1,0 +1,1 @@
+"""A withdrawn person leaves everything derived from them, with a certificate."""

@@ -1,0 +1,1 @@
+"""Is a cohort directory whole: checks, defects, repair, the self-test."""

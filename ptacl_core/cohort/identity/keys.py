@@ -1,0 +1,111 @@
+"""Keyed pseudonyms: who a person is cannot be found by trying identifiers without the key.
+
+A plain hash of a seven-digit identifier is reversed in a second; an HMAC under a secret key is
+not. The key lies outside the cohort, in the folder `PTACL_KEYS` or the user's data folder, so
+that a copied cohort carries no way back.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import unicodedata
+from base64 import b32encode
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.errors import CohortError
+from ptacl_core.safety.files.atomic import write_text
+
+_KEY_BYTES = 32
+_PSEUDONYM_CHARACTERS = 13
+KEYS_VARIABLE = "PTACL_KEYS"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CohortKey:
+    """The secret of one cohort."""
+
+    secret: bytes
+
+    def pseudonym(self, identifier: str) -> str:
+        """The pseudonym of an identifier: "p" and 65 bits; blanks around it do not count."""
+        text = unicodedata.normalize("NFC", identifier).strip()
+        if not text:
+            raise CohortError("expected an identifier to make a pseudonym of, got empty text")
+        digest = self._digest("pseudonym", text)
+        return "p" + b32encode(digest).decode().lower()[:_PSEUDONYM_CHARACTERS]
+
+    def tombstone(self, pseudonym: str) -> str:
+        """What remains of an erased pseudonym: enough to recognise it, not to tell it."""
+        return self._digest("tombstone", pseudonym).hex()
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells which key it is, without telling the key; `cohort.toml` carries it."""
+        return self._digest("fingerprint", "").hex()[:16]
+
+    def _digest(self, purpose: str, text: str) -> bytes:
+        return hmac.new(self.secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
+
+
+def keys_folder() -> Path:
+    """Where keys and heads of audit logs lie: `PTACL_KEYS`, or the user's data folder."""
+    given = os.environ.get(KEYS_VARIABLE)
+    if given:
+        return Path(given).absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("ptacl") / "keys"
+
+
+def key_file(cohort_id: str) -> Path:
+    """The file of a cohort's key."""
+    return keys_folder() / f"{cohort_id}.key"
+
+
+def open_key(layout: CohortLayout, *, create: bool = False) -> CohortKey:
+    """The key of a cohort; with `create`, a new one when the cohort has none yet.
+
+    Raises CohortError when the key file is missing, unreadable, or of another cohort.
+    """
+    description = CohortDescription.read(layout)
+    file = key_file(description.cohort_id)
+    if description.key_fingerprint is None and not file.exists():
+        if not create:
+            raise CohortError(f"{layout.root}: this cohort has no key yet; an import makes one")
+        make_private_folder(file.parent)
+        write_text(file, secrets.token_bytes(_KEY_BYTES).hex() + "\n")
+    key = _read_key(file, layout)
+    if description.key_fingerprint is None:
+        replace(description, key_fingerprint=key.fingerprint).write(layout)
+    elif description.key_fingerprint != key.fingerprint:
+        raise CohortError(
+            f"{file}: expected the key {description.key_fingerprint} of {layout.root.name}, got "
+            f"{key.fingerprint}; put the right key file there, or set {KEYS_VARIABLE} to its folder"
+        )
+    return key
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make `folder` for this user alone. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+
+
+def _read_key(file: Path, layout: CohortLayout) -> CohortKey:
+    try:
+        secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        raise CohortError(
+            f"{file}: expected the key of {layout.root.name}, found no file; copy it from where "
+            f"the cohort was made, or set {KEYS_VARIABLE} to its folder"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CohortError(
+            f"{file}: cannot be read as a key ({type(error).__name__}); restore it from a copy"
+        ) from None
+    if len(secret) != _KEY_BYTES:
+        raise CohortError(f"{file}: expected a key of {_KEY_BYTES} bytes, got {len(secret)}")
+    return CohortKey(secret)

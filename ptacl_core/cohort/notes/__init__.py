@@ -1,0 +1,1 @@
+"""What people write about a cohort, and the audit log."""

@@ -1,0 +1,360 @@
+"""What people write about a cohort: tags, notes, saved cohorts, and the audit log.
+
+It lives in `notes.duckdb`, apart from the store, so that a note never copies a cohort. Every
+use opens the file for a moment under a lock; several processes take turns.
+"""
+
+import getpass
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ptacl_core.cohort.engine import connect_writer, execute, readable_errors
+from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.notes import audit
+from ptacl_core.cohort.notes.audit_heads import AuditHead, read_heads, write_head
+from ptacl_core.errors import CohortError, CohortLockedError
+from ptacl_core.safety.files.lock import hold_lock
+
+if TYPE_CHECKING:
+    import duckdb
+
+_WAIT_S = 20.0
+_NOTES_VERSION = 1
+
+TABLES_SQL = (
+    "CREATE TABLE notes_version (version INTEGER NOT NULL)",
+    "CREATE TABLE tags (patient VARCHAR NOT NULL, tag VARCHAR NOT NULL, "
+    "created_at TIMESTAMP NOT NULL)",
+    "CREATE TABLE notes (note_id VARCHAR NOT NULL, patient VARCHAR NOT NULL, "
+    "text VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)",
+    "CREATE TABLE saved_cohorts (name VARCHAR NOT NULL, attrition_json VARCHAR NOT NULL, "
+    "store_version BIGINT NOT NULL, created_at TIMESTAMP NOT NULL)",
+    "CREATE TABLE saved_cohort_members (name VARCHAR NOT NULL, patient VARCHAR NOT NULL, "
+    "visit INTEGER NOT NULL)",
+    "CREATE TABLE audit_log (number BIGINT NOT NULL, logged_at TIMESTAMP NOT NULL, "
+    "actor VARCHAR NOT NULL, action VARCHAR NOT NULL, details_json VARCHAR, "
+    "details_sha256 VARCHAR NOT NULL, previous_hash VARCHAR NOT NULL, hash VARCHAR NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note about a patient."""
+
+    note_id: str
+    patient: str
+    text: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttritionStep:
+    """One criterion of a saved cohort: how many rows and people were left after it."""
+
+    label: str
+    filter_sql: str
+    num_rows: int
+    num_patients: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCohort:
+    """A named selection of patient-visits, with how it came about."""
+
+    name: str
+    attrition: tuple[AttritionStep, ...]
+    store_version: int
+    created_at: datetime
+
+
+class Notes:
+    """Reads and writes `notes.duckdb` of one cohort. Raises CohortError."""
+
+    def __init__(self, layout: CohortLayout, cohort_id: str) -> None:
+        self.layout = layout
+        self.cohort_id = cohort_id
+
+    def add_tag(self, patient: str, tag: str) -> None:
+        """Tag a patient; a second time changes nothing."""
+        if not tag.strip():
+            raise CohortError("expected a tag, got empty text")
+        with self.opened() as connection:
+            execute(
+                connection,
+                "INSERT INTO tags SELECT $1, $2, $3 WHERE NOT EXISTS "
+                "(SELECT 1 FROM tags WHERE patient = $1 AND tag = $2)",
+                [patient, tag.strip(), _now()],
+            )
+
+    def remove_tag(self, patient: str, tag: str) -> None:
+        """Take a tag away."""
+        with self.opened() as connection:
+            execute(connection, "DELETE FROM tags WHERE patient = ? AND tag = ?", [patient, tag])
+
+    def tags(self, patient: str | None = None) -> dict[str, list[str]]:
+        """Patient to tags, of one patient or of all that have any."""
+        with self.opened() as connection:
+            rows = execute(
+                connection,
+                "SELECT patient, list(tag ORDER BY tag) FROM tags "
+                "WHERE $1::VARCHAR IS NULL OR patient = $1 GROUP BY patient ORDER BY patient",
+                [patient],
+            )
+        return {row[0]: list(row[1]) for row in rows}
+
+    def add_note(self, patient: str, text: str) -> str:
+        """Write a note about a patient; returns its id."""
+        if not text.strip():
+            raise CohortError("expected the text of a note, got empty text")
+        note_id = uuid.uuid4().hex
+        with self.opened() as connection:
+            execute(
+                connection,
+                "INSERT INTO notes VALUES (?, ?, ?, ?)",
+                [note_id, patient, text, _now()],
+            )
+        return note_id
+
+    def remove_note(self, note_id: str) -> None:
+        """Delete a note."""
+        with self.opened() as connection:
+            execute(connection, "DELETE FROM notes WHERE note_id = ?", [note_id])
+
+    def notes(self, patient: str | None = None) -> list[Note]:
+        """Notes about a patient, or all, the oldest first."""
+        with self.opened() as connection:
+            rows = execute(
+                connection,
+                "SELECT note_id, patient, text, created_at FROM notes "
+                "WHERE $1::VARCHAR IS NULL OR patient = $1 ORDER BY created_at, note_id",
+                [patient],
+            )
+        return [Note(*row) for row in rows]
+
+    def put_saved_cohort(
+        self,
+        name: str,
+        attrition: Sequence[AttritionStep],
+        members: Sequence[tuple[str, int]],
+        *,
+        store_version: int,
+    ) -> None:
+        """Keep a selection under `name`, replacing one of that name."""
+        if not name.strip():
+            raise CohortError("expected a name for the saved cohort, got empty text")
+        steps = [
+            {
+                "label": step.label,
+                "filter_sql": step.filter_sql,
+                "num_rows": step.num_rows,
+                "num_patients": step.num_patients,
+            }
+            for step in attrition
+        ]
+        with self.opened() as connection:
+            _delete_saved(connection, name)
+            execute(
+                connection,
+                "INSERT INTO saved_cohorts VALUES (?, ?, ?, ?)",
+                [name, json.dumps(steps), store_version, _now()],
+            )
+            execute(
+                connection,
+                "INSERT INTO saved_cohort_members "
+                "SELECT $1, unnest($2::VARCHAR[]), unnest($3::INTEGER[])",
+                [name, [each[0] for each in members], [each[1] for each in members]],
+            )
+
+    def saved_cohorts(self) -> list[SavedCohort]:
+        """Saved cohorts by name."""
+        with self.opened() as connection:
+            rows = execute(connection, "SELECT * FROM saved_cohorts ORDER BY name")
+        return [
+            SavedCohort(
+                row[0], tuple(AttritionStep(**each) for each in json.loads(row[1])), row[2], row[3]
+            )
+            for row in rows
+        ]
+
+    def saved_cohort_members(self, name: str) -> list[tuple[str, int]]:
+        """(patient, visit) of a saved cohort. Raises CohortError when there is none."""
+        with self.opened() as connection:
+            if not execute(connection, "SELECT 1 FROM saved_cohorts WHERE name = ?", [name]):
+                raise CohortError(f"expected the name of a saved cohort, got {name!r}")
+            rows = execute(
+                connection,
+                "SELECT patient, visit FROM saved_cohort_members WHERE name = ? "
+                "ORDER BY patient, visit",
+                [name],
+            )
+        return [(row[0], row[1]) for row in rows]
+
+    def remove_saved_cohort(self, name: str) -> None:
+        """Forget a saved cohort."""
+        with self.opened() as connection:
+            _delete_saved(connection, name)
+
+    def append_audit(self, action: str, **details: Any) -> int:
+        """Add an entry to the audit log; returns its number."""
+        with self.locked():
+            with self._transaction() as connection:
+                head = append_entry(connection, action, details)
+            write_head(self.layout, self.cohort_id, number=head.number, entry_hash=head.hash)
+        return head.number
+
+    def audit_log(self) -> list[audit.AuditEntry]:
+        """All entries, the oldest first."""
+        with self.opened() as connection:
+            return [entry for entry, _ in read_entries(connection)]
+
+    def find_tampering(self) -> list[str]:
+        """What is wrong with the audit log, in words; empty when it is whole."""
+        if not self.layout.notes.exists():
+            heads = read_heads(self.layout, self.cohort_id)
+            return ["the audit log is gone"] if any(head.number for head in heads) else []
+        with self.opened() as connection:
+            pairs = read_entries(connection)
+        entries, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return audit.find_tampering(entries, texts, read_heads(self.layout, self.cohort_id))
+
+    @contextmanager
+    def opened(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """The open file, in one transaction, under the lock; made when it is not there."""
+        with self.locked(), self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the notes, waiting for others. Raises CohortLockedError."""
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            lock = hold_lock(self.layout.notes_lock, purpose="notes")
+            try:
+                lock.__enter__()
+            except CohortLockedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+                continue
+            try:
+                yield
+            finally:
+                lock.__exit__(None, None, None)
+            return
+
+    @contextmanager
+    def _transaction(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        is_new = not self.layout.notes.exists()
+        connection = connect_writer(self.layout.notes)
+        try:
+            with readable_errors(self.layout.notes):
+                if is_new:
+                    self.layout.notes.chmod(0o600)
+                execute(connection, "BEGIN TRANSACTION")
+                self._make_tables(connection)
+                yield connection
+                execute(connection, "COMMIT")
+        finally:
+            connection.close()
+
+    def _make_tables(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        known = execute(
+            connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'notes_version'"
+        )
+        if known[0][0] == 0:
+            for statement in TABLES_SQL:
+                execute(connection, statement)
+            execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
+        version = execute(connection, "SELECT max(version) FROM notes_version")[0][0]
+        if version != _NOTES_VERSION:
+            raise CohortError(
+                f"{self.layout.notes}: expected version {_NOTES_VERSION} of the notes, got "
+                f"{version}; use the version of PTACL that wrote them"
+            )
+
+
+def append_entry(
+    connection: "duckdb.DuckDBPyConnection", action: str, details: Mapping[str, Any]
+) -> AuditHead:
+    """Add an entry in an open transaction; returns the new head."""
+    rows = execute(connection, "SELECT number, hash FROM audit_log ORDER BY number DESC LIMIT 1")
+    number, previous = (int(rows[0][0]) + 1, str(rows[0][1])) if rows else (1, audit.FIRST_HASH)
+    text, details_sha256 = audit.hash_details(details)
+    logged_at, actor = _now(), _actor()
+    digest = audit.hash_entry(
+        number=number,
+        logged_at=logged_at,
+        actor=actor,
+        action=action,
+        details_sha256=details_sha256,
+        previous_hash=previous,
+    )
+    execute(
+        connection,
+        "INSERT INTO audit_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [number, logged_at, actor, action, text, details_sha256, previous, digest],
+    )
+    return AuditHead(number, digest)
+
+
+def read_entries(
+    connection: "duckdb.DuckDBPyConnection",
+) -> list[tuple[audit.AuditEntry, str | None]]:
+    """Entries of the audit log with their stored details."""
+    rows = execute(
+        connection,
+        "SELECT number, logged_at, actor, action, details_json, details_sha256, previous_hash, "
+        "hash FROM audit_log ORDER BY number",
+    )
+    pairs = []
+    for row in rows:
+        number, logged_at, actor, action, text, details_sha256, previous, digest = row
+        entry = audit.AuditEntry(
+            number=number,
+            logged_at=logged_at,
+            actor=actor,
+            action=action,
+            details=_read_details(text),
+            details_sha256=details_sha256,
+            previous_hash=previous,
+            hash=digest,
+        )
+        pairs.append((entry, text))
+    return pairs
+
+
+def _read_details(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        details = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(details, dict):
+        return {}
+    details.pop("salt", None)
+    return details
+
+
+def _delete_saved(connection: "duckdb.DuckDBPyConnection", name: str) -> None:
+    execute(connection, "DELETE FROM saved_cohort_members WHERE name = ?", [name])
+    execute(connection, "DELETE FROM saved_cohorts WHERE name = ?", [name])
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        import os
+
+        return f"uid {os.getuid()}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

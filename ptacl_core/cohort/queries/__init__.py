@@ -1,0 +1,1 @@
+"""Typed queries about people, runs and selections."""

@@ -1,0 +1,1 @@
+"""Nearest patients by embedding: exact, or by an index for very large cohorts."""

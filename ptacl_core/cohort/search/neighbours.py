@@ -1,0 +1,256 @@
+# ruff: noqa: S608 - names in statements come from records; a person's predicate is checked
+"""The nearest patients of a patient or of a new recording."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
+from ptacl_core.cohort.embedding_rows import EmbeddingKey
+from ptacl_core.cohort.rows import Embeddings, Neighbour
+from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
+from ptacl_core.cohort.search.index import (
+    INDEX_FROM_VECTORS,
+    IndexSearcher,
+    build_index,
+    find_valid_entry,
+    read_positions,
+)
+from ptacl_core.cohort.search.vectors import check_vector
+from ptacl_core.errors import CohortError, QueryError
+from ptacl_core.records.phenotypes import PHENOTYPE_NAMES
+
+if TYPE_CHECKING:
+    from ptacl_core.cohort.opened_store import OpenedStore
+    from ptacl_core.cohort.store import Cohort
+
+Key = tuple[str, int]
+
+DIRECTIONS = ("ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr")
+METHODS = ("auto", "exact", "index")
+MAX_NEIGHBOURS = 10_000
+_MIN_ALLOWED_SHARE = 0.1
+
+
+def find_neighbours(
+    cohort: "Cohort",
+    query: str | np.ndarray,
+    *,
+    k: int,
+    run: str | None,
+    direction: str,
+    where: str | None,
+    exclude_self: bool,
+    visit: int | None,
+    space: str,
+    method: str = "auto",
+    with_phenotypes: bool = True,
+) -> list[Neighbour]:
+    """See `Cohort.neighbours`; `with_phenotypes` False leaves their measured values out."""
+    _check_choices(k, direction, method)
+    run = run or cohort.latest_run()
+    source, target = direction.split("-")
+    opened = cohort.opened
+    key = EmbeddingKey(run, target, space)
+    num_vectors, dim = _describe_set(opened, key)
+    patient = query if isinstance(query, str) else None
+    if isinstance(query, str):
+        vector = _stored_vector(opened, EmbeddingKey(run, source, space), query, visit)
+    else:
+        vector = check_vector(query, dim=dim)
+    allowed = _allowed_keys(cohort, where)
+    excluded = patient if exclude_self else None
+    found = None
+    if method == "index" or (method == "auto" and num_vectors > INDEX_FROM_VECTORS):
+        is_wide = allowed is None or len(allowed) > _MIN_ALLOWED_SHARE * num_vectors
+        if is_wide:
+            found = _search_index(
+                opened, key, vector, k=k, allowed=allowed, excluded=excluded, method=method
+            )
+    if found is None:
+        found = _search_all(
+            cohort.embeddings(run, target, space),
+            opened,
+            vector,
+            k=k,
+            allowed=allowed,
+            excluded=excluded,
+        )
+    keys, similarities = found
+    measured = _measured(cohort, keys) if with_phenotypes else {}
+    return [
+        Neighbour(*each, rank, float(similarity), measured.get(each, {}))
+        for rank, (each, similarity) in enumerate(zip(keys, similarities, strict=True), start=1)
+    ]
+
+
+def _check_choices(k: object, direction: str, method: str) -> None:
+    if direction not in DIRECTIONS:
+        raise QueryError(f"direction: expected one of {', '.join(DIRECTIONS)}, got {direction!r}")
+    if method not in METHODS:
+        raise QueryError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MAX_NEIGHBOURS:
+        raise QueryError(f"k: expected a whole number from 1 to {MAX_NEIGHBOURS}, got {k!r}")
+
+
+def _describe_set(opened: "OpenedStore", key: EmbeddingKey) -> tuple[int, int]:
+    rows = opened.fetch(
+        "SELECT num_vectors, dim FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
+        list(key),
+    )
+    if not rows:
+        raise CohortError(
+            f"run {key.run!r} has no embeddings of {key.modality} ({key.space}); write them with "
+            f"'ptacl embed COHORT --run {key.run}'"
+        )
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def _stored_vector(
+    opened: "OpenedStore", key: EmbeddingKey, patient: str, visit: int | None
+) -> Float32[Array, "dim"]:
+    _, dim = _describe_set(opened, key)
+    rows = opened.fetch(
+        f"SELECT vector FROM embeddings_{dim} WHERE run = ? AND modality = ? AND space = ? "
+        "AND patient = ? AND (?::INTEGER IS NULL OR visit = ?) ORDER BY visit LIMIT 1",
+        [*key, patient, visit, visit],
+    )
+    if not rows:
+        raise CohortError(
+            f"the query patient has no {key.modality} embedding of run {key.run!r} "
+            "(or is not in this cohort); 'ptacl embed' writes embeddings"
+        )
+    return np.asarray(rows[0][0], np.float32)
+
+
+def _allowed_keys(cohort: "Cohort", where: str | None) -> set[Key] | None:
+    if where is None:
+        return None
+    statement = f"SELECT patient, visit FROM overview WHERE ({where}\n)"
+    rows = cohort.run_statement(statement, max_rows=None).rows
+    return {(str(row[0]), int(str(row[1]))) for row in rows}
+
+
+def _search_all(
+    candidates: Embeddings,
+    opened: "OpenedStore",
+    vector: Float32[Array, "dim"],
+    *,
+    k: int,
+    allowed: set[Key] | None,
+    excluded: str | None,
+) -> tuple[list[Key], Float64[Array, "k"]]:
+    is_allowed = _mask(candidates, allowed, excluded)
+    positions, similarities = search_exact(
+        vector, candidates.vectors, _unit_vectors(opened, candidates), k=k, is_allowed=is_allowed
+    )
+    keys = [
+        (candidates.patients[position], int(candidates.visits[position]))
+        for position in positions.tolist()
+    ]
+    return keys, similarities
+
+
+def _mask(
+    candidates: Embeddings, allowed: set[Key] | None, excluded: str | None
+) -> Bool[Array, "vector"] | None:
+    if allowed is None and excluded is None:
+        return None
+    num_vectors = len(candidates.patients)
+    is_allowed = np.ones(num_vectors, bool)
+    if allowed is not None:
+        keys = zip(candidates.patients, candidates.visits.tolist(), strict=True)
+        is_allowed = np.fromiter((key in allowed for key in keys), bool, num_vectors)
+    if excluded is not None:
+        is_allowed[candidates.positions_of(excluded)] = False
+    return is_allowed
+
+
+def _unit_vectors(opened: "OpenedStore", candidates: Embeddings) -> Float32[Array, "vector dim"]:
+    key = ("unit", candidates.run, candidates.modality, candidates.space)
+    found = opened.cache.get(key)
+    if found is None:
+        found = opened.cache[key] = normalise(candidates.vectors)
+    return found
+
+
+def _search_index(
+    opened: "OpenedStore",
+    key: EmbeddingKey,
+    vector: Float32[Array, "dim"],
+    *,
+    k: int,
+    allowed: set[Key] | None,
+    excluded: str | None,
+    method: str,
+) -> tuple[list[Key], Float64[Array, "k"]] | None:
+    """Neighbours by the index, ranked exactly; None when exact search must answer."""
+    searcher = _find_searcher(opened, key, may_build=method == "index")
+    if searcher is None:
+        return None
+    num_vectors, dim = searcher.entry.num_vectors, searcher.entry.dim
+    num_wanted = min(num_vectors, max(4 * k, k + 50))
+    while True:
+        try:
+            positions = searcher.search(vector, k=num_wanted)
+        except CohortError:
+            searcher.close()
+            opened.cache.pop(("index", *key), None)
+            return None
+        keys, vectors = read_positions(opened, key, dim, positions)
+        is_kept = [each[0] != excluded and (allowed is None or each in allowed) for each in keys]
+        if sum(is_kept) >= k or num_wanted >= num_vectors:
+            break
+        num_wanted = min(num_vectors, 4 * num_wanted)
+    if sum(is_kept) < k:
+        return None
+    return _rank(vector, [keys[row] for row in np.flatnonzero(is_kept)], vectors[is_kept], k=k)
+
+
+def _rank(
+    vector: Float32[Array, "dim"],
+    keys: list[Key],
+    vectors: Float32[Array, "row dim"],
+    *,
+    k: int,
+) -> tuple[list[Key], Float64[Array, "k"]]:
+    similarities = cosine_similarity(vector, vectors)
+    order: Int64[Array, k] = np.argsort(-similarities, kind="stable")[:k]
+    return [keys[row] for row in order.tolist()], similarities[order]
+
+
+def _find_searcher(
+    opened: "OpenedStore", key: EmbeddingKey, *, may_build: bool
+) -> IndexSearcher | None:
+    kept = opened.cache.get(("index", *key))
+    if isinstance(kept, IndexSearcher):
+        return kept
+    entry = find_valid_entry(opened, key)
+    if entry is None and may_build:
+        entry = build_index(opened, key)
+    if entry is None:
+        return None
+    try:
+        searcher = IndexSearcher(opened, entry)
+    except CohortError:
+        if not may_build:
+            return None
+        searcher = IndexSearcher(opened, build_index(opened, key))
+    opened.cache["index", *key] = searcher
+    return searcher
+
+
+def _measured(cohort: "Cohort", keys: list[Key]) -> dict[Key, dict[str, float]]:
+    rows = cohort.fetch(
+        f"SELECT patient, visit, {', '.join(PHENOTYPE_NAMES)} FROM overview "
+        "WHERE list_contains(?::VARCHAR[], patient)",
+        [[key[0] for key in keys]],
+    )
+    return {
+        (row[0], row[1]): {
+            name: value
+            for name, value in zip(PHENOTYPE_NAMES, row[2:], strict=True)
+            if value is not None
+        }
+        for row in rows
+    }

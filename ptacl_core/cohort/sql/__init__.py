@@ -1,0 +1,1 @@
+"""Statements of people: checked, run in a process of their own, written only under `exports/`."""

@@ -1,0 +1,168 @@
+# ruff: noqa: S608 - the statement has been checked, and runs where it can do nothing
+"""The console's process: checks a statement, runs it over the store, sends the rows.
+
+Started by `console.Console`; holds a connection that can read the store and nothing else.
+"""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptacl_core.cohort.engine import connect_reader
+from ptacl_core.cohort.sql.statement import KnnCall, check_statement
+from ptacl_core.errors import QueryError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_HIDDEN = frozenset({"tombstones"})
+_MEMORY_LIMIT = "1GB"
+
+
+class _State:
+    connection: "duckdb.DuckDBPyConnection | None" = None
+    tables: frozenset[str] = frozenset()
+    statement: str = ""
+    calls: tuple[KnnCall, ...] = ()
+    reader: Any = None
+
+
+_STATE = _State()
+
+
+def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """Answer one request of the console."""
+    operation = request["operation"]
+    if operation == "open":
+        return _open(request["store"]), b""
+    if operation == "prepare":
+        return _prepare(request["statement"]), b""
+    if operation == "fetch":
+        return _fetch(json.loads(payload), request["max_rows"]), b""
+    if operation == "export":
+        return _start_export(json.loads(payload), request["max_rows"])
+    raise QueryError(f"unknown operation {operation!r}")
+
+
+def _open(store: str) -> dict[str, Any]:
+    connection = connect_reader(store, label=Path("cohort.duckdb"), memory_limit=_MEMORY_LIMIT)
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'store' AND "
+        "schema_name = 'main' UNION ALL SELECT view_name FROM duckdb_views() "
+        "WHERE database_name = 'store' AND schema_name = 'main' AND NOT internal"
+    ).fetchall()
+    connection.execute(
+        "CREATE TEMP TABLE knn_rows (call_patient VARCHAR, call_k BIGINT, call_direction VARCHAR, "
+        "call_run VARCHAR, patient VARCHAR, visit INTEGER, rank INTEGER, similarity DOUBLE)"
+    )
+    connection.execute(
+        "CREATE TEMP MACRO knn(patient := NULL, k := NULL, direction := 'ecg-cmr', run := NULL) "
+        "AS TABLE SELECT t.patient, t.visit, t.rank, t.similarity FROM temp.knn_rows t "
+        "WHERE t.call_patient = patient AND t.call_k = k AND t.call_direction = direction "
+        "AND t.call_run IS NOT DISTINCT FROM run"
+    )
+    _STATE.connection = connection
+    _STATE.tables = frozenset(str(row[0]).casefold() for row in rows) - _HIDDEN
+    return {"tables": sorted(_STATE.tables)}
+
+
+def _prepare(statement: str) -> dict[str, Any]:
+    import duckdb
+
+    connection = _connection()
+    try:
+        _STATE.calls = tuple(check_statement(connection, statement, tables=_STATE.tables))
+    except duckdb.Error as error:
+        raise QueryError(f"cannot be read as SQL: {_first_line(error)}") from None
+    _STATE.statement = statement
+    return {
+        "knn": [
+            {"patient": call.patient, "k": call.k, "direction": call.direction, "run": call.run}
+            for call in _STATE.calls
+        ]
+    }
+
+
+def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, Any]:
+    import duckdb
+
+    connection = _connection()
+    _fill_knn(connection, neighbours)
+    try:
+        cursor = connection.execute(_STATE.statement)
+        columns = [str(each[0]) for each in cursor.description or ()]
+        types = [str(each[1]) for each in cursor.description or ()]
+        rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows + 1)
+    except duckdb.Error as error:
+        raise QueryError(_first_line(error)) from None
+    is_truncated = max_rows is not None and len(rows) > max_rows
+    kept = rows if max_rows is None else rows[:max_rows]
+    return {
+        "columns": columns,
+        "types": types,
+        "rows": [[_encode(value) for value in row] for row in kept],
+        "is_truncated": is_truncated,
+    }
+
+
+def _start_export(neighbours: list[list[Any]], max_rows: int) -> tuple[dict[str, Any], bytes]:
+    import duckdb
+    import pyarrow as pa
+
+    connection = _connection()
+    _fill_knn(connection, neighbours)
+    try:
+        limited = f"SELECT * FROM ({_STATE.statement}\n) LIMIT {int(max_rows) + 1}"
+        table = connection.sql(limited).to_arrow_table()
+    except duckdb.Error as error:
+        raise QueryError(_first_line(error)) from None
+    is_truncated = table.num_rows > max_rows
+    table = table.slice(0, max_rows)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return {"is_truncated": is_truncated}, sink.getvalue().to_pybytes()
+
+
+def _fill_knn(connection: "duckdb.DuckDBPyConnection", rows: list[list[Any]]) -> None:
+    connection.execute("DELETE FROM temp.knn_rows")
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        types = (
+            "VARCHAR",
+            "BIGINT",
+            "VARCHAR",
+            "VARCHAR",
+            "VARCHAR",
+            "INTEGER",
+            "INTEGER",
+            "DOUBLE",
+        )
+        unnested = ", ".join(f"unnest(?::{each}[])" for each in types)
+        connection.execute(f"INSERT INTO temp.knn_rows SELECT {unnested}", columns)
+
+
+def _connection() -> "duckdb.DuckDBPyConnection":
+    if _STATE.connection is None:
+        raise QueryError("the console has no store open")
+    return _STATE.connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n\n", 1)[0].strip()
+
+
+def _encode(value: Any) -> Any:
+    """A value as JSON: numbers, text, lists and objects; the rest as DuckDB prints it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_encode(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _encode(each) for key, each in value.items()}
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

@@ -1,0 +1,1 @@
+"""Changes of the store: a private copy, checked and published whole."""

@@ -1,0 +1,321 @@
+# ruff: noqa: S608 - names in statements come from tables.py and records, never from input
+"""Bulk writes to the private copy of a store."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptacl_core import __version__
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort.embedding_rows import EmbeddingKey, read_vectors, write_vectors
+from ptacl_core.cohort.engine import execute, readable_errors
+from ptacl_core.cohort.identity.tombstones import find_erased, refuse_erased
+from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.schema.tables import INTERNAL_TABLES, TABLE_BY_NAME
+from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
+from ptacl_core.errors import CohortError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MODALITIES = ("ecg", "cmr")
+SPACES = ("pooled", "projected")
+
+
+class CohortWriter:
+    """Bulk writes to the private copy of a store; made by `write_cohort`.
+
+    Every `put_` takes a pyarrow table with the columns that `describe_schema` lists (columns
+    that may be null can be left out) and replaces rows of equal key, so that a repeated
+    import changes nothing. Raises CohortError for unknown columns, missing or doubled keys.
+    """
+
+    def __init__(
+        self, connection: "duckdb.DuckDBPyConnection", file: Path, layout: CohortLayout
+    ) -> None:
+        self._connection = connection
+        self._file = file
+        self._layout = layout
+        self.audit_entries: list[tuple[str, dict[str, Any]]] = []
+
+    def put_patients(self, table: "pa.Table") -> int:
+        """Add or replace people; returns the number of rows."""
+        return self._put("patients", table)
+
+    def put_visits(self, table: "pa.Table") -> int:
+        """Add or replace visits; returns the number of rows."""
+        return self._put("visits", table)
+
+    def put_recordings(self, table: "pa.Table") -> int:
+        """Add or replace recordings with their findings; returns the number of rows."""
+        return self._put("recordings", table)
+
+    def put_phenotypes(self, table: "pa.Table") -> int:
+        """Add or replace measured phenotypes; returns the number of rows."""
+        return self._put("phenotypes", table)
+
+    def put_shards(self, table: "pa.Table") -> int:
+        """Add or replace where arrays lie; returns the number of rows."""
+        return self._put("shards", table)
+
+    def put_predictions(self, table: "pa.Table") -> int:
+        """Add or replace predictions; interval and unit are required. Returns the rows."""
+        return self._put("predictions", table)
+
+    def put_out_of_distribution(self, table: "pa.Table") -> int:
+        """Add or replace out-of-distribution scores; returns the number of rows."""
+        return self._put("out_of_distribution", table)
+
+    def put_splits(self, table: "pa.Table") -> int:
+        """Assign people to parts of a split; a person in use by a run cannot change part."""
+        moved = self._scalar(
+            "SELECT count(*) FROM incoming i JOIN splits s USING (split_name, patient) "
+            "WHERE i.split <> s.split AND split_name IN (SELECT split_name FROM runs)",
+            incoming=table.select(["split_name", "patient", "split"]),
+        )
+        if moved:
+            raise CohortError(
+                f"splits: {moved} people would change their part of a split that a run was "
+                "trained on; give the new split another name"
+            )
+        return self._put("splits", table, default_now="assigned_at")
+
+    def put_preprocessing(self, preprocessing_hash: str, settings: Mapping[str, Any]) -> None:
+        """Record the settings behind `preprocessing_hash`."""
+        self._put_row(
+            "preprocessing",
+            {
+                "hash": preprocessing_hash,
+                "settings_json": json.dumps(settings, sort_keys=True),
+                "created_at": _now(),
+            },
+        )
+
+    def put_run(
+        self,
+        run: str,
+        *,
+        kind: str,
+        config: Mapping[str, Any],
+        checkpoint_sha256: str | None = None,
+        preprocessing_hash: str | None = None,
+        split_name: str | None = None,
+        data_sha256: str | None = None,
+        code_version: str = __version__,
+        seed: int | None = None,
+        created_at: datetime | None = None,
+    ) -> None:
+        """Record a training run; embeddings and predictions refer to it by `run`."""
+        if not run:
+            raise CohortError("runs: expected the id of a run, got empty text")
+        self._put_row(
+            "runs",
+            {
+                "run": run,
+                "kind": kind,
+                "config_json": json.dumps(config, sort_keys=True, default=str),
+                "checkpoint_sha256": checkpoint_sha256,
+                "preprocessing_hash": preprocessing_hash,
+                "split_name": split_name,
+                "data_sha256": data_sha256,
+                "code_version": code_version,
+                "seed": seed,
+                "created_at": created_at or _now(),
+            },
+        )
+
+    def put_embeddings(
+        self,
+        run: str,
+        modality: str,
+        space: str,
+        patients: Sequence[str],
+        visits: Sequence[int],
+        vectors: Float32[Array, "vector dim"],
+        *,
+        checkpoint_sha256: str | None = None,
+    ) -> None:
+        """Add or replace embeddings of `modality` ("ecg", "cmr") in `space` of `run`.
+
+        `space` is "pooled" (the encoder's mean token) or "projected" (the shared space).
+        Raises CohortError for vectors that `check_vectors` refuses, doubled patient-visits,
+        another width than the set has already, or a run that `put_run` has not recorded.
+        """
+        where = f"embeddings of {modality} ({space})"
+        if modality not in MODALITIES or space not in SPACES:
+            raise CohortError(
+                f"embeddings: expected modality in {MODALITIES} and space in {SPACES}, "
+                f"got {modality!r} and {space!r}"
+            )
+        if not self._scalar("SELECT count(*) FROM runs WHERE run = ?", [run]):
+            raise CohortError(f"{where}: run {run!r} is not in the store; call put_run first")
+        single = check_vectors(vectors, where=where)
+        if not len(patients) == len(visits) == single.shape[0]:
+            raise CohortError(
+                f"{where}: expected as many patients and visits as vectors, "
+                f"got {len(patients)}, {len(visits)} and {single.shape[0]}"
+            )
+        keys = dict.fromkeys(zip(map(str, patients), map(int, visits), strict=True))
+        if len(keys) != single.shape[0]:
+            raise CohortError(f"{where}: a patient's visit comes more than once")
+        with readable_errors(self._file):
+            refuse_erased(self._connection, self._layout, {each[0] for each in keys})
+            key = EmbeddingKey(run, modality, space)
+            self._merge_embeddings(key, list(keys), single, checkpoint_sha256)
+
+    def put_evaluation(
+        self, run: str, table: "pa.Table", *, document: Mapping[str, Any] | None = None
+    ) -> int:
+        """Replace a run's evaluation: figures as rows, and the document as it was printed."""
+        with readable_errors(self._file):
+            execute(self._connection, "DELETE FROM evaluation_results WHERE run = ?", [run])
+        num_rows = self._put("evaluation_results", table)
+        if document is not None:
+            row = {"run": run, "document_json": json.dumps(document), "created_at": _now()}
+            self._put_row("evaluation_documents", row)
+        return num_rows
+
+    def find_erased(self, patients: Sequence[str]) -> set[str]:
+        """Those of `patients` that were erased: leave them out, every `put_` refuses them."""
+        with readable_errors(self._file):
+            return find_erased(self._connection, self._layout, patients)
+
+    def put_audit(self, action: str, **details: Any) -> None:
+        """Queue an entry of the audit log, written when the store has been published."""
+        self.audit_entries.append((action, details))
+
+    def count(self, table: str) -> int:
+        """Rows of `table` as written so far."""
+        return int(self._scalar(f'SELECT count(*) FROM "{TABLE_BY_NAME[table].name}"'))
+
+    def _merge_embeddings(
+        self,
+        key: EmbeddingKey,
+        keys: list[tuple[str, int]],
+        vectors: Float32[Array, "vector dim"],
+        checkpoint_sha256: str | None,
+    ) -> None:
+        old_keys, old_vectors = read_vectors(self._connection, key)
+        if old_keys and old_vectors.shape[1] != vectors.shape[1]:
+            raise CohortError(
+                f"embeddings of {key.modality} ({key.space}): expected width "
+                f"{old_vectors.shape[1]} as stored for this run, got {vectors.shape[1]}; "
+                "embed under another run"
+            )
+        known = set(keys)
+        kept = [index for index, each in enumerate(old_keys) if each not in known]
+        if kept:
+            keys = keys + [old_keys[index] for index in kept]
+            vectors = np.concatenate([vectors, old_vectors[kept]])
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        keys, vectors = [keys[index] for index in order], vectors[order]
+        patients, visits = [each[0] for each in keys], [each[1] for each in keys]
+        write_vectors(self._connection, key, patients, visits, vectors)
+        self._put_row(
+            "embedding_sets",
+            {
+                **key._asdict(),
+                "dim": vectors.shape[1],
+                "num_vectors": vectors.shape[0],
+                "fingerprint": compute_fingerprint(patients, visits, vectors),
+                "checkpoint_sha256": checkpoint_sha256,
+                "created_at": _now(),
+            },
+        )
+
+    def _put_row(self, name: str, row: Mapping[str, Any]) -> None:
+        import pyarrow as pa
+
+        table = pa.Table.from_pylist([dict(row)])
+        self._put(name, table, is_internal=True)
+
+    def _put(
+        self,
+        name: str,
+        table: "pa.Table",
+        *,
+        default_now: str | None = None,
+        is_internal: bool = False,
+    ) -> int:
+        spec = TABLE_BY_NAME[name]
+        if name in INTERNAL_TABLES and not is_internal:
+            raise CohortError(f"{name}: this table is written by the store itself")
+        if table.num_rows == 0:
+            return 0
+        names = list(table.column_names)
+        unknown = sorted(set(names) - set(spec.column_names))
+        required = {column.name for column in spec.columns if column.is_required}
+        missing = sorted(required - set(names))
+        if unknown or missing or len(set(names)) != len(names):
+            raise CohortError(
+                f"{name}: expected columns among {list(spec.column_names)}, "
+                f"got unknown {unknown}, missing {missing}"
+            )
+        if default_now is not None and default_now not in names:
+            import pyarrow as pa
+
+            moment = pa.array([_now()] * table.num_rows, type=pa.timestamp("us"))
+            table = table.append_column(default_now, moment)
+            names.append(default_now)
+        if spec.patient_column is not None:
+            people = set(table.column(spec.patient_column).to_pylist())
+            with readable_errors(self._file):
+                refuse_erased(self._connection, self._layout, people - {None})
+        self._replace(name, spec.key, names, table)
+        return table.num_rows
+
+    def _replace(
+        self, name: str, key: Sequence[str], names: Sequence[str], table: "pa.Table"
+    ) -> None:
+        keys = ", ".join(key)
+        with readable_errors(self._file), self._registered(table):
+            distinct = self._one(f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM incoming)")
+            if distinct != table.num_rows:
+                raise CohortError(
+                    f"{name}: {table.num_rows - distinct} rows repeat a key ({keys}); "
+                    "give each key once"
+                )
+            nulls = self._one(
+                "SELECT count(*) FROM incoming WHERE "
+                + " OR ".join(f"{each} IS NULL" for each in key)
+            )
+            if nulls:
+                raise CohortError(f"{name}: {nulls} rows have an empty key ({keys})")
+            match = " AND ".join(f"t.{each} = i.{each}" for each in key)
+            if self._one(f"SELECT count(*) FROM {name}"):
+                execute(self._connection, f"DELETE FROM {name} t USING incoming i WHERE {match}")
+            columns = ", ".join(f'"{each}"' for each in names)
+            execute(
+                self._connection, f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming"
+            )
+
+    def _scalar(
+        self, query: str, parameters: list[Any] | None = None, *, incoming: "pa.Table | None" = None
+    ) -> Any:
+        with readable_errors(self._file):
+            if incoming is None:
+                return self._one(query, parameters)
+            with self._registered(incoming):
+                return self._one(query, parameters)
+
+    def _one(self, query: str, parameters: list[Any] | None = None) -> Any:
+        rows = execute(self._connection, query, parameters or ())
+        return rows[0][0] if rows else None
+
+    @contextmanager
+    def _registered(self, table: "pa.Table") -> Iterator[None]:
+        self._connection.register("incoming", table)
+        try:
+            yield
+        finally:
+            self._connection.unregister("incoming")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

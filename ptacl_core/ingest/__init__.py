@@ -1,0 +1,1 @@
+"""Files of visits into the shards and the store: what preprocess, embed and the app share."""

@@ -1,0 +1,215 @@
+"""Files of patients' visits into shards: many processes, bounded memory, resumable.
+
+Identifiers stay in this process: shards, manifests and messages carry pseudonyms.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
+from ptacl_core.errors import PtaclError
+from ptacl_core.io import read_cine, read_ecg
+from ptacl_core.io.discover.source_hash import hash_source
+from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
+from ptacl_core.progress import ProgressSink
+from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.safety.processes.pool import open_process_pool
+from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
+
+TASKS_IN_FLIGHT_PER_WORKER = 3
+MIN_TASKS_FOR_WORKERS = 8
+SPLIT_SALT = "ptacl"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitTask:
+    """One patient's visit: its files, its pseudonym, what is known about it.
+
+    `subject` is the identifier that file names carry; it is replaced in every text that
+    leaves the task. `cmr_centre_px` is a heart centre (row, column) given by a person.
+    """
+
+    patient: str
+    subject: str
+    visit: int
+    ecg: Path | None
+    cmr: Path | None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    cmr_centre_px: tuple[float, float] | None = None
+    ecg_hints: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisitResult:
+    """What became of a task."""
+
+    task: VisitTask
+    ecg: PreparedEcg | None
+    cine: PreparedCine | None
+    attributes: dict[str, Any]
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """Recordings taken and left out."""
+
+    ecg: int = 0
+    cmr: int = 0
+    pairs: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, result: VisitResult) -> None:
+        """Count one visit."""
+        self.ecg += result.ecg is not None
+        self.cmr += result.cine is not None
+        self.pairs += result.ecg is not None and result.cine is not None
+        for rejection in result.rejections:
+            self.count_reason(rejection.reason)
+
+    def count_reason(self, reason: str) -> None:
+        """Count one recording left out."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+def ingest_visits(
+    writer: ShardWriter,
+    tasks: Sequence[VisitTask],
+    settings: PreprocessSettings,
+    *,
+    num_workers: int,
+    counts: IngestCounts,
+    progress: ProgressSink,
+) -> None:
+    """Prepare `tasks` and hand them to `writer` in their order.
+
+    A file that cannot be used becomes a Rejection; the others go on.
+    """
+    progress.start("preprocess", len(tasks), "visits")
+    for result in _prepare_all(tasks, settings, num_workers):
+        counts.add(result)
+        for rejection in result.rejections:
+            writer.reject(rejection)
+        task = result.task
+        if result.ecg is not None or result.cine is not None:
+            writer.add(
+                ShardEntry(
+                    task.patient,
+                    task.visit,
+                    assign_split(task.patient, salt=SPLIT_SALT),
+                    result.ecg,
+                    result.cine,
+                    {**task.attributes, **result.attributes},
+                )
+            )
+        progress.advance("preprocess")
+    progress.finish("preprocess")
+
+
+def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
+    """Read and prepare both recordings of one visit."""
+    attributes: dict[str, Any] = {}
+    rejections: list[Rejection] = []
+    ecg = cine = None
+    if task.ecg is not None:
+        try:
+            record = read_ecg(task.ecg, **task.ecg_hints)
+            ecg = prepare_ecg(record, settings.ecg)
+        except PtaclError as error:
+            rejections.append(_reject_error(task, "ecg", task.ecg, error))
+        else:
+            rejections.extend(_reject_findings(task, "ecg", task.ecg, ecg))
+            if ecg.is_accepted:
+                measured = measure_ecg(ecg, record)
+                attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
+                attributes |= {
+                    "ecg_format": record.source_format,
+                    "ecg_sha256": hash_source(task.ecg),
+                }
+            else:
+                ecg = None
+    if task.cmr is not None:
+        try:
+            stack = read_cine(task.cmr)
+            cine = prepare_cine(stack, _with_centre(settings.cine, task.cmr_centre_px))
+        except PtaclError as error:
+            rejections.append(_reject_error(task, "cmr", task.cmr, error))
+        else:
+            rejections.extend(_reject_findings(task, "cmr", task.cmr, cine))
+            if cine.is_accepted:
+                attributes |= {
+                    "cmr_format": stack.source_format,
+                    "cmr_sha256": hash_source(task.cmr),
+                }
+            else:
+                cine = None
+    return VisitResult(task, ecg, cine, attributes, tuple(rejections))
+
+
+def _with_centre(settings: CineSettings, centre_px: tuple[float, float] | None) -> CineSettings:
+    return settings.model_copy(update={"centre_px": centre_px}) if centre_px else settings
+
+
+def hide_subject(text: str, subject: str, patient: str) -> str:
+    """`text` with the identifier replaced by the pseudonym, safe to print and store."""
+    hidden = text.replace(subject, patient) if subject else text
+    return clean_text(hidden, max_length=500)
+
+
+def _prepare_all(
+    tasks: Sequence[VisitTask], settings: PreprocessSettings, num_workers: int
+) -> Iterator[VisitResult]:
+    if num_workers == 1 or len(tasks) < MIN_TASKS_FOR_WORKERS:
+        for task in tasks:
+            yield prepare_visit(task, settings)
+        return
+    with open_process_pool(num_workers) as pool:
+        yield from _in_order(pool, iter(tasks), settings, num_workers)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor,
+    tasks: Iterable[VisitTask],
+    settings: PreprocessSettings,
+    num_workers: int,
+) -> Iterator[VisitResult]:
+    """Results in the order of the tasks, with a bounded number in flight."""
+    waiting: list[Future[VisitResult]] = []
+    for task in tasks:
+        waiting.append(pool.submit(prepare_visit, task, settings))
+        while len(waiting) >= num_workers * TASKS_IN_FLIGHT_PER_WORKER:
+            yield waiting.pop(0).result()
+    while waiting:
+        wait(waiting[:1], return_when=FIRST_COMPLETED)
+        yield waiting.pop(0).result()
+
+
+def _reject_error(task: VisitTask, modality: str, path: Path, error: PtaclError) -> Rejection:
+    reason = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__.removesuffix("Error")).lower()
+    return _rejection(task, modality, path, reason, str(error))
+
+
+def _reject_findings(
+    task: VisitTask, modality: str, path: Path, prepared: PreparedEcg | PreparedCine
+) -> list[Rejection]:
+    return [
+        _rejection(task, modality, path, finding.code, str(finding))
+        for finding in prepared.findings
+        if finding.severity == "reject"
+    ]
+
+
+def _rejection(task: VisitTask, modality: str, path: Path, reason: str, message: str) -> Rejection:
+    return Rejection(
+        task.patient,
+        task.visit,
+        modality,
+        hide_subject(path.name, task.subject, task.patient),
+        reason,
+        hide_subject(message, task.subject, task.patient),
+    )

@@ -1,0 +1,1 @@
+"""Every cine format → CineRecord."""

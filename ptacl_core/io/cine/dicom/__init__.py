@@ -1,0 +1,1 @@
+"""DICOM images of an examination → one short-axis cine."""

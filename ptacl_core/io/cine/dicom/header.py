@@ -1,0 +1,261 @@
+"""DICOM headers of MR images: geometry and time, one entry per image; no pixel is touched."""
+
+import functools
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.cine.dicom.pixel_layout import (
+    DEFLATED,
+    MAX_FILE_BYTES,
+    PixelLayout,
+    check_pixel_layout,
+)
+from ptacl_core.io.files.dicom_values import (
+    read_clock_s,
+    read_number,
+    read_numbers,
+    read_text,
+    read_whole,
+)
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
+ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+_VALID_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
+
+_TAGS = [
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "ImageType",
+    "PatientID",
+    "SeriesInstanceUID",
+    "SeriesNumber",
+    "SeriesDescription",
+    "AcquisitionTime",
+    "AcquisitionNumber",
+    "ContentTime",
+    "InstanceNumber",
+    "TriggerTime",
+    "NominalCardiacTriggerDelayTime",
+    "TemporalPositionIdentifier",
+    "NominalInterval",
+    "HeartRate",
+    "FrameTime",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    "PixelData",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageHeader:
+    """One image (one frame of a multi-frame file): what sorting needs. Times in ms.
+
+    `orientation` are the direction cosines of the row and of the column axis, `position_mm` the
+    centre of the first pixel, both in patient coordinates; `spacing_mm` is (row, column).
+    """
+
+    layout: PixelLayout
+    frame_index: int
+    is_enhanced: bool
+    instance_uid: str
+    series_uid: str
+    series_number: int
+    description: str
+    image_type: tuple[str, ...]
+    patient_id: str
+    orientation: tuple[float, ...]
+    position_mm: tuple[float, ...]
+    spacing_mm: tuple[float, float]
+    slice_thickness_mm: float | None
+    slice_spacing_mm: float | None
+    trigger_ms: float | None
+    temporal_position: int | None
+    instance_number: int | None
+    acquisition_number: int | None
+    acquisition_time: float | None
+    content_time: float | None
+    nominal_interval_ms: float | None
+    frame_interval_ms: float | None
+    slope: float
+    intercept: float
+    has_valid_uids: bool
+
+
+def read_headers(path: Path) -> list[ImageHeader]:
+    """Headers of every MR image in the DICOM file `path`; empty when it holds none (an ECG, a CT).
+
+    Raises UnreadableFileError for a damaged file and for pixels whose byte count disagrees with
+    their header, UnsupportedFormatError for a variant that is not read. No pixel is touched.
+    """
+    from pydicom import config
+    from pydicom.filereader import dcmread, read_file_meta_info
+
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise UnsupportedFormatError(
+            f"a DICOM file has more than {MAX_FILE_BYTES / 1024**3:.0f} GB"
+        )
+    try:
+        with config.disable_value_validation():
+            syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", "")).strip()
+            if syntax == DEFLATED:
+                raise UnsupportedFormatError(
+                    "deflated DICOM is not read, it may unpack to any size; convert it to "
+                    "explicit little endian"
+                )
+            dataset = dcmread(path, defer_size=1024, specific_tags=_wanted_tags())
+            return _parse(dataset, path, syntax)
+    except (UnreadableFileError, UnsupportedFormatError):
+        raise
+    except MemoryError as error:
+        raise UnreadableFileError("a DICOM header asks for more memory than there is") from error
+    except Exception as error:  # pydicom raises anything on damaged bytes
+        raise UnreadableFileError(f"a DICOM header is damaged ({type(error).__name__})") from error
+
+
+@functools.cache
+def _wanted_tags() -> list["BaseTag"]:
+    from pydicom.tag import Tag
+
+    return [Tag(name) for name in _TAGS]
+
+
+def _parse(dataset: "Dataset", path: Path, syntax: str) -> list[ImageHeader]:
+    sop_class = read_text(dataset, "SOPClassUID")
+    if sop_class != MR_IMAGE and sop_class not in ENHANCED_MR_IMAGES:
+        return []
+    layout = check_pixel_layout(dataset, path, syntax)
+    common: dict[str, Any] = {
+        "layout": layout,
+        "is_enhanced": sop_class in ENHANCED_MR_IMAGES,
+        "instance_uid": read_text(dataset, "SOPInstanceUID"),
+        "series_uid": read_text(dataset, "SeriesInstanceUID"),
+        "series_number": int(read_number(dataset, "SeriesNumber") or 0),
+        "description": read_text(dataset, "SeriesDescription"),
+        "image_type": tuple(read_text(dataset, "ImageType").upper().split("\\")),
+        "patient_id": read_text(dataset, "PatientID"),
+        "instance_number": read_whole(dataset, "InstanceNumber"),
+        "acquisition_number": read_whole(dataset, "AcquisitionNumber"),
+        "acquisition_time": read_clock_s(dataset, "AcquisitionTime"),
+        "content_time": read_clock_s(dataset, "ContentTime"),
+        "frame_interval_ms": read_number(dataset, "FrameTime"),
+        "has_valid_uids": all(
+            _VALID_UID.fullmatch(read_text(dataset, name))
+            for name in ("SOPInstanceUID", "SeriesInstanceUID")
+        ),
+    }
+    if sop_class in ENHANCED_MR_IMAGES:
+        return _enhanced_headers(dataset, common)
+    header = _classic_header(dataset, common)
+    if layout.num_frames == 1:
+        return [header]
+    return [
+        replace(header, frame_index=index, temporal_position=index + 1, trigger_ms=None)
+        for index in range(layout.num_frames)
+    ]
+
+
+def _classic_header(dataset: "Dataset", common: dict[str, Any]) -> ImageHeader:
+    trigger_ms = read_number(dataset, "TriggerTime")
+    if trigger_ms is None:
+        trigger_ms = read_number(dataset, "NominalCardiacTriggerDelayTime")
+    interval_ms = read_number(dataset, "NominalInterval")
+    heart_rate_bpm = read_number(dataset, "HeartRate")
+    if not interval_ms and heart_rate_bpm:
+        interval_ms = 60_000 / heart_rate_bpm
+    return ImageHeader(
+        **common,
+        frame_index=0,
+        **_geometry(dataset, dataset, dataset),
+        slice_thickness_mm=read_number(dataset, "SliceThickness"),
+        slice_spacing_mm=read_number(dataset, "SpacingBetweenSlices"),
+        trigger_ms=trigger_ms,
+        temporal_position=read_whole(dataset, "TemporalPositionIdentifier"),
+        nominal_interval_ms=interval_ms or None,
+        **_rescale(dataset),
+    )
+
+
+def _enhanced_headers(dataset: "Dataset", common: dict[str, Any]) -> list[ImageHeader]:
+    layout: PixelLayout = common["layout"]
+    shared: list[Dataset] = list(dataset.get("SharedFunctionalGroupsSequence") or [])
+    per_frame: list[Dataset] = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
+    if len(per_frame) != layout.num_frames:
+        raise UnreadableFileError(
+            f"an enhanced DICOM file describes {len(per_frame)} of its {layout.num_frames} frames"
+        )
+    headers = []
+    for index, groups in enumerate(per_frame):
+
+        def group(name: str, groups: "Dataset" = groups) -> "Dataset | None":
+            sequence = groups.get(name) or (shared[0].get(name) if shared else None)
+            return sequence[0] if sequence else None
+
+        measures = group("PixelMeasuresSequence")
+        timing = group("CardiacSynchronizationSequence")
+        content = group("FrameContentSequence")
+        trigger_ms = read_number(timing, "NominalCardiacTriggerDelayTime")
+        headers.append(
+            ImageHeader(
+                **common,
+                frame_index=index,
+                **_geometry(
+                    group("PlanePositionSequence"), group("PlaneOrientationSequence"), measures
+                ),
+                slice_thickness_mm=read_number(measures, "SliceThickness"),
+                slice_spacing_mm=read_number(measures, "SpacingBetweenSlices"),
+                trigger_ms=read_number(timing, "TriggerTime") if trigger_ms is None else trigger_ms,
+                temporal_position=read_whole(content, "TemporalPositionIndex"),
+                nominal_interval_ms=read_number(timing, "RRIntervalTimeNominal"),
+                **_rescale(group("PixelValueTransformationSequence") or dataset),
+            )
+        )
+    return headers
+
+
+def _geometry(
+    position: "Dataset | None", orientation: "Dataset | None", measures: "Dataset | None"
+) -> dict[str, Any]:
+    spacing_mm = read_numbers(measures, "PixelSpacing", 2)
+    if min(spacing_mm) <= 0:
+        raise UnreadableFileError(f"a DICOM header gives the pixel spacing {spacing_mm} mm")
+    cosines = np.array(read_numbers(orientation, "ImageOrientationPatient", 6))
+    row, column = cosines[:3], cosines[3:]
+    lengths = np.linalg.norm(row), np.linalg.norm(column)
+    if min(lengths) < 0.5 or abs(row @ column) > 0.1 * lengths[0] * lengths[1]:
+        raise UnreadableFileError("a DICOM header gives image axes that span no plane")
+    return {
+        "position_mm": read_numbers(position, "ImagePositionPatient", 3),
+        "orientation": (*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()),
+        "spacing_mm": spacing_mm,
+    }
+
+
+def _rescale(dataset: "Dataset") -> dict[str, Any]:
+    slope = read_number(dataset, "RescaleSlope")
+    intercept = read_number(dataset, "RescaleIntercept")
+    return {"slope": slope or 1.0, "intercept": intercept or 0.0}

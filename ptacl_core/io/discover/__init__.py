@@ -1,0 +1,1 @@
+"""Folders and archives: which files are recordings or tables, and their names."""

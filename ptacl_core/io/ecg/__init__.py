@@ -1,0 +1,1 @@
+"""Every ECG format → EcgRecord; `read` finds the format by content."""

@@ -1,0 +1,1 @@
+"""EDF, EDF+ and BDF recordings."""

@@ -1,0 +1,1 @@
+"""The XML formats of carts: CardioSoft, MUSE, Philips, HL7 aECG."""

@@ -1,0 +1,150 @@
+"""HL7 annotated ECG (aECG): the rhythm series, never the derived representative beat."""
+
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
+from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
+from ptacl_core.io.ecg.hints import EcgHints
+from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
+from ptacl_core.io.ecg.voltage import read_millivolts
+from ptacl_core.io.ecg.xml.fields import read_xml_root, text_of
+from ptacl_core.io.files.bounded_file import shown_name
+from ptacl_core.io.files.number_text import parse_number, parse_numbers
+from ptacl_core.records import EcgRecord, Finding
+
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0}
+_MEASUREMENTS = {
+    "MDC_ECG_HEART_RATE": "heart_rate_bpm",
+    "MDC_ECG_TIME_PD_PR": "pr_ms",
+    "MDC_ECG_TIME_PD_QRS": "qrs_ms",
+    "MDC_ECG_TIME_PD_QT": "qt_ms",
+    "MDC_ECG_TIME_PD_QTC": "qtc_ms",
+    "MDC_ECG_ANGLE_QRS_FRONT": "axis_deg",
+}
+_TIME_CODES = {"TIME_ABSOLUTE", "TIME_RELATIVE"}
+
+
+def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
+    """The first series with 12 leads (or number `record_index`); value = origin + scale · digit.
+
+    Measurements are those of the first annotation that has each. Raises UnsupportedFormatError
+    without such a series, MissingUnitError without time step or voltage unit,
+    UnreadableFileError for digits that are no numbers.
+    """
+    name = shown_name(path)
+    root = read_xml_root(path)
+    series = [one for one in root.findall("component/series") if not _is_beat(one)]
+    sets = [
+        (one, sequence_set)
+        for one in series
+        for sequence_set in one.findall("component/sequenceSet")
+    ]
+    if not sets:
+        raise UnsupportedFormatError(
+            f"{name}: expected a rhythm series (component/series/component/sequenceSet), found none"
+        )
+    whole = [pair for pair in sets if not find_missing_leads(_labels(pair[1]))] or sets[:1]
+    index = hints.record_index or 0
+    if index >= len(whole):
+        raise UnsupportedFormatError(
+            f"{name}: record_index {index} was asked for, the file holds {len(whole)} recordings "
+            "(counted from 0)"
+        )
+    chosen, sequence_set = whole[index]
+    findings: list[Finding] = []
+    if len(whole) > 1:
+        message = f"the file holds {len(whole)} 12-lead recordings; number {index} was taken"
+        findings.append(Finding("several_recordings", "info", message))
+    rate_hz = _read_rate(sequence_set, hints, name)
+    channels = [
+        _read_lead(sequence, code, hints, name)
+        for sequence, code in _sequences(sequence_set)
+        if code not in _TIME_CODES
+    ]
+    return assemble_ecg(
+        Recording(name, "hl7_aecg", rate_hz, channels, findings, None, _read_measurements(chosen))
+    )
+
+
+def _is_beat(series: Element) -> bool:
+    """Whether a series is a representative beat, which some carts store beside the rhythm."""
+    code = series.find("code")
+    kind = code.get("code", "").upper() if code is not None else ""
+    return "REPRESENTATIVE" in kind or "MEDIAN" in kind
+
+
+def _sequences(sequence_set: Element) -> list[tuple[Element, str]]:
+    found: list[tuple[Element, str]] = []
+    for sequence in sequence_set.findall("component/sequence"):
+        code = sequence.find("code")
+        found.append((sequence, code.get("code", "") if code is not None else ""))
+    return found
+
+
+def _labels(sequence_set: Element) -> list[str]:
+    codes = (find_lead(code) for _, code in _sequences(sequence_set))
+    return [lead for lead in codes if lead is not None]
+
+
+def _read_rate(sequence_set: Element, hints: EcgHints, name: str) -> float:
+    for sequence, code in _sequences(sequence_set):
+        increment = sequence.find("value/increment")
+        if code not in _TIME_CODES or increment is None:
+            continue
+        step = parse_number(increment.get("value"))
+        unit = increment.get("unit", "").strip()
+        if step is None or step <= 0 or unit not in _SECONDS:
+            break
+        return round(1.0 / (step * _SECONDS[unit]), 6)
+    if hints.sampling_rate_hz is not None:
+        return hints.sampling_rate_hz
+    raise MissingUnitError(
+        f"{name}: expected a time sequence with a positive increment in s, ms or us, found none; "
+        "give sampling_rate_hz="
+    )
+
+
+def _read_lead(sequence: Element, code: str, hints: EcgHints, name: str) -> Channel:
+    lead = find_lead(code)
+    where = f"lead {lead or 'beside the 12'}"
+    raw = parse_numbers(text_of(sequence, "value/digits"), name=name, where=where)
+    scale_mv, step = _read_quantity(sequence.find("value/scale"), hints, name, f"{where} scale")
+    origin = sequence.find("value/origin")
+    origin_mv = 0.0
+    if origin is not None and parse_number(origin.get("value")):
+        origin_mv, _ = _read_quantity(origin, hints, name, f"{where} origin")
+    return Channel(
+        label=code,
+        raw=raw,
+        scale_mv=scale_mv,
+        baseline=-origin_mv / scale_mv if step else 0.0,
+    )
+
+
+def _read_quantity(
+    element: Element | None, hints: EcgHints, name: str, where: str
+) -> tuple[float, float]:
+    """A voltage in mV, and its number as written."""
+    number = parse_number(element.get("value")) if element is not None else None
+    if element is None or number is None:
+        raise MissingUnitError(f"{name}: expected a voltage at {where}, found none")
+    unit = element.get("unit") or hints.unit or ""
+    return number * read_millivolts(unit, name=name, where=where), number
+
+
+def _read_measurements(series: Element) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for annotation in series.findall("subjectOf/annotationSet//annotation"):
+        code, value = annotation.find("code"), annotation.find("value")
+        if code is None or value is None:
+            continue
+        key = _MEASUREMENTS.get(code.get("code", "").upper())
+        number = parse_number(value.get("value"))
+        if key is None or key in figures or number is None:
+            continue
+        if key.endswith("_ms"):
+            number *= _SECONDS.get(value.get("unit", ""), 0.0) * 1000.0
+        if number > 0 or key == "axis_deg":
+            figures[key] = number
+    return figures

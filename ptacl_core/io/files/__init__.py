@@ -1,0 +1,1 @@
+"""What all readers share: bounded files, archives, text tables, DICOM values."""

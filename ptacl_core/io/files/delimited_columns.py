@@ -1,0 +1,154 @@
+"""A few columns of a delimited text file as strings, however wide and long the file is."""
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.files.bounded_file import check_file, shown_name
+
+_MAX_FILE_BYTES = 64 * 1024**3
+_MAX_HEADER_BYTES = 8 * 1024**2
+_BLOCK_BYTES = 16 * 1024**2
+_MAX_ROWS = 20_000_000
+_GZIP = b"\x1f\x8b"
+_FOREIGN = {
+    b"PK": "a ZIP archive or Excel workbook; save the table as CSV",
+    b"\xd0\xcf": "an old Office document; save the table as CSV",
+    b"PAR1": "a Parquet file; save the table as CSV",
+    b"%PDF": "a PDF; save the table as CSV",
+    b"SQLite": "a database; save the table as CSV",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedFile:
+    """A table whose header line has been read; `columns` are its names as they stand."""
+
+    path: Path
+    columns: tuple[str, ...]
+    delimiter: str
+    encoding: str
+
+
+def open_delimited(path: Path) -> DelimitedFile:
+    """Read the header line of a CSV, TSV or semicolon table, plain or gzip.
+
+    Raises UnreadableFileError (missing, empty, damaged) or UnsupportedFormatError (no text table).
+    """
+    shown = shown_name(path)
+    check_file(path, max_bytes=_MAX_FILE_BYTES)
+    try:
+        with path.open("rb") as probe:
+            head = probe.read(8)
+        with gzip.open(path) if head.startswith(_GZIP) else path.open("rb") as stream:
+            data = stream.read(_MAX_HEADER_BYTES)
+            encoding = _find_encoding(data, stream)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(
+            f"{shown}: the table cannot be read ({type(error).__name__}); copy it again"
+        ) from error
+    for magic, what in _FOREIGN.items():
+        if data.startswith(magic):
+            raise UnsupportedFormatError(f"{shown}: expected a text table, found {what}")
+    text = data.decode(encoding, errors="replace").lstrip("\ufeff")
+    line = text.partition("\n")[0].rstrip("\r")
+    if not line.strip() or "\0" in line or len(line) == len(text) >= _MAX_HEADER_BYTES:
+        raise UnsupportedFormatError(
+            f"{shown}: expected a text table with column names in its first line; save it as CSV"
+        )
+    delimiter = max(",;\t|", key=line.count)
+    try:
+        columns = next(csv.reader(io.StringIO(line), delimiter=delimiter))
+    except (csv.Error, StopIteration) as error:
+        raise UnreadableFileError(f"{shown}: the line of column names is damaged") from error
+    return DelimitedFile(path, tuple(columns), delimiter, encoding)
+
+
+def read_columns(table: DelimitedFile, indices: Sequence[int]) -> tuple[list[list[str]], int]:
+    """The columns `indices` as strings, and how many rows were left out for a wrong cell count.
+
+    Only these columns are kept in memory. Raises UnreadableFileError for text that cannot be
+    split into rows, UnsupportedFormatError above 20 million rows.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    names = [str(index) for index in range(len(table.columns))]
+    wanted = [names[index] for index in indices]
+    num_skipped = 0
+
+    def skip(_row: Any) -> str:
+        nonlocal num_skipped
+        num_skipped += 1
+        return "skip"
+
+    columns: list[list[str]] = [[] for _ in wanted]
+    try:
+        with pa.input_stream(str(table.path), compression=_compression(table.path)) as stream:
+            reader = arrow_csv.open_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(
+                    column_names=names,
+                    skip_rows=1,
+                    block_size=_BLOCK_BYTES,
+                    encoding=table.encoding,
+                    use_threads=False,
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=table.delimiter, invalid_row_handler=skip
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(wanted, pa.string()),
+                    include_columns=wanted,
+                    strings_can_be_null=False,
+                    check_utf8=True,
+                ),
+            )
+            for batch in reader:
+                for column, values in zip(columns, batch.columns, strict=True):
+                    column.extend(values.to_pylist())
+                if columns and len(columns[0]) > _MAX_ROWS:
+                    raise UnsupportedFormatError(
+                        f"{shown_name(table.path)}: the table has more than {_MAX_ROWS} rows; "
+                        "split it"
+                    )
+    except (pa.ArrowException, OSError, UnicodeError, ValueError) as error:
+        if isinstance(error, pa.ArrowInvalid) and "Empty CSV file" in str(error):
+            return columns, 0
+        raise UnreadableFileError(
+            f"{shown_name(table.path)}: the rows of the table cannot be read "
+            f"({type(error).__name__}); save it again as CSV in UTF-8"
+        ) from error
+    return columns, num_skipped
+
+
+def _compression(path: Path) -> str | None:
+    with path.open("rb") as probe:
+        return "gzip" if probe.read(2) == _GZIP else None
+
+
+def _find_encoding(start: bytes, rest: BufferedIOBase) -> str:
+    """UTF-16 by its mark, UTF-8 when every byte of the file agrees, else Latin-1.
+
+    The whole file is looked at: pyarrow cannot report a row that is not in the stated encoding.
+    """
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        piece = start
+        while piece:
+            decoder.decode(piece)
+            piece = rest.read(_BLOCK_BYTES)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"

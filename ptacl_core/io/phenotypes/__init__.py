@@ -1,0 +1,1 @@
+"""Phenotype tables → one row per patient and visit, in our units."""

@@ -1,0 +1,290 @@
+"""Phenotype tables → one row per patient and visit, in our units, checked for consistency."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float64
+from ptacl_core.errors import UnsupportedFormatError
+from ptacl_core.io.files.bounded_file import shown_name
+from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
+from ptacl_core.io.phenotypes.cells import find_text_fault, parse_numbers, parse_sexes
+from ptacl_core.io.phenotypes.checks import (
+    check_consistency,
+    drop_impossible,
+    repair_units,
+    report_missing,
+)
+from ptacl_core.io.phenotypes.columns import COVARIATE_NAMES, ColumnMeaning, find_meaning
+from ptacl_core.records import PHENOTYPE_NAMES, Finding
+
+_NUMERIC_NAMES = (*PHENOTYPE_NAMES, *COVARIATE_NAMES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhenotypeTable:
+    """One row per patient and visit; NaN (None for sex) where the table has no value.
+
+    `subject` and `visit` are strings as given (leading zeros kept); `visit` is the UK Biobank
+    instance ("2", "3"), the visit column's value, or "". `sex` is "F", "M" or None.
+    """
+
+    subject: np.ndarray
+    visit: np.ndarray
+    lvedv_ml: Float64[Array, "row"]
+    lvesv_ml: Float64[Array, "row"]
+    lvsv_ml: Float64[Array, "row"]
+    lvef_pct: Float64[Array, "row"]
+    lvco_l_min: Float64[Array, "row"]
+    lvm_g: Float64[Array, "row"]
+    rvedv_ml: Float64[Array, "row"]
+    rvesv_ml: Float64[Array, "row"]
+    rvsv_ml: Float64[Array, "row"]
+    rvef_pct: Float64[Array, "row"]
+    sex: np.ndarray
+    age_years: Float64[Array, "row"]
+    height_cm: Float64[Array, "row"]
+    weight_kg: Float64[Array, "row"]
+    bmi_kg_m2: Float64[Array, "row"]
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.subject)
+
+    @property
+    def phenotypes(self) -> Float64[Array, "row target"]:
+        """The ten phenotypes as columns, in the order of `PHENOTYPE_NAMES`."""
+        return np.stack([getattr(self, name) for name in PHENOTYPE_NAMES], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the file that is used: its meaning and its cells."""
+
+    meaning: ColumnMeaning
+    cells: list[str]
+
+
+def read_phenotypes(path: str | Path) -> PhenotypeTable:
+    """The phenotypes and covariates in a CSV, TSV or semicolon table (gzip too).
+
+    Columns are known by name: UK Biobank fields in the three spellings (`24100-2.0`,
+    `p24100_i2`, `f.24100.2.0`), those of ukbb_cardiac (`LVEDV (mL)`), or plain (`lvedv_ml`,
+    `sex`, `age_years`, `height_cm`, `weight_kg`, `bmi_kg_m2`, `visit`); others are ignored. A
+    visit of UK Biobank becomes a row where it has a phenotype (any value, in a table without
+    phenotypes). What was converted, missing, doubled or does not add up is in `findings`, as
+    counts, never with an identifier.
+
+    Raises UnreadableFileError, or UnsupportedFormatError for a file that is no such table.
+    """
+    source = Path(path)
+    shown = shown_name(source)
+    table = open_delimited(source)
+    meanings = {
+        index: meaning
+        for index, header in enumerate(table.columns)
+        if (meaning := find_meaning(header)) is not None
+    }
+    findings: list[Finding] = []
+    used = _choose_columns(meanings, shown, findings)
+    cells, num_skipped = read_columns(table, used)
+    columns = [_Column(meanings[index], column) for index, column in zip(used, cells, strict=True)]
+    if num_skipped:
+        findings.append(
+            Finding(
+                "rows_unreadable",
+                "warning",
+                f"{num_skipped} rows with another number of cells than the header were left out",
+            )
+        )
+    return _assemble(columns, table.delimiter != ",", findings)
+
+
+def _choose_columns(
+    meanings: dict[int, ColumnMeaning], shown: str, findings: list[Finding]
+) -> list[int]:
+    """Indices of the columns to read: one for each meaning, the best-ranked subject column."""
+    subjects = [index for index, meaning in meanings.items() if meaning.quantity == "subject"]
+    quantities = {meaning.quantity for meaning in meanings.values()}
+    if not subjects or not quantities & {*_NUMERIC_NAMES, "sex"}:
+        missing = "a subject column (eid, subject)" if not subjects else "a phenotype column"
+        raise UnsupportedFormatError(
+            f"{shown}: expected a phenotype table, found no {missing[2:]}; name columns as UK "
+            "Biobank does (eid, 24100-2.0), as ukbb_cardiac does (LVEDV (mL)) or plainly "
+            "(subject, lvedv_ml)"
+        )
+    num_indexed = sum(meaning.quantity == "indexed" for meaning in meanings.values())
+    if num_indexed:
+        findings.append(
+            Finding(
+                "indexed_columns_ignored",
+                "warning",
+                f"{num_indexed} columns are divided by body surface area and were not used",
+            )
+        )
+    chosen: dict[tuple[str, str | None, int], int] = {}
+    num_doubled = 0
+    for index, meaning in meanings.items():
+        if meaning.quantity in {"subject", "visit", "indexed"}:
+            continue
+        key = meaning.quantity, meaning.instance, meaning.rank
+        num_doubled += key in chosen
+        chosen.setdefault(key, index)
+    if num_doubled:
+        findings.append(
+            Finding(
+                "doubled_columns",
+                "warning",
+                f"{num_doubled} columns repeat the meaning of an earlier one and were not used",
+            )
+        )
+    best = min(subjects, key=lambda index: meanings[index].rank)
+    visits = [index for index, meaning in meanings.items() if meaning.quantity == "visit"]
+    return [best, *sorted(visits, key=lambda index: meanings[index].rank)[:1], *chosen.values()]
+
+
+def _assemble(
+    columns: Sequence[_Column], has_decimal_comma: bool, findings: list[Finding]
+) -> PhenotypeTable:
+    subjects = [cell.strip() for cell in columns[0].cells]
+    visit_cells = [column.cells for column in columns if column.meaning.quantity == "visit"]
+    subjects, visits = _tidy_ids(subjects, visit_cells, findings)
+    numbers, sexes = _parse(columns, has_decimal_comma, findings)
+    instances = _find_instances(columns)
+    parts: dict[str, list[np.ndarray]] = defaultdict(list)
+    for instance in instances:
+        values = {name: _pick(numbers[name], instance, len(subjects)) for name in _NUMERIC_NAMES}
+        deciding = [name for name in PHENOTYPE_NAMES if numbers[name]] or list(COVARIATE_NAMES)
+        has_value = np.any([np.isfinite(values[name]) for name in deciding], axis=0)
+        if instance is None or not any(numbers[name] for name in _NUMERIC_NAMES):
+            has_value = np.ones(len(subjects), dtype=bool)
+        has_value &= np.array([find_text_fault(subject) is None for subject in subjects], bool)
+        for name, column in values.items():
+            parts[name].append(column[has_value])
+        parts["sex"].append(_pick_sex(sexes, instance, len(subjects))[has_value])
+        parts["subject"].append(np.array(subjects, dtype=object)[has_value])
+        at_visit = visits if instance is None else [instance] * len(subjects)
+        parts["visit"].append(np.array(at_visit, dtype=object)[has_value])
+    _report_bad_ids(subjects, findings)
+    joined = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    joined = _without_duplicates(joined, findings)
+    phenotypes = {name: joined[name] for name in PHENOTYPE_NAMES}
+    check_consistency(phenotypes, findings)
+    report_missing(phenotypes, findings)
+    return PhenotypeTable(**joined, findings=tuple(findings))
+
+
+def _tidy_ids(
+    subjects: list[str], visit_cells: list[list[str]], findings: list[Finding]
+) -> tuple[list[str], list[str]]:
+    """Subjects and visits; a column of whole floats (`1000017.0`) loses its `.0`."""
+    visits = [cell.strip() for cell in visit_cells[0]] if visit_cells else [""] * len(subjects)
+    visits = [re.sub(r"^(\d+)\.0$", r"\1", visit) for visit in visits]
+    if subjects and all(re.fullmatch(r"\d+\.0", subject) for subject in subjects):
+        subjects = [subject[:-2] for subject in subjects]
+        findings.append(
+            Finding("float_subjects", "info", "subjects were written as decimals, .0 was cut off")
+        )
+    return subjects, visits
+
+
+def _report_bad_ids(subjects: list[str], findings: list[Finding]) -> None:
+    num_bad = sum(find_text_fault(subject) is not None for subject in subjects)
+    if num_bad:
+        findings.append(
+            Finding(
+                "subjects_unusable",
+                "warning",
+                f"{num_bad} rows have no usable subject (empty, too long, control characters) and "
+                "were left out",
+            )
+        )
+
+
+def _parse(
+    columns: Sequence[_Column], has_decimal_comma: bool, findings: list[Finding]
+) -> tuple[dict[str, dict[tuple[str | None, int], Float64[Array, "row"]]], dict]:
+    """Cells → numbers in our units by quantity and (instance, rank); sexes the same."""
+    numbers: dict[str, dict] = {name: {} for name in _NUMERIC_NAMES}
+    sexes: dict[tuple[str | None, int], np.ndarray] = {}
+    for column in columns:
+        meaning = column.meaning
+        key = meaning.instance, meaning.rank
+        if meaning.quantity == "sex":
+            sexes[key] = parse_sexes(column.cells, findings)
+        elif meaning.quantity in numbers:
+            values = parse_numbers(column.cells, meaning.quantity, has_decimal_comma, findings) * (
+                meaning.factor or 1.0
+            )
+            values = repair_units(values, meaning.quantity, findings)
+            numbers[meaning.quantity][key] = drop_impossible(values, meaning.quantity, findings)
+    return numbers, sexes
+
+
+def _find_instances(columns: Sequence[_Column]) -> list[str | None]:
+    """The visits that make rows: those of the phenotypes, else of the covariates."""
+    for wanted in (PHENOTYPE_NAMES, COVARIATE_NAMES):
+        found = {column.meaning.instance for column in columns if column.meaning.quantity in wanted}
+        if found:
+            return sorted(found, key=lambda instance: (instance is None, instance or ""))
+    return [None]
+
+
+def _pick(
+    by_key: dict[tuple[str | None, int], Float64[Array, "row"]], instance: str | None, num_rows: int
+) -> Float64[Array, "row"]:
+    """The values of one visit; a column without a visit serves all, a sole visit one without."""
+    stated = {key[0] for key in by_key}
+    wanted: tuple[str | None, ...] = (instance, None)
+    if instance is None and None not in stated and len(stated) == 1:
+        wanted = (next(iter(stated)),)
+    result = np.full(num_rows, math.nan)
+    for key in sorted(by_key, key=lambda key: (key[0] is None, key[1])):
+        if key[0] in wanted:
+            result = np.where(np.isfinite(result), result, by_key[key])
+    return result
+
+
+def _pick_sex(
+    by_key: dict[tuple[str | None, int], np.ndarray], instance: str | None, num_rows: int
+) -> np.ndarray:
+    """Sex as stated at the visit, else at any (UK Biobank states it once)."""
+    result = np.full(num_rows, None, dtype=object)
+    for key in sorted(by_key, key=lambda key: (key[0] != instance, key[0] or "", key[1])):
+        is_open = np.array([value is None for value in result], dtype=bool)
+        result[is_open] = by_key[key][is_open]
+    return result
+
+
+def _without_duplicates(
+    columns: dict[str, np.ndarray], findings: list[Finding]
+) -> dict[str, np.ndarray]:
+    """The first row of each (subject, visit); how many others there were, and how many differ."""
+    first: dict[tuple[str, str], int] = {}
+    keep, num_differing = [], 0
+    for index, key in enumerate(zip(columns["subject"], columns["visit"], strict=True)):
+        if key not in first:
+            first[key] = index
+            keep.append(index)
+            continue
+        ours, theirs = (
+            [column[at] for name, column in columns.items() if name in _NUMERIC_NAMES]
+            for at in (first[key], index)
+        )
+        num_differing += not np.array_equal(ours, theirs, equal_nan=True)
+    num_doubled = len(columns["subject"]) - len(keep)
+    if num_doubled:
+        findings.append(
+            Finding(
+                "duplicate_rows",
+                "warning",
+                f"{num_doubled} rows repeat a patient and visit ({num_differing} with other "
+                "values), the first was kept",
+            )
+        )
+    return {name: column[keep] for name, column in columns.items()}

@@ -1,0 +1,217 @@
+"""Every row of both tables, seed by seed, and one report; goes on where it was stopped.
+
+Each run is trained (its checkpoints resume within a stage), each row measured, the aligned
+runs evaluated; what is finished stands in the run's folder and is not done again.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ptacl_core import __version__
+from ptacl_core.config.reproduction import (
+    Method,
+    ReproductionPlan,
+    ReproductionSize,
+    load_plan,
+    load_size,
+    name_run,
+    plan_run,
+)
+from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.errors import ConfigError
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.recipes.finished_steps import FinishedSteps
+from ptacl_core.recipes.reproduce.document import summarise
+from ptacl_core.report.reproduction import write_report
+from ptacl_core.runs.folder import store_settings
+from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages.embed import run as embed
+from ptacl_core.stages.evaluate import measure_row, model_card
+from ptacl_core.stages.evaluate import run as evaluate
+from ptacl_core.stages.evaluate.measure_row import hash_patients
+from ptacl_core.stages.train import run as train
+
+STEPS_FILE = "reproduce.json"
+"""In a run's folder: what of it is finished, and how long each step took."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReproductionSummary:
+    """The report's document and where its three files lie."""
+
+    document: dict[str, Any]
+    folder: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return {
+            **self.document,
+            "files": [str(self.folder / name) for name in ("report.html", "report.md")],
+        }
+
+
+def run(
+    cohort_dir: Path,
+    *,
+    rows: Sequence[str] | None = None,
+    num_seeds: int = 1,
+    size: str = "demo",
+    out: Path | None = None,
+    device: str = "auto",
+    num_resamples: int = 2000,
+    progress: ProgressSink = SILENT,
+) -> ReproductionSummary:
+    """Train and measure `rows` (None: all) with seeds 0 … `num_seeds` - 1, and report.
+
+    The report goes to `out`, or to reports/reproduce-<size> in the cohort. Raises ConfigError
+    for an unknown row, and whatever the stages raise; the same call then goes on.
+    """
+    if num_seeds < 1:
+        raise ConfigError(f"--seeds: expected at least 1, got {num_seeds}")
+    plan, chosen_size = load_plan(), load_size(size)
+    methods = plan.choose(rows)
+    folder = out or cohort_dir / "reports" / f"reproduce-{size}"
+    with ShardReader.open(cohort_dir) as reader:
+        patients_hash = hash_patients(reader)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    started_s = time.monotonic()
+    with hold_lock(folder / ".reproduce.lock", purpose="reproduce"):
+        work = _Work(
+            cohort_dir, plan, chosen_size, methods, patients_hash, device, num_resamples, progress
+        )
+        steps = {seed: work.do_seed(seed, num_seeds) for seed in range(num_seeds)}
+        document = summarise(
+            cohort_dir,
+            plan,
+            chosen_size,
+            methods,
+            seeds=list(range(num_seeds)),
+            steps=steps,
+            num_resamples=num_resamples,
+        )
+        document["provenance"] |= {
+            "command": _name_command(cohort_dir.name, rows, num_seeds, size),
+            "this_call_s": time.monotonic() - started_s,
+        }
+        write_report(folder, document)
+    progress.say(f"report: {folder / 'report.html'}")
+    return ReproductionSummary(document, folder)
+
+
+def _name_command(cohort: str, rows: Sequence[str] | None, num_seeds: int, size: str) -> str:
+    chosen = "" if rows is None else f" --rows {','.join(rows)}"
+    return f"ptacl reproduce {cohort}{chosen} --seeds {num_seeds} --size {size}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One seed after another, run by run."""
+
+    cohort_dir: Path
+    plan: ReproductionPlan
+    size: ReproductionSize
+    methods: tuple[Method, ...]
+    patients_hash: str
+    device: str
+    num_resamples: int
+    progress: ProgressSink
+
+    def do_seed(self, seed: int, num_seeds: int) -> dict[str, dict[str, Any]]:
+        """Train and measure everything of one seed; returns the steps by run."""
+        keys = self.plan.list_runs(self.methods)
+        steps = {}
+        for number, key in enumerate(keys, start=1):
+            position = f"seed {seed + 1}/{num_seeds}, run {number}/{len(keys)}"
+            steps[key] = self._do_run(key, seed, position)
+        return steps
+
+    def _do_run(self, key: str, seed: int, position: str) -> dict[str, Any]:
+        settings = plan_run(self.plan, self.size, key, seed=seed, device=self.device)
+        name = name_run(self.size.name, seed, key)
+        directory = self.cohort_dir / "runs" / name
+        planned = self.plan.runs[key]
+        finished = FinishedSteps(
+            directory / STEPS_FILE,
+            {
+                "software": __version__,
+                "settings_hash": settings.model_copy(update={"device": "auto"}).hash(),
+                "patients_hash": self.patients_hash,
+            },
+        )
+        work: dict[str, Callable[[], dict[str, Any]]] = {
+            "train": lambda: self._train(directory, settings)
+        }
+        for method in self.methods:
+            if method.run == key:
+                work |= self._plan_rows(method, name)
+        if planned.is_evaluated:
+            work[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
+        if planned.is_embedded:
+            work["embed"] = lambda: self._embed(name)
+        work["card"] = lambda: self._write_card(name)
+        for step, do in work.items():
+            if not finished.is_done(step):
+                self.progress.say(f"{position}: {step} {name}")
+            finished.once(step, do)
+        return {step: finished.once(step, do) for step, do in work.items()}
+
+    def _train(self, directory: Path, settings: RunSettings) -> dict[str, Any]:
+        if not settings.stages:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            store_settings(directory, settings)
+            return {"wall_s": 0.0, "steps": 0, "was_resumed": False}
+        was_begun = any((directory / "checkpoints").glob("*/*/checkpoint.json"))
+        started_s = time.monotonic()
+        summary = train.run(
+            self.cohort_dir, settings, resume=True, run_name=directory.name, progress=self.progress
+        )
+        return {
+            "wall_s": time.monotonic() - started_s,
+            "steps": summary.steps,
+            "was_resumed": was_begun,
+        }
+
+    def _plan_rows(self, method: Method, name: str) -> dict[str, Callable[[], dict[str, Any]]]:
+        def measure(row: str, modality: Modality) -> dict[str, Any]:
+            document = measure_row.run(
+                self.cohort_dir,
+                name,
+                row,
+                stage=method.stage,
+                modality=modality,
+                device=self.device,
+                progress=self.progress,
+            )
+            return {"wall_s": document["wall_s"]}
+
+        return {
+            f"measure {method.row(modality)}": partial(measure, method.row(modality), modality)
+            for modality in method.modalities
+        }
+
+    def _evaluate(self, name: str) -> dict[str, Any]:
+        started_s = time.monotonic()
+        evaluate.run(
+            self.cohort_dir,
+            run=name,
+            num_resamples=self.num_resamples,
+            device=self.device,
+            with_baselines=False,
+            progress=self.progress,
+        )
+        return {"wall_s": time.monotonic() - started_s}
+
+    def _embed(self, name: str) -> dict[str, Any]:
+        started_s = time.monotonic()
+        embed.run(self.cohort_dir, run=name, device=self.device, progress=self.progress)
+        return {"wall_s": time.monotonic() - started_s}
+
+    def _write_card(self, name: str) -> dict[str, Any]:
+        started_s = time.monotonic()
+        model_card.run(self.cohort_dir, name)
+        return {"wall_s": time.monotonic() - started_s}

@@ -1,0 +1,1 @@
+"""Child processes with bounds, pools, signals."""

@@ -1,0 +1,1 @@
+"""Text and XML from strangers, made safe."""

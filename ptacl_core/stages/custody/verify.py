@@ -1,0 +1,147 @@
+"""`ptacl verify`: store, shards and runs of a cohort directory, each by its own rules."""
+
+from pathlib import Path
+
+from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
+from ptacl_core.cohort.health.defects import Defect
+from ptacl_core.cohort.health.verification import Verification, verify_cohort
+from ptacl_core.errors import CheckpointError, CohortError, CohortLockedError, ShardError
+from ptacl_core.ingest.register import register_shards
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.shards import ShardReader
+from ptacl_core.shards.erasure import remove_cut_off_shards
+from ptacl_core.shards.locks import hold_shards
+from ptacl_core.shards.verification import NUM_CHECKS as NUM_SHARD_CHECKS
+from ptacl_core.shards.verification import find_array_rows, verify_shards
+from ptacl_core.shards.writer import merge_manifests
+
+_NUM_OWN_CHECKS = 2
+
+
+def run(cohort_dir: Path, *, repair: bool = False, progress: ProgressSink = SILENT) -> Verification:
+    """Name every defect of `cohort_dir`; with `repair`, make anew what is derived.
+
+    Repaired are manifests, overview and views, indexes, rights of files, what dead processes
+    left behind, and rows of the store that the shards' manifests tell. Arrays, weights and
+    what people wrote are not derived: their defects stay. Raises CohortError when the
+    directory is no cohort.
+    """
+    layout = CohortLayout(cohort_dir.absolute())
+    CohortDescription.read(layout)
+    progress.say("verifying the store, the shards and the runs")
+    store = verify_cohort(layout.root, repair=repair)
+    found = _check_beyond_store(layout)
+    repaired: tuple[Defect, ...] = ()
+    if repair and any(each.is_repairable for each in found):
+        _repair(layout, {each.code for each in found if each.is_repairable})
+        again = _check_beyond_store(layout)
+        left = {(each.code, each.place) for each in again}
+        repaired = tuple(each for each in found if (each.code, each.place) not in left)
+        found = again
+    num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS
+    return Verification(num_checks, (*store.defects, *found), (*store.repaired, *repaired))
+
+
+def _check_beyond_store(layout: CohortLayout) -> list[Defect]:
+    is_written = _is_written(layout)
+    defects = [
+        Defect(each.code, f"shards/{each.place}", each.message, each.is_repairable)
+        for each in verify_shards(layout.shards)
+        if not (is_written and each.is_repairable)
+    ]
+    codes = {each.code for each in defects}
+    if not (is_written or codes & {"shard", "shard_manifest"}):
+        defects.extend(_check_rows_of_store(layout))
+    defects.extend(_check_runs(layout))
+    return defects
+
+
+def _is_written(layout: CohortLayout) -> bool:
+    """True while a command writes shards: what it has not finished is no defect."""
+    try:
+        with hold_shards(layout.root, purpose="verify"):
+            return False
+    except CohortLockedError:
+        return True
+
+
+def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
+    """Store and shards tell the same rows of arrays."""
+    if not (layout.shards / "manifest.parquet").exists():
+        return []
+    try:
+        with Cohort.open(layout.root) as cohort:
+            stored = {
+                (row[0], row[1], row[2], row[3], row[4])
+                for row in cohort.fetch('SELECT patient, visit, modality, shard, "row" FROM shards')
+            }
+    except CohortError:
+        return []  # the checks of the store name what is wrong with it
+    try:
+        told = _rows_told_by_shards(layout)
+    except ShardError as error:
+        return [Defect("shard", "shards", str(error))]
+    defects = []
+    if told - stored:
+        message = f"{len(told - stored)} rows of arrays are not in the store"
+        defects.append(Defect("unregistered", "shards", message, is_repairable=True))
+    missing = stored - find_array_rows(layout.shards)
+    if missing:
+        message = f"the store names {len(missing)} rows of arrays that the shards do not have"
+        defects.append(Defect("arrays_missing", "shards", message))
+    return defects
+
+
+def _rows_told_by_shards(layout: CohortLayout) -> set[tuple[str, int, str, str, int]]:
+    with ShardReader.open(layout.root) as reader:
+        return {
+            (row["patient"], row["visit"], modality, row["shard"], row[column])
+            for row in reader.table.to_pylist()
+            for modality, column in (("ecg", "ecg_row"), ("cmr", "cine_row"))
+            if row[column] is not None
+        }
+
+
+def _check_runs(layout: CohortLayout) -> list[Defect]:
+    """Every checkpoint and read-out is byte for byte what was written."""
+    from ptacl_core.checkpoint import load_document, load_tensors  # loads torch
+    from ptacl_core.embedding.readout import ReadOut
+
+    defects = []
+    for path in sorted(layout.runs.glob("*/checkpoints/*/*/checkpoint.json")):
+        place = str(path.parent.relative_to(layout.root))
+        try:
+            document = load_document(path.parent)
+            for name in document.files:
+                load_tensors(path.parent, document, name)
+        except CheckpointError as error:
+            defects.append(Defect("checkpoint", place, str(error)))
+    for folder in sorted(layout.runs.glob("*/readout")):
+        try:
+            ReadOut.load(folder)
+        except CheckpointError as error:
+            defects.append(Defect("readout", str(folder.relative_to(layout.root)), str(error)))
+    return defects
+
+
+def _repair(layout: CohortLayout, codes: set[str]) -> None:
+    with hold_shards(layout.root, purpose="repair"):
+        if "shard_cut_off" in codes:
+            remove_cut_off_shards(layout.shards)
+        if "shard_manifest" in codes:
+            merge_manifests(layout.shards)
+    if codes & {"unregistered", "shard_manifest"}:
+        description = CohortDescription.read(layout)
+        register_shards(
+            layout.root,
+            name=description.name,
+            source=description.source,
+            convention=_find_convention(layout),
+        )
+
+
+def _find_convention(layout: CohortLayout) -> str:
+    """How the phenotypes that are there were measured, so that a repair does not change it."""
+    with Cohort.open(layout.root) as cohort:
+        found = cohort.fetch("SELECT any_value(convention) FROM phenotypes")
+    return found[0][0] or "as given"

@@ -1,0 +1,1 @@
+"""`ptacl doctor`: the installation, or what the readers make of one file."""

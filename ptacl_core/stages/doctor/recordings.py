@@ -1,0 +1,139 @@
+"""Reports on single files: an ECG, a cine, a phenotype table, a list of pairs; no identifiers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.ingest.visits import read_pairs
+from ptacl_core.io import read_cine, read_ecg, read_phenotypes
+from ptacl_core.io.files.delimited_columns import open_delimited
+from ptacl_core.io.phenotypes.columns import find_meaning
+from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
+from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.safety.text.printable import clean_text
+
+_MAX_COLUMNS_SHOWN = 60
+
+
+def describe_ecg(path: Path, hints: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An ECG as read, what preprocessing says of it, and its clinical figures.
+
+    `range_mv` is the least and greatest voltage of each lead as stored, `r_peaks_s` the beats
+    found in the first ten seconds; a rejected recording has no beats and no figures. Raises
+    RecordError when it cannot be read.
+    """
+    record = read_ecg(path, **(hints or {}))
+    prepared = prepare_ecg(record)
+    measured = measure_ecg(prepared, record)
+    with np.errstate(all="ignore"):
+        is_known = np.isfinite(record.signal_mv)
+        lowest = np.where(is_known, record.signal_mv, np.inf).min(axis=1)
+        highest = np.where(is_known, record.signal_mv, -np.inf).max(axis=1)
+    device_peaks = record.device_r_peak_samples
+    return {
+        "kind": "ecg",
+        "format": record.source_format,
+        "leads": list(record.lead_names),
+        "sampling_rate_hz": float(record.sampling_rate_hz),
+        "samples": int(record.signal_mv.shape[1]),
+        "duration_s": record.duration_s,
+        "range_mv": {
+            lead: [float(lowest[index]), float(highest[index])]
+            for index, lead in enumerate(record.lead_names)
+        },
+        "accepted": prepared.is_accepted,
+        "findings": _unique(prepared.findings),
+        "r_peaks_s": (prepared.r_peak_samples / 500.0).round(3).tolist(),
+        "heart_rate_bpm": prepared.heart_rate_bpm,
+        "measurements": {k: v for k, v in measured.items() if k != "heart_rate_bpm"},
+        "device": {
+            "r_peaks": None if device_peaks is None else len(device_peaks),
+            "measurements": dict(record.device_measurements),
+        },
+    }
+
+
+def describe_cine(path: Path, hints: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A cine stack as read, the slice and the heart centre that preprocessing chooses.
+
+    `centre_px` is (row, column) in the source image. Raises RecordError when it cannot be read.
+    """
+    record = read_cine(path, **(hints or {}))
+    prepared = prepare_cine(record)
+    num_slices, num_frames, height, width = record.frames.shape
+    times_ms = record.frame_times_ms
+    is_timed = len(times_ms) > 1 and bool(np.isfinite(times_ms).all())
+    interval_ms = float(np.median(np.diff(times_ms))) if is_timed else None
+    return {
+        "kind": "cmr",
+        "format": record.source_format,
+        "slices": num_slices,
+        "frames": num_frames,
+        "height_px": height,
+        "width_px": width,
+        "spacing_mm": [float(value) for value in record.spacing_mm],
+        "frame_interval_ms": interval_ms,
+        "cycle_ms": None if interval_ms is None else interval_ms * num_frames,
+        "frame_times_ms": times_ms.tolist() if is_timed else None,
+        "has_segmentation": record.segmentation is not None,
+        "accepted": prepared.is_accepted,
+        "slice_index": prepared.slice_index,
+        "centre_px": list(prepared.centre_px),
+        "findings": _unique(prepared.findings),
+    }
+
+
+def describe_phenotypes(path: Path) -> dict[str, Any]:
+    """A phenotype table: which columns were understood as what, how many values, what is odd.
+
+    Raises RecordError for a table that cannot be used.
+    """
+    columns = open_delimited(path).columns
+    known = [
+        {
+            "column": clean_text(column, max_length=60),
+            "means": meaning.quantity,
+            "visit": meaning.instance,
+            "factor": meaning.factor,
+        }
+        for column in columns
+        if (meaning := find_meaning(column)) is not None
+    ]
+    table = read_phenotypes(path)
+    values = {name: getattr(table, name) for name in PHENOTYPE_NAMES}
+    return {
+        "kind": "phenotypes",
+        "rows": len(table),
+        "patients": len(set(table.subject.tolist())),
+        "visits": sorted({str(visit) for visit in table.visit}),
+        "columns": known[:_MAX_COLUMNS_SHOWN],
+        "columns_not_used": len(columns) - len(known),
+        "phenotypes": {
+            name: {"values": int(is_known.sum()), "median": float(np.median(column[is_known]))}
+            for name, column in values.items()
+            if (is_known := np.isfinite(column)).any()
+        },
+        "findings": _unique(table.findings),
+    }
+
+
+def describe_pairs(path: Path) -> dict[str, Any]:
+    """A list of pairs: its rows, and how many of the files it names lie beside it.
+
+    Raises RecordError for a list that cannot be used.
+    """
+    inventory = read_pairs(path, path.parent)
+    files = [file for visit in inventory.recordings.values() for file in visit.values()]
+    return {
+        "kind": "pairs",
+        "rows": len(inventory.recordings),
+        "pairs": sum(len(visit) == 2 for visit in inventory.recordings.values()),
+        "files": len(files),
+        "files_missing": sum(not file.exists() for file in files),
+    }
+
+
+def _unique(findings: tuple[Finding, ...]) -> list[dict[str, object]]:
+    return [finding.as_dict() for finding in dict.fromkeys(findings)]

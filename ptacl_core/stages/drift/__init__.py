@@ -1,0 +1,1 @@
+"""`ptacl drift`: two cohorts or sites side by side."""

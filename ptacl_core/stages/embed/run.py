@@ -1,0 +1,232 @@
+"""Embeddings, alignment maps and predictions of a whole cohort, into the store."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Int64
+from ptacl_core.cohort import Cohort, alignment_maps
+from ptacl_core.embedding.cohort_features import CohortFeatures
+from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.part_files import Part
+from ptacl_core.embedding.patients import describe_rows
+from ptacl_core.embedding.readout import Predictions, ReadOut
+from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout, score_people
+from ptacl_core.evaluate import name_sex_age_groups
+from ptacl_core.ingest.new_files import add_files
+from ptacl_core.ingest.register import SPLIT_NAME
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages.embed.parts import (
+    encode_cohort,
+    gather_parts,
+    remove_parts,
+    write_part,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedSummary:
+    """What `ptacl embed` reports."""
+
+    run: str
+    ecg: int
+    cmr: int
+    dim: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON document."""
+        return asdict(self)
+
+
+def run(
+    cohort_dir: Path,
+    *,
+    run: str | None = None,
+    files: Sequence[Path] = (),
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> EmbedSummary:
+    """Embed every recording of the cohort with `run` (None: the latest), predict, publish.
+
+    The read-out is fitted here: probe on train, intervals and thresholds on validation.
+    `files` are added to the cohort first, preprocessed as its others were.
+    Raises CohortError, ShardError or CheckpointError when one of them does not fit.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device=device)
+    if files:
+        add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        features = encode_cohort(reader, aligned, progress=progress)
+        return _finish(cohort_dir, reader, aligned, features)
+
+
+def run_part(
+    cohort_dir: Path,
+    part: Part,
+    *,
+    run: str | None = None,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> EmbedSummary:
+    """Embed one part of the cohort into runs/<run>/embedding-parts/, beside other jobs.
+
+    A part that is there already is kept, so that a job can be repeated. Raises as `run`.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device=device)
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
+
+
+def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
+    """Publish the parts that `run_part` made as `run` would have done, and remove them.
+
+    Raises CohortError that names the parts missing, damaged or made for another state of the
+    cohort or the run; the store is left as it was.
+    """
+    aligned = load_aligned_run(cohort_dir, run, device="cpu")
+    with ShardReader.open(cohort_dir) as reader:
+        check_preprocessing(aligned, reader.preprocessing_hash)
+        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned))
+    remove_parts(aligned.directory)
+    return summary
+
+
+def _finish(
+    cohort_dir: Path, reader: ShardReader, aligned: AlignedRun, features: CohortFeatures
+) -> EmbedSummary:
+    """Fit and store the read-out, write the alignment maps, publish everything."""
+    readout = fit_run_readout(
+        reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
+    )
+    readout.save(aligned.directory / READOUT_FOLDER)
+    _write_alignment(aligned.directory / alignment_maps.FILE_NAME, reader, features)
+    ecg, cmr = (features.ecg_rows, features.ecg), (features.cmr_rows, features.cmr)
+    _publish(cohort_dir, reader, aligned, readout, ecg, cmr)
+    return _summarise(aligned, features)
+
+
+def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
+    return EmbedSummary(
+        aligned.name, len(features.ecg_rows), len(features.cmr_rows), aligned.ecg_encoder.dim
+    )
+
+
+def _write_alignment(path: Path, reader: ShardReader, features: CohortFeatures) -> None:
+    rows = features.pair_rows
+    alignment_maps.write_alignment_maps(
+        path,
+        [reader.patients[row] for row in rows],
+        [int(reader.visits[row]) for row in rows],
+        features.similarity,
+    )
+
+
+def _publish(
+    cohort_dir: Path,
+    reader: ShardReader,
+    aligned: AlignedRun,
+    readout: ReadOut,
+    ecg: tuple[Int64[Array, "row"], Features],
+    cmr: tuple[Int64[Array, "row"], Features],
+) -> None:
+    with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}") as writer:
+        writer.put_run(
+            aligned.name,
+            kind="align",
+            config=aligned.settings.model_dump(mode="json"),
+            checkpoint_sha256=aligned.checkpoint_sha256,
+            preprocessing_hash=reader.preprocessing_hash,
+            split_name=SPLIT_NAME,
+            data_sha256=aligned.data_sha256,
+            code_version=aligned.code_version,
+            seed=aligned.settings.seed,
+        )
+        for modality, (rows, features) in (("ecg", ecg), ("cmr", cmr)):
+            patients = [reader.patients[row] for row in rows]
+            visits = [reader.visits[row] for row in rows]
+            assert features.projected is not None
+            for space, vectors in (("pooled", features.pooled), ("projected", features.projected)):
+                writer.put_embeddings(
+                    aligned.name,
+                    modality,
+                    space,
+                    patients,
+                    visits,
+                    vectors,
+                    checkpoint_sha256=aligned.checkpoint_sha256,
+                )
+        writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
+        rows, features = ecg
+        people = describe_rows(reader, rows)
+        predictions = readout.predict(
+            features.pooled,
+            groups=name_sex_age_groups(people.sex, people.covariates[:, 1]),
+        )
+        writer.put_predictions(_prediction_table(reader, rows, predictions, aligned, readout))
+        writer.put_out_of_distribution(_outlier_table(reader, rows, predictions, aligned))
+
+
+def _prediction_table(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    predictions: Predictions,
+    aligned: AlignedRun,
+    readout: ReadOut,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    num_targets = len(PHENOTYPE_NAMES)
+    sha256 = reader.table.column("ecg_sha256").take(rows).to_pylist()
+    z_scores = score_people(readout, predictions.value, describe_rows(reader, rows)).ravel()
+    repeat = [row for row in range(len(rows)) for _ in range(num_targets)]
+    count = len(repeat)
+    return pa.table(
+        {
+            "run": pa.array([aligned.name] * count),
+            "patient": pa.array([reader.patients[rows[at]] for at in repeat]),
+            "visit": pa.array([reader.visits[rows[at]] for at in repeat], pa.int32()),
+            "name": pa.array(list(PHENOTYPE_NAMES) * len(rows)),
+            "value": predictions.value.ravel(),
+            "low": predictions.low.ravel(),
+            "high": predictions.high.ravel(),
+            "unit": pa.array([PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES] * len(rows)),
+            "coverage": pa.array([readout.coverage] * count),
+            "interval_group": pa.array([predictions.interval_group[at] for at in repeat]),
+            "z_score": pa.array(z_scores, pa.float64(), mask=np.isnan(z_scores)),
+            "file_sha256": pa.array([sha256[at] for at in repeat], pa.string()),
+            "checkpoint_sha256": pa.array([aligned.checkpoint_sha256] * count),
+            "preprocessing_hash": pa.array([reader.preprocessing_hash] * count),
+        }
+    )
+
+
+def _outlier_table(
+    reader: ShardReader,
+    rows: Int64[Array, "row"],
+    predictions: Predictions,
+    aligned: AlignedRun,
+) -> "pa.Table":
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "run": pa.array([aligned.name] * len(rows)),
+            "patient": pa.array([reader.patients[row] for row in rows]),
+            "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
+            "modality": pa.array(["ecg"] * len(rows)),
+            "score": predictions.outlier_score,
+            "threshold": pa.array([1.0] * len(rows)),
+            "is_flagged": pa.array(predictions.is_outlier.tolist()),
+        }
+    )

@@ -1,0 +1,266 @@
+"""One row of Table 2: what one encoder, probed or fine-tuned, says of the held-out patients.
+
+runs/<run>/rows/<row>.parquet   patient, visit, phenotype, observed, predicted
+runs/<run>/rows/<row>.json      what the figures were made from; written last
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ptacl_core import __version__
+from ptacl_core.arrays import Array, Float64, Int64
+from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics, load_split
+from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows, regress_rows
+from ptacl_core.errors import CheckpointError, CohortError
+from ptacl_core.evaluate import fit_linear_probe
+from ptacl_core.evaluate.label_efficiency import LabelShare, label_efficiency
+from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Regressor
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.runs.choose import resolve_device
+from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, load_encoder
+from ptacl_core.runs.folder import load_run_config
+from ptacl_core.safety.files.atomic import atomic_path, write_json
+from ptacl_core.shards import ShardReader
+
+ROWS_FOLDER = "rows"
+NETWORK_STAGES = ("finetune", "supervised")
+"""Stages whose own head predicts; all others are read out by a linear probe."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowFigures:
+    """Predictions of one row on the test patients, and the document beside them."""
+
+    patients: tuple[tuple[str, int], ...]
+    observed: Float64[Array, "patient target"]
+    predicted: Float64[Array, "patient target"]
+    document: dict[str, Any]
+
+
+def run(
+    cohort_dir: Path,
+    run_name: str,
+    row: str,
+    *,
+    stage: EncoderStage,
+    modality: Modality,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> dict[str, Any]:
+    """Measure the encoder of `modality` that `stage` of the run left; returns the document.
+
+    A row that was measured before, with the same weights on the same patients, is read back.
+    Raises CheckpointError when the stage is not finished or was trained on other
+    preprocessing, CohortError when train or test lack pairs.
+    """
+    folder = cohort_dir / "runs" / run_name
+    settings = load_run_config(folder)
+    with ShardReader.open(cohort_dir) as reader:
+        loaded = load_encoder(folder, modality, stage, settings=settings)
+        _check_preprocessing(run_name, loaded, reader.preprocessing_hash)
+        identity = {
+            "row": row,
+            "run": run_name,
+            "stage": stage,
+            "modality": modality,
+            "software": __version__,
+            "settings_hash": settings.hash(),
+            "weights_sha256": loaded.sha256,
+            "preprocessing_hash": reader.preprocessing_hash,
+            "patients_hash": hash_patients(reader),
+        }
+        known = _read_document(folder / ROWS_FOLDER / f"{row}.json")
+        if known is not None and {key: known.get(key) for key in identity} == identity:
+            return known
+        started_s = time.monotonic()
+        train, test = load_split(reader, "train"), load_split(reader, "test")
+        target = resolve_device(device)
+        loaded.encoder.to(target)
+        if stage in NETWORK_STAGES:
+            predicted = _predict_network(reader, test, loaded, modality, target, progress)
+            curve: list[LabelShare] = []
+        else:
+            features = [
+                _encode(reader, split, loaded, modality, settings, f"{row} {name}", progress)
+                for name, split in (("train", train), ("test", test))
+            ]
+            predicted = fit_linear_probe(features[0], train.phenotypes).predict(features[1])
+            curve = label_efficiency(features[0], train.phenotypes, features[1], test.phenotypes)
+        _write_predictions(folder / ROWS_FOLDER / f"{row}.parquet", reader, test, predicted)
+        document = {
+            **identity,
+            "num_train": len(train.rows),
+            "num_test": len(test.rows),
+            "label_efficiency": [_describe_share(share) for share in curve],
+            "device": str(target),
+            "wall_s": time.monotonic() - started_s,
+        }
+        write_json(folder / ROWS_FOLDER / f"{row}.json", document)
+    return document
+
+
+def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
+    """What `run` wrote. Raises CohortError when it is missing or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = cohort_dir / "runs" / run_name / ROWS_FOLDER
+    document = _read_document(folder / f"{row}.json")
+    try:
+        if document is None:
+            raise FileNotFoundError(f"{row}.json")
+        table = pq.read_table(folder / f"{row}.parquet")
+        keys = list(
+            zip(
+                table.column("patient").to_pylist(),
+                table.column("visit").to_pylist(),
+                strict=True,
+            )
+        )
+        patients = tuple(dict.fromkeys(keys))
+        shape = (len(patients), len(PHENOTYPE_NAMES))
+        observed = table.column("observed").to_numpy().reshape(shape)
+        predicted = table.column("predicted").to_numpy().reshape(shape)
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        raise CohortError(
+            f"run {run_name}: row {row} cannot be read ({type(error).__name__}); "
+            f"remove runs/{run_name}/{ROWS_FOLDER} and reproduce again"
+        ) from None
+    return RowFigures(patients, observed, predicted, document)
+
+
+def predict_from_demographics(cohort_dir: Path) -> RowFigures:
+    """The row of sex, age, height and BMI only, by the same linear probe."""
+    with ShardReader.open(cohort_dir) as reader:
+        train, test = load_split(reader, "train"), load_split(reader, "test")
+        probe = fit_linear_probe(fill_demographics(train, train), train.phenotypes)
+        predicted = probe.predict(fill_demographics(test, train))
+        return RowFigures(
+            _name_patients(reader, test.rows),
+            test.phenotypes,
+            predicted,
+            {"row": "demographics", "num_train": len(train.rows), "num_test": len(test.rows)},
+        )
+
+
+def hash_patients(reader: ShardReader) -> str:
+    """First 16 hex digits of a hash over who is in which split; changes when people leave."""
+    text = json.dumps([reader.patients, reader.visits, reader.splits])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check_preprocessing(run_name: str, loaded: LoadedEncoder, preprocessing_hash: str) -> None:
+    if loaded.document is None or loaded.document.preprocessing_hash == preprocessing_hash:
+        return
+    raise CheckpointError(
+        f"run {run_name} was trained on preprocessing {loaded.document.preprocessing_hash}, "
+        f"these recordings have {preprocessing_hash}; preprocess them as the run's config says"
+    )
+
+
+def _encode(
+    reader: ShardReader,
+    split: EvaluationSplit,
+    loaded: LoadedEncoder,
+    modality: Modality,
+    settings: RunSettings,
+    task: str,
+    progress: ProgressSink,
+) -> Array:
+    encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
+    return encode(
+        reader, split.rows, loaded.encoder, None, settings, task=task, progress=progress
+    ).pooled
+
+
+def _predict_network(
+    reader: ShardReader,
+    split: EvaluationSplit,
+    loaded: LoadedEncoder,
+    modality: Modality,
+    device: torch.device,
+    progress: ProgressSink,
+) -> Float64[Array, "patient target"]:
+    """Phenotypes in their units, from the network's own pooling and head."""
+    document = loaded.document
+    pooling, head = loaded.pooling, loaded.head
+    if (
+        document is None
+        or not isinstance(pooling, MeanPooling | AttentionPooling)
+        or not isinstance(head, RegressionHead)
+    ):
+        raise CheckpointError("the stage left no pooling and head to predict with")
+    if document.target_mean is None or document.target_sd is None:
+        raise CheckpointError(f"stage {document.stage}: the checkpoint has no target scale")
+    network = Regressor(loaded.encoder, pooling, head).to(device).eval()
+    scaled = regress_rows(
+        reader,
+        split.rows,
+        modality,
+        network,
+        document.settings,
+        task=f"predict {document.stage}",
+        progress=progress,
+    )
+    return scaled * np.asarray(document.target_sd) + np.asarray(document.target_mean)
+
+
+def _write_predictions(
+    path: Path,
+    reader: ShardReader,
+    test: EvaluationSplit,
+    predicted: Float64[Array, "patient target"],
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    patients = _name_patients(reader, test.rows)
+    num_targets = len(PHENOTYPE_NAMES)
+    table = pa.table(
+        {
+            "patient": pa.array([name for name, _ in patients for _ in range(num_targets)]),
+            "visit": pa.array(
+                [visit for _, visit in patients for _ in range(num_targets)], pa.int32()
+            ),
+            "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(patients)),
+            "observed": test.phenotypes.ravel(),
+            "predicted": predicted.ravel(),
+        }
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _name_patients(reader: ShardReader, rows: Int64[Array, "row"]) -> tuple[tuple[str, int], ...]:
+    return tuple((reader.patients[row], reader.visits[row]) for row in rows)
+
+
+def _describe_share(share: LabelShare) -> dict[str, Any]:
+    return {
+        "share": share.share,
+        "patients": share.num_patients,
+        "mean_r2": [_mean_present(draw) for draw in share.r2],
+        "skipped": share.why_skipped,
+    }
+
+
+def _mean_present(values: Float64[Array, "target"]) -> float | None:
+    present = values[np.isfinite(values)]
+    return float(present.mean()) if present.size else None
+
+
+def _read_document(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None

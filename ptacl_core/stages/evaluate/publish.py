@@ -1,0 +1,67 @@
+"""The figures of an evaluation document as rows of the store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.evaluate import REGRESSION_FIGURES
+from ptacl_core.ingest.register import SPLIT_NAME
+from ptacl_core.runs.choose import AlignedRun
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def publish_evaluation(cohort_dir: Path, aligned: AlignedRun, document: dict[str, Any]) -> None:
+    """Put the run, its figures and the document itself into the store. Raises CohortError."""
+    with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}") as writer:
+        writer.put_run(
+            aligned.name,
+            kind="align",
+            config=aligned.settings.model_dump(mode="json"),
+            checkpoint_sha256=aligned.checkpoint_sha256,
+            preprocessing_hash=aligned.preprocessing.hash(),
+            split_name=SPLIT_NAME,
+            data_sha256=aligned.data_sha256,
+            code_version=aligned.code_version,
+            seed=aligned.settings.seed,
+        )
+        writer.put_audit("evaluate", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
+        writer.put_evaluation(
+            aligned.name, build_result_table(aligned.name, document), document=document
+        )
+
+
+def build_result_table(run: str, document: dict[str, Any]) -> "pa.Table":
+    """One figure per row: regression, retrieval, alignment."""
+    import pyarrow as pa
+
+    results: list[tuple[Any, ...]] = []
+    for row in document["rows"]:
+        cells = {**row["phenotypes"], "": row["mean"]}
+        for name, cell in cells.items():
+            metric = "r2" if name else "mean_r2"
+            place = ("regression", row["key"], row["modality"], name)
+            results.append((*place, metric, cell["r2"], cell["low"], cell["high"]))
+            for other in REGRESSION_FIGURES[1:-1] if name else ():
+                bounds = (cell[f"{other}_low"], cell[f"{other}_high"])
+                results.append((*place, other, cell[other], *bounds))
+    for own, table in document["retrieval"].items():
+        for name, scores in table.items():
+            for metric, bounds in scores["intervals"].items():
+                figure = (scores[metric], bounds["low"], bounds["high"])
+                results.append(("retrieval", own, "ecg", name, metric, *figure))
+            results.extend(
+                ("retrieval", own, "", name, metric, scores[metric], None, None)
+                for metric in ("random_p_at_1", "random_p_at_10")
+            )
+    for metric in ("top1", "within1"):
+        interval = document["alignment"][f"{metric}_interval"] or (None, None)
+        figure = (document["alignment"][metric], *interval)
+        results.append(("alignment", "", "", "", metric, *figure))
+    names = ("section", "variant", "modality", "phenotype", "metric", "value", "low", "high")
+    columns: dict[str, Any] = {"run": [run] * len(results)}
+    for index, name in enumerate(names):
+        kind = pa.float64() if name in ("value", "low", "high") else pa.string()
+        columns[name] = pa.array([result[index] for result in results], kind)
+    return pa.table(columns)

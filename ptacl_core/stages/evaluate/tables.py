@@ -1,0 +1,99 @@
+"""An evaluation patient by patient, as Parquet: what reports and paired comparisons start from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptacl_core.embedding.patients import EvaluationSplit
+from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.safety.files.atomic import atomic_path
+from ptacl_core.stages.evaluate.table_one import KS, RetrievalRun
+from ptacl_core.stages.evaluate.table_two import RowPredictions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PREDICTIONS_FILE = "predictions.parquet"
+RETRIEVAL_FILE = "retrieval.parquet"
+
+
+def write_predictions(
+    folder: Path, test: EvaluationSplit, predictions: Sequence[RowPredictions]
+) -> None:
+    """One line per row of Table 2, test patient and phenotype; null where a label is absent."""
+    import pyarrow as pa
+
+    num_targets = len(PHENOTYPE_NAMES)
+    tables = []
+    for each in predictions:
+        count = len(test) * num_targets
+        tables.append(
+            pa.table(
+                {
+                    "row": pa.array([each.key] * count),
+                    "modality": pa.array([each.modality] * count),
+                    **_keys(test, num_targets),
+                    "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(test)),
+                    "observed": _numbers(test.phenotypes.ravel()),
+                    "predicted": _numbers(each.predicted.ravel()),
+                }
+            )
+        )
+    _write(folder / PREDICTIONS_FILE, pa.concat_tables(tables))
+
+
+def write_retrieval(folder: Path, test: EvaluationSplit, runs: Sequence[RetrievalRun]) -> None:
+    """One line per direction, own included or not, test patient and phenotype.
+
+    Null where the patient lacks the phenotype, or the phenotype cannot be judged.
+    """
+    import pyarrow as pa
+
+    tables = []
+    for run in runs:
+        for name in PHENOTYPE_NAMES:
+            precision = np.full((len(test), len(KS)), np.nan)
+            rank = np.full(len(test), np.nan)
+            result = run.found.get(name)
+            if result is not None:
+                precision[result.query_indices] = result.precision
+                rank[result.query_indices] = result.first_match_rank
+            tables.append(
+                pa.table(
+                    {
+                        "direction": pa.array([run.direction] * len(test)),
+                        "own": pa.array([run.own] * len(test)),
+                        **_keys(test, 1),
+                        "phenotype": pa.array([name] * len(test)),
+                        **{f"p_at_{k}": _numbers(precision[:, i]) for i, k in enumerate(KS)},
+                        "first_match_rank": pa.array(
+                            rank, pa.int32(), mask=np.isnan(rank), safe=False
+                        ),
+                    }
+                )
+            )
+    _write(folder / RETRIEVAL_FILE, pa.concat_tables(tables))
+
+
+def _keys(test: EvaluationSplit, num_repeats: int) -> dict[str, Any]:
+    import pyarrow as pa
+
+    return {
+        "patient": pa.array([patient for patient in test.patients for _ in range(num_repeats)]),
+        "visit": pa.array(np.repeat(test.visits, num_repeats), pa.int32()),
+    }
+
+
+def _numbers(values: np.ndarray) -> "pa.Array":
+    import pyarrow as pa
+
+    return pa.array(np.ascontiguousarray(values), pa.float64(), mask=np.isnan(values))
+
+
+def _write(path: Path, table: "pa.Table") -> None:
+    import pyarrow.parquet as pq
+
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)

@@ -1,0 +1,1 @@
+"""`ptacl predict` and `ptacl neighbours`: what a new ECG says, and whose heart is most alike."""

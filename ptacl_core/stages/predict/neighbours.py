@@ -1,0 +1,57 @@
+"""Nearest patients of a patient of the cohort, or of a new ECG."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from ptacl_core.cohort import Cohort, Direction, Neighbour
+from ptacl_core.errors import CohortError
+
+
+def run(
+    cohort_dir: Path,
+    query: str,
+    *,
+    k: int = 10,
+    direction: str = "ecg-cmr",
+    where: str | None = None,
+    run: str | None = None,
+    device: str = "auto",
+) -> list[dict[str, Any]]:
+    """Rows of (rank, patient, similarity, phenotypes), the nearest first.
+
+    `query` is a patient, or the path of an ECG when a file of that name exists. Raises
+    CohortError for an unknown patient, RecordError for a file that cannot be used.
+    """
+    with Cohort.open(cohort_dir) as cohort:
+        if not Path(query).exists():
+            cohort.notes.append_audit("neighbours", patient=query, run=run, direction=direction)
+            found = cohort.neighbours(
+                query, k=k, run=run, direction=cast("Direction", direction), where=where
+            )
+        else:
+            if not direction.startswith("ecg-"):
+                raise CohortError(
+                    f"{direction} asks from a CMR; an ECG file goes with ecg-cmr or ecg-ecg"
+                )
+            from ptacl_core.stages.predict.run import EcgPredictor
+
+            predictor = EcgPredictor(cohort_dir, run, device=device)
+            cohort.notes.append_audit("neighbours", **predictor.describe_use(), num_files=1)
+            found = cohort.neighbours(
+                predictor.embed_file(Path(query)),
+                k=k,
+                run=predictor.run_name,
+                direction=cast("Direction", direction),
+                where=where,
+            )
+    return [neighbour_row(neighbour) for neighbour in found]
+
+
+def neighbour_row(neighbour: Neighbour) -> dict[str, Any]:
+    """One neighbour as the JSON documents have it."""
+    return {
+        "patient": neighbour.patient,
+        "rank": neighbour.rank,
+        "similarity": neighbour.similarity,
+        **neighbour.phenotypes,
+    }

@@ -1,0 +1,202 @@
+"""What a new ECG says: findings first, then phenotypes with intervals and nearest patients."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort import Cohort, Neighbour
+from ptacl_core.embedding.encoding import Features, encode_ecgs
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.saliency import explain_ecg
+from ptacl_core.errors import CheckpointError, PtaclError, RecordError
+from ptacl_core.io import read_ecg
+from ptacl_core.preprocess import measure_ecg, prepare_ecg
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.records import (
+    LEAD_NAMES,
+    PHENOTYPE_NAMES,
+    EcgRecord,
+    Finding,
+    Person,
+    PreparedEcg,
+)
+from ptacl_core.runs.choose import load_aligned_run
+from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.stages.predict.answer import (
+    NUM_DESCRIBED,
+    answer_neighbours,
+    answer_phenotypes,
+)
+
+UNKNOWN_PERSON = Person()
+
+
+class EcgPredictor:
+    """A run's ECG encoder and read-out, loaded once, answering for one file after another.
+
+    Raises CohortError or CheckpointError when the run or its read-out cannot be used.
+    """
+
+    def __init__(self, cohort_dir: Path, run: str | None, *, device: str = "auto") -> None:
+        self._run = load_aligned_run(cohort_dir, run, device=device)
+        self.run_name = self._run.name
+        self.readout = ReadOut.load(self._run.directory / "readout")
+        if self.readout.checkpoint_sha256 != self._run.checkpoint_sha256:
+            raise CheckpointError(
+                f"run {self.run_name}: its read-out was made for other weights; "
+                f"`ptacl embed COHORT --run {self.run_name}` makes it anew"
+            )
+
+    def describe_use(self) -> dict[str, str]:
+        """What the audit log says of a use of this model: run and weights."""
+        return {"run": self.run_name, "checkpoint_sha256": self._run.checkpoint_sha256}
+
+    def prepare(self, path: Path, hints: Mapping[str, Any]) -> tuple[EcgRecord, PreparedEcg]:
+        """Read and preprocess one file as the run's training data were. Raises RecordError."""
+        record = read_ecg(path, **hints)
+        return record, prepare_ecg(record, self._run.preprocessing.ecg)
+
+    def encode(self, prepared: PreparedEcg) -> Features:
+        """Features of one prepared ECG."""
+        settings = self._run.settings
+        return encode_ecgs(
+            self._run.ecg_encoder,
+            self._run.ecg_projection,
+            prepared.signal[None],
+            [prepared.r_peak_samples],
+            crop_samples=settings.data.ecg_crop_samples,
+            patch_samples=settings.ecg_encoder.patch_samples,
+            num_steps=settings.data.num_steps,
+            beat_mode=settings.data.beat_mode,
+        )
+
+    def explain(self, prepared: PreparedEcg) -> dict[str, Any]:
+        """How each prediction changes when a lead, or a phase of the beat, is masked.
+
+        {"leads": {phenotype: {lead: change}}, "steps": {phenotype: [13 changes]}}, masked minus
+        as recorded, in the phenotype's unit; `steps` is None without a complete beat.
+        """
+        settings = self._run.settings
+        found = explain_ecg(
+            self._run.ecg_encoder,
+            self.readout.probe,
+            prepared.signal[:, : settings.data.ecg_crop_samples],
+            prepared.r_peak_samples,
+            num_steps=settings.data.num_steps,
+        )
+        return {
+            "leads": {
+                name: dict(zip(LEAD_NAMES, found.leads[:, column].tolist(), strict=True))
+                for column, name in enumerate(PHENOTYPE_NAMES)
+            },
+            "steps": None
+            if found.steps is None
+            else {
+                name: found.steps[:, column].tolist() for column, name in enumerate(PHENOTYPE_NAMES)
+            },
+        }
+
+    def embed_file(self, path: Path) -> Float32[Array, "embedding"]:
+        """Embedding of one file in the shared space. Raises RecordError."""
+        _, prepared = self.prepare(path, {})
+        if not prepared.is_accepted:
+            raise RecordError(f"{clean_text(path.name)}: {_rejection(prepared.findings)}")
+        projected = self.encode(prepared).projected
+        assert projected is not None
+        return projected[0]
+
+
+def run(
+    files: Sequence[Path],
+    cohort_dir: Path,
+    *,
+    run: str | None = None,
+    k: int = 5,
+    hints: Mapping[str, Any] | None = None,
+    person: Person = UNKNOWN_PERSON,
+    with_saliency: bool = False,
+    device: str = "auto",
+    progress: ProgressSink = SILENT,
+) -> list[dict[str, Any]]:
+    """One answer per file, in order.
+
+    `person` is whose ECGs they are: intervals are then those of their sex and age where the
+    run has them, and predictions get z-scores. A file that cannot be used has `accepted` False
+    and an `error` of one line; the others are answered all the same. Raises CohortError or
+    CheckpointError when no file could be answered for.
+    """
+    predictor = EcgPredictor(cohort_dir, run, device=device)
+    answers = []
+    progress.start("predict", len(files), "ECGs")
+    with Cohort.open(cohort_dir) as cohort:
+        cohort.notes.append_audit("predict", **predictor.describe_use(), num_files=len(files))
+        for path in files:
+            answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
+            answers.append(answer)
+            progress.advance("predict")
+    progress.finish("predict")
+    return answers
+
+
+def _answer(
+    path: Path,
+    predictor: EcgPredictor,
+    cohort: Cohort,
+    k: int,
+    hints: Mapping[str, Any],
+    person: Person,
+    with_saliency: bool,
+) -> dict[str, Any]:
+    try:
+        record, prepared = predictor.prepare(path, hints)
+    except PtaclError as error:
+        return _refusal(path, predictor, str(error), ())
+    if not prepared.is_accepted:
+        return _refusal(path, predictor, _rejection(prepared.findings), prepared.findings)
+    features = predictor.encode(prepared)
+    assert features.projected is not None
+    nearest: list[Neighbour] = []
+    if k:
+        num_wanted = max(k, NUM_DESCRIBED)
+        nearest = cohort.neighbours(features.projected[0], k=num_wanted, run=predictor.run_name)
+    measurements = measure_ecg(prepared, record)
+    return {
+        "file": str(path),
+        "accepted": True,
+        "run": predictor.run_name,
+        "findings": [finding.as_dict() for finding in prepared.findings],
+        "heart_rate_bpm": prepared.heart_rate_bpm,
+        "measurements": {
+            name: value for name, value in measurements.items() if name != "heart_rate_bpm"
+        },
+        **answer_phenotypes(predictor.readout, features.pooled, person),
+        "neighbours": [
+            {"patient": neighbour.patient, "similarity": neighbour.similarity}
+            for neighbour in nearest[:k]
+        ],
+        "neighbour_phenotypes": answer_neighbours(nearest[:NUM_DESCRIBED]),
+        **({"saliency": predictor.explain(prepared)} if with_saliency else {}),
+    }
+
+
+def _refusal(
+    path: Path, predictor: EcgPredictor, error: str, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "accepted": False,
+        "run": predictor.run_name,
+        "error": error,
+        "findings": [finding.as_dict() for finding in findings],
+        "heart_rate_bpm": None,
+        "measurements": {},
+        "phenotypes": {},
+        "out_of_distribution": None,
+        "neighbours": [],
+        "neighbour_phenotypes": {},
+    }
+
+
+def _rejection(findings: Sequence[Finding]) -> str:
+    return "; ".join(str(finding) for finding in findings if finding.severity == "reject")

@@ -1,0 +1,1 @@
+"""`ptacl preprocess`: files of any supported format into shards and the store."""

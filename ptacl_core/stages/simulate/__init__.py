@@ -1,0 +1,1 @@
+"""`ptacl simulate`: a paired cohort with known truth, as shards or as files."""

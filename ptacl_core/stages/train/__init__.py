@@ -1,0 +1,1 @@
+"""`ptacl train`: pretraining, alignment, fine-tuning and supervised rows of a run."""

@@ -1,0 +1,118 @@
+"""Alignment of the pretrained encoders: the paper's method, its ablations, the peers' rows."""
+
+import torch
+
+from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.errors import ConfigError
+from ptacl_core.models import LatentDecoder, PatchTransformer, TokenEncoder, TwoTower
+from ptacl_core.runs.encoders import build_towers, load_encoder
+from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
+from ptacl_core.stages.train.probe import build_probe
+from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
+from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
+from ptacl_core.train.cross_modal_step import CrossModalStep
+from ptacl_core.train.randomness import derive_seed
+
+
+def align(run: TrainingRun) -> StageSummary:
+    """Train stage `align`, from this run's pretraining or from that of the runs it names.
+
+    Blocks and embeddings are frozen only in encoders that were pretrained. Raises
+    CheckpointError when a pretraining that the settings ask for is not finished.
+    """
+    settings = run.settings
+    section = settings.align
+    towers = build_towers(settings)
+    start_from_pretraining(run, towers)
+    build = _build_autoencoder if section.method == "autoencoder" else _build_alignment
+    step = build(settings, towers)
+    probe = build_probe(
+        run,
+        {"ecg": towers.ecg_encoder, "cmr": towers.cine_encoder},
+        {"ecg": towers.ecg_projection, "cmr": towers.cine_projection},
+    )
+    return train_stage(
+        run,
+        StageTask(
+            stage="align",
+            module=step,
+            optimisation=section.optimisation,
+            modalities=("ecg", "cmr"),
+            probe=probe,
+        ),
+    )
+
+
+def _build_alignment(settings: RunSettings, towers: TwoTower) -> AlignmentStep:
+    section = settings.align
+    return AlignmentStep(
+        towers,
+        build_ecg_views(settings, section.ecg_augmentation),
+        build_cine_views(settings, section.cine_augmentation),
+        AlignmentWeights(
+            temperature_global=section.temperature_global,
+            temperature_local=section.temperature_local,
+            sigma=section.sigma,
+            beta=section.beta,
+            local_loss=section.local_loss,
+            ecg_to_cmr_weight=section.ecg_to_cmr_weight,
+        ),
+        is_cine_frozen=section.freeze_cine_encoder,
+    )
+
+
+def _build_autoencoder(settings: RunSettings, towers: TwoTower) -> CrossModalStep:
+    section = settings.align
+    generator = torch.Generator().manual_seed(derive_seed(settings.seed, "weights", "decoder"))
+    decoders = []
+    for encoder in (towers.ecg_encoder, towers.cine_encoder):
+        if not isinstance(encoder, PatchTransformer):
+            raise ConfigError(
+                "align.method autoencoder reconstructs patches: both encoders must be of the "
+                f"family 'vit', got {type(encoder).__name__}"
+            )
+        decoders.append(
+            LatentDecoder(
+                encoder,
+                section.projection.dim,
+                dim=section.decoder.decoder_dim,
+                depth=section.decoder.decoder_depth,
+                num_heads=section.decoder.decoder_heads,
+                generator=generator,
+            )
+        )
+    ecg_decoder, cine_decoder = decoders
+    return CrossModalStep(
+        towers,
+        ecg_decoder,
+        cine_decoder,
+        build_ecg_views(settings, section.ecg_augmentation),
+        build_cine_views(settings, section.cine_augmentation),
+        temperature=section.temperature_global,
+        contrast_weight=section.contrast_weight,
+    )
+
+
+def start_from_pretraining(run: TrainingRun, towers: TwoTower) -> None:
+    """Give the towers their pretrained encoders and freeze the first blocks of those."""
+    section = run.settings.align
+    encoders: dict[Modality, TokenEncoder] = {
+        "ecg": towers.ecg_encoder,
+        "cmr": towers.cine_encoder,
+    }
+    for modality, encoder in encoders.items():
+        if not is_pretrained(run.settings, modality):
+            run.progress.say(f"align: the {modality} encoder starts from random weights, unfrozen")
+            continue
+        loaded = load_encoder(run.directory, modality, "pretrain", settings=run.settings)
+        encoder.load_state_dict(loaded.encoder.state_dict())
+        encoder.freeze_first(section.num_frozen_blocks, embeddings=section.freeze_embeddings)
+
+
+def is_pretrained(settings: RunSettings, modality: Modality) -> bool:
+    """Whether the run's encoder of `modality` was, or is to be, pretrained."""
+    if getattr(settings.pretrained_from, modality) is not None:
+        return True
+    section = settings.pretrain_ecg if modality == "ecg" else settings.pretrain_cmr
+    return section.method != "none"

@@ -1,0 +1,263 @@
+"""One stage of a run through `fit`: batches, optimizer, checkpoints, validation, metrics."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.checkpoint import FINAL, CheckpointDocument, load_document
+from ptacl_core.config.optimisation import Optimisation
+from ptacl_core.errors import ShardError
+from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
+from ptacl_core.train.checkpointing import TrainingCheckpoints
+from ptacl_core.train.distributed import average_figures, wait_for_all
+from ptacl_core.train.loop import FitHooks, FitPlan, StepOutput, fit
+from ptacl_core.train.optimizer import build_optimizer
+from ptacl_core.train.precision import autocast
+from ptacl_core.train.randomness import seed_step
+from ptacl_core.train.recordings import open_recordings
+
+Probe = Callable[[], dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """What one stage came to; `loss` is the last training loss."""
+
+    stage: str
+    steps: int
+    loss: float | None
+    samples_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """A stage to be trained: its name on disk, its module and what it reads.
+
+    `module` is called as a StepFunction; `targets` z-scores phenotypes into a mean and a
+    standard deviation for the head; `probe` gives extra figures at some validations, `figures`
+    are constants that stand in every line of the metrics.
+    """
+
+    stage: str
+    module: nn.Module
+    optimisation: Optimisation
+    modalities: tuple[str, ...]
+    layer_decay: float = 1.0
+    num_layers: int = 1
+    layer_of: Callable[[str], int] = lambda _name: 0
+    target_mean: tuple[float, ...] | None = None
+    target_sd: tuple[float, ...] | None = None
+    probe: Probe | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
+    """Train `task.module` to the end, from the stage's newest checkpoint when there is one.
+
+    The module ends with its final weights (the best of validation with early stopping).
+    Raises ShardError without training patients, CheckpointError when checkpoints are damaged.
+    """
+    rows = run.reader.rows("train", needs=task.modalities)
+    if len(rows) == 0:
+        raise ShardError(
+            f"stage {task.stage}: the train split has no patient with "
+            f"{' and '.join(task.modalities)}; preprocess such recordings first"
+        )
+    task.module.to(run.device)
+    options = task.optimisation
+    training = _build_batches(run, task, rows)
+    order = training.order
+    assert isinstance(order, BatchOrder)
+    if order.batch_size < options.batch_size:
+        run.progress.say(
+            f"stage {task.stage}: {len(rows)} training patients; batches hold {order.batch_size}"
+        )
+    plan = _plan(run, task, order)
+    optimizer = build_optimizer(
+        task.module,
+        weight_decay=options.weight_decay,
+        betas=options.betas,
+        layer_decay=task.layer_decay,
+        num_layers=task.num_layers,
+        layer_of=task.layer_of,
+    )
+    folder = run.checkpoints(task.stage)
+    checkpoints = TrainingCheckpoints(folder, _describe(run, task), task.module, optimizer)
+    state = checkpoints.restore()
+    if run.world.is_first:
+        run.metrics.forget_from(stage=task.stage, step=state.step + 1)
+    wait_for_all()
+    started_s, started_step = time.perf_counter(), state.step
+    hooks = FitHooks(
+        validate=_build_validation(run, task, plan),
+        remember_best=checkpoints.remember_best if options.patience > 0 else lambda: None,
+        save=checkpoints.save if run.world.is_first else lambda _state: None,
+        log=_log(run, task),
+        stop=run.stop,
+        progress=run.progress,
+    )
+    state = fit(
+        plan,
+        state,
+        step=_distribute(run, task.module),
+        optimizer=optimizer,
+        batches=training,
+        device=run.device,
+        hooks=hooks,
+        world=run.world,
+    )
+    wall_s = max(time.perf_counter() - started_s, 1e-9)
+    if options.patience > 0:
+        checkpoints.return_to_best()
+    if run.world.is_first:
+        checkpoints.finish(state)
+    wait_for_all()
+    speed = (state.step - started_step) * order.batch_size / wall_s
+    return StageSummary(task.stage, state.step, state.last_loss, speed)
+
+
+def summarise_finished(run: TrainingRun, stage: str) -> StageSummary:
+    """Summary of a stage that had been finished before. Raises CheckpointError."""
+    document = load_document(run.checkpoints(stage).directory / FINAL)
+    loss = document.position.get("last_loss")
+    steps = int(document.position.get("step") or 0)
+    return StageSummary(stage, steps, None if loss is None else float(loss), 0.0)
+
+
+def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, "row"]) -> Batches:
+    order = BatchOrder(
+        len(rows),
+        task.optimisation.batch_size,
+        seed=run.settings.seed,
+        stage=task.stage,
+        world=run.world,
+    )
+    return _attach(run, task, rows, order)
+
+
+def _attach(
+    run: TrainingRun, task: StageTask, rows: Int64[Array, "row"], order: BatchOrder | FixedOrder
+) -> Batches:
+    data = run.settings.data
+    recordings = open_recordings(
+        run.reader,
+        rows,
+        modalities=task.modalities,
+        device=run.device,
+        memory_budget_gib=data.memory_budget_gib,
+        progress=run.progress,
+    )
+    return Batches(
+        order,
+        rows,
+        recordings,
+        r_peaks=run.reader.r_peaks(rows) if "ecg" in task.modalities else None,
+        targets=_z_score(run, task, rows),
+        prefetch=0 if recordings.is_resident else data.prefetch_batches,
+    )
+
+
+def _z_score(
+    run: TrainingRun, task: StageTask, rows: Int64[Array, "row"]
+) -> Float32[Array, "row target"] | None:
+    if task.target_mean is None or task.target_sd is None:
+        return None
+    values = run.reader.phenotypes(rows)
+    return ((values - np.asarray(task.target_mean)) / np.asarray(task.target_sd)).astype(np.float32)
+
+
+def _plan(run: TrainingRun, task: StageTask, order: BatchOrder) -> FitPlan:
+    options = task.optimisation
+    num_steps = options.steps or (options.epochs or 0) * order.steps_per_epoch
+    return FitPlan(
+        stage=task.stage,
+        seed=run.settings.seed,
+        num_steps=num_steps,
+        batch_size=order.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_steps=round(options.warmup_fraction * num_steps),
+        grad_clip=options.grad_clip,
+        precision=run.settings.precision,
+        log_every=options.log_every_steps,
+        checkpoint_every=options.checkpoint_every_steps,
+        checkpoint_every_s=options.checkpoint_every_s,
+        validate_every=options.validate_every_steps or order.steps_per_epoch,
+        patience=options.patience,
+    )
+
+
+def _build_validation(
+    run: TrainingRun, task: StageTask, plan: FitPlan
+) -> Callable[[int], dict[str, float]] | None:
+    rows = run.reader.rows("val", needs=task.modalities)
+    if len(rows) < run.world.size:
+        run.progress.say(f"stage {task.stage}: no validation patients, so no early stopping")
+        return None
+    order = FixedOrder(len(rows), task.optimisation.batch_size, world=run.world)
+    batches = _attach(run, task, rows, order)
+    probe_every = plan.validate_every * task.optimisation.probe_every_validations
+
+    def validate(step: int) -> dict[str, float]:
+        figures = _measure(run, task, batches, order.num_batches)
+        is_due = probe_every > 0 and (step % probe_every == 0 or step == plan.num_steps)
+        if task.probe is not None and is_due:
+            figures |= task.probe()
+        return figures
+
+    return validate
+
+
+@torch.no_grad()
+def _measure(
+    run: TrainingRun, task: StageTask, batches: Batches, num_batches: int
+) -> dict[str, float]:
+    """Mean loss and figures over the validation batches, the same draws every time."""
+    sums: dict[str, torch.Tensor] = {}
+    for index in range(num_batches):
+        draws = seed_step(
+            seed=run.settings.seed,
+            stage=f"{task.stage}/validation",
+            step=index,
+            rank=run.world.rank,
+            device=run.device,
+        )
+        with autocast(run.device, run.settings.precision):
+            output: StepOutput = task.module(batches.load(index), draws)
+        for name, value in {"loss": output.loss, **output.figures}.items():
+            sums[name] = sums.get(name, 0.0) + value.detach().double()
+    return average_figures({name: total / num_batches for name, total in sums.items()})
+
+
+def _distribute(run: TrainingRun, module: nn.Module) -> nn.Module:
+    if run.world.size == 1:
+        return module
+    index = [run.device.index] if run.device.type == "cuda" else None
+    return DistributedDataParallel(module, device_ids=index)
+
+
+def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:
+    return CheckpointDocument(
+        stage=task.stage,
+        step=0,
+        settings=run.settings,
+        preprocessing=run.reader.preprocessing,
+        preprocessing_hash=run.reader.preprocessing.hash(),
+        data_sha256=run.reader.manifest_sha256,
+        target_mean=task.target_mean,
+        target_sd=task.target_sd,
+        files={},
+    )
+
+
+def _log(run: TrainingRun, task: StageTask) -> Callable[..., None]:
+    if not run.world.is_first:
+        return lambda **_figures: None
+    metrics = run.metrics
+    return lambda **figures: metrics.append(**figures, **task.figures)

@@ -1,0 +1,74 @@
+"""What the encoders are worth while they train: a linear probe, and retrieval of own pairs."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from torch import nn
+
+from ptacl_core.arrays import Array, Int64
+from ptacl_core.config.training import Modality
+from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.evaluate import linear_probe_r2, pair_recall
+from ptacl_core.models import TokenEncoder
+from ptacl_core.runs.folder import TrainingRun
+
+MAX_PATIENTS = 4096
+"""Patients of a split that a probe looks at, evenly spread over the split."""
+
+
+def build_probe(
+    run: TrainingRun,
+    encoders: Mapping[Modality, TokenEncoder],
+    projections: Mapping[Modality, nn.Module] | None = None,
+) -> Callable[[], dict[str, float]]:
+    """A function that measures the encoders as they are at its call.
+
+    Gives `probe_r2_<modality>`, the mean R² over phenotypes of a least-squares probe fitted on
+    training and scored on validation patients, and with `projections` of both modalities
+    `pair_recall_at_1` and `_at_5` among the validation patients. Only the first process
+    measures; others get nothing.
+    """
+
+    def measure() -> dict[str, float]:
+        if not run.world.is_first:
+            return {}
+        figures = {}
+        for modality, encoder in encoders.items():
+            train, val = (_choose_rows(run, split, (modality,)) for split in ("train", "val"))
+            targets = [run.reader.phenotypes(rows) for rows in (train, val)]
+            if any(np.isfinite(values).sum(axis=0).min() < 2 for values in targets):
+                continue
+            features = [_encode(run, modality, rows, encoder, None)[0] for rows in (train, val)]
+            scores = linear_probe_r2(features[0], targets[0], features[1], targets[1])
+            figures[f"probe_r2_{modality}"] = float(np.nanmean(scores))
+        if projections is not None and len(encoders) == 2:
+            rows = _choose_rows(run, "val", ("ecg", "cmr"))
+            ecg, cmr = (
+                _encode(run, modality, rows, encoders[modality], projections[modality])[1]
+                for modality in ("ecg", "cmr")
+            )
+            recall = pair_recall(ecg, cmr, ks=(1, 5))
+            figures |= {f"pair_{key}": value for key, value in recall.items()}
+        return figures
+
+    return measure
+
+
+def _choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, "row"]:
+    rows = run.reader.rows(split, needs=needs)
+    if len(rows) <= MAX_PATIENTS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, MAX_PATIENTS).astype(np.int64)]
+
+
+def _encode(
+    run: TrainingRun,
+    modality: Modality,
+    rows: Int64[Array, "row"],
+    encoder: TokenEncoder,
+    projection: nn.Module | None,
+) -> tuple[Array, Array]:
+    encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
+    features = encode(run.reader, rows, encoder, projection, run.settings)
+    projected = features.pooled if features.projected is None else features.projected
+    return features.pooled, projected

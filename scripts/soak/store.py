@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""The reliability goals of the cohort store in their long form, with counts.
+
+`ptacl selftest` is the short form, `check_store_goals.py` names the tests of every goal. This
+one drives the same attempts as the tests under tests/unit/cohort, as often as the goals ask:
+hours on two cores. Each goal's count is written to the report as soon as it is known, so that
+an interrupted run keeps what it has. The duckdb that this interpreter imports is the one tried;
+run it again with another one to compare.
+
+    python scripts/soak/store.py                          # all goals, full counts
+    python scripts/soak/store.py --goals R6 R7 --scale 0.1
+"""
+
+import argparse
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.cohort.health import self_test
+from ptacl_core.cohort.health.verification import verify_cohort
+from ptacl_core.errors import CohortError, PtaclError
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+PATIENCE_S = 120.0
+"""Deadline of statements that must be answered or refused, not stopped: the machine may be busy."""
+Count = tuple[int, int]
+"""Attempts that held, attempts made."""
+
+
+def load(path: str) -> ModuleType:
+    """A module of the tests, whose attempts are driven here."""
+    name = f"soak_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(name, TESTS / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def make_cohort(folder: Path) -> Path:
+    """The tests' cohort: 60 people with everything a store holds."""
+    path = folder / "cohort"
+    Cohort.create(path, name="soak", source="simulated", preprocessing_hash="abc123").close()
+    load("unit/cohort/conftest.py").fill(path)
+    (path / "shards" / "part-00000").mkdir(mode=0o700)
+    return path
+
+
+def kill_writers(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_faults.py")
+    held = 0
+    for first in range(0, count, 20):  # the store grows with every batch: begin anew
+        num_kills = min(20, count - first)
+        path = make_cohort(folder)
+        module._kill_writers(path, num_kills=num_kills, seed=first)
+        held += num_kills
+        shutil.rmtree(path)
+    return held, count
+
+
+def damage_stores(folder: Path, count: int) -> Count:
+    path = make_cohort(folder)
+    counts = load("unit/cohort/test_store_faults.py")._open_damaged(path, num_files=count, seed=9)
+    return counts["refused"] + counts["right"], sum(counts.values())
+
+
+def fill_disk(folder: Path, count: int) -> Count:
+    """A real small disk, filled to the last block, at five places of writing."""
+    disk = folder / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
+    try:
+        path = Path(shutil.copytree(make_cohort(folder), disk / "cohort"))
+        with Cohort.open(path) as cohort:
+            cohort.notes.add_note("sim-000001", "before")
+        filler = disk / "filler"
+        places: list[Callable[[Path], object]] = [
+            _write_people, _write_vectors, _write_checkpoint, _write_export, _write_notes
+        ]  # fmt: skip
+        return sum(_is_full_disk_named(path, filler, each) for each in places[:count]), min(
+            count, 5
+        )
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+def _is_full_disk_named(path: Path, filler: Path, write: Callable[[Path], object]) -> bool:
+    before = (path / "cohort.duckdb").read_bytes()
+    with filler.open("wb") as stream:
+        try:
+            while True:
+                stream.write(bytes(65536))
+        except OSError:
+            pass
+    try:
+        write(path)
+    except PtaclError as error:
+        is_named = "Traceback" not in str(error) and len(str(error)) > 20
+    else:
+        is_named = False
+    finally:
+        filler.unlink()
+    is_intact = (path / "cohort.duckdb").read_bytes() == before
+    with Cohort.open(path) as cohort:
+        is_intact = is_intact and cohort.count() == 65 and len(cohort.notes.notes()) >= 1
+    return is_named and is_intact and verify_cohort(path, repair=True).is_whole
+
+
+def _write_people(path: Path) -> None:
+    with Cohort.write(path, purpose="full") as writer:
+        writer.put_patients(pa.table({"patient": [f"new-{row}" for row in range(50_000)]}))
+
+
+def _write_vectors(path: Path) -> None:
+    with Cohort.write(path, purpose="full") as writer:
+        names = [f"new-{row}" for row in range(20_000)]
+        vectors = np.random.default_rng(0).standard_normal((20_000, 24)).astype(np.float32)
+        writer.put_embeddings("align-1", "ecg", "projected", names, [0] * 20_000, vectors)
+
+
+def _write_checkpoint(path: Path) -> None:
+    import torch
+
+    from ptacl_core.checkpoint import CheckpointDocument, save_checkpoint
+    from ptacl_core.config.preprocess import PreprocessSettings
+    from ptacl_core.config.training import load_run_settings
+
+    preprocessing = PreprocessSettings()
+    document = CheckpointDocument(
+        stage="align",
+        step=1,
+        settings=load_run_settings("tiny"),
+        preprocessing=preprocessing,
+        preprocessing_hash=preprocessing.hash(),
+        files={},
+    )
+    weights = {"weights.safetensors": {"w": torch.zeros(2_000_000)}}
+    save_checkpoint(path / "runs" / "r" / "checkpoints" / "align" / "final", document, weights)
+
+
+def _write_export(path: Path) -> None:
+    with Cohort.open(path) as cohort:
+        cohort.export("SELECT * FROM range(2000000)", name="big", max_rows=2_000_000)
+
+
+def _write_notes(path: Path) -> None:
+    with Cohort.open(path) as cohort:
+        for _ in range(40):
+            cohort.notes.add_note("sim-000001", os.urandom(150_000).hex())
+
+
+def hold_locks(folder: Path, count: int) -> Count:
+    path = folder / "cohort"
+    self_test._make_cohort(path)
+    held = [each for _ in range(count) for each in self_test._kill_writer(path)]
+    return sum(held), len(held)
+
+
+def publish(folder: Path, count: int) -> Count:
+    path = make_cohort(folder)
+    load("unit/cohort/test_store_faults.py")._publish_under_readers(path, num_publishes=count)
+    return count, count
+
+
+def refuse_escapes(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_sql_escapes.py")
+    secrets = folder / "secrets"
+    secrets.mkdir()
+    module.plant_secrets(secrets)
+    attempts = module.ATTEMPTS[:count]
+    held = 0
+    with Cohort.open(make_cohort(folder)) as cohort:
+        before = module._state(cohort, secrets)
+        for attempt in attempts:
+            statement = attempt.replace("{dir}", str(secrets))
+            statement = statement.replace("{store}", str(cohort.layout.store))
+            try:
+                cohort.run_statement(statement, max_rows=10, deadline_s=PATIENCE_S)
+            except CohortError as error:
+                held += module.SECRET not in str(error) and "stopped after" not in str(error)
+        assert module._state(cohort, secrets) == before, "an attempt changed a file"
+        assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
+        # the positive control: on a default connection they succeed
+        control = folder / "control"
+        control.mkdir()
+        module.test_the_same_attempts_succeed_on_a_default_connection(cohort, secrets, control)
+    return held, len(attempts)
+
+
+def end_bombs(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_sql_limits.py")
+    with Cohort.open(make_cohort(folder)) as cohort:
+        seconds = [module._run_bomb(cohort, bomb) for bomb in module.BOMBS[:count]]
+        assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
+    return sum(each <= 6 for each in seconds), len(seconds)
+
+
+def fuzz_console(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_sql_limits.py")
+    with Cohort.open(make_cohort(folder)) as cohort:
+        cohort.run_statement("SELECT 1", max_rows=1)
+        num_deaths = module._fuzz(cohort, count, seed=5)
+    return count - num_deaths, count
+
+
+def call_functions(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_sql_limits.py")
+    with Cohort.open(make_cohort(folder)) as cohort:
+        num_calls = module._call_functions(cohort, per_function=count, seed=7)
+    return num_calls, num_calls
+
+
+def allow_questions(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_sql_limits.py")
+    held = 0
+    with Cohort.open(make_cohort(folder)) as cohort:
+        for statement in module.ALLOWED[:count]:
+            held += not self_test._is_refused(
+                lambda statement=statement: cohort.run_statement(
+                    statement, max_rows=10, deadline_s=PATIENCE_S
+                )
+            )
+    return held, len(module.ALLOWED[:count])
+
+
+def damage_indexes(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_neighbours.py")
+    path = module.make_clustered(folder / "clustered")
+    module._search_damaged(path, num_files=count, seed=11)
+    return count, count
+
+
+def kill_index_builders(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_neighbours.py")
+    path = module.make_clustered(folder / "clustered")
+    module.kill_index_builders(path, num_kills=count, seed=13)
+    return count, count
+
+
+def search_exactly(folder: Path, count: int) -> Count:
+    path = folder / "cohort"
+    self_test._make_cohort(path)
+    held = [each for _ in range(count) for each in self_test._search_exactly(path)]
+    return sum(held), len(held)
+
+
+def kill_erasures(folder: Path, count: int) -> Count:
+    module = load("unit/cohort/test_store_erasure.py")
+    held = 0
+    for first in range(0, count, 20):
+        path = make_cohort(folder)
+        shutil.rmtree(path / "shards")
+        module._plant(path)
+        num_people = min(20, count - first)
+        module.kill_erasures(path, num_people=num_people, seed=first)
+        held += num_people
+        shutil.rmtree(path)
+    return held, count
+
+
+def work_together(folder: Path, count: int) -> Count:
+    module = load("pipeline/test_store_processes.py")
+    module._run_together(folder / "cohort", num_readers=8, seconds=count)
+    return count, count
+
+
+GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
+    "R1": ("kill -9 during store writes: nothing lost, none partial", kill_writers, 200),
+    "R2": ("damaged stores: refused in words, or right", damage_stores, 500),
+    "R3": ("full disk at five places: named, earlier data intact", fill_disk, 5),
+    "R4": ("second writer refused by name; lock gone after kill -9", hold_locks, 4),
+    "R5": ("publishes under open readers without an error", publish, 100),
+    "R6": ("SQL escapes refused", refuse_escapes, 1000),
+    "R7": ("query bombs ended within 6 s", end_bombs, 1000),
+    "R8": ("SQL fuzz through the console: no crash, no leak", fuzz_console, 100_000),
+    "R9": ("engine functions with hostile arguments: no death", call_functions, 100),
+    "R10": ("ordinary questions answered", allow_questions, 1000),
+    "R11": ("damaged index files: no crash, no wrong answer", damage_indexes, 500),
+    "R13": ("exact neighbours are the brute-force order, every time", search_exactly, 10),
+    "R32": ("kill -9 during erasures: finished by the next, no byte left", kill_erasures, 100),
+    "R1i": ("kill -9 while an index is built: search right, verify clean", kill_index_builders, 50),
+    "2+8": ("seconds of two writers beside eight readers without an error", work_together, 60),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--goals", nargs="+", choices=list(GOALS), default=list(GOALS))
+    parser.add_argument("--scale", type=float, default=1.0, help="part of the full counts")
+    parser.add_argument("--report", type=Path, help="Markdown file to append to")
+    options = parser.parse_args()
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    report = options.report or ROOT / "assets" / "reports" / f"store_soak_{today}.md"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    with report.open("a", encoding="utf-8") as stream:
+        stream.write(
+            f"\n## duckdb {duckdb.__version__}, {today}\n\n{platform.machine()}, "
+            f"{os.cpu_count()} CPUs, Python {platform.python_version()}, "
+            f"part of the full counts: {options.scale:g}\n\n"
+            "| goal | what | held | tried | CPU s | wall s |\n|---|---|---|---|---|---|\n"
+        )
+    is_passed = True
+    for goal in options.goals:
+        what, check, full = GOALS[goal]
+        line, is_held = run_goal(goal, what, check, max(1, round(full * options.scale)))
+        is_passed &= is_held
+        print(line, flush=True)
+        with report.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+    sys.exit(0 if is_passed else 1)
+
+
+def run_goal(
+    goal: str, what: str, check: Callable[[Path, int], Count], count: int
+) -> tuple[str, bool]:
+    """One row of the report, and whether every attempt held."""
+    started, cpu = time.monotonic(), sum(os.times()[:4])
+    with tempfile.TemporaryDirectory(prefix="ptacl-soak-") as folder:
+        os.environ["PTACL_KEYS"] = str(Path(folder) / "keys")
+        try:
+            held, tried = check(Path(folder), count)
+        except (AssertionError, OSError, CohortError, subprocess.SubprocessError):
+            traceback.print_exc()
+            held, tried = 0, count
+    figures = f"{sum(os.times()[:4]) - cpu:.0f} | {time.monotonic() - started:.0f}"
+    return f"| {goal} | {what} | {held} | {tried} | {figures} |", held == tried
+
+
+if __name__ == "__main__":
+    main()
