@@ -59,7 +59,7 @@ class Document(Part):
         return {**values, "kind": cls.KIND, "version": cls.VERSION}
 
     @classmethod
-    def upgrade(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+    def upgrade(cls, values: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003  for subclasses
         """The values of an older version in the present form; a subclass says how."""
         raise ValueError(f"{cls.KIND} of version {version}: there is no way to read it")
 
