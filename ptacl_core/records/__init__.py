@@ -3,15 +3,19 @@
 from ptacl_core.records.cine import CineRecord
 from ptacl_core.records.ecg import LEAD_NAMES, EcgRecord
 from ptacl_core.records.finding import Finding
+from ptacl_core.records.marks import MARK_NAMES, BeatMarks, EcgMarks
 from ptacl_core.records.person import Person, parse_person
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.records.prepared import PreparedCine, PreparedEcg
 
 __all__ = [
     "LEAD_NAMES",
+    "MARK_NAMES",
     "PHENOTYPE_NAMES",
     "PHENOTYPE_UNITS",
+    "BeatMarks",
     "CineRecord",
+    "EcgMarks",
     "EcgRecord",
     "Finding",
     "Person",

@@ -1,0 +1,122 @@
+"""Where the P wave begins and ends, over all leads together; and whether there is one."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32, Float64
+from ptacl_core.preprocess.delineation.slopes import (
+    EdgeLimits,
+    Slopes,
+    compute_slopes,
+    find_edge,
+    main_directions,
+    smooth,
+)
+
+_HALF_SPAN = 4
+_HALF_WIDTH = 4
+_CENTRE = 12
+_FLANK = (28, 42)
+_LATEST_PEAK = 14
+"""A P wave peaks 28 ms or more before the QRS complex."""
+
+_EARLIEST_PEAK = 170
+_REACH = 75
+_MIN_BULGE_MV = 0.006
+_NOISE_FACTOR = 4.0
+_EDGE = EdgeLimits(share=0.2, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.75)
+_FLANK_SAMPLES = 45
+_MIN_P_MS, _MAX_P_MS = 40.0, 200.0
+
+
+class PWave(NamedTuple):
+    """Onset, peak and offset in samples of the average beat; None where they cannot be told."""
+
+    onset: int | None
+    peak: int | None
+    offset: int | None
+    reason: str = ""
+
+
+def find_p_wave(
+    signal_mv: Float32[Array, "lead sample"],
+    noise_mv: Float32[Array, "lead sample"] | None,
+    qrs_onset: int,
+    *,
+    first_sample: int,
+) -> PWave:
+    """The strongest bulge of 50-150 ms between the last T wave and the QRS complex.
+
+    A bulge is the mean of 50 ms less the mean of the flanks beside it, root mean square over the
+    leads. The wave begins and ends where the slope (over 20 ms) in its two main directions stays
+    below 15 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
+    the QRS complex. `first_sample` is where the T wave before it ends.
+    """
+    held = _hold_from(signal_mv, qrs_onset)
+    smoothed = smooth(held, _HALF_WIDTH)
+    first = max(first_sample, qrs_onset - _EARLIEST_PEAK - _REACH, _HALF_SPAN)
+    earliest = max(first + 10, qrs_onset - _EARLIEST_PEAK)
+    latest = qrs_onset - _LATEST_PEAK
+    if latest - earliest < 5:
+        return PWave(None, None, None, "T of the beat before reaches the QRS complex")
+    bulge = _bulge(smoothed)
+    least = _MIN_BULGE_MV
+    noise = None
+    if noise_mv is not None:
+        noise = smooth(noise_mv, _HALF_WIDTH)
+        noise_bulge = _bulge(noise)[_FLANK[1] : qrs_onset]
+        least = max(least, _NOISE_FACTOR * float(np.sqrt(np.mean(noise_bulge**2))))
+    inner = bulge[earliest : latest + 1]
+    is_peak = np.ones(len(inner), bool)
+    is_peak[1:-1] = (inner[1:-1] >= inner[:-2]) & (inner[1:-1] >= inner[2:])
+    is_peak[0] = is_peak[-1] = False
+    candidates = np.flatnonzero(is_peak & (inner >= least))
+    if not candidates.size:
+        return PWave(None, None, None, "no P wave stands out before the QRS complex")
+    peak = earliest + int(candidates[np.argmax(inner[candidates])])
+    low, high = max(first, peak - _REACH), min(qrs_onset, peak + _REACH)
+    directions = main_directions(smoothed[:, max(low, peak - 40) : min(high, peak + 40)], 2)
+    slopes = compute_slopes(smoothed, noise, half_span=_HALF_SPAN, directions=directions)
+    onset = _edge(slopes, peak, low)
+    offset = _edge(slopes, peak, high)
+    if onset is None or offset is None:
+        return PWave(None, None, None, "the P wave does not stand out of the T wave before it")
+    duration_ms = (offset - onset) * 2.0
+    if not _MIN_P_MS <= duration_ms <= _MAX_P_MS:
+        return PWave(None, None, None, f"the P wave would last {duration_ms:.0f} ms")
+    return PWave(onset, peak, offset)
+
+
+def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
+    step = 1 if stop > peak else -1
+    flank = slopes.values[np.arange(peak, stop + step, step)][:_FLANK_SAMPLES]
+    if flank.size < 5:
+        return None
+    return find_edge(slopes, peak + step * int(np.argmax(flank)), stop, _EDGE)
+
+
+def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, "sample"]:
+    """Mean of ±24 ms less the mean of 56-84 ms either side, root mean square over the leads."""
+    total = np.cumsum(np.pad(smoothed_mv, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    num_samples = smoothed_mv.shape[1]
+    near, far = _FLANK
+    at = np.arange(far, num_samples - far)
+    centre = (total[:, at + _CENTRE + 1] - total[:, at - _CENTRE]) / (2 * _CENTRE + 1)
+    before = (total[:, at - near + 1] - total[:, at - far]) / (far - near + 1)
+    after = (total[:, at + far + 1] - total[:, at + near]) / (far - near + 1)
+    contrast = centre - 0.5 * (before + after)
+    values = np.zeros(num_samples)
+    values[far : num_samples - far] = np.sqrt(np.einsum("ls,ls->s", contrast, contrast) / len(contrast))
+    return values
+
+
+def _hold_from(
+    signal_mv: Float32[Array, "lead sample"], qrs_onset: int
+) -> Float32[Array, "lead sample"]:
+    """The leads with what follows the QRS onset replaced by the level just before it."""
+    held = signal_mv.copy()
+    held[:, qrs_onset:] = signal_mv[:, max(0, qrs_onset - 4) : qrs_onset + 1].mean(
+        axis=1, keepdims=True
+    )
+    return held

@@ -1,0 +1,277 @@
+"""One delineation over all leads: of the representative beat, and from it of every beat."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.preprocess.delineation.beats import (
+    BEFORE,
+    AverageBeat,
+    SortedBeats,
+    average_beats,
+    sort_beats,
+)
+from ptacl_core.preprocess.delineation.conditioning import condition_ecg
+from ptacl_core.preprocess.delineation.every_beat import P_REACH, T_REACH, move_wave, p_repeats
+from ptacl_core.preprocess.delineation.p_wave import PWave, find_p_wave
+from ptacl_core.preprocess.delineation.qrs import Qrs, find_qrs
+from ptacl_core.preprocess.delineation.t_wave import TWave, find_t_wave
+from ptacl_core.preprocess.resample import resample_ecg
+from ptacl_core.records.marks import MARK_NAMES, MARKS_RATE_HZ, BeatMarks, EcgMarks
+
+_MIN_LIVE_MV = 1e-3
+_MIN_ALIKE_BEATS = 3
+_MIN_ALIKE_SHARE = 0.34
+_PREMATURE = 0.85
+_LEVEL_SAMPLES = 8
+_T_END_GUESS = 45
+_BEFORE_NEXT_QRS = 8
+
+
+class _Waves(NamedTuple):
+    """The waves of one class, in samples of its average beat."""
+
+    average: AverageBeat
+    qrs: Qrs
+    p_wave: PWave
+    t_wave: TWave
+
+
+def delineate(
+    signal_mv: Float32[Array, "12 sample"],
+    *,
+    sampling_rate_hz: float,
+    r_peak_samples: Int64[Array, "beat"],
+) -> EcgMarks:
+    """Onsets and offsets of P, QRS and T over all leads together, at 500 Hz.
+
+    `signal_mv` is the recording itself, not the denoised one, which has lost what is slow. Beats
+    are sorted by shape, the largest class is averaged, and the waves of the average are found
+    with windows in milliseconds, so that a beat measures the same at any heart rate. P and T
+    are then moved onto each beat. What cannot be told is absent, with the reason.
+    """
+    r_samples = np.asarray(r_peak_samples, dtype=np.int64)
+    leads = np.nan_to_num(np.asarray(signal_mv, dtype=np.float32))
+    if sampling_rate_hz != MARKS_RATE_HZ:
+        r_samples = np.rint(r_samples * (MARKS_RATE_HZ / sampling_rate_hz)).astype(np.int64)
+        leads = resample_ecg(leads, from_hz=sampling_rate_hz, to_hz=MARKS_RATE_HZ)
+    is_live = np.ptp(leads, axis=1) > _MIN_LIVE_MV if leads.size else np.zeros(len(leads), bool)
+    r_samples = r_samples[(r_samples >= 0) & (r_samples < leads.shape[1])]
+    if not is_live.any() or len(r_samples) < 2:
+        return _nothing(r_samples, "fewer than two heart beats, or no lead with a signal")
+    conditioned = condition_ecg(leads, sampling_rate_hz=MARKS_RATE_HZ)
+    live = conditioned[is_live]
+    order = sort_beats(live, r_samples)
+    counts = np.bincount(order.classes)
+    if counts[0] < _MIN_ALIKE_BEATS or counts[0] < _MIN_ALIKE_SHARE * len(r_samples):
+        reason = f"no QRS shape repeats: {counts[0]} of {len(r_samples)} beats are alike"
+        return _nothing(r_samples, reason, order)
+    chosen = _choose_beats(order)
+    rr_samples = _typical_rr(order, chosen)
+    waves = [_find_waves(live, order, chosen, rr_samples)]
+    reasons = _check_p(live, order, chosen, waves, rr_samples)
+    for number in range(1, len(counts)):
+        members = np.flatnonzero(order.classes == number)
+        waves.append(_find_ventricular_waves(live, order, members))
+    whole = average_beats(conditioned, order.r_samples, chosen).signal_mv
+    onset = waves[0].qrs.onset
+    if onset is not None:
+        whole = whole - whole[:, onset - _LEVEL_SAMPLES : onset].mean(axis=1, keepdims=True)
+    representative = _place(waves[0], r_peak=BEFORE, shift=0)
+    return EcgMarks(
+        beats=_mark_beats(live, r_samples, order, waves),
+        representative=representative,
+        representative_mv=whole.astype(np.float32),
+        num_averaged=len(chosen),
+        class_counts=tuple(counts.tolist()),
+        absent=_reasons(representative, reasons),
+    )
+
+
+def _choose_beats(order: SortedBeats) -> Int64[Array, "chosen"]:
+    """Beats of the largest class that did not come early; all of it when few are left."""
+    members = np.flatnonzero(order.classes == 0)
+    intervals = np.diff(order.r_samples, prepend=order.r_samples[0] - 10**6)
+    typical = np.median(np.diff(order.r_samples))
+    timely = members[intervals[members] >= _PREMATURE * typical]
+    return timely if len(timely) >= max(_MIN_ALIKE_BEATS, len(members) // 2) else members
+
+
+def _typical_rr(order: SortedBeats, chosen: Int64[Array, "chosen"]) -> int:
+    """Median interval before the beats that are averaged."""
+    intervals = np.diff(order.r_samples)
+    before = intervals[chosen[chosen > 0] - 1]
+    return int(np.median(before if len(before) else intervals))
+
+
+def _find_waves(
+    live: Float32[Array, "lead sample"],
+    order: SortedBeats,
+    chosen: Int64[Array, "chosen"],
+    rr_samples: int,
+) -> _Waves:
+    average = average_beats(live, order.r_samples, chosen)
+    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
+    if qrs.onset is None or qrs.offset is None:
+        return _Waves(average, qrs, PWave(None, None, None, qrs.reason), TWave(None, None, qrs.reason))
+    level = average.signal_mv[:, qrs.onset - _LEVEL_SAMPLES : qrs.onset].mean(axis=1, keepdims=True)
+    average = average._replace(signal_mv=average.signal_mv - level)
+    next_qrs = qrs.onset + rr_samples - _BEFORE_NEXT_QRS
+    t_wave = find_t_wave(average.signal_mv, average.noise_mv, qrs.offset, last_sample=next_qrs)
+    t_end = t_wave.end
+    if t_end is None:
+        t_end = (qrs.offset if t_wave.peak is None else t_wave.peak) + _T_END_GUESS
+    p_wave = find_p_wave(
+        average.signal_mv, average.noise_mv, qrs.onset, first_sample=t_end - rr_samples
+    )
+    return _Waves(average, qrs, p_wave, t_wave)
+
+
+def _find_ventricular_waves(
+    live: Float32[Array, "lead sample"], order: SortedBeats, members: Int64[Array, "member"]
+) -> _Waves:
+    """QRS and T of a class of other shape: ectopic, aberrant or intermittently paced beats."""
+    average = average_beats(live, order.r_samples, members)
+    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
+    no_p = PWave(None, None, None, "no P wave is looked for before beats of another shape")
+    if qrs.onset is None or qrs.offset is None:
+        return _Waves(average, qrs, no_p, TWave(None, None, qrs.reason))
+    level = average.signal_mv[:, qrs.onset - _LEVEL_SAMPLES : qrs.onset].mean(axis=1, keepdims=True)
+    average = average._replace(signal_mv=average.signal_mv - level)
+    intervals = np.diff(order.r_samples, append=order.r_samples[-1] + 10**6)[members]
+    next_qrs = qrs.onset + int(min(np.median(intervals), 10**5)) - _BEFORE_NEXT_QRS
+    t_wave = find_t_wave(average.signal_mv, average.noise_mv, qrs.offset, last_sample=next_qrs)
+    return _Waves(average, qrs, no_p, t_wave)
+
+
+def _check_p(
+    live: Float32[Array, "lead sample"],
+    order: SortedBeats,
+    chosen: Int64[Array, "chosen"],
+    waves: list[_Waves],
+    rr_samples: int,
+) -> dict[str, str]:
+    """Reasons of the waves; P is taken back where it does not repeat from beat to beat."""
+    p_wave = waves[0].p_wave
+    if p_wave.onset is not None and p_wave.offset is not None:
+        repeats = p_repeats(live, order.r_samples[chosen], p_wave.onset, p_wave.offset)
+        if not repeats.is_credible:
+            intervals = np.diff(order.r_samples)
+            spread = 100.0 * float(intervals.std() / intervals.mean())
+            reason = (
+                "no P wave repeats before the QRS complexes (correlation from beat to beat "
+                f"{repeats.correlation:.2f}, RR varies by {spread:.0f} %)"
+            )
+            waves[0] = waves[0]._replace(p_wave=PWave(None, None, None, reason))
+    return {
+        "p": waves[0].p_wave.reason,
+        "qrs": waves[0].qrs.reason,
+        "t": waves[0].t_wave.reason,
+    }
+
+
+def _mark_beats(
+    live: Float32[Array, "lead sample"],
+    r_peaks: Int64[Array, "beat"],
+    order: SortedBeats,
+    waves: list[_Waves],
+) -> tuple[BeatMarks, ...]:
+    """The marks of each class on each of its beats, P and T moved where they fit best."""
+    shifts = {}
+    first = waves[0]
+    members = np.flatnonzero(order.classes == 0)
+    if first.p_wave.onset is not None and first.p_wave.offset is not None:
+        shifts["p"] = move_wave(
+            live, order.r_samples[members], first.average.signal_mv,
+            first.p_wave.onset, first.p_wave.offset, reach=P_REACH,
+        )  # fmt: skip
+    if first.t_wave.end is not None and first.t_wave.peak is not None:
+        start = 2 * first.t_wave.peak - first.t_wave.end
+        shifts["t"] = move_wave(
+            live, order.r_samples[members], first.average.signal_mv,
+            start, first.t_wave.end, reach=T_REACH,
+        )  # fmt: skip
+    place = {beat: index for index, beat in enumerate(members.tolist())}
+    last = np.append(order.r_samples[1:], live.shape[1] + BEFORE)
+    marks = []
+    for beat, r_sample in enumerate(order.r_samples.tolist()):
+        number = int(order.classes[beat])
+        p_shift = t_shift = 0
+        if number == 0:
+            p_shift = int(shifts["p"][place[beat]]) if "p" in shifts else 0
+            t_shift = int(shifts["t"][place[beat]]) if "t" in shifts else 0
+        placed = _place(
+            waves[number],
+            r_peak=int(r_peaks[beat]),
+            shift=r_sample - BEFORE,
+            p_shift=p_shift,
+            t_shift=t_shift,
+            beat_class=number,
+        )
+        marks.append(_inside(placed, live.shape[1], int(last[beat])))
+    return tuple(marks)
+
+
+def _place(
+    waves: _Waves,
+    *,
+    r_peak: int,
+    shift: int,
+    p_shift: int = 0,
+    t_shift: int = 0,
+    beat_class: int = 0,
+) -> BeatMarks:
+    def at(sample: int | None, more: int = 0) -> int | None:
+        return None if sample is None else int(sample) + shift + more
+
+    return BeatMarks(
+        r_peak=r_peak,
+        p_onset=at(waves.p_wave.onset, p_shift),
+        p_offset=at(waves.p_wave.offset, p_shift),
+        qrs_onset=at(waves.qrs.onset),
+        qrs_offset=at(waves.qrs.offset),
+        t_peak=at(waves.t_wave.peak, t_shift),
+        t_end=at(waves.t_wave.end, t_shift),
+        beat_class=beat_class,
+    )
+
+
+def _inside(marks: BeatMarks, num_samples: int, next_r: int) -> BeatMarks:
+    """Without marks outside the recording, and without a T wave that the next beat cuts off."""
+    kept = {name: marks.at(name) for name in MARK_NAMES}
+    for name, sample in kept.items():
+        if sample is not None and not 0 <= sample < num_samples:
+            kept[name] = None
+    for name in ("t_peak", "t_end"):
+        sample = kept[name]
+        if sample is not None and sample >= next_r:
+            kept[name] = None
+    return marks.moved(**kept)
+
+
+def _reasons(representative: BeatMarks, reasons: dict[str, str]) -> Mapping[str, str]:
+    absent = {
+        name: reasons[name.split("_")[0]]
+        for name in MARK_NAMES
+        if representative.at(name) is None
+    }
+    return MappingProxyType(absent)
+
+
+def _nothing(
+    r_samples: Int64[Array, "beat"], reason: str, order: SortedBeats | None = None
+) -> EcgMarks:
+    classes = [0] * len(r_samples) if order is None else order.classes.tolist()
+    return EcgMarks(
+        beats=tuple(
+            BeatMarks(r_peak=int(r), beat_class=number)
+            for r, number in zip(r_samples.tolist(), classes, strict=True)
+        ),
+        representative=None,
+        representative_mv=None,
+        class_counts=() if order is None else tuple(np.bincount(order.classes).tolist()),
+        absent=MappingProxyType(dict.fromkeys(MARK_NAMES, reason)),
+    )

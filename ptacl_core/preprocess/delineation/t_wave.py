@@ -1,0 +1,86 @@
+"""Where the T wave has its peak and its end, over all leads together."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32, Float64
+from ptacl_core.preprocess.delineation.slopes import (
+    EdgeLimits,
+    compute_slopes,
+    find_edge,
+    main_directions,
+    smooth,
+)
+
+_HALF_SPAN = 8
+_HALF_WIDTH = 5
+_FIRST_PEAK, _LAST_PEAK = 30, 230
+"""Samples after the QRS complex between which T peaks: 60 and 460 ms."""
+
+_LAST_END = 290
+_END = EdgeLimits(share=0.18, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
+_DOWNSLOPE = 90
+_MIN_PEAK_MV = 0.015
+
+
+class TWave(NamedTuple):
+    """Peak and end in samples of the average beat; None where they cannot be told."""
+
+    peak: int | None
+    end: int | None
+    reason: str = ""
+
+
+def find_t_wave(
+    signal_mv: Float32[Array, "lead sample"],
+    noise_mv: Float32[Array, "lead sample"] | None,
+    qrs_offset: int,
+    *,
+    last_sample: int,
+) -> TWave:
+    """Peak: the most prominent excursion after the QRS. End: where its last slope has died away.
+
+    The leads are projected on the two directions in which ST and T vary most. T ends where
+    their slope (over 32 ms) stays below 18 % of its steepest after the peak for 20 ms; a biphasic
+    T ends with its last phase. Before `last_sample` (the next P wave or QRS complex) the
+    flattest point is taken when the slope does not die away.
+    """
+    first = qrs_offset + _FIRST_PEAK
+    last = min(qrs_offset + _LAST_END, last_sample, signal_mv.shape[1] - 1 - _HALF_SPAN)
+    if last - first < 20:
+        return TWave(None, None, "the next beat begins where T would be")
+    smoothed = smooth(smooth(signal_mv, _HALF_WIDTH), _HALF_WIDTH)
+    directions = main_directions(smoothed[:, qrs_offset + 15 : last], 2)
+    noise = None if noise_mv is None else smooth(smooth(noise_mv, _HALF_WIDTH), _HALF_WIDTH)
+    slopes = compute_slopes(smoothed, noise, half_span=_HALF_SPAN, directions=directions)
+    path = (directions @ smoothed) / np.sqrt(len(signal_mv))
+    peak = _find_peak(path, first, min(qrs_offset + _LAST_PEAK, last))
+    if peak is None:
+        return TWave(None, None, "no T wave stands out after the QRS complex")
+    after = slopes.values[peak : min(peak + _DOWNSLOPE, last)]
+    if after.size < 5:
+        return TWave(peak, None, "the next beat begins where T would end")
+    end = find_edge(slopes, peak + int(np.argmax(after)), last, _END)
+    if end is None:
+        return TWave(peak, None, "T does not end before the next wave, or is too flat to have an end")
+    return TWave(peak, end)
+
+
+def _find_peak(path: Float64[Array, "direction sample"], first: int, last: int) -> int | None:
+    """The local maximum of the distance from the level before QRS that stands out most."""
+    distance = np.sqrt(np.einsum("ds,ds->s", path, path))
+    inner = distance[first : last + 1]
+    if inner.size < 3:
+        return None
+    is_peak = (inner[1:-1] >= inner[:-2]) & (inner[1:-1] > inner[2:])
+    places = np.flatnonzero(is_peak) + 1
+    best, best_height = None, _MIN_PEAK_MV
+    for place in places.tolist():
+        left, right = inner[: place + 1].min(), inner[place:].min()
+        height = float(inner[place] - max(left, right))
+        # A T wave on an elevated ST segment may only fall, a deep one only rise.
+        height = max(height, 0.5 * float(inner[place] - min(left, right)))
+        if height > best_height:
+            best, best_height = place, height
+    return None if best is None else first + best
