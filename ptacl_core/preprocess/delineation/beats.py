@@ -62,17 +62,7 @@ def sort_beats(
             classes[left] = number
             number += 1
             break
-        template = _choose_seed(windows[left])
-        for _ in range(2):
-            correlation, shift, ratio = _match(windows[left], template)
-            is_alike = (
-                (correlation >= MIN_CORRELATION)
-                & (ratio > _AMPLITUDE_RANGE[0])
-                & (ratio < _AMPLITUDE_RANGE[1])
-            )
-            if not is_alike.any():
-                is_alike[int(np.argmax(correlation))] = True
-            template = _shifted_mean(windows[left[is_alike]], shift[is_alike])
+        is_alike, shift = _grow_class(windows[left])
         members = left[is_alike]
         classes[members] = number
         r_samples[members] += shift[is_alike]
@@ -84,6 +74,27 @@ def sort_beats(
     return SortedBeats(r_samples, rank[classes])
 
 
+def _grow_class(
+    windows: Float32[Array, "beat lead sample"],
+) -> tuple[Bool[Array, "beat"], Int64[Array, "beat"]]:
+    """The beats that are like the most typical one, and the shift that lays each on their mean."""
+    template = _choose_seed(windows)
+    is_alike, shift = _find_alike(windows, template)
+    template = _shifted_mean(windows[is_alike], shift[is_alike])
+    return _find_alike(windows, template)
+
+
+def _find_alike(
+    windows: Float32[Array, "beat lead sample"], template: Float32[Array, "lead offset"]
+) -> tuple[Bool[Array, "beat"], Int64[Array, "beat"]]:
+    correlation, shift, ratio = _match(windows, template)
+    is_alike = correlation >= MIN_CORRELATION
+    is_alike &= (ratio > _AMPLITUDE_RANGE[0]) & (ratio < _AMPLITUDE_RANGE[1])
+    if not is_alike.any():
+        is_alike[int(np.argmax(correlation))] = True
+    return is_alike, shift
+
+
 def average_beats(
     signal_mv: Float32[Array, "lead sample"],
     r_samples: Int64[Array, "beat"],
@@ -91,9 +102,9 @@ def average_beats(
 ) -> AverageBeat:
     """The mean of the chosen beats of all, each weighted by how little it deviates, lead by lead.
 
-    A beat counts where it has samples, and not within the QRS complexes beside it. Weights are the inverse of
-    the squared deviation from the plain mean; a beat whose deviation is over 2.5 times the
-    median counts little, so that a burst of noise or a movement does not shape the average.
+    A beat counts where it has samples, and not within the QRS complexes beside it. Weights are the
+    inverse of the squared deviation from the plain mean; a beat whose deviation is over 2.5 times
+    the median counts little, so that a burst of noise does not shape the average.
     """
     beats, is_inside = _cut_padded(signal_mv, r_samples, chosen)
     level = _level(beats, is_inside)

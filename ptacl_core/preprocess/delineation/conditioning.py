@@ -72,7 +72,9 @@ def _subtract_hum(
         hums = (own > _MIN_HUM_MV) & (own > _MIN_HUM_RATIO * np.maximum(below, above))
         if hums.any():
             columns = slice(6 * line, 6 * line + 2)
-            cleaned = cleaned - np.where(hums[:, None], weights[:, columns], 0) @ basis[:, columns].T
+            cleaned = (
+                cleaned - np.where(hums[:, None], weights[:, columns], 0) @ basis[:, columns].T
+            )
     return cleaned
 
 

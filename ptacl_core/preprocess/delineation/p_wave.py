@@ -107,7 +107,9 @@ def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, "sample
     after = (total[:, at + far + 1] - total[:, at + near]) / (far - near + 1)
     contrast = centre - 0.5 * (before + after)
     values = np.zeros(num_samples)
-    values[far : num_samples - far] = np.sqrt(np.einsum("ls,ls->s", contrast, contrast) / len(contrast))
+    values[far : num_samples - far] = np.sqrt(
+        np.einsum("ls,ls->s", contrast, contrast) / len(contrast)
+    )
     return values
 
 

@@ -9,7 +9,7 @@ from ptacl_core.preprocess.delineation.slopes import Slopes, compute_slopes, wal
 
 _HALF_SPAN = 2
 _LIMIT_SHARE = 0.03
-_MIN_LIMIT = 1.5
+_MIN_LIMIT = 1.7
 """µV/ms, root mean square over the leads: slopes under it are not activation."""
 
 _NOISE_FACTOR = 1.5
@@ -40,7 +40,7 @@ def find_qrs(
     """From the steepest slope outwards until the leads lie still.
 
     Still is a slope (root mean square over the leads, over 8 ms) under 3 % of the complex's
-    steepest, at least 1.5 µV/ms, for 12 ms before it or 24 ms after it: late activation after a
+    steepest, at least 1.7 µV/ms, for 12 ms before it or 24 ms after it: late activation after a
     short pause belongs to the complex. Where the ST segment itself slopes, the limit is 1.6
     times its median slope.
     """
@@ -51,7 +51,9 @@ def find_qrs(
         return Qrs(None, None, "no QRS complex stands out of the noise")
     steep = np.flatnonzero(slope.values[around] >= _CORE_SHARE * steepest) + around.start
     least = max(_LIMIT_SHARE * steepest, _MIN_LIMIT, _NOISE_FACTOR * slope.noise)
-    onset = _search(slope, int(steep[0]), max(0, r_sample - _EARLIEST), least, _ONSET_QUIET, steepest)
+    onset = _search(
+        slope, int(steep[0]), max(0, r_sample - _EARLIEST), least, _ONSET_QUIET, steepest
+    )
     last = min(signal_mv.shape[1] - 1, r_sample + _LATEST)
     offset = _search(slope, int(steep[-1]), last, least, _OFFSET_QUIET, steepest)
     if offset is not None:

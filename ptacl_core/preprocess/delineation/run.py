@@ -27,7 +27,7 @@ _MIN_ALIKE_BEATS = 3
 _MIN_ALIKE_SHARE = 0.34
 _PREMATURE = 0.85
 _LEVEL_SAMPLES = 8
-_T_END_GUESS = 45
+_AFTER_T_PEAK = 25
 _BEFORE_NEXT_QRS = 8
 
 
@@ -72,7 +72,7 @@ def delineate(
     chosen = _choose_beats(order)
     rr_samples = _typical_rr(order, chosen)
     waves = [_find_waves(live, order, chosen, rr_samples)]
-    reasons = _check_p(live, order, chosen, waves, rr_samples)
+    reasons = _reasons_of(waves[0])
     for number in range(1, len(counts)):
         members = np.flatnonzero(order.classes == number)
         waves.append(_find_ventricular_waves(live, order, members))
@@ -116,18 +116,54 @@ def _find_waves(
     average = average_beats(live, order.r_samples, chosen)
     qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
     if qrs.onset is None or qrs.offset is None:
-        return _Waves(average, qrs, PWave(None, None, None, qrs.reason), TWave(None, None, qrs.reason))
+        return _Waves(
+            average, qrs, PWave(None, None, None, qrs.reason), TWave(None, None, qrs.reason)
+        )
     level = average.signal_mv[:, qrs.onset - _LEVEL_SAMPLES : qrs.onset].mean(axis=1, keepdims=True)
     average = average._replace(signal_mv=average.signal_mv - level)
-    next_qrs = qrs.onset + rr_samples - _BEFORE_NEXT_QRS
-    t_wave = find_t_wave(average.signal_mv, average.noise_mv, qrs.offset, last_sample=next_qrs)
-    t_end = t_wave.end
-    if t_end is None:
-        t_end = (qrs.offset if t_wave.peak is None else t_wave.peak) + _T_END_GUESS
-    p_wave = find_p_wave(
-        average.signal_mv, average.noise_mv, qrs.onset, first_sample=t_end - rr_samples
-    )
+    t_wave, p_wave = _find_slow_waves(average, qrs.onset, qrs.offset, rr_samples)
+    p_wave = _keep_repeating(live, order, chosen, p_wave)
     return _Waves(average, qrs, p_wave, t_wave)
+
+
+def _find_slow_waves(
+    average: AverageBeat, qrs_onset: int, qrs_offset: int, rr_samples: int
+) -> tuple[TWave, PWave]:
+    """T up to the next beat and P after it; where T seems to hold P, P first and T up to it."""
+    signal, noise = average.signal_mv, average.noise_mv
+    next_qrs = qrs_onset + rr_samples - _BEFORE_NEXT_QRS
+    t_wave = find_t_wave(signal, noise, qrs_offset, last_sample=next_qrs)
+    if t_wave.end is not None:
+        p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=t_wave.end - rr_samples)
+        if p_wave.onset is not None:
+            return t_wave, p_wave
+    start = (qrs_offset if t_wave.peak is None else t_wave.peak) + _AFTER_T_PEAK - rr_samples
+    p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=start)
+    if p_wave.onset is None:
+        return t_wave, p_wave
+    shorter = find_t_wave(signal, noise, qrs_offset, last_sample=p_wave.onset + rr_samples)
+    return (t_wave if shorter.end is None else shorter), p_wave
+
+
+def _keep_repeating(
+    live: Float32[Array, "lead sample"],
+    order: SortedBeats,
+    chosen: Int64[Array, "chosen"],
+    p_wave: PWave,
+) -> PWave:
+    """P is taken back where it does not repeat from beat to beat."""
+    if p_wave.onset is None or p_wave.offset is None:
+        return p_wave
+    repeats = p_repeats(live, order.r_samples[chosen], p_wave.onset, p_wave.offset)
+    if repeats.is_credible:
+        return p_wave
+    intervals = np.diff(order.r_samples)
+    spread = 100.0 * float(intervals.std() / intervals.mean())
+    reason = (
+        "no P wave repeats before the QRS complexes (correlation from beat to beat "
+        f"{repeats.correlation:.2f}, RR varies by {spread:.0f} %)"
+    )
+    return PWave(None, None, None, reason)
 
 
 def _find_ventricular_waves(
@@ -147,30 +183,8 @@ def _find_ventricular_waves(
     return _Waves(average, qrs, no_p, t_wave)
 
 
-def _check_p(
-    live: Float32[Array, "lead sample"],
-    order: SortedBeats,
-    chosen: Int64[Array, "chosen"],
-    waves: list[_Waves],
-    rr_samples: int,
-) -> dict[str, str]:
-    """Reasons of the waves; P is taken back where it does not repeat from beat to beat."""
-    p_wave = waves[0].p_wave
-    if p_wave.onset is not None and p_wave.offset is not None:
-        repeats = p_repeats(live, order.r_samples[chosen], p_wave.onset, p_wave.offset)
-        if not repeats.is_credible:
-            intervals = np.diff(order.r_samples)
-            spread = 100.0 * float(intervals.std() / intervals.mean())
-            reason = (
-                "no P wave repeats before the QRS complexes (correlation from beat to beat "
-                f"{repeats.correlation:.2f}, RR varies by {spread:.0f} %)"
-            )
-            waves[0] = waves[0]._replace(p_wave=PWave(None, None, None, reason))
-    return {
-        "p": waves[0].p_wave.reason,
-        "qrs": waves[0].qrs.reason,
-        "t": waves[0].t_wave.reason,
-    }
+def _reasons_of(waves: _Waves) -> dict[str, str]:
+    return {"p": waves.p_wave.reason, "qrs": waves.qrs.reason, "t": waves.t_wave.reason}
 
 
 def _mark_beats(
@@ -254,9 +268,7 @@ def _inside(marks: BeatMarks, num_samples: int, next_r: int) -> BeatMarks:
 
 def _reasons(representative: BeatMarks, reasons: dict[str, str]) -> Mapping[str, str]:
     absent = {
-        name: reasons[name.split("_")[0]]
-        for name in MARK_NAMES
-        if representative.at(name) is None
+        name: reasons[name.split("_")[0]] for name in MARK_NAMES if representative.at(name) is None
     }
     return MappingProxyType(absent)
 

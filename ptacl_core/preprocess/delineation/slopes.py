@@ -52,11 +52,15 @@ def _slope_vectors(
     path = signal_mv if directions is None else directions @ signal_mv
     scale = 1000.0 / (2 * half_span * SAMPLE_MS) / np.sqrt(len(signal_mv))
     vectors = np.zeros(path.shape)
-    vectors[:, half_span:-half_span] = (path[:, 2 * half_span :] - path[:, : -2 * half_span]) * scale
+    vectors[:, half_span:-half_span] = (
+        path[:, 2 * half_span :] - path[:, : -2 * half_span]
+    ) * scale
     return vectors
 
 
-def smooth(signal_mv: Float32[Array, "lead sample"], half_width: int) -> Float32[Array, "lead sample"]:
+def smooth(
+    signal_mv: Float32[Array, "lead sample"], half_width: int
+) -> Float32[Array, "lead sample"]:
     """The mean of `2 * half_width + 1` samples, the ends as they are."""
     width = 2 * half_width + 1
     total = np.cumsum(signal_mv, axis=1, dtype=np.float64)

@@ -22,6 +22,7 @@ _LAST_END = 290
 _END = EdgeLimits(share=0.18, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
 _DOWNSLOPE = 90
 _MIN_PEAK_MV = 0.015
+_MIN_PEAK_SHARE = 0.5
 
 
 class TWave(NamedTuple):
@@ -63,24 +64,27 @@ def find_t_wave(
         return TWave(peak, None, "the next beat begins where T would end")
     end = find_edge(slopes, peak + int(np.argmax(after)), last, _END)
     if end is None:
-        return TWave(peak, None, "T does not end before the next wave, or is too flat to have an end")
+        return TWave(
+            peak, None, "T does not end before the next wave, or is too flat to have an end"
+        )
     return TWave(peak, end)
 
 
 def _find_peak(path: Float64[Array, "direction sample"], first: int, last: int) -> int | None:
-    """The local maximum of the distance from the level before QRS that stands out most."""
+    """The first local maximum that stands out at least half as much as the one that does most.
+
+    The first, since at fast rates the next P wave lies in reach.
+    """
     distance = np.sqrt(np.einsum("ds,ds->s", path, path))
     inner = distance[first : last + 1]
     if inner.size < 3:
         return None
-    is_peak = (inner[1:-1] >= inner[:-2]) & (inner[1:-1] > inner[2:])
-    places = np.flatnonzero(is_peak) + 1
-    best, best_height = None, _MIN_PEAK_MV
-    for place in places.tolist():
-        left, right = inner[: place + 1].min(), inner[place:].min()
-        height = float(inner[place] - max(left, right))
-        # A T wave on an elevated ST segment may only fall, a deep one only rise.
-        height = max(height, 0.5 * float(inner[place] - min(left, right)))
-        if height > best_height:
-            best, best_height = place, height
-    return None if best is None else first + best
+    places = np.flatnonzero((inner[1:-1] >= inner[:-2]) & (inner[1:-1] > inner[2:])) + 1
+    lowest_before = np.minimum.accumulate(inner)
+    lowest_after = np.minimum.accumulate(inner[::-1])[::-1]
+    sides = np.stack([inner[places] - lowest_before[places], inner[places] - lowest_after[places]])
+    # A T wave on an elevated ST segment may only fall, a deep one only rise.
+    heights = np.maximum(sides.min(axis=0), 0.5 * sides.max(axis=0))
+    if not heights.size or heights.max() < _MIN_PEAK_MV:
+        return None
+    return first + int(places[np.argmax(heights >= _MIN_PEAK_SHARE * heights.max())])
