@@ -1,0 +1,183 @@
+"""How pictures can be shown here: told by the environment or by the reader, never by a probe.
+
+A probe's answer may arrive late, as a key. What the environment does not tell is not guessed:
+then cells are drawn, and `--graphics` says otherwise.
+"""
+
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from ptacl_core.errors import ConfigError
+
+CHOICES = ("auto", "kitty", "sixel", "iterm", "cells")
+FIRST_KITTY_WITH_PLACEHOLDERS = (0, 28)
+FIRST_KONSOLE_WITH_SIXEL = 220400
+TMUX_TIMEOUT_S = 2.0
+DEFAULT_CELL_PX = (8, 16)
+SIXEL_CELL_PX = (10, 20)
+"""Of the VT340, which Windows Terminal keeps to whatever its font."""
+
+
+class Protocol(Enum):
+    """What the terminal is sent."""
+
+    KITTY = "kitty"
+    """Pictures by placeholder cells: kitty from 0.28 on, Ghostty."""
+    KITTY_PLACED = "kitty, placed"
+    """Pictures at a place, over the text: kitty before 0.28."""
+    SIXEL = "sixel"
+    ITERM = "iterm"
+    CELLS = "cells"
+
+
+@dataclass(frozen=True, slots=True)
+class Graphics:
+    """What was chosen, and why, for the screen that says so (F12)."""
+
+    protocol: Protocol
+    reason: str
+    is_through_tmux: bool = False
+
+    @property
+    def has_pixels(self) -> bool:
+        """False when cells are all there is."""
+        return self.protocol is not Protocol.CELLS
+
+
+def choose_graphics(
+    choice: str,
+    environment: Mapping[str, str],
+    *,
+    ask_tmux: Callable[[], tuple[str, bool]] | None = None,
+) -> Graphics:
+    """The protocol for a choice of `CHOICES`; `ask_tmux` gives the outer TERM and passthrough.
+
+    Raises ConfigError for any other choice.
+    """
+    if choice not in CHOICES:
+        raise ConfigError(f"graphics: expected one of {', '.join(CHOICES)}, got {choice!r}")
+    if choice == "cells":
+        return Graphics(Protocol.CELLS, "asked for")
+    is_in_tmux = bool(environment.get("TMUX"))
+    if choice == "auto":
+        if is_in_tmux:
+            return _choose_in_tmux(ask_tmux or ask_tmux_server)
+        return _choose_by_environment(environment)
+    if choice == "kitty":
+        kitty = _choose_kitty(environment, "asked for")
+        if is_in_tmux:  # what the server inherited may be another terminal's: placeholders follow
+            return Graphics(Protocol.KITTY, "asked for, through tmux", is_through_tmux=True)
+        return kitty
+    return Graphics(Protocol(choice), "asked for")
+
+
+def name_terminal(environment: Mapping[str, str]) -> str:
+    """What a remembered choice belongs to: another terminal gets its own."""
+    program = environment.get("TERM_PROGRAM") or environment.get("TERM") or "unknown"
+    return re.sub(r"[^A-Za-z0-9._+-]", "", program)[:40]
+
+
+def _choose_by_environment(environment: Mapping[str, str]) -> Graphics:
+    term = environment.get("TERM", "")
+    program = environment.get("TERM_PROGRAM", "")
+    if term == "xterm-kitty" or environment.get("KITTY_WINDOW_ID"):
+        return _choose_kitty(environment, "TERM or KITTY_WINDOW_ID tells of kitty")
+    if term == "xterm-ghostty" or program == "ghostty":
+        return Graphics(Protocol.KITTY, "TERM or TERM_PROGRAM tells of Ghostty")
+    if program in {"iTerm.app", "WezTerm"} or environment.get("LC_TERMINAL") == "iTerm2":
+        return Graphics(Protocol.ITERM, f"TERM_PROGRAM tells of {program or 'iTerm2'}")
+    if term.startswith(("foot", "mlterm")) or environment.get("MLTERM"):
+        return Graphics(Protocol.SIXEL, "TERM or MLTERM tells of a terminal with sixels")
+    if _read_number(environment.get("KONSOLE_VERSION", "")) >= FIRST_KONSOLE_WITH_SIXEL:
+        return Graphics(Protocol.SIXEL, "KONSOLE_VERSION tells of sixels")
+    return Graphics(Protocol.CELLS, "nothing in the environment tells of pixels")
+
+
+def _choose_kitty(environment: Mapping[str, str], reason: str) -> Graphics:
+    version = read_kitty_version(environment)
+    if version is not None and version < FIRST_KITTY_WITH_PLACEHOLDERS:
+        number = ".".join(map(str, version))
+        return Graphics(Protocol.KITTY_PLACED, f"{reason}, version {number}")
+    return Graphics(Protocol.KITTY, reason)
+
+
+def read_kitty_version(environment: Mapping[str, str]) -> tuple[int, int] | None:
+    """Of the kitty whose files the environment names; None over SSH, or for other packagings."""
+    folder = environment.get("KITTY_INSTALLATION_DIR")
+    if not folder:
+        return None
+    try:
+        text = (Path(folder) / "kitty" / "constants.py").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = re.search(r"Version\((\d+),\s*(\d+),\s*\d+\)", text)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def _choose_in_tmux(ask_tmux: Callable[[], tuple[str, bool]]) -> Graphics:
+    outer_term, has_passthrough = ask_tmux()
+    if outer_term not in {"xterm-kitty", "xterm-ghostty"}:
+        return Graphics(Protocol.CELLS, "inside tmux, in a terminal without kitty's protocol")
+    if not has_passthrough:
+        return Graphics(
+            Protocol.CELLS, "inside tmux: `set -g allow-passthrough on` lets pixels out"
+        )
+    return Graphics(Protocol.KITTY, f"inside tmux, in {outer_term}", is_through_tmux=True)
+
+
+def ask_tmux_server() -> tuple[str, bool]:
+    """TERM of the terminal around tmux, and whether tmux lets sequences through to it.
+
+    tmux's own server is asked, not the terminal; no answer is ("", False).
+    """
+    program = shutil.which("tmux")
+    if program is None:
+        return "", False
+    answers = []
+    for request in (("display-message", "-p", "#{client_termname}"),
+                    ("show-options", "-Apv", "allow-passthrough")):  # fmt: skip
+        try:
+            answer = subprocess.run(
+                [program, *request],
+                capture_output=True,
+                text=True,
+                timeout=TMUX_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return "", False
+        answers.append(answer.stdout.strip())
+    return answers[0], answers[1] in {"on", "all"}
+
+
+def _read_number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def read_cell_px(protocol: Protocol) -> tuple[int, int]:
+    """Width and height of a cell in pixels, as the terminal's driver in the kernel has them.
+
+    Where it has none (some multiplexers, serial lines): what the protocol assumes.
+    """
+    with suppress(OSError, ImportError, ValueError, AttributeError):
+        import fcntl
+        import termios
+
+        answer = fcntl.ioctl(sys.__stdout__.fileno(), termios.TIOCGWINSZ, bytes(8))  # pyright: ignore[reportOptionalMemberAccess]
+        rows, columns, width, height = struct.unpack("HHHH", answer)
+        if rows and columns and width >= columns and height >= rows:
+            return max(width // columns, 1), max(height // rows, 1)
+    return SIXEL_CELL_PX if protocol is Protocol.SIXEL else DEFAULT_CELL_PX
+
+
+def without_pixels(graphics: Graphics, reason: str) -> Graphics:
+    """The same terminal with cells only."""
+    return replace(graphics, protocol=Protocol.CELLS, reason=reason)
