@@ -1,0 +1,96 @@
+"""Who was in which run is known from its start on, through parents, and forgotten on erasure."""
+
+from pathlib import Path
+
+import pytest
+
+from ptacl_core.cohort import CohortLayout
+from ptacl_core.cohort.identity.lineage import (
+    RunsOfPeople,
+    find_runs,
+    forget_people,
+    hash_member,
+    lineage_file,
+    read_marks,
+    read_stages,
+    record_stage,
+    record_weights,
+)
+from ptacl_core.cohort.identity.keys import CohortKey
+
+KEY = CohortKey(bytes(range(32)))
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> CohortLayout:
+    layout = CohortLayout(tmp_path / "cohort")
+    layout.root.mkdir()
+    record_stage(
+        layout, key=KEY, run="first", stage="ecg", people=["p1", "p2"], data_sha256="a" * 64
+    )
+    record_stage(layout, key=KEY, run="first", stage="align", people=["p2", "p3"], data_sha256=None)
+    record_stage(
+        layout,
+        key=KEY,
+        run="second",
+        stage="align",
+        people=["p4"],
+        data_sha256=None,
+        parents=["first", "second"],
+    )
+    record_stage(layout, key=None, run="keyless", stage="align", people=["p1"], data_sha256=None)
+    return layout
+
+
+def ask(layout: CohortLayout, *people: str, key: CohortKey | None = KEY) -> RunsOfPeople:
+    existing = {
+        "first": ["ecg", "align"],
+        "second": ["align"],
+        "keyless": ["align"],
+        "old": ["align"],
+    }
+    return find_runs(layout, key=key, people=people, existing=existing)
+
+
+def test_runs_are_found_by_any_stage_and_through_the_runs_that_they_start_from(layout):
+    assert ask(layout, "p1").trained == ("first", "second")
+    assert ask(layout, "p4").trained == ("second",)
+    assert ask(layout, "p9").trained == ()
+
+
+def test_what_was_never_recorded_is_unknown_and_without_the_key_everything_is(layout):
+    assert ask(layout, "p4").unknown == ("keyless", "old")
+    without_key = ask(layout, "p4", key=None)
+    assert without_key.trained == ()
+    assert without_key.unknown == ("first", "keyless", "old", "second")
+
+
+def test_a_stage_that_begins_again_is_recorded_anew_and_keeps_its_weights(layout):
+    record_weights(layout, run="first", stage="ecg", weights_sha256="b" * 64)
+    record_stage(layout, key=KEY, run="first", stage="ecg", people=["p5"], data_sha256=None)
+    stages = {(each.run, each.stage): each for each in read_stages(layout)}
+    assert stages["first", "ecg"].num_people == 1
+    assert stages["first", "ecg"].weights_sha256 == "b" * 64
+    assert ask(layout, "p1").trained == ()
+
+
+def test_forgotten_people_leave_no_bytes_and_their_runs_stay_marked(layout):
+    file = lineage_file(layout)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert hash_member(KEY, "p1") in file.read_bytes(), "the test is blind"
+    runs = ask(layout, "p1")
+    for _ in range(2):  # a second call changes nothing
+        forget_people(layout, key=KEY, people=["p1"], runs=runs)
+        marks = read_marks(layout)
+        assert {name: mark.num_people for name, mark in marks.items()} == {
+            "first": 1,
+            "second": 1,
+            "keyless": 1,
+            "old": 1,
+        }
+        assert {name for name, mark in marks.items() if mark.is_certain} == {"first", "second"}
+    assert hash_member(KEY, "p1") not in file.read_bytes()
+    assert b"p1" not in file.read_bytes()
+    assert ask(layout, "p1").trained == ()
+    assert ask(layout, "p3").trained == ("first", "second")
+    assert list(layout.root.glob(".*.tmp*")) == []
