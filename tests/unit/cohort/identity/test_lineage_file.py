@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ptacl_core.cohort import CohortLayout
+from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.cohort.identity.lineage import (
     RunsOfPeople,
     find_runs,
@@ -16,7 +17,6 @@ from ptacl_core.cohort.identity.lineage import (
     record_stage,
     record_weights,
 )
-from ptacl_core.cohort.identity.keys import CohortKey
 
 KEY = CohortKey(bytes(range(32)))
 
