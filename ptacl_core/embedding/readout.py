@@ -2,7 +2,8 @@
 
 Fitted once per run (probe and reference ranges on train, intervals and thresholds on
 validation) and stored with it as safetensors and JSON; `ptacl predict`, the store and the app
-all answer from it. Version 2 has intervals by sex and age, and reference ranges.
+all answer from it. Version 2 has intervals by sex and age, and reference ranges; version 3
+holds prototypes in place of the training patients' rows.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.files.atomic import write_bytes, write_json
 
 KIND = "ptacl-readout"
-VERSION = 2
+VERSION = 3
 TENSORS_FILE = "readout.safetensors"
 DOCUMENT_FILE = "readout.json"
 DEFAULT_COVERAGE = 0.9
@@ -195,13 +196,15 @@ def fit_readout(
     checkpoint_sha256: str,
     preprocessing_hash: str,
     validation_groups: Sequence[str] | None = None,
+    train_people: Sequence[str] | None = None,
     reference: ReferenceRanges | None = None,
     coverage: float = DEFAULT_COVERAGE,
 ) -> ReadOut:
     """Probe by least squares on train; asymmetric conformal offsets on validation.
 
     `validation_groups` are sex and age of the validation patients: groups with 100 labels of
-    every phenotype or more get offsets of their own. Raises CohortError when a phenotype has
+    every phenotype or more get offsets of their own. `train_people` names the person of each
+    training row, where one has several. Raises CohortError when a phenotype has
     no training label, or too few validation labels for an interval of this coverage.
     """
     probe = fit_linear_probe(train_features, train_targets)
@@ -236,7 +239,7 @@ def fit_readout(
             [[each.num_calibration[group] for each in fitted] for group in groups], np.int64
         ),
         reference=reference or ReferenceRanges({}),
-        detector=fit_outlier_detector(train_features, validation_features),
+        detector=fit_outlier_detector(train_features, validation_features, people=train_people),
         coverage=coverage,
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,

@@ -52,6 +52,7 @@ def fit_split_readout(
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,
         validation_groups=name_sex_age_groups(validation[0].sex, validation[0].covariates[:, 1]),
+        train_people=train[0].patients,
         reference=fit_references(train[0]),
     )
 

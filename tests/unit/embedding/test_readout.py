@@ -78,13 +78,14 @@ def test_a_damaged_readout_is_refused_with_the_way_out(readout, tmp_path, fault)
         ReadOut.load(folder)
 
 
-def test_a_readout_of_the_first_version_says_what_to_do(readout, tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_readout_of_an_earlier_version_says_what_to_do(readout, tmp_path, version):
     folder = tmp_path / "myrun" / "readout"
     readout.save(folder)
     document = folder / "readout.json"
-    document.write_text(json.dumps(json.loads(document.read_text()) | {"version": 1}))
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"version": version}))
     with pytest.raises(
-        CheckpointError, match=r"version 2, got .* 1; `ptacl embed COHORT --run myrun"
+        CheckpointError, match=r"version 3, got .* \d; `ptacl embed COHORT --run myrun"
     ):
         ReadOut.load(folder)
 

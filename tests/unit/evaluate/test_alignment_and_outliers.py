@@ -8,6 +8,7 @@ from ptacl_core.evaluate import (
     fit_outlier_detector,
     measure_alignment,
 )
+from ptacl_core.evaluate.prototypes import fit_prototypes
 
 NUM_STEPS = 13
 
@@ -143,7 +144,7 @@ def test_a_hole_inside_the_cloud_is_seen_by_the_neighbours():
 
 def test_distances_equal_their_definitions(clouds):
     _, train, validation, test = clouds
-    detector = fit_outlier_detector(train, validation, num_neighbours=4)
+    detector = fit_outlier_detector(train, validation)
     distances = detector.distances(test[:20])
     from sklearn.covariance import ledoit_wolf
 
@@ -151,16 +152,48 @@ def test_distances_equal_their_definitions(clouds):
     deviation = test[:20] - train.mean(axis=0)
     mahalanobis = np.sqrt(np.einsum("pd,de,pe->p", deviation, inverse, deviation))
     np.testing.assert_allclose(distances[:, 0], mahalanobis, rtol=1e-8)
-    between = test[:20, None] - train[None]
-    pairwise = np.sqrt(np.einsum("ptd,de,pte->pt", between, inverse, between))
-    nearest = np.sort(pairwise, axis=1)[:, :4].mean(axis=1)
-    np.testing.assert_allclose(distances[:, 1], nearest, rtol=1e-6)
+    centres, radii = detector.prototypes.centres, detector.prototypes.radii
+    whitened = deviation @ detector.whitening
+    apart = np.linalg.norm(whitened[:, None] - centres[None], axis=2)
+    expected = np.sqrt(apart**2 + radii**2).min(axis=1)
+    in_radii = radii.mean() * (apart / radii).min(axis=1)
+    np.testing.assert_allclose(distances[:, 1], (expected + in_radii) / 2, rtol=1e-8)
+
+
+def test_prototypes_stand_for_five_people_at_least(clouds):
+    _, train, validation, _ = clouds
+    people = [f"p{row // 3}" for row in range(len(train))]  # three visits each
+    detector = fit_outlier_detector(train, validation, people=people)
+    whitened = (train - detector.mean) @ detector.whitening
+    centres = detector.prototypes.centres
+    assert len(centres) > 20
+    nearest = np.linalg.norm(whitened[:, None] - centres[None], axis=2).argmin(axis=1)
+    names = np.array(people)
+    num_people = [len(set(names[nearest == group])) for group in range(len(centres))]
+    assert np.quantile(num_people, 0.2) >= 5
+    alone = fit_prototypes(whitened[:20], people=["one"] * 16 + ["a", "b", "c", "d"])
+    assert len(alone.centres) == 1
+    np.testing.assert_allclose(alone.centres[0], whitened[:20].mean(axis=0))
+
+
+def test_no_training_row_is_found_again_in_what_is_stored(clouds):
+    _, train, validation, _ = clouds
+    detector = fit_outlier_detector(train, validation)
+    rows = np.concatenate(
+        [
+            detector.prototypes.centres,
+            detector.prototypes.centres @ np.linalg.pinv(detector.whitening) + detector.mean,
+        ]
+    )
+    for points in (train, (train - detector.mean) @ detector.whitening):
+        spread = points.std(axis=0)
+        gap = np.abs((points[:, None] - rows[None]) / spread).max(axis=2).min()
+        assert gap > 1e-3
 
 
 def test_it_is_plain_arrays(clouds):
     _, train, validation, test = clouds
-    detector = fit_outlier_detector(train, validation, max_reference=300)
-    assert len(detector.reference) == 300
+    detector = fit_outlier_detector(train, validation)
     arrays = detector.as_arrays()
     assert all(isinstance(value, np.ndarray) for value in arrays.values())
     rebuilt = OutlierDetector.from_arrays(arrays)
