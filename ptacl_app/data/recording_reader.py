@@ -73,7 +73,7 @@ class RecordingReader:
             return self._shards, self._shard_rows.get((patient, visit))
 
 
-def _build_ecg(shards: ShardReader, rows: Int64[Array, "row"], row: Mapping[str, Any]) -> EcgView:
+def _build_ecg(shards: ShardReader, rows: Int64[Array, " row"], row: Mapping[str, Any]) -> EcgView:
     signal_mv = np.ascontiguousarray(shards.read_ecg_mv(rows)[0], np.float32)
     signal_mv.flags.writeable = False
     if not np.isfinite(signal_mv).all() or np.abs(signal_mv).max(initial=0.0) > MAX_MV:
@@ -89,7 +89,7 @@ def _build_ecg(shards: ShardReader, rows: Int64[Array, "row"], row: Mapping[str,
     )
 
 
-def _build_cine(shards: ShardReader, rows: Int64[Array, "row"]) -> CineView:
+def _build_cine(shards: ShardReader, rows: Int64[Array, " row"]) -> CineView:
     frames = shards.read_cine(rows)[0]
     frames.flags.writeable = False
     interval_ms = float(shards.column("frame_interval_ms", rows)[0])

@@ -13,8 +13,8 @@ SUBCOLUMNS = 4
 
 
 def compute_coverage(
-    x_px: Float64[Array, "point"],
-    y_px: Float64[Array, "point"],
+    x_px: Float64[Array, " point"],
+    y_px: Float64[Array, " point"],
     *,
     width_px: int,
     height_px: int,
@@ -44,8 +44,8 @@ def compute_coverage(
 
 
 def _find_extents(
-    x_px: Float64[Array, "point"], y_px: Float64[Array, "point"], *, width_px: int
-) -> tuple[Float64[Array, "subcolumn"], Float64[Array, "subcolumn"]]:
+    x_px: Float64[Array, " point"], y_px: Float64[Array, " point"], *, width_px: int
+) -> tuple[Float64[Array, " subcolumn"], Float64[Array, " subcolumn"]]:
     """Lowest and highest y of the curve within each narrow column, NaN where there is none."""
     edges = np.arange(width_px * SUBCOLUMNS + 1) / SUBCOLUMNS
     at_edges = np.interp(edges, x_px, y_px, left=np.nan, right=np.nan)
@@ -62,8 +62,8 @@ def _find_extents(
 
 
 def _widen(
-    top: Float64[Array, "subcolumn"], bottom: Float64[Array, "subcolumn"], *, radius_px: float
-) -> tuple[Float64[Array, "subcolumn"], Float64[Array, "subcolumn"]]:
+    top: Float64[Array, " subcolumn"], bottom: Float64[Array, " subcolumn"], *, radius_px: float
+) -> tuple[Float64[Array, " subcolumn"], Float64[Array, " subcolumn"]]:
     """The extents under a round pen: each narrow column sees its neighbours' too."""
     wide_top, wide_bottom = top - radius_px, bottom + radius_px
     reach = int(radius_px * SUBCOLUMNS)

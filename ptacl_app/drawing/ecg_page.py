@@ -253,7 +253,7 @@ def _choose_baselines(view: PageView, signal_mv: Float32[Array, "12 sample"]) ->
 
 def _samples_of(
     view: PageView, panel: Panel, signal_mv: Float32[Array, "12 sample"]
-) -> Float32[Array, "part"]:
+) -> Float32[Array, " part"]:
     first = round(panel.start_s * SAMPLING_RATE_HZ)
     count = round(panel.num_columns / view.columns_per_s * SAMPLING_RATE_HZ)
     return signal_mv[panel.lead, first : first + count]

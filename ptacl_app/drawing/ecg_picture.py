@@ -66,7 +66,7 @@ class PageDetails:
 
     selected_lead: int | None = None
     marks: tuple[Mark, ...] = ()
-    tints: Int64[Array, "column"] | None = None
+    tints: Int64[Array, " column"] | None = None
     ghost: Trace | None = None
     lead_notes: tuple[str, ...] = field(default=())
 
@@ -148,7 +148,7 @@ def draw_over(
     return Picture(indices, picture.palette)
 
 
-def _tint_codes(levels: Int64[Array, "column"]) -> Int64[Array, "column"]:
+def _tint_codes(levels: Int64[Array, " column"]) -> Int64[Array, " column"]:
     return np.where(levels == 0, TINTS.NONE, TINTS.LOWEST + levels + TINTS.NUM_LEVELS)
 
 
@@ -163,7 +163,7 @@ def _draw_grid(page: PaperPage) -> UInt8[Array, "row column"]:
     return np.maximum(rows[:, None], columns[None, :])
 
 
-def _whole(places_px: Array, size_px: int) -> Int64[Array, "line"]:
+def _whole(places_px: Array, size_px: int) -> Int64[Array, " line"]:
     """The pixels that hold the places; those off the page are left out."""
     pixels = np.floor(places_px).astype(np.int64)
     return pixels[(pixels >= 0) & (pixels < size_px)]
@@ -281,7 +281,7 @@ def _compose(canvas: _Canvas, inks: PaperInks) -> Picture:
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
-    places: Int64[Array, "key"]
+    places: Int64[Array, " key"]
     colours: Array
 
 

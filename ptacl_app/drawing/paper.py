@@ -198,7 +198,7 @@ class PaperPage:
 
     # --- the grid
 
-    def vertical_lines(self, step_mm: float) -> Float64[Array, "line"]:
+    def vertical_lines(self, step_mm: float) -> Float64[Array, " line"]:
         """X of the lines of whole multiples of `step_mm` from the recording's start."""
         step_s = step_mm / self.speed_mm_per_s
         first = np.ceil((self.start_shown_s - self.left_px / self.px_per_s) / step_s)
@@ -208,7 +208,7 @@ class PaperPage:
         times_s = np.arange(first, last + 1) * step_s
         return self.left_px + (times_s - self.start_shown_s) * self.px_per_s
 
-    def horizontal_lines(self, step_mm: float) -> Float64[Array, "line"]:
+    def horizontal_lines(self, step_mm: float) -> Float64[Array, " line"]:
         """Y of the lines of whole multiples of `step_mm` from the bands' 0 mV."""
         step_px = step_mm * self.px_per_mm
         origin = self.baselines_px[0]

@@ -19,8 +19,8 @@ _DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], n
 
 
 def compute_envelope(
-    signal_mv: Float32[Array, "sample"], *, num_dots: int, samples_per_dot: float
-) -> tuple[Float64[Array, "dot"], Float64[Array, "dot"], Float64[Array, "dot"]]:
+    signal_mv: Float32[Array, " sample"], *, num_dots: int, samples_per_dot: float
+) -> tuple[Float64[Array, " dot"], Float64[Array, " dot"], Float64[Array, " dot"]]:
     """Lowest, highest and mean value of each dot column, NaN where there is no sample.
 
     Each span starts with the last sample of the one before it, so that neighbouring columns
@@ -46,13 +46,13 @@ def compute_envelope(
 
 
 def compute_dot_rows(
-    low_mv: Float64[Array, "dot"],
-    high_mv: Float64[Array, "dot"],
-    mean_mv: Float64[Array, "dot"],
+    low_mv: Float64[Array, " dot"],
+    high_mv: Float64[Array, " dot"],
+    mean_mv: Float64[Array, " dot"],
     *,
     dots_per_mv: float,
     baseline_dot: int,
-) -> tuple[Int64[Array, "dot"], Int64[Array, "dot"]]:
+) -> tuple[Int64[Array, " dot"], Int64[Array, " dot"]]:
     """Top and bottom dot row of each column, counted downwards; columns of NaN give 1, 0."""
     is_level = (high_mv - low_mv) * dots_per_mv < LEVEL_RANGE_DOTS
     upper = np.where(is_level, mean_mv, high_mv)
@@ -66,7 +66,7 @@ def compute_dot_rows(
 
 
 def fill_dots(
-    top: Int64[Array, "dot"], bottom: Int64[Array, "dot"], *, num_dot_rows: int
+    top: Int64[Array, " dot"], bottom: Int64[Array, " dot"], *, num_dot_rows: int
 ) -> Bool[Array, "dot_row dot"]:
     """Which dots are set between `top` and `bottom` of each column, cut to the rows there are."""
     rows = np.arange(num_dot_rows)[:, None]

@@ -36,17 +36,17 @@ class Saliency:
         return PHENOTYPE_UNITS[self.name]
 
     @property
-    def lead_levels(self) -> Int64[Array, "lead"]:
+    def lead_levels(self) -> Int64[Array, " lead"]:
         """-4 … 4 per lead."""
         return compute_levels(self.leads)
 
     @property
-    def step_levels(self) -> Int64[Array, "step"]:
+    def step_levels(self) -> Int64[Array, " step"]:
         """-4 … 4 per step."""
         return compute_levels(self.steps)
 
 
-def compute_levels(changes: Sequence[float]) -> Int64[Array, "part"]:
+def compute_levels(changes: Sequence[float]) -> Int64[Array, " part"]:
     """round(4 · change / largest change), 0 where there is none."""
     values = np.nan_to_num(np.asarray(changes, np.float64))
     largest = float(np.abs(values).max(initial=0.0))
@@ -104,8 +104,8 @@ def annotate_leads(cells: PageCells, view: PageView, saliency: Saliency) -> Page
 
 
 def place_levels(
-    view: PageView, r_peak_times_s: Sequence[float], levels: Int64[Array, "step"]
-) -> Int64[Array, "column"]:
+    view: PageView, r_peak_times_s: Sequence[float], levels: Int64[Array, " step"]
+) -> Int64[Array, " column"]:
     """The level of every column of the page: its step within its beat, 0 outside whole beats."""
     placed = np.zeros(view.num_columns, np.int64)
     peaks = np.asarray(r_peak_times_s, np.float64)

@@ -67,7 +67,7 @@ def _encode_band(band: Int64[Array, "6 column"]) -> str:
     return "$".join(lines)
 
 
-def _encode_runs(bits: UInt8[Array, "column"]) -> str:
+def _encode_runs(bits: UInt8[Array, " column"]) -> str:
     edges = np.flatnonzero(np.diff(bits)) + 1
     starts = np.concatenate(([0], edges))
     lengths = np.diff(np.append(starts, bits.size))

@@ -84,7 +84,7 @@ class DistributionPanel(Widget):
         segments = lines[y] if y < len(lines) else []
         return Strip(segments).adjust_cell_length(width, self._style("label"))
 
-    def _measured(self, name: str) -> Float64[Array, "value"]:
+    def _measured(self, name: str) -> Float64[Array, " value"]:
         return np.array(
             [each.measured[name] for each in self.neighbours if name in each.measured], np.float64
         )

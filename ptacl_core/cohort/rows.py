@@ -139,7 +139,7 @@ class Embeddings:
     modality: str
     space: str
     patients: tuple[str, ...]
-    visits: Int64[Array, "vector"]
+    visits: Int64[Array, " vector"]
     vectors: Float32[Array, "vector dim"]
     fingerprint: str
 

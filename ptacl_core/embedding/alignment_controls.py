@@ -28,7 +28,7 @@ def without_positions(encoder: TokenEncoder) -> TokenEncoder | None:
 
 def permute_within_beats(
     signals: Float32[Array, "record 12 sample"],
-    r_peak_samples: Sequence[Int64[Array, "beat"]],
+    r_peak_samples: Sequence[Int64[Array, " beat"]],
     *,
     patch_samples: int,
     generator: np.random.Generator,

@@ -17,11 +17,11 @@ class CohortFeatures:
     each pair with a complete beat; there is none where the cine encoder has no steps.
     """
 
-    ecg_rows: Int64[Array, "ecg"]
+    ecg_rows: Int64[Array, " ecg"]
     ecg: Features
-    cmr_rows: Int64[Array, "cmr"]
+    cmr_rows: Int64[Array, " cmr"]
     cmr: Features
-    pair_rows: Int64[Array, "pair"]
+    pair_rows: Int64[Array, " pair"]
     similarity: Float32[Array, "pair step step"]
 
     @property
@@ -31,9 +31,9 @@ class CohortFeatures:
 
 
 def combine_features(
-    ecg_rows: Int64[Array, "ecg"],
+    ecg_rows: Int64[Array, " ecg"],
     ecg: Features,
-    cmr_rows: Int64[Array, "cmr"],
+    cmr_rows: Int64[Array, " cmr"],
     cmr: Features,
 ) -> CohortFeatures:
     """Features of both modalities, with the step similarity of the rows that have both."""
@@ -73,11 +73,11 @@ def no_features(dim: int, projected_dim: int) -> Features:
 
 
 def _compare_steps(
-    ecg_rows: Int64[Array, "ecg"],
+    ecg_rows: Int64[Array, " ecg"],
     ecg: Features,
-    cmr_rows: Int64[Array, "cmr"],
+    cmr_rows: Int64[Array, " cmr"],
     cmr: Features,
-) -> tuple[Int64[Array, "pair"], Float32[Array, "pair step step"]]:
+) -> tuple[Int64[Array, " pair"], Float32[Array, "pair step step"]]:
     rows, ecg_at, cmr_at = np.intersect1d(ecg_rows, cmr_rows, return_indices=True)
     if ecg.steps is None or cmr.steps is None or ecg.steps.shape[1] != cmr.steps.shape[1]:
         return np.empty(0, np.int64), np.empty((0, 0, 0), np.float32)
@@ -92,7 +92,7 @@ def _unit_length(steps: Float32[Array, "patient step dim"]) -> Float32[Array, "p
     return steps / np.maximum(np.linalg.norm(steps, axis=-1, keepdims=True), 1e-8)
 
 
-def _join(parts: Sequence[Features], order: Int64[Array, "row"]) -> Features:
+def _join(parts: Sequence[Features], order: Int64[Array, " row"]) -> Features:
     projected = [part.projected for part in parts if part.projected is not None]
     return Features(
         pooled=np.concatenate([part.pooled for part in parts])[order],

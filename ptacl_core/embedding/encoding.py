@@ -24,7 +24,7 @@ class Features:
     pooled: Float32[Array, "patient dim"]
     projected: Float32[Array, "patient embedding"] | None
     steps: Float32[Array, "patient step dim"] | None
-    is_step_valid: Bool[Array, "patient"]
+    is_step_valid: Bool[Array, " patient"]
 
 
 @torch.no_grad()
@@ -32,7 +32,7 @@ def encode_ecgs(
     encoder: TokenEncoder,
     projection: torch.nn.Module | None,
     signals: Float32[Array, "patient 12 sample"],
-    r_peak_samples: Sequence[Int64[Array, "beat"]],
+    r_peak_samples: Sequence[Int64[Array, " beat"]],
     *,
     crop_samples: int,
     patch_samples: int,
@@ -79,14 +79,14 @@ def encode_cines(
     return _collect(tokens, projection, steps, np.ones(len(frames), bool))
 
 
-def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, "frame"]:
+def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, " frame"]:
     """Frames ⌊source · i / num_frames⌋: evenly over the cycle, from end-diastole."""
     return np.arange(num_frames, dtype=np.int64) * num_source // num_frames
 
 
 def encode_in_batches(
-    encode: Callable[[Int64[Array, "row"]], Features],
-    rows: Int64[Array, "row"],
+    encode: Callable[[Int64[Array, " row"]], Features],
+    rows: Int64[Array, " row"],
     *,
     batch_size: int,
     on_batch: Callable[[int], None] = lambda _: None,
@@ -109,7 +109,7 @@ def _collect(
     tokens: torch.Tensor,
     projection: torch.nn.Module | None,
     steps: Float32[Array, "patient step dim"] | None,
-    is_valid: Bool[Array, "patient"],
+    is_valid: Bool[Array, " patient"],
 ) -> Features:
     pooled = mean_pool(tokens).float()
     projected = None

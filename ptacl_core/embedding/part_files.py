@@ -168,7 +168,7 @@ def _read_table(path: Path) -> "tuple[pa.Table, dict[str, str]]":
 
 
 def _spread(
-    rows: Int64[Array, "row"], held: Int64[Array, "_"], vectors: Iterable[Array] | None
+    rows: Int64[Array, " row"], held: Int64[Array, " _"], vectors: Iterable[Array] | None
 ) -> Any:
     """A list column with a vector in the lines of `held` and null elsewhere."""
     import pyarrow as pa
@@ -180,7 +180,7 @@ def _spread(
     return pa.array(lines, pa.list_(pa.float32()))
 
 
-def _spread_flags(rows: Int64[Array, "row"], held: Int64[Array, "_"], flags: Array) -> Any:
+def _spread_flags(rows: Int64[Array, " row"], held: Int64[Array, " _"], flags: Array) -> Any:
     import pyarrow as pa
 
     lines: list[bool | None] = [None] * len(rows)

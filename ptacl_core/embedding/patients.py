@@ -23,16 +23,16 @@ class EvaluationSplit:
     ECGs or cines with a quality finding of severity warning.
     """
 
-    rows: Int64[Array, "row"]
+    rows: Int64[Array, " row"]
     patients: tuple[str, ...]
-    visits: Int64[Array, "row"]
+    visits: Int64[Array, " row"]
     phenotypes: Float64[Array, "row target"]
     covariates: Float64[Array, "row covariate"]
     sex: tuple[str, ...]
-    heart_rate_bpm: Float64[Array, "row"]
+    heart_rate_bpm: Float64[Array, " row"]
     ecg_codes: tuple[frozenset[str], ...]
-    is_irregular: Bool[Array, "row"]
-    has_warning: Bool[Array, "row"]
+    is_irregular: Bool[Array, " row"]
+    has_warning: Bool[Array, " row"]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -54,7 +54,7 @@ def load_split(
     return split
 
 
-def describe_rows(reader: ShardReader, rows: Int64[Array, "row"]) -> EvaluationSplit:
+def describe_rows(reader: ShardReader, rows: Int64[Array, " row"]) -> EvaluationSplit:
     """What the manifest says of `rows`."""
     covariates = reader.covariates(rows)
     codes = [_finding_codes(texts) for texts in _values(reader, "ecg_findings", rows)]
@@ -90,7 +90,7 @@ def fill_demographics(
     return np.where(np.isfinite(values), values, mean)
 
 
-def _values(reader: ShardReader, column: str, rows: Int64[Array, "row"]) -> list[list[str]]:
+def _values(reader: ShardReader, column: str, rows: Int64[Array, " row"]) -> list[list[str]]:
     return [texts or [] for texts in reader.table.column(column).take(rows).to_pylist()]
 
 

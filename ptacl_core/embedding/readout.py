@@ -47,12 +47,12 @@ class Predictions:
     value: Float64[Array, "patient target"]
     low: Float64[Array, "patient target"]
     high: Float64[Array, "patient target"]
-    outlier_score: Float64[Array, "patient"]
+    outlier_score: Float64[Array, " patient"]
     interval_group: tuple[str, ...]
     """Group of calibration patients behind each one's intervals: "F 55-65", or "all"."""
 
     @property
-    def is_outlier(self) -> Bool[Array, "patient"]:
+    def is_outlier(self) -> Bool[Array, " patient"]:
         """Recordings unlike those of the training set (score above 1)."""
         return self.outlier_score > 1.0
 

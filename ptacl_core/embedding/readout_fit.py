@@ -17,7 +17,7 @@ REFERENCE_COLUMNS = [1, 2, 3]
 
 def fit_run_readout(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     pooled: Float64[Array, "row dim"],
     checkpoint_sha256: str,
 ) -> ReadOut:

@@ -21,7 +21,7 @@ BATCH_SIZE = 64
 
 def encode_ecg_rows(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     encoder: TokenEncoder,
     projection: torch.nn.Module | None,
     settings: RunSettings,
@@ -54,7 +54,7 @@ def encode_ecg_rows(
 
 def encode_cine_rows(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     encoder: TokenEncoder,
     projection: torch.nn.Module | None,
     settings: RunSettings,
@@ -84,7 +84,7 @@ def encode_cine_rows(
 @torch.no_grad()
 def regress_rows(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     modality: Modality,
     network: Regressor,
     settings: RunSettings,

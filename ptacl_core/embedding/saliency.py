@@ -32,7 +32,7 @@ def explain_ecg(
     encoder: TokenEncoder,
     probe: LinearProbe,
     signal: Float32[Array, "12 sample"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     *,
     num_steps: int,
 ) -> Saliency:
@@ -80,7 +80,7 @@ def mask_step(
 
 
 def find_complete_beats(
-    r_peak_samples: Int64[Array, "beat"], num_samples: int
+    r_peak_samples: Int64[Array, " beat"], num_samples: int
 ) -> Int64[Array, "complete 2"]:
     """R peaks that begin and end each beat inside the crop."""
     peaks = np.asarray(r_peak_samples, np.int64)

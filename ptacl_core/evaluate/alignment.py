@@ -24,9 +24,9 @@ class AlignmentMeasures:
     """
 
     best_step: Int64[Array, "patient step"]
-    top1: Float64[Array, "patient"]
-    within1: Float64[Array, "patient"]
-    circular_offset: Float64[Array, "patient"]
+    top1: Float64[Array, " patient"]
+    within1: Float64[Array, " patient"]
+    circular_offset: Float64[Array, " patient"]
     mean_map: Float64[Array, "step step"]
     diagonal_mass: float
     entropy_nats: float
@@ -49,7 +49,7 @@ def alignment_map(
     ecg_steps: Float[Array, "patient step dim"],
     cmr_steps: Float[Array, "patient step dim"],
     *,
-    is_valid: Bool[Array, "patient"] | None = None,
+    is_valid: Bool[Array, " patient"] | None = None,
 ) -> Float64[Array, "step step"]:
     """Mean over patients of cos(ECG phase k, cine phase t), rows k, columns t."""
     ecg, cmr = _chosen(ecg_steps, cmr_steps, is_valid)
@@ -64,7 +64,7 @@ def measure_alignment(
     ecg_steps: Float[Array, "patient step dim"],
     cmr_steps: Float[Array, "patient step dim"],
     *,
-    is_valid: Bool[Array, "patient"] | None = None,
+    is_valid: Bool[Array, " patient"] | None = None,
     temperature: float = 0.1,
 ) -> AlignmentMeasures:
     """Accuracy, offset, diagonal mass and entropy of the alignment of valid patients.

@@ -22,8 +22,8 @@ POOLED = "all"
 class Interval(NamedTuple):
     """Lower and upper bounds in label units."""
 
-    low: Float64[Array, "patient"]
-    high: Float64[Array, "patient"]
+    low: Float64[Array, " patient"]
+    high: Float64[Array, " patient"]
 
 
 class Coverage(NamedTuple):
@@ -54,9 +54,9 @@ class ConformalIntervals:
 
     def interval(
         self,
-        predicted: Float[Array, "patient"],
+        predicted: Float[Array, " patient"],
         *,
-        scale: Float[Array, "patient"] | None = None,
+        scale: Float[Array, " patient"] | None = None,
         groups: Sequence[str] | np.ndarray | None = None,
     ) -> Interval:
         """Bounds around `predicted`; unknown groups use the pooled offsets."""
@@ -74,11 +74,11 @@ class ConformalIntervals:
 
 
 def fit_conformal(
-    observed: Float[Array, "patient"],
-    predicted: Float[Array, "patient"],
+    observed: Float[Array, " patient"],
+    predicted: Float[Array, " patient"],
     *,
     level: float = 0.9,
-    scale: Float[Array, "patient"] | None = None,
+    scale: Float[Array, " patient"] | None = None,
     groups: Sequence[str] | np.ndarray | None = None,
     min_group_size: int = 100,
     is_asymmetric: bool = False,
@@ -132,7 +132,7 @@ def fit_conformal(
     )
 
 
-def measure_coverage(observed: Float[Array, "patient"], interval: Interval) -> Coverage:
+def measure_coverage(observed: Float[Array, " patient"], interval: Interval) -> Coverage:
     """Share of present labels inside their interval (bounds included), with its uncertainty."""
     labels = np.asarray(observed, dtype=np.float64)
     is_present = ~np.isnan(labels)
@@ -200,7 +200,7 @@ def clopper_pearson(
 
 
 def _offsets(
-    residual: Float64[Array, "patient"], level: float, is_asymmetric: bool
+    residual: Float64[Array, " patient"], level: float, is_asymmetric: bool
 ) -> tuple[float, float]:
     if not is_asymmetric:
         offset = _order_statistic(np.abs(residual), level)
@@ -209,7 +209,7 @@ def _offsets(
     return _order_statistic(-residual, tail), _order_statistic(residual, tail)
 
 
-def _order_statistic(scores: Float64[Array, "patient"], level: float) -> float:
+def _order_statistic(scores: Float64[Array, " patient"], level: float) -> float:
     """The ceil((n + 1) level)-th smallest; infinity when there is none."""
     # A hair less, so that 0.9 * 10 counts as 9 whatever its last bit.
     position = int(np.ceil((scores.size + 1) * level - 1e-9))

@@ -31,8 +31,8 @@ class ReliabilityBin(NamedTuple):
 
 
 def probability_below(
-    predicted: Float64[Array, "patient"], residuals: Float64[Array, "calibration"], limit: float
-) -> Float64[Array, "patient"]:
+    predicted: Float64[Array, " patient"], residuals: Float64[Array, " calibration"], limit: float
+) -> Float64[Array, " patient"]:
     """Share of calibration residuals (observed - predicted) that put a patient under `limit`.
 
     One half is added at either end, so that no patient gets exactly 0 or 1.
@@ -45,14 +45,14 @@ def probability_below(
 
 
 def brier_score(
-    event: Bool[Array, "patient"], probability: Float64[Array, "patient"]
-) -> Float64[Array, "patient"]:
+    event: Bool[Array, " patient"], probability: Float64[Array, " patient"]
+) -> Float64[Array, " patient"]:
     """Squared error of each patient's probability; its mean is the Brier score."""
     return np.square(event.astype(np.float64) - probability)
 
 
 def reliability(
-    event: Bool[Array, "patient"], probability: Float64[Array, "patient"], *, num_bins: int = 10
+    event: Bool[Array, " patient"], probability: Float64[Array, " patient"], *, num_bins: int = 10
 ) -> list[ReliabilityBin]:
     """Bins of (nearly) equal size by probability, each with a Clopper-Pearson interval."""
     order = np.argsort(probability, kind="stable")
@@ -77,7 +77,7 @@ def expected_calibration_error(bins: list[ReliabilityBin]) -> float:
     return sum(gaps) / total
 
 
-def rank_events(event: Bool[Array, "patient"], score: Float64[Array, "patient"]) -> Ranking:
+def rank_events(event: Bool[Array, " patient"], score: Float64[Array, " patient"]) -> Ranking:
     """How often a patient with the event has the higher score, ties counting one half.
 
     Raises EvaluationError unless there are patients with and without the event.
@@ -96,5 +96,5 @@ def rank_events(event: Bool[Array, "patient"], score: Float64[Array, "patient"])
     return Ranking(float(above.mean()), float(np.sqrt(variance)))
 
 
-def _variance_of_mean(values: Float64[Array, "_"]) -> float:
+def _variance_of_mean(values: Float64[Array, " _"]) -> float:
     return float(values.var(ddof=1) / values.size) if values.size > 1 else 0.0

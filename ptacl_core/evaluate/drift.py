@@ -31,7 +31,7 @@ class Discrepancy(NamedTuple):
 
 
 def stability_of_numbers(
-    reference: Float[Array, "patient"], other: Float[Array, "other"], *, num_bins: int = 10
+    reference: Float[Array, " patient"], other: Float[Array, " other"], *, num_bins: int = 10
 ) -> Stability:
     """PSI over bins that each hold (nearly) the same share of the reference.
 
@@ -58,7 +58,7 @@ def stability_of_categories(reference: list[str], other: list[str]) -> Stability
 
 
 def standardised_difference(
-    reference: Float[Array, "patient"], other: Float[Array, "other"]
+    reference: Float[Array, " patient"], other: Float[Array, " other"]
 ) -> tuple[float, float, float]:
     """Mean of `other` minus mean of `reference` in pooled SD, with its 95 % interval.
 
@@ -117,7 +117,7 @@ def maximum_mean_discrepancy(
 
 def _discrepancies(
     kernel: Float64[Array, "all all"], is_first: Float64[Array, "all labelling"]
-) -> Float64[Array, "labelling"]:
+) -> Float64[Array, " labelling"]:
     count = is_first.sum(axis=0)
     others = len(kernel) - count
     product = kernel @ is_first
@@ -131,7 +131,7 @@ def _discrepancies(
     )
 
 
-def _present(values: np.ndarray) -> Float64[Array, "present"]:
+def _present(values: np.ndarray) -> Float64[Array, " present"]:
     numbers = np.asarray(values, dtype=np.float64)
     present = numbers[np.isfinite(numbers)]
     if not present.size:

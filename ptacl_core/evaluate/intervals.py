@@ -9,7 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.evaluate.labels import EvaluationError
 
-Statistic = Callable[[Int64[Array, "_"]], Float64[Array, "*figure"] | np.float64]
+Statistic = Callable[[Int64[Array, " _"]], Float64[Array, "*figure"] | np.float64]
 """Figures computed from the rows given by index, with repeats."""
 
 Verdict = Literal["separated", "not separated", "reversed"]
@@ -88,7 +88,7 @@ def paired_difference(
     numerator and denominator so that it is never 0.
     """
 
-    def difference(rows: Int64[Array, "_"]) -> Float64[Array, "*figure"]:
+    def difference(rows: Int64[Array, " _"]) -> Float64[Array, "*figure"]:
         return np.asarray(np.subtract(statistic_a(rows), statistic_b(rows)), dtype=np.float64)
 
     groups = _patient_rows(num_rows, patients)
@@ -103,7 +103,7 @@ def paired_difference(
 
 def summarise_draws(
     estimate: Float64[Array, "*figure"],
-    draws: Float64[Array, "resample *figure"],
+    draws: Float64[Array, " resample *figure"],
     *,
     level: float = 0.95,
 ) -> BootstrapInterval:
@@ -112,7 +112,7 @@ def summarise_draws(
     return _interval(value, draws, level, *_tails(level, value.shape))
 
 
-def holm_adjust(p_values: Float64[Array, "test"]) -> Float64[Array, "test"]:
+def holm_adjust(p_values: Float64[Array, " test"]) -> Float64[Array, " test"]:
     """Holm's step-down adjustment; NaN (not tested) stays NaN and is not counted."""
     values = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(values.shape, np.nan)
@@ -145,7 +145,7 @@ def judge_difference(
 
 def _patient_rows(
     num_rows: int, patients: Sequence[object] | np.ndarray | None
-) -> list[Int64[Array, "_"]] | int:
+) -> list[Int64[Array, " _"]] | int:
     """Rows of each patient, or just their number where every row is one."""
     if patients is None:
         num_patients = num_rows
@@ -165,10 +165,10 @@ def _patient_rows(
 
 def _resample(
     statistic: Statistic,
-    groups: list[Int64[Array, "_"]] | int,
+    groups: list[Int64[Array, " _"]] | int,
     generator: np.random.Generator,
     num_resamples: int,
-) -> tuple[Float64[Array, "*figure"], Float64[Array, "resample *figure"]]:
+) -> tuple[Float64[Array, "*figure"], Float64[Array, " resample *figure"]]:
     if num_resamples < 1:
         raise EvaluationError(f"num_resamples must be positive, got {num_resamples}")
     num_patients = groups if isinstance(groups, int) else len(groups)
@@ -181,7 +181,7 @@ def _resample(
     return estimate, draws
 
 
-def _rows(groups: list[Int64[Array, "_"]] | int, chosen: Int64[Array, "_"]) -> Int64[Array, "_"]:
+def _rows(groups: list[Int64[Array, " _"]] | int, chosen: Int64[Array, " _"]) -> Int64[Array, " _"]:
     if isinstance(groups, int):
         return chosen
     return np.concatenate([groups[patient] for patient in chosen])
@@ -194,9 +194,9 @@ def _tails(level: float, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
 
 def _bca_tails(
     statistic: Statistic,
-    groups: list[Int64[Array, "_"]] | int,
+    groups: list[Int64[Array, " _"]] | int,
     estimate: Float64[Array, "*figure"],
-    draws: Float64[Array, "resample *figure"],
+    draws: Float64[Array, " resample *figure"],
     level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles that correct for bias and acceleration; plain ones where neither is defined."""
@@ -227,7 +227,7 @@ def _bca_tails(
 
 def _interval(
     estimate: Float64[Array, "*figure"],
-    draws: Float64[Array, "resample *figure"],
+    draws: Float64[Array, " resample *figure"],
     level: float,
     low_tail: np.ndarray,
     high_tail: np.ndarray,

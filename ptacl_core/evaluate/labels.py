@@ -45,11 +45,11 @@ def as_targets(
 
 
 def present_pairs(
-    observed: Float[Array, "_ *observed"], predicted: Float[Array, "_ *predicted"]
+    observed: Float[Array, " _ *observed"], predicted: Float[Array, " _ *predicted"]
 ) -> tuple[
-    Float64[Array, "patient *target"],
-    Float64[Array, "patient *target"],
-    Bool[Array, "patient *target"],
+    Float64[Array, " patient *target"],
+    Float64[Array, " patient *target"],
+    Bool[Array, " patient *target"],
 ]:
     """Both as float64 and where both are present; absent values are set to 0 for summation."""
     first = np.asarray(observed, dtype=np.float64)
@@ -65,7 +65,7 @@ def present_pairs(
     return np.where(is_present, first, 0.0), np.where(is_present, second, 0.0), is_present
 
 
-def why_undefined(observed: Float64[Array, "patient"]) -> str | None:
+def why_undefined(observed: Float64[Array, " patient"]) -> str | None:
     """One line why a phenotype cannot be judged, or None when it can."""
     values = np.asarray(observed, dtype=np.float64)
     present = values[~np.isnan(values)]

@@ -23,7 +23,7 @@ class LinearProbe:
     """Fitted coefficients, as plain arrays. A target that had no label is NaN throughout."""
 
     coefficients: Float64[Array, "dim target"]
-    intercept: Float64[Array, "target"]
+    intercept: Float64[Array, " target"]
 
     def predict(self, features: Float[Array, "patient dim"]) -> Float64[Array, "patient target"]:
         """Targets in the units of the labels."""
@@ -37,7 +37,7 @@ class LinearProbe:
 
 
 def fit_linear_probe(
-    features: Float[Array, "patient dim"], targets: Float[Array, "patient *target"]
+    features: Float[Array, "patient dim"], targets: Float[Array, " patient *target"]
 ) -> LinearProbe:
     """Ordinary least squares with intercept, one fit per pattern of present labels.
 
@@ -72,10 +72,10 @@ def fit_linear_probe(
 
 def linear_probe_r2(
     train_features: Float[Array, "train dim"],
-    train_targets: Float[Array, "train *target"],
+    train_targets: Float[Array, " train *target"],
     test_features: Float[Array, "test dim"],
-    test_targets: Float[Array, "test *target"],
-) -> Float64[Array, "figure"]:
+    test_targets: Float[Array, " test *target"],
+) -> Float64[Array, " figure"]:
     """R² on test of the probe fitted on train, per target.
 
     1 - sum (y - prediction)² / sum (y - mean of test)², over patients whose label is present;
@@ -95,7 +95,7 @@ def _solve(
     features: Float64[Array, "patient dim"],
     labels: Float64[Array, "patient target"],
     precision: float,
-) -> tuple[Float64[Array, "dim target"], Float64[Array, "target"]]:
+) -> tuple[Float64[Array, "dim target"], Float64[Array, " target"]]:
     num_patients, dim = features.shape
     feature_mean = features.mean(axis=0)
     label_mean = labels.mean(axis=0)

@@ -44,7 +44,7 @@ class _Moments(NamedTuple):
 
 
 def r2(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> Figures:
     """Coefficient of determination, 1 - SS_res / SS_tot about the mean of `observed`."""
     moments = _moments(observed, predicted)
@@ -58,7 +58,7 @@ def r2(
 
 
 def mean_absolute_error(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> Figures:
     """Mean of |predicted - observed|, in label units."""
     first, second, is_present = present_pairs(observed, predicted)
@@ -66,7 +66,7 @@ def mean_absolute_error(
 
 
 def pearson_r(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> Figures:
     """Linear correlation."""
     moments = _moments(observed, predicted)
@@ -76,7 +76,7 @@ def pearson_r(
 
 
 def concordance_correlation(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> Figures:
     """Lin's concordance correlation (Lin 1989, population variances)."""
     moments = _moments(observed, predicted)
@@ -87,7 +87,7 @@ def concordance_correlation(
 
 
 def bland_altman(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> BlandAltman:
     """Bias and limits of agreement, bias ± 1.96 SD of the differences (sample SD)."""
     first, second, is_present = present_pairs(observed, predicted)
@@ -100,7 +100,7 @@ def bland_altman(
 
 
 def calibration_slope_intercept(
-    observed: Float[Array, "patient *target"], predicted: Float[Array, "patient *target"]
+    observed: Float[Array, " patient *target"], predicted: Float[Array, " patient *target"]
 ) -> Calibration:
     """Least-squares line of observed on predicted."""
     moments = _moments(observed, predicted)

@@ -24,7 +24,7 @@ class NeighbourDistribution(NamedTuple):
 
 
 def describe_neighbours(
-    values: Float64[Array, "neighbour"], *, share: float = 0.9, level: float = 0.95
+    values: Float64[Array, " neighbour"], *, share: float = 0.9, level: float = 0.95
 ) -> NeighbourDistribution | None:
     """Distribution of one phenotype over neighbours, NaN where not measured; None without any."""
     measured = np.sort(np.asarray(values, dtype=np.float64))

@@ -25,16 +25,16 @@ _ARRAY_NAMES = ("mean", "whitening", "prototypes", "radii", "scales")
 class OutlierDetector:
     """Plain arrays, stored with the run (`as_arrays`); no estimator object."""
 
-    mean: Float64[Array, "dim"]
+    mean: Float64[Array, " dim"]
     whitening: Float64[Array, "dim component"]
     prototypes: Prototypes
     scales: Float64[Array, "2"]
 
-    def score(self, features: Float[Array, "recording dim"]) -> Float64[Array, "recording"]:
+    def score(self, features: Float[Array, "recording dim"]) -> Float64[Array, " recording"]:
         """1 is the threshold: the chosen quantile of the validation patients' scores."""
         return (self.distances(features) / self.scales).max(axis=1)
 
-    def is_outlier(self, features: Float[Array, "recording dim"]) -> Bool[Array, "recording"]:
+    def is_outlier(self, features: Float[Array, "recording dim"]) -> Bool[Array, " recording"]:
         """Recordings whose score exceeds 1."""
         return self.score(features) > 1.0
 

@@ -36,7 +36,7 @@ def centre_steps(
 def template_centred_top1(
     ecg_steps: Float[Array, "patient step dim"],
     cmr_steps: Float[Array, "patient step dim"],
-) -> Float64[Array, "patient"]:
+) -> Float64[Array, " patient"]:
     """Per patient, the share of phases whose best centred cine phase is the same one.
 
     Chance is 1 / num_steps; ties go to the first phase and count for it.
@@ -54,8 +54,8 @@ def own_step_ranks(
     ecg_steps: Float[Array, "patient step dim"],
     cmr_steps: Float[Array, "patient step dim"],
     *,
-    owner: Int64[Array, "patient"] | None = None,
-) -> Int64[Array, "patient"]:
+    owner: Int64[Array, " patient"] | None = None,
+) -> Int64[Array, " patient"]:
     """1-based rank of each ECG's own cine among all, by the mean cosine of centred steps.
 
     Chance is half of the patients; half of those that tie are ahead. Other visits of the same

@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 def name_bands(
-    values: Float64[Array, "patient"], low: float, high: float, names: tuple[str, str, str]
+    values: Float64[Array, " patient"], low: float, high: float, names: tuple[str, str, str]
 ) -> list[str]:
     """Below `low`, from `low` to `high`, above `high`; "unknown" where the value is absent."""
     numbers = np.asarray(values, dtype=np.float64)
@@ -28,17 +28,17 @@ def name_bands(
     ]
 
 
-def name_age_bands(age_years: Float64[Array, "patient"]) -> list[str]:
+def name_age_bands(age_years: Float64[Array, " patient"]) -> list[str]:
     """`AGE_BANDS` of each person."""
     return name_bands(age_years, 55.0, 65.0, AGE_BANDS)
 
 
-def name_bmi_bands(bmi_kg_m2: Float64[Array, "patient"]) -> list[str]:
+def name_bmi_bands(bmi_kg_m2: Float64[Array, " patient"]) -> list[str]:
     """`BMI_BANDS` of each person."""
     return name_bands(bmi_kg_m2, 25.0, 30.0, BMI_BANDS)
 
 
-def name_sex_age_groups(sex: Sequence[str], age_years: Float64[Array, "patient"]) -> list[str]:
+def name_sex_age_groups(sex: Sequence[str], age_years: Float64[Array, " patient"]) -> list[str]:
     """Sex and age band, such as "F <55"; the pooled group where either is not known."""
     return [
         POOLED if key not in ("F", "M") or band == UNKNOWN else f"{key} {band}"

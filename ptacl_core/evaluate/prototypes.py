@@ -24,9 +24,9 @@ class Prototypes:
     """Centres of groups of patients, and the root mean square distance of a group from its own."""
 
     centres: Float64[Array, "prototype dim"]
-    radii: Float64[Array, "prototype"]
+    radii: Float64[Array, " prototype"]
 
-    def nearest(self, points: Float64[Array, "point dim"]) -> Float64[Array, "point"]:
+    def nearest(self, points: Float64[Array, "point dim"]) -> Float64[Array, " point"]:
         """How far a point is from the patients around it.
 
         The mean of two distances to prototypes: the expected one to a member of the nearest
@@ -82,10 +82,10 @@ def fit_prototypes(
 
 def _dissolve_small(
     points: Float64[Array, "point dim"],
-    group: Int64[Array, "point"],
-    names: Int64[Array, "point"],
+    group: Int64[Array, " point"],
+    names: Int64[Array, " point"],
     min_people: int,
-) -> Int64[Array, "point"]:
+) -> Int64[Array, " point"]:
     """Members of too small groups go to the nearest of the others, until none is too small."""
     while True:
         pairs = np.unique(np.stack([group, names], axis=1), axis=0)
@@ -104,14 +104,14 @@ def _dissolve_small(
 
 def _assign(
     points: Float64[Array, "point dim"], centres: Float64[Array, "group dim"]
-) -> Int64[Array, "point"]:
+) -> Int64[Array, " point"]:
     """The group of each point, numbered without gaps."""
     return np.unique(_nearest(points, centres), return_inverse=True)[1]
 
 
 def _nearest(
     points: Float64[Array, "point dim"], centres: Float64[Array, "group dim"]
-) -> Int64[Array, "point"]:
+) -> Int64[Array, " point"]:
     parts = [
         _squared_distances(points[first : first + _ROWS_AT_ONCE], centres).argmin(axis=1)
         for first in range(0, len(points), _ROWS_AT_ONCE)
@@ -120,7 +120,7 @@ def _nearest(
 
 
 def _centres(
-    points: Float64[Array, "point dim"], group: Int64[Array, "point"]
+    points: Float64[Array, "point dim"], group: Int64[Array, " point"]
 ) -> Float64[Array, "group dim"]:
     sums = np.zeros((int(group.max()) + 1, points.shape[1]))
     np.add.at(sums, group, points)

@@ -23,14 +23,14 @@ class TopRanks:
     similarity: Float64[Array, "query patient"]
     top: Int64[Array, "query depth"]
 
-    def rank_of(self, target: Int64[Array, "query"]) -> Int64[Array, "query"]:
+    def rank_of(self, target: Int64[Array, " query"]) -> Int64[Array, " query"]:
         """1-based rank of one patient per query."""
         own = np.take_along_axis(self.similarity, target[:, None], axis=1)
         is_before = np.arange(self.similarity.shape[1]) < target[:, None]
         is_ahead = (self.similarity > own) | ((self.similarity == own) & is_before)
         return 1 + is_ahead.sum(axis=1)
 
-    def first_rank_among(self, row: int, patients: Int64[Array, "match"]) -> int:
+    def first_rank_among(self, row: int, patients: Int64[Array, " match"]) -> int:
         """1-based rank of the best-ranked of `patients` for the query at `row` of the chunk."""
         values = self.similarity[row]
         best = patients[np.argmax(values[patients])]
@@ -55,7 +55,7 @@ def unit_length(
 def rank_database(
     queries: Float64[Array, "query dim"],
     database: Float64[Array, "patient dim"],
-    own: Int64[Array, "query"],
+    own: Int64[Array, " query"],
     *,
     depth: int,
     exclude_self: bool,

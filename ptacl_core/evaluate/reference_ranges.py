@@ -23,7 +23,7 @@ class SexReference:
     """Expected values and residual spread of one sex; NaN where too few had the label."""
 
     expected: LinearProbe
-    sd: Float64[Array, "target"]
+    sd: Float64[Array, " target"]
     num_patients: tuple[int, ...]
 
 

@@ -29,7 +29,7 @@ class Resamples:
         """B."""
         return len(self.counts)
 
-    def take(self, rows: Int64[Array, "chosen"]) -> "Resamples":
+    def take(self, rows: Int64[Array, " chosen"]) -> "Resamples":
         """The same resamples, seen on some of the rows only."""
         return Resamples(np.ascontiguousarray(self.counts[:, rows]))
 
@@ -60,7 +60,7 @@ class Resamples:
         return self.interval(terms, _means, level=level)
 
     def median_interval(
-        self, values: Int64[Array, "row"] | Float64[Array, "row"], *, level: float = 0.95
+        self, values: Int64[Array, " row"] | Float64[Array, " row"], *, level: float = 0.95
     ) -> BootstrapInterval:
         """Interval of the median of `values` over rows."""
         order = np.argsort(values, kind="stable")

@@ -33,12 +33,12 @@ class PhenotypeRetrieval:
     ks: tuple[int, ...]
     num_patients: int
     phenotype_sd: float
-    query_indices: Int64[Array, "query"]
+    query_indices: Int64[Array, " query"]
     precision: Float64[Array, "query k"]
-    first_match_rank: Int64[Array, "query"]
-    has_match: Bool[Array, "query"]
-    random_precision: Float64[Array, "query"]
-    query_values: Float64[Array, "query"]
+    first_match_rank: Int64[Array, " query"]
+    has_match: Bool[Array, " query"]
+    random_precision: Float64[Array, " query"]
+    query_values: Float64[Array, " query"]
     num_excluded: int = 0
 
     def summary(self, generator: np.random.Generator | None = None) -> dict[str, float]:
@@ -84,12 +84,12 @@ class PhenotypeRetrieval:
 def retrieval_metrics(
     query_features: Float[Array, "query dim"],
     database_features: Float[Array, "patient dim"],
-    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, " patient"]],
     *,
     ks: Sequence[int] = DEFAULT_KS,
     tolerance_sd: float = 0.5,
     exclude_self: bool = False,
-    query_indices: Int64[Array, "query"] | None = None,
+    query_indices: Int64[Array, " query"] | None = None,
     generator: np.random.Generator | None = None,
 ) -> dict[str, dict[str, float]]:
     """Precision at k and the mean and median rank of the first match, per phenotype.
@@ -114,12 +114,12 @@ def retrieval_metrics(
 def retrieve(
     query_features: Float[Array, "query dim"],
     database_features: Float[Array, "patient dim"],
-    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, " patient"]],
     *,
     ks: Sequence[int] = DEFAULT_KS,
     tolerance_sd: float = 0.5,
     exclude_self: bool = False,
-    query_indices: Int64[Array, "query"] | None = None,
+    query_indices: Int64[Array, " query"] | None = None,
 ) -> dict[str, PhenotypeRetrieval]:
     """The same, query by query.
 
@@ -195,7 +195,7 @@ def pair_recall(
     database_features: Float[Array, "patient dim"],
     *,
     ks: Sequence[int] = (1, 5, 10),
-    query_indices: Int64[Array, "query"] | None = None,
+    query_indices: Int64[Array, " query"] | None = None,
 ) -> dict[str, float]:
     """Is the query's own recording found: `recall_at_<k>`, `median_rank`, `mean_rank`."""
     ranks = own_pair_ranks(query_features, database_features, query_indices=query_indices)
@@ -207,8 +207,8 @@ def own_pair_ranks(
     query_features: Float[Array, "query dim"],
     database_features: Float[Array, "patient dim"],
     *,
-    query_indices: Int64[Array, "query"] | None = None,
-) -> Int64[Array, "query"]:
+    query_indices: Int64[Array, " query"] | None = None,
+) -> Int64[Array, " query"]:
     """1-based rank of each query's own recording, ties by database index."""
     queries = unit_length(as_features(query_features, name="query_features"), "query_features")
     database = unit_length(
@@ -230,16 +230,16 @@ def own_pair_ranks(
 class _Part:
     sd: float
     precision: Float64[Array, "query k"]
-    first_match_rank: Int64[Array, "query"]
-    has_match: Bool[Array, "query"]
-    random_precision: Float64[Array, "query"]
+    first_match_rank: Int64[Array, " query"]
+    has_match: Bool[Array, " query"]
+    random_precision: Float64[Array, " query"]
 
 
 def _retrieve_block(
     queries: Float64[Array, "query dim"],
     database: Float64[Array, "patient dim"],
     values: Float64[Array, "patient target"],
-    own: Int64[Array, "query"],
+    own: Int64[Array, " query"],
     *,
     depths: tuple[int, ...],
     tolerance_sd: float,
@@ -295,7 +295,7 @@ def _judge(
 
 
 def _as_table(
-    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, "patient"]],
+    phenotypes: Float[Array, "patient target"] | Mapping[str, Float[Array, " patient"]],
     num_patients: int,
 ) -> tuple[tuple[str, ...], Float64[Array, "patient target"]]:
     if isinstance(phenotypes, Mapping):
@@ -316,8 +316,8 @@ def _as_table(
 
 
 def _own_rows(
-    query_indices: Int64[Array, "query"] | None, num_queries: int, num_patients: int
-) -> Int64[Array, "query"]:
+    query_indices: Int64[Array, " query"] | None, num_queries: int, num_patients: int
+) -> Int64[Array, " query"]:
     if query_indices is None:
         if num_queries != num_patients:
             raise EvaluationError(

@@ -28,23 +28,23 @@ class RowScores:
     draws: Float64[Array, "resample figure"]
 
     @property
-    def mean(self) -> Float64[Array, "figure"]:
+    def mean(self) -> Float64[Array, " figure"]:
         """Mean over seeds."""
         return self.per_seed.mean(axis=0)
 
     @property
-    def seed_sd(self) -> Float64[Array, "figure"]:
+    def seed_sd(self) -> Float64[Array, " figure"]:
         """Standard deviation over seeds; NaN with one seed."""
         if len(self.per_seed) < 2:
             return np.full(self.per_seed.shape[1], np.nan)
         return self.per_seed.std(axis=0, ddof=1)
 
     @property
-    def bootstrap_sd(self) -> Float64[Array, "figure"]:
+    def bootstrap_sd(self) -> Float64[Array, " figure"]:
         """Standard deviation over resampled patients; NaN where the figure is undefined."""
         return _over_resamples(self.draws, lambda values: values.std(ddof=1))
 
-    def bound(self, tail: float) -> Float64[Array, "figure"]:
+    def bound(self, tail: float) -> Float64[Array, " figure"]:
         """Quantile over resampled patients; NaN where the figure is undefined."""
         return _over_resamples(self.draws, lambda values: np.quantile(values, tail))
 
@@ -56,11 +56,11 @@ class RowDifference:
     `adjusted_p` is Holm's over the phenotypes; the mean is one test of its own.
     """
 
-    difference: Float64[Array, "figure"]
-    low: Float64[Array, "figure"]
-    high: Float64[Array, "figure"]
-    p_value: Float64[Array, "figure"]
-    adjusted_p: Float64[Array, "figure"]
+    difference: Float64[Array, " figure"]
+    low: Float64[Array, " figure"]
+    high: Float64[Array, " figure"]
+    p_value: Float64[Array, " figure"]
+    adjusted_p: Float64[Array, " figure"]
     verdicts: tuple[Verdict, ...]
 
 
@@ -108,7 +108,7 @@ def compare_rows(first: RowScores, second: RowScores, *, alpha: float = 0.05) ->
     return RowDifference(first.mean - second.mean, low, high, p_value, adjusted, verdicts)
 
 
-def paired_p_value(draws: Float64[Array, "resample figure"]) -> Float64[Array, "figure"]:
+def paired_p_value(draws: Float64[Array, "resample figure"]) -> Float64[Array, " figure"]:
     """Twice the smaller share of resampled differences on either side of 0, never 0."""
     num_used = np.isfinite(draws).sum(axis=0)
     smaller = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
@@ -147,7 +147,7 @@ def _append_mean(
 
 def _over_resamples(
     draws: np.ndarray, figure: Callable[[np.ndarray], np.number | float]
-) -> Float64[Array, "figure"]:
+) -> Float64[Array, " figure"]:
     values = np.full(draws.shape[1], np.nan)
     for column in range(draws.shape[1]):
         present = draws[np.isfinite(draws[:, column]), column]

@@ -39,7 +39,7 @@ def partial_r2(
     observed: Float[Array, "patient target"],
     without: Float[Array, "patient target"],
     with_features: Float[Array, "patient target"],
-) -> Float64[Array, "target"]:
+) -> Float64[Array, " target"]:
     """1 - SS_res(with features) / SS_res(without), over patients with both and a label.
 
     The share of what the covariates leave over that the features explain; 0 where they add

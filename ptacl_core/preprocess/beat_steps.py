@@ -23,7 +23,7 @@ MIN_REMAINING_BEATS = 2
 
 
 def beat_step_matrix(
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     *,
     num_samples: int,
     patch_samples: int,
@@ -66,15 +66,15 @@ def beat_step_matrix(
 
 
 def beat_step_matrices(
-    r_peak_samples: Sequence[Int64[Array, "_"]],
+    r_peak_samples: Sequence[Int64[Array, " _"]],
     *,
-    crop_starts: Int64[Array, "record"],
+    crop_starts: Int64[Array, " record"],
     num_samples: int,
     patch_samples: int,
     num_steps: int,
     mode: Literal["phase", "tokens"] = "phase",
     sampling_rate_hz: float = 500.0,
-) -> tuple[Float32[Array, "record step token"], Bool[Array, "record"]]:
+) -> tuple[Float32[Array, "record step token"], Bool[Array, " record"]]:
     """`beat_step_matrix` for a batch: ragged R peaks of whole records, each with its crop start.
 
     Same arguments and rules; `r_peak_samples[i]` counts from the start of record i and
@@ -124,19 +124,19 @@ def beat_step_matrices(
 
 
 def _phase_positions(
-    start: Int64[Array, "beat"], stop: Int64[Array, "beat"], num_steps: int, patch_samples: int
+    start: Int64[Array, " beat"], stop: Int64[Array, " beat"], num_steps: int, patch_samples: int
 ) -> Float64[Array, "beat step"]:
     phase = (np.arange(num_steps) + 0.5) / num_steps
     return (start[:, None] + phase * (stop - start)[:, None]) / patch_samples - 0.5
 
 
 def _valid_beats(
-    r_peak_samples: Sequence[Int64[Array, "_"]],
-    crop_starts: Int64[Array, "record"],
+    r_peak_samples: Sequence[Int64[Array, " _"]],
+    crop_starts: Int64[Array, " record"],
     num_samples: int,
     patch_samples: int,
     sampling_rate_hz: float,
-) -> tuple[Int64[Array, "beat"], Int64[Array, "beat"], Int64[Array, "beat"]]:
+) -> tuple[Int64[Array, " beat"], Int64[Array, " beat"], Int64[Array, " beat"]]:
     """Record, first and last sample (in its crop) of every valid beat, ordered by record."""
     counts = np.array([len(peaks) for peaks in r_peak_samples], dtype=np.int64)
     nothing = np.empty(0, np.int64)
@@ -162,8 +162,8 @@ def _valid_beats(
 
 
 def _is_regular(
-    record: Int64[Array, "beat"], interval: Int64[Array, "beat"], num_records: int
-) -> Bool[Array, "beat"]:
+    record: Int64[Array, " beat"], interval: Int64[Array, " beat"], num_records: int
+) -> Bool[Array, " beat"]:
     """Beats near their record's median RR; all of a record where too few would remain."""
     if record.size == 0:
         return np.ones(0, bool)

@@ -105,9 +105,9 @@ def _unreported(findings: tuple[Finding, ...], record: EcgRecord) -> list[Findin
 def _find_beats(
     denoised_mv: Float32[Array, "12 sample"],
     is_off: Bool[Array, "12"],
-    spike_samples: Int64[Array, "spike"],
+    spike_samples: Int64[Array, " spike"],
     rate_hz: float,
-) -> tuple[Int64[Array, "beat"], list[Finding]]:
+) -> tuple[Int64[Array, " beat"], list[Finding]]:
     live_mv = denoised_mv[~is_off] if is_off.any() else denoised_mv
     energy = compute_slope_energy(live_mv, sampling_rate_hz=rate_hz)
     peaks = peaks_from_energy(live_mv, energy, sampling_rate_hz=rate_hz)

@@ -113,7 +113,7 @@ def _median_beat(
 
 def _correlation(
     beats: Float64[Array, "12 beat sample"], median: Float64[Array, "12 sample"], r_sample: int
-) -> Float64[Array, "beat"]:
+) -> Float64[Array, " beat"]:
     """Of each beat's QRS complexes, all leads in a row, with the median beat's."""
     reach = slice(max(0, r_sample - 40), r_sample + 41)
     part = beats[:, :, reach] - beats[:, :, reach].mean(axis=2, keepdims=True)
@@ -180,7 +180,7 @@ def _intervals(boundaries: dict[str, float], rr_s: float) -> dict[str, float]:
 
 
 def _delineate(
-    cycle_mv: Float64[Array, "sample"], r_sample: int, num_copies: int
+    cycle_mv: Float64[Array, " sample"], r_sample: int, num_copies: int
 ) -> dict[str, list[float]]:
     """neurokit2's boundaries in a train of one cycle, in samples from R; at most one a name."""
     rr_samples = len(cycle_mv)

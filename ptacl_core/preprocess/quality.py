@@ -243,7 +243,7 @@ def check_lead_relations(
 
 def check_lead_swap(
     denoised_mv: Float32[Array, "12 sample"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     is_off: Bool[Array, "12"],
     *,
     sampling_rate_hz: float,
@@ -278,7 +278,7 @@ def check_lead_swap(
 
 
 def check_rhythm(
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     evidence: RhythmEvidence,
     *,
     sampling_rate_hz: float,
@@ -354,7 +354,7 @@ def _mains_basis(num_samples: int, sampling_rate_hz: float) -> Float32[Array, "s
     return (np.hanning(num_samples)[:, None] * waves).astype(np.float32)
 
 
-def _net_qrs(beat_mv: Float32[Array, "sample"], before: int) -> float:
+def _net_qrs(beat_mv: Float32[Array, " sample"], before: int) -> float:
     """Highest plus lowest value within 50 ms of R, which is at half of `before`."""
     qrs = beat_mv[: before + 1]
     return float(qrs.max() + qrs.min())

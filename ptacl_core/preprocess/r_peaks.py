@@ -32,13 +32,13 @@ _MAX_SIGNAL_MV = 1e6
 class SlopeEnergy(NamedTuple):
     """QRS amplitude over time: root of the integrated slope energy, on a coarse grid."""
 
-    amplitude: Float64[Array, "step"]
+    amplitude: Float64[Array, " step"]
     samples_per_step: float
 
 
 def detect_r_peaks(
     signal_mv: Float32[Array, "*lead sample"], *, sampling_rate_hz: float
-) -> Int64[Array, "beat"]:
+) -> Int64[Array, " beat"]:
     """Sample indices of the R peaks, ascending, at least 250 ms apart.
 
     Works on one lead or many, on raw or denoised samples, and never raises: what holds no
@@ -72,14 +72,14 @@ def detect_r_peaks(
     return peaks[is_apart]
 
 
-def _detect(leads: Float32[Array, "lead sample"], sampling_rate_hz: float) -> Int64[Array, "beat"]:
+def _detect(leads: Float32[Array, "lead sample"], sampling_rate_hz: float) -> Int64[Array, " beat"]:
     energy = compute_slope_energy(leads, sampling_rate_hz=sampling_rate_hz)
     return peaks_from_energy(leads, energy, sampling_rate_hz=sampling_rate_hz)
 
 
 def peaks_from_energy(
     leads: Float32[Array, "lead sample"], energy: SlopeEnergy, *, sampling_rate_hz: float
-) -> Int64[Array, "beat"]:
+) -> Int64[Array, " beat"]:
     """R peaks of finite leads whose slope energy is at hand."""
     steps = _choose_peaks(energy.amplitude, sampling_rate_hz / energy.samples_per_step)
     if steps.size == 0:
@@ -146,7 +146,7 @@ def _slope_gain(num_bins: int, bin_hz: float, num_steps: int) -> Complex64[Array
     return (2j * np.pi * frequency_hz * rise * fall * is_below).astype(np.complex64)
 
 
-def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead"]:
+def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, " lead"]:
     """Every lead counts by its impulsiveness, not its voltage: noise spreads, a QRS does not."""
     num_steps = energies.shape[1]
     middle, top = num_steps // 2, min(num_steps - 1, int(0.97 * num_steps))
@@ -158,7 +158,7 @@ def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, "lead
     return (contrast / np.maximum(scale, 1e-12)).astype(np.float32)
 
 
-def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int64[Array, "beat"]:
+def _choose_peaks(amplitude: Float64[Array, " step"], steps_per_s: float) -> Int64[Array, " beat"]:
     nothing = np.empty(0, np.int64)
     reach = max(1, round(0.5 * _REFRACTORY_S * steps_per_s))
     highest = _highest_within(amplitude, reach)
@@ -175,7 +175,7 @@ def _choose_peaks(amplitude: Float64[Array, "step"], steps_per_s: float) -> Int6
     return candidates[kept]
 
 
-def _highest_within(amplitude: Float64[Array, "step"], reach: int) -> Float64[Array, "step"]:
+def _highest_within(amplitude: Float64[Array, " step"], reach: int) -> Float64[Array, " step"]:
     """The largest value within `reach` steps of each, by windows that double."""
     highest = np.full(amplitude.size + 2 * reach, -1.0)
     highest[reach:-reach] = amplitude
@@ -187,7 +187,7 @@ def _highest_within(amplitude: Float64[Array, "step"], reach: int) -> Float64[Ar
     return highest
 
 
-def _reference_level(amplitude: Float64[Array, "step"], steps_per_s: float) -> float:
+def _reference_level(amplitude: Float64[Array, " step"], steps_per_s: float) -> float:
     """Median of the maxima of 2-second windows: one artefact or pause does not move it."""
     num_windows = max(1, int(amplitude.size / (2.0 * steps_per_s)))
     starts = np.arange(num_windows) * amplitude.size // num_windows
@@ -195,8 +195,8 @@ def _reference_level(amplitude: Float64[Array, "step"], steps_per_s: float) -> f
 
 
 def _keep_apart(
-    candidates: Int64[Array, "candidate"],
-    heights: Float64[Array, "candidate"],
+    candidates: Int64[Array, " candidate"],
+    heights: Float64[Array, " candidate"],
     threshold: float,
     steps_per_s: float,
 ) -> list[int]:
@@ -219,8 +219,8 @@ def _keep_apart(
 
 
 def _search_back(
-    candidates: Int64[Array, "candidate"],
-    heights: Float64[Array, "candidate"],
+    candidates: Int64[Array, " candidate"],
+    heights: Float64[Array, " candidate"],
     kept: list[int],
     threshold: float,
     steps_per_s: float,
@@ -247,9 +247,9 @@ def _search_back(
 
 def _refine(
     leads: Float32[Array, "lead sample"],
-    centres: Int64[Array, "candidate"],
+    centres: Int64[Array, " candidate"],
     sampling_rate_hz: float,
-) -> Int64[Array, "beat"]:
+) -> Int64[Array, " beat"]:
     """Move each beat to the maximum of the summed magnitude within 50 ms.
 
     Where two deflections of one complex are nearly as high (R in one lead, S in another),

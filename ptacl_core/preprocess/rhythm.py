@@ -73,11 +73,11 @@ class RhythmEvidence(NamedTuple):
 
 def judge_beats(
     signal_mv: Float32[Array, "lead sample"],
-    r_peak_samples: Int64[Array, "peak"],
+    r_peak_samples: Int64[Array, " peak"],
     energy: SlopeEnergy,
     *,
     sampling_rate_hz: float,
-) -> tuple[Int64[Array, "beat"], RhythmEvidence]:
+) -> tuple[Int64[Array, " beat"], RhythmEvidence]:
     """The peaks without those that noise made, and the evidence that the others are beats.
 
     Left out is what is unlike the other beats and weaker than they are; an ectopic beat is
@@ -118,7 +118,7 @@ def judge_beats(
 
 
 def heart_rate_from_peaks(
-    r_peak_samples: Int64[Array, "beat"], *, sampling_rate_hz: float
+    r_peak_samples: Int64[Array, " beat"], *, sampling_rate_hz: float
 ) -> float | None:
     """60 / median RR in beats per minute; None with fewer than two intervals of 0.24-3 s."""
     rr_interval_s = np.diff(r_peak_samples) / sampling_rate_hz
@@ -128,9 +128,9 @@ def heart_rate_from_peaks(
 
 def _cut_beats(
     signal_mv: Float32[Array, "lead sample"],
-    r_peak_samples: Int64[Array, "peak"],
+    r_peak_samples: Int64[Array, " peak"],
     sampling_rate_hz: float,
-) -> tuple[Float32[Array, "lead beat offset"], Int64[Array, "beat"]]:
+) -> tuple[Float32[Array, "lead beat offset"], Int64[Array, " beat"]]:
     """+-90 ms around each peak that has them, every 4 ms, and those peaks."""
     reach = round(_BEAT_REACH_S * sampling_rate_hz)
     stride = max(1, round(_BEAT_STRIDE_S * sampling_rate_hz))
@@ -150,12 +150,12 @@ def _correlations(beats: Float32[Array, "lead beat offset"]) -> Float32[Array, "
     return product / np.sqrt(np.maximum(power, 1e-20))
 
 
-def _amplitude_at(energy: SlopeEnergy, peaks: Int64[Array, "beat"]) -> Float64[Array, "beat"]:
+def _amplitude_at(energy: SlopeEnergy, peaks: Int64[Array, " beat"]) -> Float64[Array, " beat"]:
     steps = np.rint(peaks / energy.samples_per_step).astype(np.int64)
     return energy.amplitude[np.minimum(steps, len(energy.amplitude) - 1)]
 
 
-def _between(energy: SlopeEnergy, peaks: Int64[Array, "beat"]) -> float:
+def _between(energy: SlopeEnergy, peaks: Int64[Array, " beat"]) -> float:
     steps = np.rint(peaks / energy.samples_per_step).astype(np.int64)
     width = np.diff(steps)
     starts, stops = steps[:-1] + (3 * width) // 10, steps[:-1] + (7 * width) // 10 + 1
@@ -189,6 +189,6 @@ def _step(beats: Float32[Array, "lead beat offset"]) -> float:
     return float(median_along(np.abs(mean_beat[:, -1] - mean_beat[:, 0]) / span))
 
 
-def _better_half(per_lead: Float32[Array, "lead"] | np.floating) -> float:
+def _better_half(per_lead: Float32[Array, " lead"] | np.floating) -> float:
     ordered = np.sort(np.atleast_1d(per_lead))
     return float(ordered[len(ordered) // 2 :].mean())

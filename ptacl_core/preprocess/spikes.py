@@ -21,7 +21,7 @@ _BRIDGE_S = 0.010
 
 def remove_spikes(
     signal_mv: Float32[Array, "12 sample"], *, sampling_rate_hz: float
-) -> tuple[Float32[Array, "12 sample"], Int64[Array, "spike"], tuple[Finding, ...]]:
+) -> tuple[Float32[Array, "12 sample"], Int64[Array, " spike"], tuple[Finding, ...]]:
     """Interpolate across spikes narrower than about 6 ms; return when they were.
 
     A spike stands out from the samples 6 ms either side by at least 80 % of the range that the
@@ -73,8 +73,8 @@ def remove_spikes(
 
 
 def find_pacing(
-    spike_samples: Int64[Array, "spike"],
-    r_peak_samples: Int64[Array, "beat"],
+    spike_samples: Int64[Array, " spike"],
+    r_peak_samples: Int64[Array, " beat"],
     *,
     sampling_rate_hz: float,
 ) -> tuple[Finding, ...]:

@@ -18,7 +18,7 @@ class CineRecord:
 
     frames: Float32[Array, "slice frame height width"]
     spacing_mm: tuple[float, float, float]
-    frame_times_ms: Float64[Array, "frame"]
+    frame_times_ms: Float64[Array, " frame"]
     source_format: str
     findings: tuple[Finding, ...] = ()
     segmentation: UInt8[Array, "slice frame height width"] | None = None

@@ -26,7 +26,7 @@ class EcgRecord:
     source_format: str
     findings: tuple[Finding, ...] = ()
     lead_names: tuple[str, ...] = LEAD_NAMES
-    device_r_peak_samples: Int64[Array, "beat"] | None = None
+    device_r_peak_samples: Int64[Array, " beat"] | None = None
     device_measurements: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

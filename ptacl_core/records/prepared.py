@@ -16,7 +16,7 @@ class PreparedEcg:
 
     signal: Float32[Array, "12 5000"]
     signal_mv: Float32[Array, "12 5000"]
-    r_peak_samples: Int64[Array, "beat"]
+    r_peak_samples: Int64[Array, " beat"]
     heart_rate_bpm: float | None
     findings: tuple[Finding, ...] = ()
 

@@ -128,7 +128,7 @@ class ShardReader:
 
     def rows(
         self, split: str | None = None, *, needs: tuple[str, ...] = ("ecg", "cmr")
-    ) -> Int64[Array, "row"]:
+    ) -> Int64[Array, " row"]:
         """Row numbers of `split` (None: all) that have every modality in `needs`."""
         keep = np.ones(self.num_rows, bool)
         for modality in needs:
@@ -137,45 +137,45 @@ class ShardReader:
             keep &= np.asarray(self.splits, dtype=object) == split
         return np.flatnonzero(keep).astype(np.int64)
 
-    def read_ecg(self, rows: Int64[Array, "row"]) -> Array:
+    def read_ecg(self, rows: Int64[Array, " row"]) -> Array:
         """Normalised ECGs, float16 [row, 12, 5000]. Raises ShardError."""
         return self._read("ecg", spec.ECG_FILE, rows)
 
-    def read_ecg_mv(self, rows: Int64[Array, "row"]) -> Float32[Array, "row lead sample"]:
+    def read_ecg_mv(self, rows: Int64[Array, " row"]) -> Float32[Array, "row lead sample"]:
         """The same ECGs denoised but in millivolts, for display. Raises ShardError."""
         scale = np.asarray(self._values("ecg_scale_mv", rows), np.float32)
         offset = np.asarray(self._values("ecg_offset_mv", rows), np.float32)
         return self.read_ecg(rows).astype(np.float32) * scale[..., None] + offset[..., None]
 
-    def read_cine(self, rows: Int64[Array, "row"]) -> UInt8[Array, "row frame height width"]:
+    def read_cine(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
         """Cines, 0–255 for [0, 1]. Raises ShardError."""
         return self._read("cmr", spec.CINE_FILE, rows)
 
-    def r_peaks(self, rows: Int64[Array, "row"]) -> list[Int64[Array, "beat"]]:
+    def r_peaks(self, rows: Int64[Array, " row"]) -> list[Int64[Array, " beat"]]:
         """R peaks of each row, in samples of the prepared ECG."""
         return [np.asarray(peaks or [], np.int64) for peaks in self._values("r_peak_samples", rows)]
 
-    def phenotypes(self, rows: Int64[Array, "row"]) -> Float64[Array, "row target"]:
+    def phenotypes(self, rows: Int64[Array, " row"]) -> Float64[Array, "row target"]:
         """The ten phenotypes in the order of `PHENOTYPE_NAMES`, NaN where absent."""
         return np.stack([self.column(name, rows) for name in PHENOTYPE_NAMES], axis=1)
 
-    def covariates(self, rows: Int64[Array, "row"]) -> Float64[Array, "row covariate"]:
+    def covariates(self, rows: Int64[Array, " row"]) -> Float64[Array, "row covariate"]:
         """`COVARIATE_NAMES` of each row, NaN where absent."""
         coded = {"M": 1.0, "F": 0.0}
         is_male = [coded.get(sex, np.nan) for sex in self._values("sex", rows)]
         numbers = [self.column(name, rows) for name in spec.COVARIATE_NAMES[1:]]
         return np.stack([np.asarray(is_male), *numbers], axis=1)
 
-    def column(self, name: str, rows: Int64[Array, "row"]) -> Float64[Array, "row"]:
+    def column(self, name: str, rows: Int64[Array, " row"]) -> Float64[Array, " row"]:
         """A numeric column of the manifest, NaN where absent."""
         return np.asarray(
             [np.nan if value is None else value for value in self._values(name, rows)], np.float64
         )
 
-    def _values(self, name: str, rows: Int64[Array, "row"]) -> list[Any]:
+    def _values(self, name: str, rows: Int64[Array, " row"]) -> list[Any]:
         return self.table.column(name).take(rows).to_pylist()
 
-    def _read(self, modality: str, file_name: str, rows: Int64[Array, "row"]) -> Array:
+    def _read(self, modality: str, file_name: str, rows: Int64[Array, " row"]) -> Array:
         rows = np.asarray(rows, np.int64)
         if rows.size == 0:
             raise ShardError(f"no row of {modality} was asked for")

@@ -12,7 +12,7 @@ _T_AGAINST_LEFT_BLOCK = (-0.60, 0.15, -0.75)
 
 
 def add_conduction_block(
-    train: WaveTrain, rhythm: Rhythm, qrs_ms: Float[Tensor, "patient"]
+    train: WaveTrain, rhythm: Rhythm, qrs_ms: Float[Tensor, " patient"]
 ) -> WaveTrain:
     """Late activation of one ventricle, and a T wave against it in left block."""
     is_right = (rhythm.conduction == CONDUCTION_NAMES.index("rbbb")).to(torch.float64)

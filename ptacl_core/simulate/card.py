@@ -91,5 +91,5 @@ def _compute_probes(features: ProbeFeatures, num_train: int) -> dict[str, object
     return {"num_patients": len(labels), "num_train": num_train, "r2": rows}
 
 
-def _named(values: Float64[Array, "target"]) -> dict[str, float]:
+def _named(values: Float64[Array, " target"]) -> dict[str, float]:
     return dict(zip(PHENOTYPE_NAMES, values.tolist(), strict=True))

@@ -37,7 +37,7 @@ class EcgDescription:
 
 def format_cardiosoft_xml(
     signal_mv: Float32[Array, "12 5000"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     description: EcgDescription,
 ) -> bytes:
     """The document as ISO-8859-1 bytes: strip, median beat, measurements, R times.
@@ -131,7 +131,7 @@ def _waveforms(steps: Int64[Array, "12 sample"]) -> list[str]:
     return lines
 
 
-def _mean_rr_ms(r_peak_samples: Int64[Array, "beat"]) -> float | None:
+def _mean_rr_ms(r_peak_samples: Int64[Array, " beat"]) -> float | None:
     if len(r_peak_samples) < 2:
         return None
     return float(np.diff(r_peak_samples).mean()) * 1000 / _RATE_HZ
@@ -139,7 +139,7 @@ def _mean_rr_ms(r_peak_samples: Int64[Array, "beat"]) -> float | None:
 
 def _median_beat(
     strip: Int64[Array, "12 sample"],
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
     beat_classes: Sequence[str],
 ) -> Int64[Array, "12 600"]:
     """Median over the normal beats that lie wholly in the strip, then filler."""

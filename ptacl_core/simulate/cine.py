@@ -100,7 +100,7 @@ def pixel_grid(
     window_row: int = 0,
     window_column: int = 0,
     device: torch.device,
-) -> tuple[Float[Tensor, "pixel"], Float[Tensor, "pixel"]]:
+) -> tuple[Float[Tensor, " pixel"], Float[Tensor, " pixel"]]:
     """Rows and columns in mm from the centre of the 84-pixel window, flattened.
 
     `window_row` and `window_column` say where the window's first pixel lies in the image.
@@ -116,8 +116,8 @@ def pixel_grid(
 def render_slices(
     shape: SliceShape,
     traits: TissueTraits,
-    row_mm: Float[Tensor, "pixel"],
-    column_mm: Float[Tensor, "pixel"],
+    row_mm: Float[Tensor, " pixel"],
+    column_mm: Float[Tensor, " pixel"],
     settings: SimulatedCineSettings,
 ) -> Float[Tensor, "patient frame pixel"]:
     """Noise-free intensities of one slice per patient; every operation stays in its pixel."""
@@ -159,7 +159,7 @@ def render_cavity(
 
 
 def heart_radius(
-    shape: SliceShape, row_mm: Float[Tensor, "pixel"], column_mm: Float[Tensor, "pixel"]
+    shape: SliceShape, row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"]
 ) -> Float[Tensor, "patient pixel"]:
     """Elliptic distance of each pixel from the heart's centre, mm; areas are kept."""
     return _heart_coordinates(shape, row_mm, column_mm)[0]
@@ -178,7 +178,7 @@ def add_noise_and_scale(
 
 
 def _heart_coordinates(
-    shape: SliceShape, row_mm: Float[Tensor, "pixel"], column_mm: Float[Tensor, "pixel"]
+    shape: SliceShape, row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Elliptic radius, angle from the septum, and the two axes in the heart's own frame."""
     down = row_mm - shape.centre_row_mm

@@ -191,7 +191,7 @@ def _spans(train: WaveTrain, num_beats: int) -> list[slice]:
 def _fibrillatory_waves(
     rhythm: Rhythm,
     traits: RecordingTraits,
-    time_s: Float[Tensor, "sample"],
+    time_s: Float[Tensor, " sample"],
     settings: SimulatedEcgSettings,
 ) -> Float[Tensor, "patient sample"]:
     """4-8 Hz oscillation in place of P waves, in fibrillation only."""
@@ -206,7 +206,7 @@ def _fibrillatory_waves(
 def _add_tones(
     leads: Float[Tensor, "patient 8 sample"],
     traits: RecordingTraits,
-    time_s: Float[Tensor, "sample"],
+    time_s: Float[Tensor, " sample"],
 ) -> Float[Tensor, "patient 8 sample"]:
     """Baseline wander and mains hum, in place: tones of the patient, a size and phase a lead."""
     part = torch.empty_like(leads)

@@ -33,10 +33,10 @@ class HeartGeometry:
     wall_mm: Float[Tensor, "patient frame"]
     slice_scale: Float[Tensor, "patient frame"]
     rv_area_mm2: Float[Tensor, "patient frame"]
-    ellipticity: Float[Tensor, "patient"]
-    rotation_rad: Float[Tensor, "patient"]
-    centre_row_mm: Float[Tensor, "patient"]
-    centre_column_mm: Float[Tensor, "patient"]
+    ellipticity: Float[Tensor, " patient"]
+    rotation_rad: Float[Tensor, " patient"]
+    centre_row_mm: Float[Tensor, " patient"]
+    centre_column_mm: Float[Tensor, " patient"]
 
     @property
     def endocardial_radius_mm(self) -> Float[Tensor, "patient frame"]:

@@ -20,16 +20,16 @@ class Intervals:
     and `qt_ms` at the patient's mean RR.
     """
 
-    p_ms: Float[Tensor, "patient"]
-    pr_ms: Float[Tensor, "patient"]
-    qrs_ms: Float[Tensor, "patient"]
-    qt_at_1_s_ms: Float[Tensor, "patient"]
-    qt_ms: Float[Tensor, "patient"]
+    p_ms: Float[Tensor, " patient"]
+    pr_ms: Float[Tensor, " patient"]
+    qrs_ms: Float[Tensor, " patient"]
+    qt_at_1_s_ms: Float[Tensor, " patient"]
+    qt_ms: Float[Tensor, " patient"]
 
 
 def combine_latents(
     latents: Float[Tensor, "patient 8"], couplings: Couplings
-) -> Float[Tensor, "patient"]:
+) -> Float[Tensor, " patient"]:
     """Sum of the latents, each times its coupling."""
     total = torch.zeros(latents.shape[0], dtype=torch.float64)
     for name, coupling in couplings.items():

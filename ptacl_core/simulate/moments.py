@@ -43,12 +43,12 @@ class CohortTruth:
     indexed_phenotypes: Float64[Array, "patient 10"]
     visible: Float64[Array, "patient 9"]
     demographics: Float64[Array, "patient 4"]
-    is_male: Float64[Array, "patient"]
-    rhythm: Int64[Array, "patient"]
-    conduction: Int64[Array, "patient"]
-    stratum: Int64[Array, "patient"]
-    has_lead_fault: Int64[Array, "patient"]
-    end_systole_frame: Int64[Array, "patient"]
+    is_male: Float64[Array, " patient"]
+    rhythm: Int64[Array, " patient"]
+    conduction: Int64[Array, " patient"]
+    stratum: Int64[Array, " patient"]
+    has_lead_fault: Int64[Array, " patient"]
+    end_systole_frame: Int64[Array, " patient"]
     heart_rate_bpm: Float64[Array, "patient 2"]
 
 
@@ -130,20 +130,20 @@ def describe_truth(truth: CohortTruth, *, num_train: int) -> dict[str, object]:
     }
 
 
-def _count(numbers: Int64[Array, "patient"], names: tuple[str, ...]) -> dict[str, int]:
+def _count(numbers: Int64[Array, " patient"], names: tuple[str, ...]) -> dict[str, int]:
     counts = np.bincount(numbers, minlength=len(names))
     return dict(zip(names, counts.tolist(), strict=True))
 
 
-def _mean(values: Float64[Array, "patient"]) -> float | None:
+def _mean(values: Float64[Array, " patient"]) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _sd(values: Float64[Array, "patient"]) -> float | None:
+def _sd(values: Float64[Array, " patient"]) -> float | None:
     return float(values.std()) if values.size else None
 
 
 def _squared_correlation(
-    first: Float64[Array, "patient"], second: Float64[Array, "patient"]
+    first: Float64[Array, " patient"], second: Float64[Array, " patient"]
 ) -> float:
     return float(np.corrcoef(first, second)[0, 1] ** 2)

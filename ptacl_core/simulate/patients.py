@@ -51,7 +51,7 @@ class PatientTruth:
     cohort come in seconds.
     """
 
-    indices: Int[Tensor, "patient"]
+    indices: Int[Tensor, " patient"]
     population: Population
     targets: Float[Tensor, "patient 8"]
     visible_latents: Float[Tensor, "patient 8"]
@@ -61,7 +61,7 @@ class PatientTruth:
     geometry: HeartGeometry
     intervals: Intervals
     lead_faults: tuple[str, ...]
-    phase_shift_frames: Int[Tensor, "patient"]
+    phase_shift_frames: Int[Tensor, " patient"]
     infarct: Float[Tensor, "patient 2"]
 
 
@@ -79,21 +79,21 @@ class SimulatedPatients:
     """
 
     settings: SimulationSettings
-    indices: Int[Tensor, "patient"]
+    indices: Int[Tensor, " patient"]
     ecg_mv: Float[Tensor, "patient 12 5000"]
-    r_peak_samples: list[Int[Tensor, "_"]]
+    r_peak_samples: list[Int[Tensor, " _"]]
     cine: Float[Tensor, "patient 50 84 84"]
-    frame_interval_ms: Float[Tensor, "patient"]
+    frame_interval_ms: Float[Tensor, " patient"]
     phenotypes: Float[Tensor, "patient 10"]
     true_phenotypes: Float[Tensor, "patient 10"]
     sex: tuple[str, ...]
-    age_years: Float[Tensor, "patient"]
-    height_cm: Float[Tensor, "patient"]
-    weight_kg: Float[Tensor, "patient"]
-    bmi_kg_m2: Float[Tensor, "patient"]
-    systolic_bp_mmhg: Float[Tensor, "patient"]
-    heart_rate_ecg_bpm: Float[Tensor, "patient"]
-    heart_rate_mri_bpm: Float[Tensor, "patient"]
+    age_years: Float[Tensor, " patient"]
+    height_cm: Float[Tensor, " patient"]
+    weight_kg: Float[Tensor, " patient"]
+    bmi_kg_m2: Float[Tensor, " patient"]
+    systolic_bp_mmhg: Float[Tensor, " patient"]
+    heart_rate_ecg_bpm: Float[Tensor, " patient"]
+    heart_rate_mri_bpm: Float[Tensor, " patient"]
     rhythm: tuple[str, ...]
     conduction: tuple[str, ...]
     stratum: tuple[str, ...]
@@ -101,12 +101,12 @@ class SimulatedPatients:
     targets: Float[Tensor, "patient 8"]
     visible_latents: Float[Tensor, "patient 8"]
     lv_volume_ml: Float[Tensor, "patient 50"]
-    end_systole_frame: Int[Tensor, "patient"]
-    end_systole_ms: Float[Tensor, "patient"]
-    pr_ms: Float[Tensor, "patient"]
-    qrs_ms: Float[Tensor, "patient"]
-    qt_ms: Float[Tensor, "patient"]
-    phase_shift_frames: Int[Tensor, "patient"]
+    end_systole_frame: Int[Tensor, " patient"]
+    end_systole_ms: Float[Tensor, " patient"]
+    pr_ms: Float[Tensor, " patient"]
+    qrs_ms: Float[Tensor, " patient"]
+    qt_ms: Float[Tensor, " patient"]
+    phase_shift_frames: Int[Tensor, " patient"]
     heart_centre_px: Float[Tensor, "patient 2"]
 
     def __len__(self) -> int:
@@ -263,7 +263,7 @@ def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientT
     )
 
 
-def _shift_frames(values: Tensor, shifts: Int[Tensor, "patient"]) -> Tensor:
+def _shift_frames(values: Tensor, shifts: Int[Tensor, " patient"]) -> Tensor:
     """Each patient's frames rolled by its shift, in place."""
     for row, shift in enumerate(shifts.tolist()):
         if shift:

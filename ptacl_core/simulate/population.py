@@ -37,30 +37,30 @@ _SHIFT_RVEF = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -0.10)
 class Population:
     """Covariates and true cardiac quantities, one value per patient, float64 on the host."""
 
-    stratum: Int[Tensor, "patient"]
-    is_male: Bool[Tensor, "patient"]
-    age_years: Float[Tensor, "patient"]
-    height_cm: Float[Tensor, "patient"]
-    weight_kg: Float[Tensor, "patient"]
-    bmi_kg_m2: Float[Tensor, "patient"]
-    body_surface_m2: Float[Tensor, "patient"]
-    systolic_bp_mmhg: Float[Tensor, "patient"]
-    heart_rate_mri_bpm: Float[Tensor, "patient"]
-    heart_rate_ecg_bpm: Float[Tensor, "patient"]
-    lvedv_ml: Float[Tensor, "patient"]
-    lvesv_ml: Float[Tensor, "patient"]
-    lvm_g: Float[Tensor, "patient"]
-    rvedv_ml: Float[Tensor, "patient"]
-    rvesv_ml: Float[Tensor, "patient"]
-    z_bmi: Float[Tensor, "patient"]
+    stratum: Int[Tensor, " patient"]
+    is_male: Bool[Tensor, " patient"]
+    age_years: Float[Tensor, " patient"]
+    height_cm: Float[Tensor, " patient"]
+    weight_kg: Float[Tensor, " patient"]
+    bmi_kg_m2: Float[Tensor, " patient"]
+    body_surface_m2: Float[Tensor, " patient"]
+    systolic_bp_mmhg: Float[Tensor, " patient"]
+    heart_rate_mri_bpm: Float[Tensor, " patient"]
+    heart_rate_ecg_bpm: Float[Tensor, " patient"]
+    lvedv_ml: Float[Tensor, " patient"]
+    lvesv_ml: Float[Tensor, " patient"]
+    lvm_g: Float[Tensor, " patient"]
+    rvedv_ml: Float[Tensor, " patient"]
+    rvesv_ml: Float[Tensor, " patient"]
+    z_bmi: Float[Tensor, " patient"]
 
     @property
-    def lvef(self) -> Float[Tensor, "patient"]:
+    def lvef(self) -> Float[Tensor, " patient"]:
         """LV ejection fraction (fraction)."""
         return 1 - self.lvesv_ml / self.lvedv_ml
 
     @property
-    def rvef(self) -> Float[Tensor, "patient"]:
+    def rvef(self) -> Float[Tensor, " patient"]:
         """RV ejection fraction (fraction)."""
         return 1 - self.rvesv_ml / self.rvedv_ml
 
@@ -76,7 +76,7 @@ class Population:
         )
 
 
-def choose_by_sex(is_male: Bool[Tensor, "patient"], pair: Pair) -> Float[Tensor, "patient"]:
+def choose_by_sex(is_male: Bool[Tensor, " patient"], pair: Pair) -> Float[Tensor, " patient"]:
     """The first number of `pair` for men, the second for women, float64."""
     men, women = torch.tensor(pair, dtype=torch.float64)
     return torch.where(is_male, men, women)
@@ -84,12 +84,12 @@ def choose_by_sex(is_male: Bool[Tensor, "patient"], pair: Pair) -> Float[Tensor,
 
 def assemble_phenotypes(
     *,
-    lvedv_ml: Float[Tensor, "patient"],
-    lvesv_ml: Float[Tensor, "patient"],
-    lvm_g: Float[Tensor, "patient"],
-    rvedv_ml: Float[Tensor, "patient"],
-    rvesv_ml: Float[Tensor, "patient"],
-    heart_rate_bpm: Float[Tensor, "patient"],
+    lvedv_ml: Float[Tensor, " patient"],
+    lvesv_ml: Float[Tensor, " patient"],
+    lvm_g: Float[Tensor, " patient"],
+    rvedv_ml: Float[Tensor, " patient"],
+    rvesv_ml: Float[Tensor, " patient"],
+    heart_rate_bpm: Float[Tensor, " patient"],
 ) -> Float[Tensor, "patient 10"]:
     """Volumes, mass and heart rate to the ten phenotypes: mL, %, L/min and g."""
     lvsv_ml = lvedv_ml - lvesv_ml
@@ -252,8 +252,8 @@ def observe_phenotypes(
 
 
 def _draw_stratum(
-    uniform: Float[Tensor, "patient"], strata: StrataSettings
-) -> Int[Tensor, "patient"]:
+    uniform: Float[Tensor, " patient"], strata: StrataSettings
+) -> Int[Tensor, " patient"]:
     stratum = torch.zeros(uniform.shape, dtype=torch.int64)
     reached = 0.0
     for number, name in enumerate(STRATUM_NAMES[1:], start=1):

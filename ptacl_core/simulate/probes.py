@@ -33,7 +33,7 @@ class ProbeFeatures:
     ecg: Float64[Array, "patient ecg_feature"]
     cine: Float64[Array, "patient cine_feature"] | None
     phenotypes: Float64[Array, "patient 10"]
-    heart_rate_bpm: Float64[Array, "patient"]
+    heart_rate_bpm: Float64[Array, " patient"]
 
 
 def collect_probe_features(
@@ -99,7 +99,7 @@ def fit_ridge_r2(
     *,
     num_train: int,
     penalties: Sequence[float] = RIDGE_PENALTIES,
-) -> Float64[Array, "target"]:
+) -> Float64[Array, " target"]:
     """Held-out R² of ridge regression, the penalty chosen inside the training patients.
 
     Features share one scale (the SD over all of them), so that small bumps stay small. The
@@ -120,7 +120,7 @@ def fit_pca_r2(
     *,
     num_train: int,
     num_components: int,
-) -> Float64[Array, "target"]:
+) -> Float64[Array, " target"]:
     """Held-out R² of least squares on the leading principal components of the features."""
     centred = features - features[:num_train].mean(axis=0)
     train = centred[:num_train]
@@ -153,7 +153,7 @@ def _ridge_scores(
 
 def _principal_axes(
     rows: Float64[Array, "patient feature"],
-) -> tuple[Float64[Array, "axis"], Float64[Array, "feature axis"]]:
+) -> tuple[Float64[Array, " axis"], Float64[Array, "feature axis"]]:
     """Squared lengths, ascending, and directions of the axes that the rows span."""
     num_rows, num_features = rows.shape
     if num_rows < num_features:

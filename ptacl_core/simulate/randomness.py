@@ -62,7 +62,7 @@ def draw_grain(
     shape: tuple[int, ...],
     *,
     device: torch.device,
-) -> Float[Tensor, "patient *shape"]:
+) -> Float[Tensor, " patient *shape"]:
     """Standard normal float32 noise of `shape` per patient, drawn on the device."""
     grain = torch.empty((len(indices), *shape), dtype=torch.float32, device=device)
     generator = torch.Generator(device=device)

@@ -29,19 +29,19 @@ _MIN_RR_S = 0.30
 class Rhythm:
     """Beats of the recording, float64 on the host; beats reach past both ends of it."""
 
-    rhythm: Int[Tensor, "patient"]
-    conduction: Int[Tensor, "patient"]
-    has_long_pr: Bool[Tensor, "patient"]
-    mean_rr_s: Float[Tensor, "patient"]
+    rhythm: Int[Tensor, " patient"]
+    conduction: Int[Tensor, " patient"]
+    has_long_pr: Bool[Tensor, " patient"]
+    mean_rr_s: Float[Tensor, " patient"]
     beat_s: Float[Tensor, "patient beat"]
     preceding_rr_s: Float[Tensor, "patient beat"]
     is_atrial_premature: Bool[Tensor, "patient beat"]
     is_ventricular: Bool[Tensor, "patient beat"]
-    respiration_hz: Float[Tensor, "patient"]
-    respiration_phase: Float[Tensor, "patient"]
+    respiration_hz: Float[Tensor, " patient"]
+    respiration_phase: Float[Tensor, " patient"]
 
     @property
-    def is_fibrillating(self) -> Bool[Tensor, "patient"]:
+    def is_fibrillating(self) -> Bool[Tensor, " patient"]:
         """Patients without P waves and without an atrial kick."""
         return self.rhythm == RHYTHM_NAMES.index("af")
 
@@ -55,7 +55,7 @@ class Rhythm:
         """Beats whose R peak lies inside the recording."""
         return (self.beat_samples >= 0) & (self.beat_samples < NUM_SAMPLES)
 
-    def r_peak_samples(self) -> list[Int[Tensor, "_"]]:
+    def r_peak_samples(self) -> list[Int[Tensor, " _"]]:
         """The samples nearest to the R peaks inside the recording, per patient."""
         return [row[keep] for row, keep in zip(self.beat_samples, self.is_inside, strict=True)]
 
@@ -63,7 +63,7 @@ class Rhythm:
 def draw_rhythm(
     seed: int,
     indices: Sequence[int],
-    heart_rate_bpm: Float[Tensor, "patient"],
+    heart_rate_bpm: Float[Tensor, " patient"],
     settings: SimulatedEcgSettings,
     *,
     af_share: float,
@@ -116,8 +116,8 @@ def draw_rhythm(
 
 def _insert_premature_beats(
     factor: Float[Tensor, "patient beat"],
-    rhythm: Int[Tensor, "patient"],
-    mean_rr_s: Float[Tensor, "patient"],
+    rhythm: Int[Tensor, " patient"],
+    mean_rr_s: Float[Tensor, " patient"],
     uniforms: Float[Tensor, "patient draw"],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Shorten the interval before one or two beats, and lengthen the one after."""

@@ -18,13 +18,13 @@ NUM_FRAMES = 50
 class CycleTiming:
     """Times in ms from the R peak, one value per patient, float64 on the host."""
 
-    rr_ms: Float[Tensor, "patient"]
-    ejection_start_ms: Float[Tensor, "patient"]
-    end_systole_ms: Float[Tensor, "patient"]
-    mitral_opening_ms: Float[Tensor, "patient"]
-    early_filling_ms: Float[Tensor, "patient"]
-    atrial_kick_ms: Float[Tensor, "patient"]
-    atrial_share: Float[Tensor, "patient"]
+    rr_ms: Float[Tensor, " patient"]
+    ejection_start_ms: Float[Tensor, " patient"]
+    end_systole_ms: Float[Tensor, " patient"]
+    mitral_opening_ms: Float[Tensor, " patient"]
+    early_filling_ms: Float[Tensor, " patient"]
+    atrial_kick_ms: Float[Tensor, " patient"]
+    atrial_share: Float[Tensor, " patient"]
     ejection_exponent: float
 
 
@@ -34,7 +34,7 @@ def draw_timing(
     population: Population,
     settings: TimingSettings,
     *,
-    is_fibrillating: Bool[Tensor, "patient"],
+    is_fibrillating: Bool[Tensor, " patient"],
 ) -> CycleTiming:
     """Systolic and diastolic intervals in the scanner; no atrial kick in fibrillation."""
     noise = draw_normals(seed, indices, Stream.TIMING, 8).unbind(dim=1)

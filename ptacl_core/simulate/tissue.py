@@ -41,7 +41,7 @@ class TissueTraits:
 def draw_tissue(
     seed: int,
     indices: Sequence[int],
-    z_bmi: Float[Tensor, "patient"],
+    z_bmi: Float[Tensor, " patient"],
     settings: SimulatedCineSettings,
 ) -> TissueTraits:
     """Intensities with their spread, body outline by BMI, organs, texture and coil bias."""
@@ -105,8 +105,8 @@ def paint(
 
 
 def render_background(
-    row_mm: Float[Tensor, "pixel"],
-    column_mm: Float[Tensor, "pixel"],
+    row_mm: Float[Tensor, " pixel"],
+    column_mm: Float[Tensor, " pixel"],
     heart_radius_mm: Float[Tensor, "patient pixel"],
     traits: TissueTraits,
 ) -> Float[Tensor, "patient pixel"]:
@@ -154,14 +154,14 @@ def render_background(
 
 
 def coil_gain(
-    row_mm: Float[Tensor, "pixel"], column_mm: Float[Tensor, "pixel"], traits: TissueTraits
+    row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"], traits: TissueTraits
 ) -> Float[Tensor, "patient pixel"]:
     """Linear sensitivity of the surface coils, brighter towards the chest wall."""
     return (1 + traits.bias_row * row_mm + traits.bias_column * column_mm).clamp(0.4, 1.6)
 
 
 def _textures(
-    row_mm: Float[Tensor, "pixel"], column_mm: Float[Tensor, "pixel"], traits: TissueTraits
+    row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"], traits: TissueTraits
 ) -> tuple[Tensor, Tensor]:
     """Two smooth random fields of about unit range."""
     fields = []

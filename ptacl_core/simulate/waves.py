@@ -97,8 +97,8 @@ def _rotations(
 
 def _rotate(
     direction: Float[Tensor, "patient 3"],
-    frontal: Float[Tensor, "patient"],
-    horizontal: Float[Tensor, "patient"],
+    frontal: Float[Tensor, " patient"],
+    horizontal: Float[Tensor, " patient"],
 ) -> Float[Tensor, "patient 3"]:
     """Turn in the frontal plane (X to Y), then in the horizontal plane (X to Z)."""
     left, down, back = direction.unbind(dim=1)
@@ -116,8 +116,8 @@ def _rotate(
 def _amplitude(
     wave: WaveSettings,
     latents: Float[Tensor, "patient 8"],
-    noise: Float[Tensor, "patient"],
-) -> Float[Tensor, "patient"]:
+    noise: Float[Tensor, " patient"],
+) -> Float[Tensor, " patient"]:
     effect = combine_latents(latents, wave.couplings)
     if wave.is_linear:
         return wave.amplitude_mv * (1 + effect) + wave.spread * noise

@@ -26,12 +26,12 @@ class Batch:
 
     epoch: int
     index: int
-    rows: Int64[Array, "batch"]
+    rows: Int64[Array, " batch"]
     start: int
     global_size: int
     ecg: Float[Tensor, "batch 12 sample"] | None = None
     cine: UInt8[Tensor, "batch frame height width"] | None = None
-    r_peaks: tuple[Int64[Array, "_"], ...] | None = None
+    r_peaks: tuple[Int64[Array, " _"], ...] | None = None
     targets: Float[Tensor, "batch target"] | None = None
 
     @property
@@ -66,7 +66,7 @@ class BatchOrder:
         self.batch_size = min(batch_size, num_rows - num_rows % world.size)
         self.steps_per_epoch = num_rows // self.batch_size
 
-    def locate(self, step: int) -> tuple[int, int, Int64[Array, "batch"], int]:
+    def locate(self, step: int) -> tuple[int, int, Int64[Array, " batch"], int]:
         """(epoch, index in it, this process's positions, where they start) of a step."""
         epoch, index = divmod(step, self.steps_per_epoch)
         order = epoch_order(self.num_rows, seed=self.seed, stage=self.stage, epoch=epoch)
@@ -88,7 +88,7 @@ class FixedOrder:
         self.num_batches = max(1, min(-(-num_rows // batch_size), num_rows // world.size))
         self.batch_size = num_rows // self.num_batches // world.size * world.size
 
-    def locate(self, step: int) -> tuple[int, int, Int64[Array, "batch"], int]:
+    def locate(self, step: int) -> tuple[int, int, Int64[Array, " batch"], int]:
         """(0, index, this process's positions, where they start) of batch `step`."""
         share = self.batch_size // self.world.size
         start = self.world.rank * share
@@ -105,10 +105,10 @@ class Batches:
     def __init__(
         self,
         order: BatchOrder | FixedOrder,
-        rows: Int64[Array, "row"],
+        rows: Int64[Array, " row"],
         recordings: Recordings,
         *,
-        r_peaks: Sequence[Int64[Array, "_"]] | None = None,
+        r_peaks: Sequence[Int64[Array, " _"]] | None = None,
         targets: Float32[Array, "row target"] | None = None,
         prefetch: int = 0,
     ):

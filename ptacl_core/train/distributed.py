@@ -69,7 +69,7 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def gather_with_gradient(values: Float[Tensor, "batch *rest"]) -> Float[Tensor, "all *rest"]:
+def gather_with_gradient(values: Float[Tensor, " batch *rest"]) -> Float[Tensor, " all *rest"]:
     """The rows of all processes, by rank; gradients flow back to the process a row is from.
 
     Every process must hold the same number of rows. When each process computes the same loss

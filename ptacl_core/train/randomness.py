@@ -44,7 +44,7 @@ def seed_step(
 
 
 @functools.lru_cache(maxsize=4)
-def epoch_order(num_rows: int, *, seed: int, stage: str, epoch: int) -> Int64[Array, "row"]:
+def epoch_order(num_rows: int, *, seed: int, stage: str, epoch: int) -> Int64[Array, " row"]:
     """The order in which an epoch visits `num_rows` rows (read-only)."""
     generator = np.random.default_rng(derive_seed(seed, stage, "order", epoch))
     order = generator.permutation(num_rows).astype(np.int64)

@@ -22,23 +22,23 @@ class RecordingReader(Protocol):
 
     def rows(
         self, split: str | None = None, *, needs: tuple[str, ...] = ("ecg", "cmr")
-    ) -> Int64[Array, "row"]:
+    ) -> Int64[Array, " row"]:
         """Row numbers of a split with every modality in `needs`."""
         ...
 
-    def read_ecg(self, rows: Int64[Array, "row"]) -> Array:
+    def read_ecg(self, rows: Int64[Array, " row"]) -> Array:
         """Normalised ECGs, float16 [row, 12, sample]."""
         ...
 
-    def read_cine(self, rows: Int64[Array, "row"]) -> UInt8[Array, "row frame height width"]:
+    def read_cine(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
         """Cines, 0–255 for [0, 1]."""
         ...
 
-    def r_peaks(self, rows: Int64[Array, "row"]) -> list[Int64[Array, "_"]]:
+    def r_peaks(self, rows: Int64[Array, " row"]) -> list[Int64[Array, " _"]]:
         """R peaks of each row, in samples."""
         ...
 
-    def phenotypes(self, rows: Int64[Array, "row"]) -> Float64[Array, "row target"]:
+    def phenotypes(self, rows: Int64[Array, " row"]) -> Float64[Array, "row target"]:
         """Phenotypes, NaN where absent."""
         ...
 
@@ -50,7 +50,7 @@ class Recordings(Protocol):
     device: torch.device
     is_resident: bool
 
-    def take(self, positions: Int64[Array, "batch"]) -> tuple[Tensor | None, Tensor | None]:
+    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
         """(ECG float16, cine uint8) of the positions, None for a modality not wanted."""
         ...
 
@@ -63,7 +63,7 @@ class ResidentRecordings:
     def __init__(
         self,
         reader: RecordingReader,
-        rows: Int64[Array, "row"],
+        rows: Int64[Array, " row"],
         *,
         modalities: tuple[str, ...],
         device: torch.device,
@@ -85,7 +85,7 @@ class ResidentRecordings:
             progress.advance(task, len(piece))
         progress.finish(task)
 
-    def take(self, positions: Int64[Array, "batch"]) -> tuple[Tensor | None, Tensor | None]:
+    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
         """Recordings of the positions, gathered on the device."""
         index = torch.from_numpy(positions).to(self.device)
         ecg, cine = self._arrays.get("ecg"), self._arrays.get("cmr")
@@ -103,7 +103,7 @@ class StreamedRecordings:
     def __init__(
         self,
         reader: RecordingReader,
-        rows: Int64[Array, "row"],
+        rows: Int64[Array, " row"],
         *,
         modalities: tuple[str, ...],
         device: torch.device,
@@ -111,7 +111,7 @@ class StreamedRecordings:
         self.reader, self.rows, self.modalities, self.device = reader, rows, modalities, device
         self._lock = threading.Lock()
 
-    def take(self, positions: Int64[Array, "batch"]) -> tuple[Tensor | None, Tensor | None]:
+    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
         """Recordings of the positions, read and moved to the device. Raises ShardError."""
         rows = self.rows[positions]
         with self._lock:
@@ -128,7 +128,7 @@ class StreamedRecordings:
 
 def open_recordings(
     reader: RecordingReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     *,
     modalities: tuple[str, ...],
     device: torch.device,
@@ -151,6 +151,6 @@ def open_recordings(
     return StreamedRecordings(reader, rows, modalities=modalities, device=device)
 
 
-def _read(reader: RecordingReader, modality: str, rows: Int64[Array, "row"]) -> Array:
+def _read(reader: RecordingReader, modality: str, rows: Int64[Array, " row"]) -> Array:
     values = reader.read_ecg(rows) if modality == "ecg" else reader.read_cine(rows)
     return np.ascontiguousarray(values)

@@ -37,7 +37,7 @@ def collect(kappa_scale: float | None, num_patients: int, *, with_cine: bool) ->
     return collect_probe_features(settings, range(num_patients), with_cine=with_cine)
 
 
-def score(features: Float64[Array, "patient feature"], labels: Array) -> Float64[Array, "target"]:
+def score(features: Float64[Array, "patient feature"], labels: Array) -> Float64[Array, " target"]:
     """Held-out R² of ridge regression, three quarters fitted."""
     return fit_ridge_r2(features, labels, num_train=(3 * len(labels)) // 4)
 
@@ -51,7 +51,7 @@ def remove_heart_rate(features: ProbeFeatures) -> Float64[Array, "patient 10"]:
     return features.phenotypes - design @ weights
 
 
-def format_row(title: str, values: Float64[Array, "target"], form: str = ".2f") -> str:
+def format_row(title: str, values: Float64[Array, " target"], form: str = ".2f") -> str:
     """One row of the table."""
     return f"| {title} | " + " | ".join(format(value, form) for value in values) + " |"
 

@@ -22,13 +22,13 @@ def normalise(vectors: Float32[Array, "vector dim"]) -> Float32[Array, "vector d
 
 
 def search_exact(
-    query: Float32[Array, "dim"],
+    query: Float32[Array, " dim"],
     vectors: Float32[Array, "vector dim"],
     unit_vectors: Float32[Array, "vector dim"],
     *,
     k: int,
-    is_allowed: Bool[Array, "vector"] | None = None,
-) -> tuple[Int64[Array, "k"], Float64[Array, "k"]]:
+    is_allowed: Bool[Array, " vector"] | None = None,
+) -> tuple[Int64[Array, " k"], Float64[Array, " k"]]:
     """Positions and cosine similarities of the `k` nearest vectors, the nearest first.
 
     `unit_vectors` are `normalise(vectors)`; `is_allowed` leaves vectors out. Fewer than `k`
@@ -47,12 +47,12 @@ def search_exact(
 
 
 def rank_exactly(
-    query: Float32[Array, "dim"],
+    query: Float32[Array, " dim"],
     vectors: Float32[Array, "vector dim"],
-    candidates: Int64[Array, "candidate"],
+    candidates: Int64[Array, " candidate"],
     *,
     k: int,
-) -> tuple[Int64[Array, "k"], Float64[Array, "k"]]:
+) -> tuple[Int64[Array, " k"], Float64[Array, " k"]]:
     """The first `k` of `candidates` (positions, ascending) by float64 cosine similarity."""
     similarity = np.empty(len(candidates), np.float64)
     for start in range(0, len(candidates), _ROWS_PER_CHUNK):
@@ -63,8 +63,8 @@ def rank_exactly(
 
 
 def cosine_similarity(
-    query: Float32[Array, "dim"], vectors: Float32[Array, "vector dim"]
-) -> Float64[Array, "vector"]:
+    query: Float32[Array, " dim"], vectors: Float32[Array, "vector dim"]
+) -> Float64[Array, " vector"]:
     """Cosine of the angle between `query` and each row, in float64.
 
     Every row is summed in the same order whatever the number of rows (no BLAS), so that equal
@@ -78,8 +78,8 @@ def cosine_similarity(
 
 
 def _single_precision(
-    query: Float32[Array, "dim"], unit_vectors: Float32[Array, "vector dim"]
-) -> Float32[Array, "vector"]:
+    query: Float32[Array, " dim"], unit_vectors: Float32[Array, "vector dim"]
+) -> Float32[Array, " vector"]:
     unit_query = normalise(query[None, :])[0]
     similarity = np.empty(unit_vectors.shape[0], np.float32)
     for start in range(0, unit_vectors.shape[0], _ROWS_PER_CHUNK):

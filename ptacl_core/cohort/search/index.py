@@ -153,7 +153,7 @@ class IndexSearcher:
             self._worker.close()
             raise
 
-    def search(self, query: Float32[Array, "dim"], *, k: int) -> Int64[Array, "k"]:
+    def search(self, query: Float32[Array, " dim"], *, k: int) -> Int64[Array, " k"]:
         """Positions of about the `k` nearest vectors, in no order to rely on.
 
         Raises CohortError when the index fails; use exact search then.
@@ -193,7 +193,7 @@ class IndexSearcher:
 
 
 def read_positions(
-    opened: "OpenedStore", key: EmbeddingKey, dim: int, positions: Int64[Array, "row"]
+    opened: "OpenedStore", key: EmbeddingKey, dim: int, positions: Int64[Array, " row"]
 ) -> tuple[list[tuple[str, int]], Float32[Array, "row dim"]]:
     """Keys and vectors of some rows of a set, in the order of `positions` (ascending)."""
     rows = opened.fetch(

@@ -89,7 +89,7 @@ def _load(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
     return {"labels": labels[:, 0].tolist(), "similarities": (1 - distances[:, 0]).tolist()}
 
 
-def _search(query: Float32[Array, "dim"], k: int) -> bytes:
+def _search(query: Float32[Array, " dim"], k: int) -> bytes:
     index = _STATE.index
     if index is None or query.shape != (_STATE.dim,) or not np.isfinite(query).all():
         raise CohortError("the index is not loaded, or the query is not one of its vectors' kind")

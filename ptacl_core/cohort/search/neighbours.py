@@ -108,7 +108,7 @@ def _describe_set(opened: "OpenedStore", key: EmbeddingKey) -> tuple[int, int]:
 
 def _stored_vector(
     opened: "OpenedStore", key: EmbeddingKey, patient: str, visit: int | None
-) -> Float32[Array, "dim"]:
+) -> Float32[Array, " dim"]:
     _, dim = _describe_set(opened, key)
     rows = opened.fetch(
         f"SELECT vector FROM embeddings_{dim} WHERE run = ? AND modality = ? AND space = ? "
@@ -134,12 +134,12 @@ def _allowed_keys(cohort: "Cohort", where: str | None) -> set[Key] | None:
 def _search_all(
     candidates: Embeddings,
     opened: "OpenedStore",
-    vector: Float32[Array, "dim"],
+    vector: Float32[Array, " dim"],
     *,
     k: int,
     allowed: set[Key] | None,
     excluded: str | None,
-) -> tuple[list[Key], Float64[Array, "k"]]:
+) -> tuple[list[Key], Float64[Array, " k"]]:
     is_allowed = _mask(candidates, allowed, excluded)
     positions, similarities = search_exact(
         vector, candidates.vectors, _unit_vectors(opened, candidates), k=k, is_allowed=is_allowed
@@ -153,7 +153,7 @@ def _search_all(
 
 def _mask(
     candidates: Embeddings, allowed: set[Key] | None, excluded: str | None
-) -> Bool[Array, "vector"] | None:
+) -> Bool[Array, " vector"] | None:
     if allowed is None and excluded is None:
         return None
     num_vectors = len(candidates.patients)
@@ -177,13 +177,13 @@ def _unit_vectors(opened: "OpenedStore", candidates: Embeddings) -> Float32[Arra
 def _search_index(
     opened: "OpenedStore",
     key: EmbeddingKey,
-    vector: Float32[Array, "dim"],
+    vector: Float32[Array, " dim"],
     *,
     k: int,
     allowed: set[Key] | None,
     excluded: str | None,
     method: str,
-) -> tuple[list[Key], Float64[Array, "k"]] | None:
+) -> tuple[list[Key], Float64[Array, " k"]] | None:
     """Neighbours by the index, ranked exactly; None when exact search must answer."""
     searcher = _find_searcher(opened, key, may_build=method == "index")
     if searcher is None:
@@ -208,12 +208,12 @@ def _search_index(
 
 
 def _rank(
-    vector: Float32[Array, "dim"],
+    vector: Float32[Array, " dim"],
     keys: list[Key],
     vectors: Float32[Array, "row dim"],
     *,
     k: int,
-) -> tuple[list[Key], Float64[Array, "k"]]:
+) -> tuple[list[Key], Float64[Array, " k"]]:
     similarities = cosine_similarity(vector, vectors)
     order: Int64[Array, k] = np.argsort(-similarities, kind="stable")[:k]
     return [keys[row] for row in order.tolist()], similarities[order]

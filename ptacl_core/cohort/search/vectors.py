@@ -38,7 +38,9 @@ def check_vectors(
     return single
 
 
-def check_vector(vector: object, *, dim: int, where: str = "query vector") -> Float32[Array, "dim"]:
+def check_vector(
+    vector: object, *, dim: int, where: str = "query vector"
+) -> Float32[Array, " dim"]:
     """One query vector [dim], checked as `check_vectors` does."""
     if not isinstance(vector, np.ndarray) or vector.ndim != 1:
         got = list(vector.shape) if isinstance(vector, np.ndarray) else type(vector).__name__

@@ -18,11 +18,11 @@ RIDGE_SHARE = 0.1
 class LinearAlignment:
     """Two linear maps into one space, where corresponding axes are correlated."""
 
-    first_mean: Float64[Array, "first"]
-    second_mean: Float64[Array, "second"]
+    first_mean: Float64[Array, " first"]
+    second_mean: Float64[Array, " second"]
     first_map: Float64[Array, "first component"]
     second_map: Float64[Array, "second component"]
-    correlations: Float64[Array, "component"]
+    correlations: Float64[Array, " component"]
     """Regularised canonical correlations on train, falling."""
 
     def embed_first(self, features: Float[Array, "patient first"]) -> Float64[Array, "patient _"]:

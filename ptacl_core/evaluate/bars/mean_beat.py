@@ -16,7 +16,7 @@ MAX_DEVIATION = 0.5
 
 def mean_beat_features(
     signals: Float[Array, "patient lead sample"],
-    r_peak_samples: Sequence[Int[Array, "_"]],
+    r_peak_samples: Sequence[Int[Array, " _"]],
 ) -> Float64[Array, "patient feature"]:
     """Beats from R to R, resampled to 104 points, averaged; 12 leads and the RR interval.
 

@@ -53,7 +53,7 @@ class Ridge:
         self,
         targets: Float[Array, "train target"],
         *,
-        labelled: Int64[Array, "labelled"] | None = None,
+        labelled: Int64[Array, " labelled"] | None = None,
     ) -> Float64[Array, "test target"]:
         """Predictions on test from the labels of `labelled` training patients (None: all).
 
@@ -73,7 +73,7 @@ class Ridge:
         return predicted
 
     def _predict(
-        self, rows: Int64[Array, "labelled"], labels: Float64[Array, "labelled target"]
+        self, rows: Int64[Array, " labelled"], labels: Float64[Array, "labelled target"]
     ) -> Float64[Array, "test target"]:
         penalties = self._choose_penalties(rows, labels)
         solved = self._solve(rows, labels, None)
@@ -84,8 +84,8 @@ class Ridge:
         return predicted
 
     def _choose_penalties(
-        self, rows: Int64[Array, "labelled"], labels: Float64[Array, "labelled target"]
-    ) -> Float64[Array, "target"]:
+        self, rows: Int64[Array, " labelled"], labels: Float64[Array, "labelled target"]
+    ) -> Float64[Array, " target"]:
         """The penalty of each target with the least squared error on patients left out."""
         folds = min(NUM_FOLDS, len(rows))
         fold = np.arange(len(rows)) % folds
@@ -99,9 +99,9 @@ class Ridge:
 
     def _solve(
         self,
-        rows: Int64[Array, "labelled"],
+        rows: Int64[Array, " labelled"],
         labels: Float64[Array, "labelled target"],
-        new: Int64[Array, "new"] | None,
+        new: Int64[Array, " new"] | None,
     ) -> "_Solved":
         """Ready to predict the training patients `new`, or test (None), at any penalty."""
         fixed = self._fixed[rows]
@@ -123,7 +123,7 @@ class Ridge:
         return _Solved(offset, 0.5 * (kernel + kernel.T), left_over, across)
 
     def _kernel(
-        self, rows: Int64[Array, "labelled"], new: Int64[Array, "new"] | None
+        self, rows: Int64[Array, " labelled"], new: Int64[Array, " new"] | None
     ) -> Float64[Array, "labelled new"]:
         """Inner products; those of all training patients are kept where they are the shorter."""
         if len(self._train) > 2 * self._train.shape[1]:

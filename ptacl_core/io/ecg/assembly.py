@@ -230,7 +230,7 @@ def _choose_channels(channels: Sequence[Channel], findings: list[Finding]) -> di
     return chosen
 
 
-def _scale_into(row: Float32[Array, "sample"], channel: Channel, *, name: str, lead: str) -> bool:
+def _scale_into(row: Float32[Array, " sample"], channel: Channel, *, name: str, lead: str) -> bool:
     """Fill `row` with millivolts; True when samples lay outside the channel's valid range."""
     if not (math.isfinite(channel.scale_mv) and math.isfinite(channel.baseline)):
         raise UnreadableFileError(
@@ -257,7 +257,7 @@ def _scale_into(row: Float32[Array, "sample"], channel: Channel, *, name: str, l
     return is_out_of_range
 
 
-def _find_missing(channel: Channel) -> tuple[Bool[Array, "sample"] | None, bool]:
+def _find_missing(channel: Channel) -> tuple[Bool[Array, " sample"] | None, bool]:
     """Mask of samples that are none (None: all are samples), and whether a limit was crossed."""
     raw = channel.raw
     masks = [raw == value for value in channel.missing_values]
@@ -277,13 +277,13 @@ def _find_missing(channel: Channel) -> tuple[Bool[Array, "sample"] | None, bool]
     return missing, is_out_of_range
 
 
-def _is_constant(lead_mv: Float32[Array, "sample"]) -> bool:
+def _is_constant(lead_mv: Float32[Array, " sample"]) -> bool:
     """True also when no sample is there at all."""
     present = lead_mv[~np.isnan(lead_mv)]
     return len(present) == 0 or bool(present.max() == present.min())
 
 
-def _peak_to_peak(lead_mv: Float32[Array, "sample"]) -> float:
+def _peak_to_peak(lead_mv: Float32[Array, " sample"]) -> float:
     """Range between the 0.5th and the 99.5th percentile: a lone artefact is no wrong unit."""
     thinned = lead_mv[:: len(lead_mv) // _MAX_RANGED_SAMPLES + 1]
     low, high = np.nanpercentile(thinned, (0.5, 99.5)) if not np.isnan(thinned).all() else (0, 0)
@@ -294,7 +294,7 @@ def _named(mask: Bool[Array, "12"]) -> tuple[str, ...]:
     return tuple(lead for lead, is_named in zip(LEAD_NAMES, mask, strict=True) if is_named)
 
 
-def _clean_peaks(peaks: Array | None, num_samples: int) -> Int64[Array, "beat"] | None:
+def _clean_peaks(peaks: Array | None, num_samples: int) -> Int64[Array, " beat"] | None:
     if peaks is None or len(peaks) == 0:
         return None
     inside = np.unique(np.asarray(peaks, dtype=np.int64))

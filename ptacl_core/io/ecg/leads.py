@@ -74,8 +74,8 @@ def find_missing_leads(present: Sequence[str]) -> tuple[str, ...]:
 
 
 def derive_limb_leads(
-    signals_mv: Mapping[str, Float32[Array, "sample"]],
-) -> dict[str, Float32[Array, "sample"]]:
+    signals_mv: Mapping[str, Float32[Array, " sample"]],
+) -> dict[str, Float32[Array, " sample"]]:
     """The limb leads that `signals_mv` lacks, from two that it has.
 
     III = II - I, aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2, solved for whichever two
@@ -95,8 +95,8 @@ def derive_limb_leads(
 
 
 def _weighted_sum(
-    weights: Array, first: Float32[Array, "sample"], second: Float32[Array, "sample"]
-) -> Float32[Array, "sample"]:
+    weights: Array, first: Float32[Array, " sample"], second: Float32[Array, " sample"]
+) -> Float32[Array, " sample"]:
     total = np.multiply(first, weights[0], dtype=np.float64)
     total += np.multiply(second, weights[1], dtype=np.float64)
     return total.astype(np.float32)

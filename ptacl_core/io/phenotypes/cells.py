@@ -17,7 +17,7 @@ _MALE = {"m", "male", "man", "männlich"}
 
 def parse_numbers(
     cells: Sequence[str], quantity: str, has_decimal_comma: bool, findings: list[Finding]
-) -> Float64[Array, "row"]:
+) -> Float64[Array, " row"]:
     """Numbers, NaN for empty cells and for text, which is counted in a finding."""
     num_bad = 0
     values = np.full(len(cells), math.nan)

@@ -31,8 +31,8 @@ _POSSIBLE = {
 
 
 def repair_units(
-    values: Float64[Array, "row"], quantity: str, findings: list[Finding]
-) -> Float64[Array, "row"]:
+    values: Float64[Array, " row"], quantity: str, findings: list[Finding]
+) -> Float64[Array, " row"]:
     """The column in our unit, by the size of its usual value; a conversion is a finding."""
     known = np.abs(values[np.isfinite(values)])
     repair = _REPAIRS.get(kind_of(quantity))
@@ -49,8 +49,8 @@ def repair_units(
 
 
 def drop_impossible(
-    values: Float64[Array, "row"], quantity: str, findings: list[Finding]
-) -> Float64[Array, "row"]:
+    values: Float64[Array, " row"], quantity: str, findings: list[Finding]
+) -> Float64[Array, " row"]:
     """The column with values that no living heart or body has made NaN, counted in a finding."""
     smallest, largest = _POSSIBLE[kind_of(quantity)]
     with np.errstate(invalid="ignore"):
@@ -68,7 +68,7 @@ def drop_impossible(
     return np.where(is_wrong, np.nan, values)
 
 
-def check_consistency(columns: dict[str, Float64[Array, "row"]], findings: list[Finding]) -> None:
+def check_consistency(columns: dict[str, Float64[Array, " row"]], findings: list[Finding]) -> None:
     """SV = EDV − ESV and EF = 100 · SV / EDV within 1 %, per ventricle; rows are counted."""
     for side in ("lv", "rv"):
         names = [f"{side}edv_ml", f"{side}esv_ml", f"{side}sv_ml", f"{side}ef_pct"]
@@ -92,7 +92,7 @@ def check_consistency(columns: dict[str, Float64[Array, "row"]], findings: list[
                 )
 
 
-def report_missing(columns: dict[str, Float64[Array, "row"]], findings: list[Finding]) -> None:
+def report_missing(columns: dict[str, Float64[Array, " row"]], findings: list[Finding]) -> None:
     """Name the phenotypes that no row has."""
     absent = [name for name in PHENOTYPE_NAMES if not np.isfinite(columns[name]).any()]
     if absent and len(absent) < len(PHENOTYPE_NAMES):

@@ -36,21 +36,21 @@ class PhenotypeTable:
 
     subject: np.ndarray
     visit: np.ndarray
-    lvedv_ml: Float64[Array, "row"]
-    lvesv_ml: Float64[Array, "row"]
-    lvsv_ml: Float64[Array, "row"]
-    lvef_pct: Float64[Array, "row"]
-    lvco_l_min: Float64[Array, "row"]
-    lvm_g: Float64[Array, "row"]
-    rvedv_ml: Float64[Array, "row"]
-    rvesv_ml: Float64[Array, "row"]
-    rvsv_ml: Float64[Array, "row"]
-    rvef_pct: Float64[Array, "row"]
+    lvedv_ml: Float64[Array, " row"]
+    lvesv_ml: Float64[Array, " row"]
+    lvsv_ml: Float64[Array, " row"]
+    lvef_pct: Float64[Array, " row"]
+    lvco_l_min: Float64[Array, " row"]
+    lvm_g: Float64[Array, " row"]
+    rvedv_ml: Float64[Array, " row"]
+    rvesv_ml: Float64[Array, " row"]
+    rvsv_ml: Float64[Array, " row"]
+    rvef_pct: Float64[Array, " row"]
     sex: np.ndarray
-    age_years: Float64[Array, "row"]
-    height_cm: Float64[Array, "row"]
-    weight_kg: Float64[Array, "row"]
-    bmi_kg_m2: Float64[Array, "row"]
+    age_years: Float64[Array, " row"]
+    height_cm: Float64[Array, " row"]
+    weight_kg: Float64[Array, " row"]
+    bmi_kg_m2: Float64[Array, " row"]
     findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
@@ -208,7 +208,7 @@ def _report_bad_ids(subjects: list[str], findings: list[Finding]) -> None:
 
 def _parse(
     columns: Sequence[_Column], has_decimal_comma: bool, findings: list[Finding]
-) -> tuple[dict[str, dict[tuple[str | None, int], Float64[Array, "row"]]], dict]:
+) -> tuple[dict[str, dict[tuple[str | None, int], Float64[Array, " row"]]], dict]:
     """Cells → numbers in our units by quantity and (instance, rank); sexes the same."""
     numbers: dict[str, dict] = {name: {} for name in _NUMERIC_NAMES}
     sexes: dict[tuple[str | None, int], np.ndarray] = {}
@@ -236,8 +236,10 @@ def _find_instances(columns: Sequence[_Column]) -> list[str | None]:
 
 
 def _pick(
-    by_key: dict[tuple[str | None, int], Float64[Array, "row"]], instance: str | None, num_rows: int
-) -> Float64[Array, "row"]:
+    by_key: dict[tuple[str | None, int], Float64[Array, " row"]],
+    instance: str | None,
+    num_rows: int,
+) -> Float64[Array, " row"]:
     """The values of one visit; a column without a visit serves all, a sole visit one without."""
     stated = {key[0] for key in by_key}
     wanted: tuple[str | None, ...] = (instance, None)

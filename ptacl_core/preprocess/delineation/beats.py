@@ -28,8 +28,8 @@ _MIN_WEIGHT_SHARE = 0.02
 class SortedBeats(NamedTuple):
     """R samples after alignment, and the class of each beat: 0 has the most members."""
 
-    r_samples: Int64[Array, "beat"]
-    classes: Int64[Array, "beat"]
+    r_samples: Int64[Array, " beat"]
+    classes: Int64[Array, " beat"]
 
 
 class AverageBeat(NamedTuple):
@@ -45,7 +45,7 @@ class AverageBeat(NamedTuple):
 
 
 def sort_beats(
-    signal_mv: Float32[Array, "lead sample"], r_peak_samples: Int64[Array, "beat"]
+    signal_mv: Float32[Array, "lead sample"], r_peak_samples: Int64[Array, " beat"]
 ) -> SortedBeats:
     """Classes of alike QRS complexes, largest first, each beat moved onto its class.
 
@@ -76,7 +76,7 @@ def sort_beats(
 
 def _grow_class(
     windows: Float32[Array, "beat lead sample"],
-) -> tuple[Bool[Array, "beat"], Int64[Array, "beat"]]:
+) -> tuple[Bool[Array, " beat"], Int64[Array, " beat"]]:
     """The beats that are like the most typical one, and the shift that lays each on their mean."""
     template = _choose_seed(windows)
     is_alike, shift = _find_alike(windows, template)
@@ -86,7 +86,7 @@ def _grow_class(
 
 def _find_alike(
     windows: Float32[Array, "beat lead sample"], template: Float32[Array, "lead offset"]
-) -> tuple[Bool[Array, "beat"], Int64[Array, "beat"]]:
+) -> tuple[Bool[Array, " beat"], Int64[Array, " beat"]]:
     correlation, shift, ratio = _match(windows, template)
     is_alike = correlation >= MIN_CORRELATION
     is_alike &= (ratio > _AMPLITUDE_RANGE[0]) & (ratio < _AMPLITUDE_RANGE[1])
@@ -97,8 +97,8 @@ def _find_alike(
 
 def average_beats(
     signal_mv: Float32[Array, "lead sample"],
-    r_samples: Int64[Array, "beat"],
-    chosen: Int64[Array, "chosen"],
+    r_samples: Int64[Array, " beat"],
+    chosen: Int64[Array, " chosen"],
 ) -> AverageBeat:
     """The mean of the chosen beats of all, each weighted by how little it deviates, lead by lead.
 
@@ -133,7 +133,7 @@ def _weighted(
     beats: Float32[Array, "lead beat sample"],
     share: Float32[Array, "beat sample"],
     weight: Float32[Array, "lead beat"],
-    chosen: Int64[Array, "chosen"],
+    chosen: Int64[Array, " chosen"],
 ) -> tuple[Float32[Array, "lead sample"], Float32[Array, "lead sample"]]:
     part = weight[:, chosen]
     total = np.einsum("lb,lbs->ls", part, beats[:, chosen])
@@ -152,8 +152,8 @@ def _level(
 
 def _cut_padded(
     signal_mv: Float32[Array, "lead sample"],
-    r_samples: Int64[Array, "beat"],
-    chosen: Int64[Array, "chosen"],
+    r_samples: Int64[Array, " beat"],
+    chosen: Int64[Array, " chosen"],
 ) -> tuple[Float32[Array, "lead chosen sample"], Bool[Array, "chosen sample"]]:
     """Whole windows, and which of their samples belong to the beat itself."""
     num_samples = signal_mv.shape[1]
@@ -166,7 +166,7 @@ def _cut_padded(
 
 def _cut(
     signal_mv: Float32[Array, "lead sample"],
-    r_samples: Int64[Array, "beat"],
+    r_samples: Int64[Array, " beat"],
     before: int,
     after: int,
 ) -> Float32[Array, "beat lead sample"]:
@@ -187,7 +187,7 @@ def _choose_seed(windows: Float32[Array, "beat lead sample"]) -> Float32[Array, 
 
 def _match(
     windows: Float32[Array, "beat lead sample"], template: Float32[Array, "lead offset"]
-) -> tuple[Array, Int64[Array, "beat"], Array]:
+) -> tuple[Array, Int64[Array, " beat"], Array]:
     """Best correlation over the shifts, that shift, and the size relative to the template."""
     width = template.shape[1]
     num_shifts = windows.shape[2] - width + 1
@@ -209,7 +209,7 @@ def _match(
 
 
 def _shifted_mean(
-    windows: Float32[Array, "beat lead sample"], shift: Int64[Array, "beat"]
+    windows: Float32[Array, "beat lead sample"], shift: Int64[Array, " beat"]
 ) -> Float32[Array, "lead offset"]:
     width = _QRS_BEFORE + _QRS_AFTER
     pieces = [

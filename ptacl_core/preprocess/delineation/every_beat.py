@@ -32,7 +32,7 @@ class Repeats(NamedTuple):
 
 def p_repeats(
     live: Float32[Array, "lead sample"],
-    r_samples: Int64[Array, "beat"],
+    r_samples: Int64[Array, " beat"],
     onset: int,
     offset: int,
 ) -> Repeats:
@@ -55,13 +55,13 @@ def p_repeats(
 
 def move_wave(
     live: Float32[Array, "lead sample"],
-    r_samples: Int64[Array, "beat"],
+    r_samples: Int64[Array, " beat"],
     average_mv: Float32[Array, "lead sample"],
     onset: int,
     offset: int,
     *,
     reach: int,
-) -> Int64[Array, "beat"]:
+) -> Int64[Array, " beat"]:
     """Samples by which each beat's wave lies later than the average's, in its main direction.
 
     0 where the wave does not fit well (correlation under 0.7) or fits best at the limit.
@@ -84,7 +84,7 @@ def move_wave(
 
 
 def _segments(
-    live: Float32[Array, "lead sample"], r_samples: Int64[Array, "beat"], low: int, high: int
+    live: Float32[Array, "lead sample"], r_samples: Int64[Array, " beat"], low: int, high: int
 ) -> Float32[Array, "beat lead sample"]:
     start = r_samples - BEFORE + low
     is_whole = (start >= 0) & (start + high - low <= live.shape[1])

@@ -96,7 +96,7 @@ def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
     return find_edge(slopes, peak + step * int(np.argmax(flank)), stop, _EDGE)
 
 
-def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, "sample"]:
+def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, " sample"]:
     """Mean of ±24 ms less the mean of 56-84 ms either side, root mean square over the leads."""
     total = np.cumsum(np.pad(smoothed_mv, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     num_samples = smoothed_mv.shape[1]

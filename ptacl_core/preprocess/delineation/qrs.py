@@ -81,6 +81,6 @@ def _search(
     return None
 
 
-def _median_slope(values: Float64[Array, "sample"], offset: int) -> float:
+def _median_slope(values: Float64[Array, " sample"], offset: int) -> float:
     after = values[offset + 8 : offset + 40]
     return float(np.median(after)) if after.size else 0.0

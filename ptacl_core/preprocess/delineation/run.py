@@ -44,7 +44,7 @@ def delineate(
     signal_mv: Float32[Array, "12 sample"],
     *,
     sampling_rate_hz: float,
-    r_peak_samples: Int64[Array, "beat"],
+    r_peak_samples: Int64[Array, " beat"],
 ) -> EcgMarks:
     """Onsets and offsets of P, QRS and T over all leads together, at 500 Hz.
 
@@ -91,7 +91,7 @@ def delineate(
     )
 
 
-def _choose_beats(order: SortedBeats) -> Int64[Array, "chosen"]:
+def _choose_beats(order: SortedBeats) -> Int64[Array, " chosen"]:
     """Beats of the largest class that did not come early; all of it when few are left."""
     members = np.flatnonzero(order.classes == 0)
     intervals = np.diff(order.r_samples, prepend=order.r_samples[0] - 10**6)
@@ -100,7 +100,7 @@ def _choose_beats(order: SortedBeats) -> Int64[Array, "chosen"]:
     return timely if len(timely) >= max(_MIN_ALIKE_BEATS, len(members) // 2) else members
 
 
-def _typical_rr(order: SortedBeats, chosen: Int64[Array, "chosen"]) -> int:
+def _typical_rr(order: SortedBeats, chosen: Int64[Array, " chosen"]) -> int:
     """Median interval before the beats that are averaged."""
     intervals = np.diff(order.r_samples)
     before = intervals[chosen[chosen > 0] - 1]
@@ -110,7 +110,7 @@ def _typical_rr(order: SortedBeats, chosen: Int64[Array, "chosen"]) -> int:
 def _find_waves(
     live: Float32[Array, "lead sample"],
     order: SortedBeats,
-    chosen: Int64[Array, "chosen"],
+    chosen: Int64[Array, " chosen"],
     rr_samples: int,
 ) -> _Waves:
     average = average_beats(live, order.r_samples, chosen)
@@ -148,7 +148,7 @@ def _find_slow_waves(
 def _keep_repeating(
     live: Float32[Array, "lead sample"],
     order: SortedBeats,
-    chosen: Int64[Array, "chosen"],
+    chosen: Int64[Array, " chosen"],
     p_wave: PWave,
 ) -> PWave:
     """P is taken back where it does not repeat from beat to beat."""
@@ -167,7 +167,7 @@ def _keep_repeating(
 
 
 def _find_ventricular_waves(
-    live: Float32[Array, "lead sample"], order: SortedBeats, members: Int64[Array, "member"]
+    live: Float32[Array, "lead sample"], order: SortedBeats, members: Int64[Array, " member"]
 ) -> _Waves:
     """QRS and T of a class of other shape: ectopic, aberrant or intermittently paced beats."""
     average = average_beats(live, order.r_samples, members)
@@ -189,7 +189,7 @@ def _reasons_of(waves: _Waves) -> dict[str, str]:
 
 def _mark_beats(
     live: Float32[Array, "lead sample"],
-    r_peaks: Int64[Array, "beat"],
+    r_peaks: Int64[Array, " beat"],
     order: SortedBeats,
     waves: list[_Waves],
 ) -> tuple[BeatMarks, ...]:
@@ -274,7 +274,7 @@ def _reasons(representative: BeatMarks, reasons: dict[str, str]) -> Mapping[str,
 
 
 def _nothing(
-    r_samples: Int64[Array, "beat"], reason: str, order: SortedBeats | None = None
+    r_samples: Int64[Array, " beat"], reason: str, order: SortedBeats | None = None
 ) -> EcgMarks:
     classes = [0] * len(r_samples) if order is None else order.classes.tolist()
     return EcgMarks(

@@ -13,7 +13,7 @@ class Slopes(NamedTuple):
     """Change of each direction in µV/ms; root mean square over them less noise; that noise."""
 
     vectors: Float64[Array, "direction sample"]
-    values: Float64[Array, "sample"]
+    values: Float64[Array, " sample"]
     noise: float
 
     def beyond(self, at: int) -> "Slopes":
@@ -81,7 +81,7 @@ def main_directions(
 
 
 def walk_until_quiet(
-    values: Float64[Array, "sample"],
+    values: Float64[Array, " sample"],
     start: int,
     stop: int,
     *,

@@ -101,7 +101,7 @@ def _compare_covariates(people: tuple[EvaluationSplit, ...]) -> dict[str, Any]:
 
 
 def _compare_numbers(
-    reference: Float64[Array, "patient"], other: Float64[Array, "other"]
+    reference: Float64[Array, " patient"], other: Float64[Array, " other"]
 ) -> dict[str, Any]:
     """One variable; nulls and the reason where a cohort has none of it."""
     known = [values[np.isfinite(values)] for values in (reference, other)]

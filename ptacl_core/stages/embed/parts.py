@@ -123,8 +123,8 @@ def remove_parts(run_dir: Path) -> None:
 def _encode_block(
     reader: ShardReader,
     aligned: AlignedRun,
-    ecg_rows: Int64[Array, "ecg"],
-    cmr_rows: Int64[Array, "cmr"],
+    ecg_rows: Int64[Array, " ecg"],
+    cmr_rows: Int64[Array, " cmr"],
 ) -> CohortFeatures:
     ecg, cmr = (_nothing(aligned, modality) for modality in ("ecg", "cmr"))
     if len(ecg_rows):
@@ -162,6 +162,6 @@ def _divide(num_rows: int) -> Sequence[range]:
     ]
 
 
-def _within(rows: Int64[Array, "row"], block: range) -> Int64[Array, "held"]:
+def _within(rows: Int64[Array, " row"], block: range) -> Int64[Array, " held"]:
     first, last = np.searchsorted(rows, (block.start, block.stop))
     return rows[first:last]

@@ -137,8 +137,8 @@ def _publish(
     reader: ShardReader,
     aligned: AlignedRun,
     readout: ReadOut,
-    ecg: tuple[Int64[Array, "row"], Features],
-    cmr: tuple[Int64[Array, "row"], Features],
+    ecg: tuple[Int64[Array, " row"], Features],
+    cmr: tuple[Int64[Array, " row"], Features],
 ) -> None:
     with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}") as writer:
         writer.put_run(
@@ -179,7 +179,7 @@ def _publish(
 
 def _prediction_table(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     predictions: Predictions,
     aligned: AlignedRun,
     readout: ReadOut,
@@ -213,7 +213,7 @@ def _prediction_table(
 
 def _outlier_table(
     reader: ShardReader,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     predictions: Predictions,
     aligned: AlignedRun,
 ) -> "pa.Table":

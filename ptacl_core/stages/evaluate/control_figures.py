@@ -125,7 +125,7 @@ def judge_positions(
 
 
 def judge_some(
-    ecg: Array, cmr: Array, rows: Int64[Array, "patient"], resamples: Resamples
+    ecg: Array, cmr: Array, rows: Int64[Array, " patient"], resamples: Resamples
 ) -> dict[str, Any]:
     """(f) Some of the patients alone."""
     if not len(rows):
@@ -133,7 +133,7 @@ def judge_some(
     return summarise_accuracy(measure_alignment(ecg[rows], cmr[rows]), resamples.take(rows))
 
 
-def _diagonal(ecg: Array, cmr: Array) -> Float32[Array, "patient"]:
+def _diagonal(ecg: Array, cmr: Array) -> Float32[Array, " patient"]:
     """Mean cosine of equal steps."""
     lengths = np.linalg.norm(ecg, axis=2) * np.linalg.norm(cmr, axis=2)
     return ((ecg * cmr).sum(axis=2) / np.maximum(lengths, 1e-12)).mean(axis=1)

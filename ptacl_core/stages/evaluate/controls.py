@@ -99,7 +99,7 @@ def evaluate_controls(
     }
 
 
-def _thin(rows: Int64[Array, "row"], most: int) -> Int64[Array, "kept"]:
+def _thin(rows: Int64[Array, " row"], most: int) -> Int64[Array, " kept"]:
     """At most `most` of the rows, evenly spread."""
     if len(rows) <= most:
         return rows
@@ -107,7 +107,7 @@ def _thin(rows: Int64[Array, "row"], most: int) -> Int64[Array, "kept"]:
 
 
 def _encode_changed(
-    reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun, progress: ProgressSink
+    reader: ShardReader, rows: Int64[Array, " row"], aligned: AlignedRun, progress: ProgressSink
 ) -> tuple[Array, tuple[Array | None, Array | None]]:
     """Steps of permuted ECGs, and of both modalities without positions (None: they have none)."""
     bare = (without_positions(aligned.ecg_encoder), without_positions(aligned.cine_encoder))
@@ -135,7 +135,7 @@ def _encode_changed(
 
 
 def _encode_shifted(
-    reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun, progress: ProgressSink
+    reader: ShardReader, rows: Int64[Array, " row"], aligned: AlignedRun, progress: ProgressSink
 ) -> list[Array]:
     """Steps of the cines with their frames moved by 1, 2 … steps; each is read once."""
     num_steps = aligned.settings.data.num_steps
@@ -153,7 +153,7 @@ def _encode_shifted(
 
 
 def _read_clips(
-    reader: ShardReader, rows: Int64[Array, "row"], aligned: AlignedRun
+    reader: ShardReader, rows: Int64[Array, " row"], aligned: AlignedRun
 ) -> Float32[Array, "row frame height width"]:
     frames = reader.read_cine(rows)
     kept = phase_uniform_frames(frames.shape[1], aligned.settings.data.num_cine_frames)
@@ -164,7 +164,7 @@ def _ecg_steps(
     aligned: AlignedRun,
     encoder: TokenEncoder,
     signals: Float32[Array, "record 12 sample"],
-    peaks: list[Int64[Array, "beat"]],
+    peaks: list[Int64[Array, " beat"]],
 ) -> Float32[Array, "record step dim"]:
     settings = aligned.settings
     steps = encode_ecgs(

@@ -102,7 +102,7 @@ def _evaluate(
     }
 
 
-def _rank(has_event: np.ndarray, score: Float64[Array, "row"]) -> dict[str, Any]:
+def _rank(has_event: np.ndarray, score: Float64[Array, " row"]) -> dict[str, Any]:
     if has_event.all() or not has_event.any():
         return {"auc": None, "why": "all test patients are on one side of the limit"}
     ranking = rank_events(has_event, score)

@@ -240,7 +240,7 @@ def _write_predictions(
         pq.write_table(table, temporary)
 
 
-def _name_patients(reader: ShardReader, rows: Int64[Array, "row"]) -> tuple[tuple[str, int], ...]:
+def _name_patients(reader: ShardReader, rows: Int64[Array, " row"]) -> tuple[tuple[str, int], ...]:
     return tuple((reader.patients[row], reader.visits[row]) for row in rows)
 
 
@@ -253,7 +253,7 @@ def _describe_share(share: LabelShare) -> dict[str, Any]:
     }
 
 
-def _mean_present(values: Float64[Array, "target"]) -> float | None:
+def _mean_present(values: Float64[Array, " target"]) -> float | None:
     present = values[np.isfinite(values)]
     return float(present.mean()) if present.size else None
 

@@ -86,7 +86,7 @@ def _describe_split(name: str, split: EvaluationSplit) -> dict[str, Any]:
     }
 
 
-def _moments(values: Float64[Array, "row"]) -> dict[str, float | None]:
+def _moments(values: Float64[Array, " row"]) -> dict[str, float | None]:
     present = values[np.isfinite(values)]
     if not present.size:
         return {"mean": None, "sd": None}

@@ -56,7 +56,7 @@ def name_groupings(test: EvaluationSplit) -> dict[str, list[str]]:
     }
 
 
-def _name_tertiles(heart_rate_bpm: Float64[Array, "row"]) -> list[str]:
+def _name_tertiles(heart_rate_bpm: Float64[Array, " row"]) -> list[str]:
     known = heart_rate_bpm[np.isfinite(heart_rate_bpm)]
     if not known.size:
         return ["unknown"] * len(heart_rate_bpm)
@@ -68,7 +68,7 @@ def _name_tertiles(heart_rate_bpm: Float64[Array, "row"]) -> list[str]:
     ]
 
 
-def _members(keys: list[str]) -> dict[str, Int64[Array, "row"]]:
+def _members(keys: list[str]) -> dict[str, Int64[Array, " row"]]:
     array = np.asarray(keys)
     return {str(key): np.flatnonzero(array == key) for key in np.unique(array)}
 
@@ -76,7 +76,7 @@ def _members(keys: list[str]) -> dict[str, Int64[Array, "row"]]:
 def _measure(
     test: EvaluationSplit,
     predicted: Float64[Array, "row target"],
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     resamples: Resamples,
 ) -> dict[str, dict[str, Any]]:
     terms = RegressionTerms(test.phenotypes[rows], predicted[rows])

@@ -147,13 +147,13 @@ def _mean_retrieval(found: dict[str, PhenotypeRetrieval], resamples: Resamples) 
     }
 
 
-def _mask(result: PhenotypeRetrieval, num_rows: int) -> Bool[Array, "row"]:
+def _mask(result: PhenotypeRetrieval, num_rows: int) -> Bool[Array, " row"]:
     is_query = np.zeros(num_rows, bool)
     is_query[result.query_indices] = True
     return is_query
 
 
-def _pair_recall(ranks: Int64[Array, "query"], resamples: Resamples) -> dict[str, Any]:
+def _pair_recall(ranks: Int64[Array, " query"], resamples: Resamples) -> dict[str, Any]:
     """Recall of the query's own recording, with chance, and the median of its rank."""
     is_found = np.stack([ranks <= k for k in PAIR_KS], axis=1).astype(np.float64)
     interval = resamples.mean_interval(is_found)

@@ -97,7 +97,7 @@ class EcgPredictor:
             },
         }
 
-    def embed_file(self, path: Path) -> Float32[Array, "embedding"]:
+    def embed_file(self, path: Path) -> Float32[Array, " embedding"]:
         """Embedding of one file in the shared space. Raises RecordError."""
         _, prepared = self.prepare(path, {})
         if not prepared.is_accepted:

@@ -92,7 +92,7 @@ def read_probe_features(
 
 def _sound_rows(
     reader: ShardReader, settings: SimulationSettings, splits: tuple[str, ...]
-) -> Int64[Array, "row"]:
+) -> Int64[Array, " row"]:
     """Rows of the splits with both recordings and no lead fault, in the order of the splits."""
     rows = np.concatenate([reader.rows(split) for split in splits])
     faults = draw_truth(settings, [_index_of(reader, row) for row in rows]).lead_faults
@@ -104,7 +104,7 @@ def _index_of(reader: ShardReader, row: int) -> int:
 
 
 def _read_features(
-    reader: ShardReader, settings: SimulationSettings, rows: Int64[Array, "row"]
+    reader: ShardReader, settings: SimulationSettings, rows: Int64[Array, " row"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     truth = draw_truth(settings, [_index_of(reader, row) for row in rows])
     ecg_mv = torch.from_numpy(reader.read_ecg_mv(rows))

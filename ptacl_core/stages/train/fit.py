@@ -131,7 +131,7 @@ def summarise_finished(run: TrainingRun, stage: str) -> StageSummary:
     return StageSummary(stage, steps, None if loss is None else float(loss), 0.0)
 
 
-def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, "row"]) -> Batches:
+def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]) -> Batches:
     order = BatchOrder(
         len(rows),
         task.optimisation.batch_size,
@@ -143,7 +143,7 @@ def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, "row"])
 
 
 def _attach(
-    run: TrainingRun, task: StageTask, rows: Int64[Array, "row"], order: BatchOrder | FixedOrder
+    run: TrainingRun, task: StageTask, rows: Int64[Array, " row"], order: BatchOrder | FixedOrder
 ) -> Batches:
     data = run.settings.data
     recordings = open_recordings(
@@ -165,7 +165,7 @@ def _attach(
 
 
 def _z_score(
-    run: TrainingRun, task: StageTask, rows: Int64[Array, "row"]
+    run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]
 ) -> Float32[Array, "row target"] | None:
     if task.target_mean is None or task.target_sd is None:
         return None

@@ -54,7 +54,7 @@ def build_probe(
     return measure
 
 
-def _choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, "row"]:
+def _choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, " row"]:
     rows = run.reader.rows(split, needs=needs)
     if len(rows) <= MAX_PATIENTS:
         return rows
@@ -64,7 +64,7 @@ def _choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[
 def _encode(
     run: TrainingRun,
     modality: Modality,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     encoder: TokenEncoder,
     projection: nn.Module | None,
 ) -> tuple[Array, Array]:

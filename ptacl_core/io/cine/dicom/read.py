@@ -158,7 +158,7 @@ def _repeat_previous(
 
 def _frame_times_ms(
     row: Sequence[ImageHeader | None], findings: list[Finding]
-) -> Float64[Array, "frame"]:
+) -> Float64[Array, " frame"]:
     """Time of each frame from the trigger: as stated, else from the frame or RR interval."""
     num_frames = len(row)
     ranks = np.arange(num_frames, dtype=np.float64)
@@ -191,7 +191,7 @@ def _frame_times_ms(
 
 
 def _report_gating(
-    images: Sequence[ImageHeader], frame_times_ms: Float64[Array, "frame"], findings: list[Finding]
+    images: Sequence[ImageHeader], frame_times_ms: Float64[Array, " frame"], findings: list[Finding]
 ) -> None:
     """Prospective gating leaves out late diastole: frames × interval well below RR."""
     rr_intervals_ms = [image.nominal_interval_ms for image in images if image.nominal_interval_ms]

@@ -217,7 +217,7 @@ def _place_frames(
     return row
 
 
-def _triggers_ms(images: list[ImageHeader]) -> Float64[Array, "frame"] | None:
+def _triggers_ms(images: list[ImageHeader]) -> Float64[Array, " frame"] | None:
     values = [image.trigger_ms for image in images]
     if None in values or len(set(values)) < len(values) or len(values) < 2:
         return None

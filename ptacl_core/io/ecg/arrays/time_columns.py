@@ -54,7 +54,7 @@ def _named_after(names: Sequence[str], wanted: set[str]) -> list[tuple[int, list
     return found
 
 
-def infer_times_s(numbers: Float64[Array, "row"]) -> tuple[Float64[Array, "row"], Finding] | None:
+def infer_times_s(numbers: Float64[Array, " row"]) -> tuple[Float64[Array, " row"], Finding] | None:
     """Times in seconds when just one unit makes them an ECG's; None when several or none do.
 
     Steps of 1 are not believed: they may count samples.
@@ -75,7 +75,7 @@ def infer_times_s(numbers: Float64[Array, "row"]) -> tuple[Float64[Array, "row"]
     return numbers * seconds, Finding("time_unit_inferred", "info", message)
 
 
-def parse_clock_s(texts: Sequence[str]) -> Float64[Array, "row"] | None:
+def parse_clock_s(texts: Sequence[str]) -> Float64[Array, " row"] | None:
     """Times of day ("0:01.002", "14:32:36.375", ISO dates before them) in s; None for others."""
     times_s = np.empty(len(texts))
     for index, text in enumerate(texts):

@@ -66,7 +66,7 @@ def read_table(data: bytes, *, name: str) -> list[HuffmanCode]:
 
 def decode_samples(
     data: bytes, table: Sequence[HuffmanCode], *, count: int
-) -> Int64[Array, "sample"]:
+) -> Int64[Array, " sample"]:
     """At most `count` values from the bits of `data`, first bit highest; fewer when they end."""
     bits = bin(int.from_bytes(b"\x01" + data, "big"))[3:]
     pattern = re.compile("|".join(f"{code.prefix}[01]{{{code.num_extra_bits}}}" for code in table))

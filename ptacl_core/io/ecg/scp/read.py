@@ -157,7 +157,7 @@ def _add_beats(
         add_reference_beats(samples, reference * beat.nanovolts, plan, first_sample=lead.start)
 
 
-def _spread(stored: Int64[Array, "stored"], places: Array, spans: Array) -> Array:
+def _spread(stored: Int64[Array, " stored"], places: Array, spans: Array) -> Array:
     """Every sample of the lead: stored ones as they are, the others interpolated."""
     if (spans == 1).all():
         return stored.astype(np.float64)

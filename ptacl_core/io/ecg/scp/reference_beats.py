@@ -62,7 +62,7 @@ def read_beat_plan(section: bytes, *, name: str) -> BeatPlan:
 
 def place_stored_samples(
     *, num_samples: int, first_sample: int, factor: int, protected: tuple[tuple[int, int], ...]
-) -> tuple[Float64[Array, "stored"], Int64[Array, "stored"]]:
+) -> tuple[Float64[Array, " stored"], Int64[Array, " stored"]]:
     """Where each stored sample lies among the lead's, and for how many of them it stands.
 
     Protected stretches (numbered as section 3 numbers samples, the lead's first being
@@ -83,8 +83,8 @@ def place_stored_samples(
 
 
 def add_reference_beats(
-    samples: Float64[Array, "sample"],
-    reference: Int64[Array, "beat_sample"],
+    samples: Float64[Array, " sample"],
+    reference: Int64[Array, " beat_sample"],
     plan: BeatPlan,
     *,
     first_sample: int,
