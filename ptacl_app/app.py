@@ -1,6 +1,7 @@
 """The app: themes, screens, and which patient is shown. Screens do the rest."""
 
 import asyncio
+import os
 import secrets
 import signal
 import sys
@@ -317,6 +318,16 @@ class PtaclApp(App[int]):
             self.push_screen(LoadEcgScreen(path))
 
     # --- services for the screens
+
+    def describe_terminal(self) -> dict[str, str]:
+        """What is known of the terminal: name, cells, colours, how pictures are shown."""
+        colours = {"truecolor": "24 bit", "256": "256", "standard": "16"}
+        return {
+            "name": safe(os.environ.get("TERM", "?")),
+            "cells": f"{self.size.width}×{self.size.height}",
+            "colours": colours.get(self.console.color_system or "", "none"),
+            "graphics": "cells",
+        }
 
     def is_output_backed_up(self) -> bool:
         """True while the terminal has not taken the frames before."""

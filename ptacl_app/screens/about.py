@@ -1,20 +1,17 @@
 """Versions, terminal and paths: what a report of a fault should name."""
 
-import os
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell.services import Services, services_of
 from ptacl_app.shell.settings import get_config_path
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core import __version__
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 
 class AboutScreen(Dialog[None]):
@@ -32,19 +29,17 @@ class AboutScreen(Dialog[None]):
         import duckdb
         import textual
 
-        app: PtaclApp = self.app  # type: ignore[assignment]
+        app = services_of(self)
         summary = app.summary
-        size = app.size
-        colours = {"truecolor": "24 bit", "256": "256", "standard": "16"}.get(
-            app.console.color_system or "", "none"
-        )
+        terminal = app.describe_terminal()
         return [
             f"PTACL {__version__}    {RESEARCH_USE_SENTENCE}",
             "",
             f"Python {sys.version.split()[0]}   Textual {textual.__version__}   "
             f"DuckDB {duckdb.__version__}   {sys.platform}",
-            f"terminal {safe(os.environ.get('TERM', '?'))}  {size.width}×{size.height}  "
-            f"colours {colours}   output queue {_describe_queue(app)}",
+            f"terminal {terminal['name']}  {terminal['cells']} cells  "
+            f"colours {terminal['colours']}   output queue {_describe_queue(app)}",
+            f"pictures {terminal['graphics']}",
             "aspect: large boxes are squares when a cell is twice as high as wide",
             "",
             f"cohort   {safe(app.cohort_path)}"
@@ -61,5 +56,5 @@ class AboutScreen(Dialog[None]):
         ]
 
 
-def _describe_queue(app: "PtaclApp") -> str:
+def _describe_queue(app: Services) -> str:
     return "slow" if app.is_output_backed_up() else "keeps up"

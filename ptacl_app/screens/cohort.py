@@ -1,6 +1,6 @@
 """The cohort: facets, a filter in SQL, the patients, and the one under the cursor."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -26,9 +26,6 @@ from ptacl_app.widgets.preview import Preview
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 PREVIEW_DELAY_S = 0.15
 EMPTY_COHORT = "this cohort has no patients yet: fill it with  ptacl simulate  or  ptacl preprocess"
@@ -58,10 +55,6 @@ class CohortScreen(WorkerFaults, Screen[None]):
         if len(self.criteria) == 1:
             return self.criteria[0]
         return " AND ".join(f"({each})" for each in self.criteria)
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Facets, table with its filter bar, summary."""

@@ -1,14 +1,9 @@
 """The frame of every dialog: centred, as high as its contents, a line for what is to be said."""
 
-from typing import TYPE_CHECKING
-
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Static
 
 from ptacl_app.screens.worker_faults import WorkerFaults
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 
 class Dialog(WorkerFaults, ModalScreen[ScreenResultType]):
@@ -32,10 +27,6 @@ class Dialog(WorkerFaults, ModalScreen[ScreenResultType]):
         &.-busy LoadingIndicator { display: block; }
     }
     """
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     @property
     def is_busy(self) -> bool:

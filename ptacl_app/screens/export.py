@@ -1,7 +1,7 @@
 """What to write of a patient, a report or text; and how every screen writes into exports/."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,12 +11,10 @@ from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.output.export import choose_path, describe_failure, write_patient_text
 from ptacl_app.screens.dialog import Dialog
+from ptacl_app.shell.services import Services
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core.errors import PtaclError
 from ptacl_core.safety.files.atomic import write_text
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 CHOICES = ("report.html: ECG, hearts and numbers on one page", "text: the numbers")
 
@@ -53,7 +51,7 @@ class ExportScreen(Dialog[None]):
 
 
 def export_in_thread(
-    app: "PtaclApp",
+    app: Services,
     write: Callable[[CohortReader], str],
     *,
     say: Callable[[str, bool], None] | None = None,

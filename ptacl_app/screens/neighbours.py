@@ -1,6 +1,6 @@
 """The nearest real patients, and any of them beside the one shown, on one clock."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -26,9 +26,6 @@ from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 DIRECTIONS = {
     "ecg-cmr": "this ECG → CMRs",
@@ -59,10 +56,6 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
         super().__init__()
         self.clock = PlaybackClock()
         self._shown: PatientView | None = None
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """List and distributions, or two hearts."""

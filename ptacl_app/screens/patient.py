@@ -1,6 +1,6 @@
 """The patient: ECG, beat, cine and numbers side by side, all on one clock."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -14,18 +14,18 @@ from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.calipers import Calipers
 from ptacl_app.drawing.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
 from ptacl_app.drawing.playback import PlaybackClock, Position
-from ptacl_app.screens.saliency_overlay import SaliencyOverlay
-from ptacl_app.screens.worker_faults import WorkerFaults
-from ptacl_app.shell import messages
-from ptacl_app.shell.actions import build_bindings
-from ptacl_app.terminal.back_pressure import FrameCount
-from ptacl_app.text.patient_lines import (
+from ptacl_app.screens.patient_lines import (
     describe_cine,
     describe_measurements,
     describe_page,
     describe_patient,
     describe_status,
 )
+from ptacl_app.screens.saliency_overlay import SaliencyOverlay
+from ptacl_app.screens.worker_faults import WorkerFaults
+from ptacl_app.shell import messages
+from ptacl_app.shell.actions import build_bindings
+from ptacl_app.terminal.back_pressure import FrameCount
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -38,9 +38,6 @@ from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.status_line import StatusLine
 from ptacl_app.widgets.step_strip import StepStrip
 from ptacl_app.widgets.title_line import TitleLine
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}
 _FOCUS = {"ecg": "#ecg", "cine": "#cine", "neighbours": "#neighbours"}
@@ -71,10 +68,6 @@ class PatientScreen(WorkerFaults, Screen[None]):
         self._shown: PatientView | None = None
         self._timer: Timer | None = None
         self._chosen_zoom: int | None = None
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Left: ECG, steps, neighbours and map. Right: cine, findings, numbers."""

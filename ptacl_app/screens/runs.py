@@ -1,6 +1,6 @@
 """Training runs: both tables with intervals, retrieval, the alignment map, provenance."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -24,9 +24,6 @@ from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.errors import PtaclError
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
 
 CHANCE_TOP1 = 1 / 13
 
@@ -53,10 +50,6 @@ class RunsScreen(WorkerFaults, Screen[None]):
         super().__init__()
         self.runs: tuple[RunView, ...] = ()
         self.by_run: FigureTable | None = None
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Runs, tables, map, provenance."""

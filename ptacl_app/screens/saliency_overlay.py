@@ -9,6 +9,7 @@ from ptacl_app.data.inference import PredictionCancelledError
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.saliency import Saliency, describe_saliency
 from ptacl_app.shell import messages
+from ptacl_app.shell.services import Services, services_of
 from ptacl_app.text.formatting import PHENOTYPE_LABELS, safe
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
@@ -17,7 +18,6 @@ from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES
 
 if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
     from ptacl_app.screens.patient import PatientScreen
 
 FIRST = "lvef_pct"
@@ -38,8 +38,8 @@ class SaliencyOverlay:
         self.is_busy = False
 
     @property
-    def _app(self) -> "PtaclApp":
-        return self._screen.app  # type: ignore[return-value]
+    def _app(self) -> Services:
+        return services_of(self._screen)
 
     @property
     def by_phenotype(self) -> dict[str, Saliency]:

@@ -1,6 +1,6 @@
 """SQL over the cohort: editor, catalogue, results, history. Read-only and sandboxed."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -25,9 +25,6 @@ from ptacl_app.widgets.sql_editor import SqlEditor
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
-
 MAX_ROWS = 1000
 MAX_HISTORY = 100
 FIRST_STATEMENT = (
@@ -50,10 +47,6 @@ class SqlScreen(WorkerFaults, Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.history: list[str] = []
-
-    @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
 
     def compose(self) -> ComposeResult:
         """Catalogue at the left, editor above results."""

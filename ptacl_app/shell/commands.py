@@ -2,15 +2,12 @@
 
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from ptacl_app.shell.actions import Action, list_actions, show_key
-
-if TYPE_CHECKING:
-    from ptacl_app.app import PtaclApp
+from ptacl_app.shell.services import Services, as_services
 
 MIN_ID_LENGTH = 2
 
@@ -19,8 +16,8 @@ class AppCommands(Provider):
     """Made from the one list of actions, so that nothing can be missing from it."""
 
     @property
-    def _app(self) -> "PtaclApp":
-        return self.app  # type: ignore[return-value]
+    def _app(self) -> Services:
+        return as_services(self.app)
 
     def _list(self) -> list[tuple[str, str, str]]:
         scopes = ("app", *getattr(self.screen, "scopes", ()))
