@@ -9,7 +9,7 @@ from ptacl_core.config.preprocess import EcgSettings
 from ptacl_core.preprocess import quality
 from ptacl_core.preprocess.als_baseline import subtract_als_baseline
 from ptacl_core.preprocess.denoise import denoise_ecg
-from ptacl_core.preprocess.gaps import fill_gaps
+from ptacl_core.preprocess.gaps import fill_gaps, find_recorded_stretch
 from ptacl_core.preprocess.normalise import normalise_ecg
 from ptacl_core.preprocess.r_peaks import compute_slope_energy, peaks_from_energy
 from ptacl_core.preprocess.resample import (
@@ -49,6 +49,8 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
         sampling_rate_hz=record.sampling_rate_hz,
     )
     findings += told
+    source, start_s, told = _cut_unrecorded(source, record.sampling_rate_hz, settings)
+    findings += told
     source, told = fill_gaps(source, sampling_rate_hz=record.sampling_rate_hz)
     findings += told
     largest_mv = max(float(source.max()), -float(source.min()))
@@ -80,20 +82,51 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
     normalised = normalise_ecg(
         denoised_mv, scope=settings.normalisation, is_lead_off=contact.is_off
     )
-    missing = num_samples - denoised_mv.shape[1]
-    if missing > 0:
-        message = f"the last {missing / rate_hz:.2f} s are zeros: the recording is shorter"
+    start = round(start_s * rate_hz)
+    missing = num_samples - start - denoised_mv.shape[1]
+    if missing > 0 or start:
+        where = [f"the first {start / rate_hz:.2f} s"] if start else []
+        where += [f"the last {missing / rate_hz:.2f} s"] if missing > 0 else []
+        message = f"{' and '.join(where)} are zeros: the recording is shorter"
         findings.append(Finding("padded", "info", message))
     is_rejected = any(finding.severity == "reject" for finding in findings)
     if is_rejected:
         r_peak_samples = r_peak_samples[:0]
     return PreparedEcg(
-        signal=pad_end(normalised, num_samples=num_samples),
-        signal_mv=pad_end(denoised_mv, num_samples=num_samples),
-        r_peak_samples=r_peak_samples,
+        signal=_place(normalised, start, num_samples),
+        signal_mv=_place(denoised_mv, start, num_samples),
+        r_peak_samples=r_peak_samples + start,
         heart_rate_bpm=heart_rate_from_peaks(r_peak_samples, sampling_rate_hz=rate_hz),
         findings=tuple(findings),
     )
+
+
+def _cut_unrecorded(
+    source: Float32[Array, "12 sample"], rate_hz: float, settings: EcgSettings
+) -> tuple[Float32[Array, "12 kept"], float, list[Finding]]:
+    """The recording without ends that most leads miss, and its start in seconds.
+
+    Left whole where too little would remain: the gap is then judged as one.
+    """
+    first, end = find_recorded_stretch(source)
+    needed_s = min(settings.min_duration_s, settings.duration_s)
+    is_whole = first == 0 and end == source.shape[1]
+    if is_whole or (end - first + 0.5) / rate_hz < needed_s:
+        return source, 0.0, []
+    message = (
+        f"most leads miss the first {first / rate_hz:.2f} s and the last "
+        f"{(source.shape[1] - end) / rate_hz:.2f} s, which were cut off"
+    )
+    return source[:, first:end], first / rate_hz, [Finding("ends_cut", "warning", message)]
+
+
+def _place(
+    signal: Float32[Array, "12 sample"], start: int, num_samples: int
+) -> Float32[Array, "12 padded"]:
+    """The signal from sample `start` on, zeros (the baseline) around it."""
+    if start:
+        signal = np.pad(signal, ((0, 0), (start, 0)))[:, :num_samples]
+    return pad_end(signal, num_samples=num_samples)
 
 
 def _unreported(findings: tuple[Finding, ...], record: EcgRecord) -> list[Finding]:

@@ -34,6 +34,7 @@ _MEASUREMENTS = {
 _NO_SAMPLE = -32768
 _RATE_TOLERANCE = 0.1
 """Heart rates that differ by more than a tenth show a wrong time base."""
+_MILLISECONDS_HZ = 1000.0
 
 
 def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
@@ -70,7 +71,9 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
         )
         findings.append(Finding("several_recordings", "info", message))
     measurements = read_measurements(root.find(".//RestingECGMeasurements"), _MEASUREMENTS)
-    peaks = _read_r_samples(root, rate_hz, measurements.get("heart_rate_bpm"), findings)
+    duration_s = max((len(channel.raw) for channel in channels), default=0) / rate_hz
+    heart_rate_bpm = measurements.get("heart_rate_bpm")
+    peaks = _read_r_samples(root, rate_hz, duration_s, heart_rate_bpm, findings)
     return assemble_ecg(
         Recording(name, "muse_xml", rate_hz, channels, findings, peaks, measurements)
     )
@@ -148,24 +151,31 @@ def _lead_findings(leads: list[Element]) -> list[Finding]:
 
 
 def _read_r_samples(
-    root: Element, rate_hz: float, heart_rate_bpm: float | None, findings: list[Finding]
+    root: Element,
+    rate_hz: float,
+    duration_s: float,
+    heart_rate_bpm: float | None,
+    findings: list[Finding],
 ) -> Array | None:
     """QRS times in samples of the rhythm.
 
-    Some exports count them at ECGSampleBase instead: the base whose mean RR gives the device's
-    own heart rate is taken; when neither does, no times are returned but a finding is.
+    Exports count them in samples, at ECGSampleBase, or in milliseconds: the base whose mean RR
+    gives the device's own heart rate is taken, and only one that puts the last beat inside the
+    rhythm. When none does, no times are returned but a finding is.
     """
     numbers = [parse_number(text_of(time)) for time in root.findall(".//QRSTimesTypes/QRS/Time")]
     times = np.array(sorted(number for number in numbers if number is not None and number >= 0))
     if len(times) < 2 or times[-1] <= times[0] or times[-1] > 1e9:
         return None
-    if heart_rate_bpm is None:
-        return np.rint(times)
     base_hz = parse_number(text_of(root, ".//RestingECGMeasurements/ECGSampleBase"))
     exponent = parse_number(text_of(root, ".//RestingECGMeasurements/ECGSampleExponent") or "0")
     bases = [rate_hz]
     if base_hz and base_hz > 0 and exponent is not None and abs(exponent) <= 6:
         bases.append(base_hz * 10.0**exponent)
+    bases.append(_MILLISECONDS_HZ)
+    bases = [hz for hz in bases if times[-1] / hz <= duration_s]
+    if heart_rate_bpm is None:  # the smallest base fills the rhythm best
+        return np.rint(times * (rate_hz / min(bases))) if bases else None
     mean_rr_samples = (times[-1] - times[0]) / (len(times) - 1)
     for counted_hz in bases:
         counted_bpm = 60.0 * counted_hz / mean_rr_samples

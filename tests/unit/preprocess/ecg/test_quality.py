@@ -32,7 +32,7 @@ DAMAGE = {
     "half zero": lambda x: (np.where(TIME_S < 5, x, 0), "flat"),
     "all missing": lambda x: (x * np.nan, "flat"),
     "long gap": lambda x: (np.where((TIME_S > 2) & (TIME_S < 2.4), np.nan, x), "missing_samples"),
-    "infinite": lambda x: (np.where(TIME_S > 9, np.inf, x), "missing_samples"),
+    "infinite": lambda x: (np.where(TIME_S > 8, np.inf, x), "missing_samples"),
     "microvolts": lambda x: (1000 * x, "unit_error"),
     "volts": lambda x: (x / 1000, "unit_error"),
     "clipped": lambda x: (np.clip(x, -0.5, 0.5), "clipped"),
@@ -73,8 +73,47 @@ def test_short_gaps_are_bridged_and_told(phantom, as_record):
     prepared = prepare_ecg(as_record(damaged))
     assert prepared.is_accepted
     assert leads_of(prepared, "gap_filled") == {"aVL"}
-    damaged[4, 1000:1100] = np.nan
-    assert leads_of(prepare_ecg(as_record(damaged)), "missing_samples") == {"aVL"}
+
+
+@pytest.mark.parametrize("num_leads", [1, 4])
+def test_a_gap_in_some_leads_does_not_reject_the_others(num_leads, phantom, as_record):
+    signal, _ = phantom(1)
+    damaged = signal.copy()
+    damaged[:num_leads, 1000:1250] = np.nan
+    prepared = prepare_ecg(as_record(damaged))
+    assert prepared.is_accepted
+    assert leads_of(prepared, "gap_filled") == set(LEAD_NAMES[:num_leads])
+    whole = prepare_ecg(as_record(signal))
+    np.testing.assert_allclose(prepared.r_peak_samples, whole.r_peak_samples, atol=5)
+    np.testing.assert_allclose(prepared.signal_mv[6:], whole.signal_mv[6:], atol=1e-6)
+
+
+def test_a_lead_that_misses_a_fifth_of_its_samples_counts_as_off(phantom, as_record):
+    damaged = phantom(1)[0].copy()
+    damaged[4, 2000:3100] = np.nan
+    prepared = prepare_ecg(as_record(damaged))
+    assert prepared.is_accepted
+    assert leads_of(prepared, "missing_lead") == {"aVL"}
+    assert not prepared.signal_mv[4].any()
+    damaged[:5, 2000:3100] = np.nan
+    assert not prepare_ecg(as_record(damaged)).is_accepted
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 4750), (250, 5000), (200, 4800)])
+def test_ends_without_samples_are_cut_and_beats_keep_their_place(first, end, phantom, as_record):
+    signal, _ = phantom(1)
+    damaged = np.full_like(signal, np.nan)
+    damaged[:, first:end] = signal[:, first:end]
+    prepared = prepare_ecg(as_record(damaged))
+    assert prepared.is_accepted
+    assert {"ends_cut", "padded"} <= found(prepared)
+    assert not prepared.signal_mv[:, :first].any()
+    assert not prepared.signal_mv[:, end:].any()
+    whole = prepare_ecg(as_record(signal)).r_peak_samples
+    inside = whole[(whole > first + 50) & (whole < end - 50)]
+    distance = np.abs(prepared.r_peak_samples[:, None] - inside).min(axis=0)
+    assert len(inside) >= 9
+    assert distance.max() <= 2
 
 
 def test_a_bridged_gap_lies_on_the_line_between_its_ends(phantom):
