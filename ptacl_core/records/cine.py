@@ -1,9 +1,10 @@
 """A short-axis cine stack as read from files: sorted by geometry and time, no processing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ptacl_core.arrays import Array, Float32, Float64, UInt8
 from ptacl_core.records.finding import Finding
+from ptacl_core.records.person import Person
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,3 +23,4 @@ class CineRecord:
     source_format: str
     findings: tuple[Finding, ...] = ()
     segmentation: UInt8[Array, "slice frame height width"] | None = None
+    person: Person = field(default_factory=Person)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.records.finding import Finding
+from ptacl_core.records.person import Person
 
 LEAD_NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve leads in the order of every ECG array of the package."""
@@ -18,7 +19,8 @@ class EcgRecord:
     `signal_mv` is in millivolts, NaN where the file says that there is no sample.
     `device_r_peak_samples` are the R times that the device itself wrote, if any, in samples
     of this record; `device_measurements` the figures it wrote (`heart_rate_bpm`, `pr_ms`,
-    `qrs_ms`, `qt_ms`, `qtc_ms`, `axis_deg`). No field holds an identifier.
+    `qrs_ms`, `qt_ms`, `qtc_ms`, `axis_deg`), `person` the sex, age and size that the file
+    states. No field holds an identifier.
     """
 
     signal_mv: Float32[Array, "12 sample"]
@@ -28,6 +30,7 @@ class EcgRecord:
     lead_names: tuple[str, ...] = LEAD_NAMES
     device_r_peak_samples: Int64[Array, " beat"] | None = None
     device_measurements: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    person: Person = field(default_factory=Person)
 
     @property
     def duration_s(self) -> float:

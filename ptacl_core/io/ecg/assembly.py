@@ -15,7 +15,7 @@ from ptacl_core.io.ecg.leads import (
     find_lead,
     find_missing_leads,
 )
-from ptacl_core.records import LEAD_NAMES, EcgRecord, Finding
+from ptacl_core.records import LEAD_NAMES, EcgRecord, Finding, Person
 
 MAX_DURATION_S = 24 * 3600.0
 MAX_LEAD_SAMPLES = 24 * 3600 * 1000
@@ -56,6 +56,7 @@ class Recording:
     findings: Sequence[Finding] = ()
     device_r_peak_samples: Array | None = None
     device_measurements: Mapping[str, float] = field(default_factory=dict)
+    person: Person = field(default_factory=Person)
 
 
 def check_extent(name: str, *, num_samples: int, sampling_rate_hz: float) -> None:
@@ -152,6 +153,7 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
         findings=tuple(findings),
         device_r_peak_samples=_clean_peaks(recording.device_r_peak_samples, lengths[0]),
         device_measurements=MappingProxyType(dict(recording.device_measurements)),
+        person=recording.person,
     )
 
 

@@ -22,6 +22,7 @@ EcgFormat = Literal[
     "npy",
     "npz",
     "hdf5",
+    "matlab",
     "parquet",
     "csv",
 ]
@@ -40,6 +41,8 @@ _OWN_KINDS: dict[bytes, EcgFormat] = {
     b"\x93NUMPY": "npy",
     b"PAR1": "parquet",
     _HDF5_MAGIC: "hdf5",
+    b"MATLAB 5.0": "matlab",
+    b"MATLAB 7.3": "matlab",
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
 }
@@ -58,7 +61,6 @@ _OTHER_KINDS = (
     (b"ISHNE1.0", "an ISHNE Holter file; convert it to EDF or WFDB"),
     (b"ANN  1.0", "an ISHNE annotation file, without samples"),
     (b"GDF ", "a GDF file; convert it to EDF"),
-    (b"MATLAB 5.0", "a MATLAB 5 file; save the signals as NPY or CSV, or give its WFDB header"),
     (b"\x80\x02", "a Python pickle, which can run code and is never opened; save as NPY"),
     (b"\x80\x03", "a Python pickle, which can run code and is never opened; save as NPY"),
     (b"\x80\x04", "a Python pickle, which can run code and is never opened; save as NPY"),
@@ -69,7 +71,7 @@ _OTHER_KINDS = (
 
 READ_FORMATS = (
     "WFDB, DICOM waveform, CardioSoft XML, MUSE XML, Philips XML, HL7 aECG, SCP-ECG, EDF, BDF, "
-    "CSV, NPY, NPZ, Parquet, HDF5"
+    "CSV, NPY, NPZ, Parquet, HDF5, MATLAB 5 and 7.3"
 )
 
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -186,6 +188,8 @@ def _detect_xml(text: str, name: str) -> EcgFormat:
             f"{name}: the XML shows no root element in its first 64 KB; export it again"
         )
     if root[1] not in _XML_ROOTS:
+        if "<RestingECG>" in text:  # an export of several
+            return "muse_xml"
         raise UnsupportedFormatError(
             f"{name}: expected XML of an ECG (root {', '.join(_XML_ROOTS)}), found root "
             f"{clean_text(root[1], max_length=40)!r}"

@@ -24,9 +24,10 @@ _READERS: dict[EcgFormat, tuple[str, str]] = {
     "parquet": ("arrays.parquet", "read_parquet_ecg"),
     "npy": ("arrays.array_files", "read_npy_ecg"),
     "npz": ("arrays.array_files", "read_npz_ecg"),
-    "hdf5": ("arrays.array_files", "read_hdf5_ecg"),
+    "hdf5": ("arrays.hdf5", "read_hdf5_ecg"),
+    "matlab": ("arrays.matlab", "read_matlab_ecg"),
 }
-_NAMELESS_FORMATS = {"csv", "parquet", "npy", "npz", "hdf5"}
+_NAMELESS_FORMATS = {"csv", "parquet", "npy", "npz", "hdf5", "matlab"}
 
 
 def read_ecg(path: str | Path, **hints: Any) -> EcgRecord:

@@ -111,6 +111,8 @@ def choose_record(hints: EcgHints, num_records: int, *, holder: str, name: str) 
 
 
 def _pick_record(array: Array, hints: EcgHints, name: str) -> Array:
+    if array.ndim == 4 and array.shape[1] == 1:  # (recording, 1, sample, lead)
+        array = array[:, 0]
     if array.ndim == 2:
         return array
     if array.ndim != 3:

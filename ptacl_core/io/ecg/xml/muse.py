@@ -7,6 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.ecg.arrays.nameless import choose_record
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
@@ -46,7 +47,8 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
     without rate, unit or units per bit, UnreadableFileError for wrong counts and broken base64.
     """
     name = shown_name(path)
-    root = read_xml_root(path, doctype_roots=("RestingECG",))
+    recordings = _find_recordings(path)
+    root = recordings[choose_record(hints, len(recordings), holder="the export", name=name)]
     waveforms = root.findall(".//Waveform")
     rhythms = [
         waveform
@@ -77,6 +79,17 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
     return assemble_ecg(
         Recording(name, "muse_xml", rate_hz, channels, findings, peaks, measurements)
     )
+
+
+def list_muse_recordings(path: Path) -> list[str]:
+    """The numbers of the ECGs in an export, from 0."""
+    return [str(index) for index in range(len(_find_recordings(path)))]
+
+
+def _find_recordings(path: Path) -> list[Element]:
+    """The RestingECG elements of a file: its root, or those that an export wraps."""
+    root = read_xml_root(path, doctype_roots=("RestingECG",))
+    return [root] if root.tag == "RestingECG" else list(root.iter("RestingECG"))
 
 
 def _names_of(rhythm: Element) -> list[str]:
