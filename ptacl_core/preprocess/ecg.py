@@ -83,12 +83,7 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
         denoised_mv, scope=settings.normalisation, is_lead_off=contact.is_off
     )
     start = round(start_s * rate_hz)
-    missing = num_samples - start - denoised_mv.shape[1]
-    if missing > 0 or start:
-        where = [f"the first {start / rate_hz:.2f} s"] if start else []
-        where += [f"the last {missing / rate_hz:.2f} s"] if missing > 0 else []
-        message = f"{' and '.join(where)} are zeros: the recording is shorter"
-        findings.append(Finding("padded", "info", message))
+    findings += _padding_findings(start, num_samples - start - denoised_mv.shape[1], rate_hz)
     is_rejected = any(finding.severity == "reject" for finding in findings)
     if is_rejected:
         r_peak_samples = r_peak_samples[:0]
@@ -118,6 +113,16 @@ def _cut_unrecorded(
         f"{(source.shape[1] - end) / rate_hz:.2f} s, which were cut off"
     )
     return source[:, first:end], first / rate_hz, [Finding("ends_cut", "warning", message)]
+
+
+def _padding_findings(num_before: int, num_after: int, rate_hz: float) -> list[Finding]:
+    """`padded`, when zeros stand before or after the recording."""
+    sides = (("first", num_before), ("last", num_after))
+    where = [f"the {side} {number / rate_hz:.2f} s" for side, number in sides if number > 0]
+    if not where:
+        return []
+    message = f"{' and '.join(where)} are zeros: the recording is shorter"
+    return [Finding("padded", "info", message)]
 
 
 def _place(

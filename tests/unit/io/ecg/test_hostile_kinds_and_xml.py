@@ -120,7 +120,7 @@ KINDS = [
     case(
         "matlab 5",
         lambda s: s.save("a.mat", b"MATLAB 5.0 MAT-file" + bytes(200)),
-        UnsupportedFormatError,
+        UnreadableFileError,
         ("MATLAB 5",),
     ),
     case(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ptacl_core.io import read_ecg
+from ptacl_core.io.ecg.batch import iter_recordings
 from ptacl_core.records import LEAD_NAMES
 
 EIGHT = ("I", "II", *LEAD_NAMES[6:])
@@ -121,6 +122,27 @@ def test_muse_beats_counted_at_the_measurement_base(files, tmp_path, steps):
     rate = "<VentricularRate>75</VentricularRate><ECGSampleBase>500</ECGSampleBase>"
     record = read_text(tmp_path, files.muse_of(steps, base="250", times=times, measurements=rate))
     assert record.device_r_peak_samples.tolist() == [50, 250, 450, 650]
+
+
+@pytest.mark.parametrize("base", ["500", "250"])
+def test_muse_beats_counted_in_milliseconds(files, tmp_path, steps, base):
+    """As real exports have them: neither a warning nor lost beats, whatever the rate."""
+    times_ms = [120 + 300 * n for n in range(6)]
+    times = "".join(f"<QRS><Time>{time}</Time></QRS>" for time in times_ms)
+    rate = "<VentricularRate>200</VentricularRate><ECGSampleBase>500</ECGSampleBase>"
+    record = read_text(tmp_path, files.muse_of(steps, base=base, times=times, measurements=rate))
+    expected = [time * int(base) // 1000 for time in times_ms]
+    assert record.device_r_peak_samples.tolist() == expected
+    assert codes(record) == ["derived_leads"]
+
+
+def test_muse_export_of_several_ecgs(files, tmp_path, steps):
+    one = files.muse_of(steps).split("\n", 2)[2]
+    path = tmp_path / "two.xml"
+    path.write_text(f"<ECGs>{one}{files.muse_of(-steps).split(chr(10), 2)[2]}</ECGs>")
+    recordings = list(iter_recordings(path))
+    assert [key for key, _ in recordings] == ["0", "1"]
+    np.testing.assert_allclose(recordings[1][1].signal_mv, -recordings[0][1].signal_mv)
 
 
 def test_muse_sample_exponent(files, tmp_path, steps):
