@@ -13,6 +13,7 @@ from ptacl_core.cli import (
     doctor_command,
     drift_command,
     reproduce_command,
+    settings_command,
     training_commands,
 )
 from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
@@ -50,6 +51,7 @@ reproduce_command.register(app)
 cohort_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)
+settings_command.register(app)
 custody_commands.register(app)
 
 

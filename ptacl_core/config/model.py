@@ -1,6 +1,5 @@
 """The strict model that every settings class is, and how its errors read."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ptacl_core.config.nearest_keys import suggest
 from ptacl_core.errors import ConfigError
 
 
@@ -44,18 +44,16 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(fault["loc"][-1]), _known_keys(model), n=1)
-            hint = f", did you mean '{near[0]}'?" if near else ""
-            lines.append(f"unknown key '{key}'{hint}")
+            lines.append(f"unknown key '{key}'{suggest(key, _known_keys(model))}")
         else:
             lines.append(f"'{key}': {fault['msg']}, got {fault['input']!r}")
     return "; ".join(lines)
 
 
-def _known_keys(model: type[BaseModel]) -> list[str]:
+def _known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     keys: list[str] = []
     for name, field in model.model_fields.items():
-        keys.append(name)
+        keys.append(f"{prefix}{name}")
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys.extend(_known_keys(field.annotation))
+            keys.extend(_known_keys(field.annotation, f"{prefix}{name}."))
     return keys

@@ -55,7 +55,7 @@ def test_simulate_takes_any_knob_and_says_what_it_made(ptacl, tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "shown"),
     [
-        ("--set", "strata.athletes=1", "did you mean 'athlete'"),
+        ("--set", "strata.athletes=1", "nearest: strata.athlete"),
         ("--device", "quantum", "--device quantum: cannot be used here"),
     ],
 )

@@ -206,7 +206,7 @@ def test_frames_keep_their_order():
         ({"crop_scale": [0.5, 1.3125]}, "1.3125"),
         ({"blur_sigma_px": [0.0, 1.0]}, "blur_sigma_px"),
         ({"rotation_deg": 181.5}, "181.5"),
-        ({"rotation": 3.0}, "did you mean 'rotation_deg'"),
+        ({"rotation": 3.0}, "nearest: rotation_deg"),
     ],
 )
 def test_settings_refuse_ranges_and_name_them(values, shown):

@@ -72,7 +72,7 @@ def test_unknown_preset_is_named_with_the_known_ones() -> None:
 
 
 def test_unknown_key_is_named_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="'kapa_scale', did you mean 'kappa_scale'"):
+    with pytest.raises(ConfigError, match="'kapa_scale'; nearest: kappa_scale"):
         load_cohort_settings("tiny", kapa_scale=1.0)
 
 
@@ -138,7 +138,7 @@ def test_assignments_add_up_and_overrides_win() -> None:
 @pytest.mark.parametrize(
     ("assignment", "hint"),
     [
-        ("strata.athletes=0.2", "did you mean 'athlete'"),
+        ("strata.athletes=0.2", "nearest: strata.athlete"),
         ("strata", "expected key=value"),
         ("=3", "expected key=value"),
         ("af_share=1.5", "less than or equal to 1"),

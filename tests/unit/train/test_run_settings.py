@@ -83,8 +83,8 @@ def test_a_file_may_build_on_a_preset(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["algin.beta=0"], "did you mean 'align'"),
-        (["align.bta=0"], "did you mean 'beta'"),
+        (["algin.beta=0"], "nearest: align"),
+        (["align.bta=0"], "nearest: align.beta"),
         (["align.beta=-3.25"], "-3.25"),
         (["seed=x", "align.sigma=-7"], r"'seed'.*-7|-7.*'seed'"),
         (["align.beta"], "expected key=value"),
