@@ -33,7 +33,8 @@ from ptacl_app.data.recording_reader import RecordingReader
 from ptacl_app.data.run_view import build_patient_table, build_run_view
 from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Float32
-from ptacl_core.cohort import Cohort, Direction, alignment_maps
+from ptacl_core.cohort import Cohort, Direction
+from ptacl_core.cohort.alignment_maps import has_alignment_maps, load_alignment_map
 from ptacl_core.cohort.notes.notebook import SavedCohort
 from ptacl_core.errors import CohortError, PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
@@ -397,16 +398,10 @@ class CohortReader:
         """The visit's own map, or why there is none."""
         if run is None:
             return None, "no model yet, so no map"
-        if run in ("", ".", "..") or "/" in run or "\0" in run:
-            return None, "the run's name is no folder's name"
-        path = self._cohort.layout.runs / run / alignment_maps.FILE_NAME
-        try:
-            found = alignment_maps.read_alignment_map(path, patient, visit)
-        except CohortError as error:
-            return None, safe(error, max_length=200)
+        found = load_alignment_map(self._cohort.opened, run, patient, visit)
         if found is not None:
             return found, ""
-        if not path.is_file():
+        if not has_alignment_maps(self._cohort.opened, run):
             return None, "no maps of this run: ptacl embed writes them"
         return None, "no map of this visit: it takes a whole beat and a cine"
 

@@ -1,77 +1,60 @@
-"""`alignment.parquet` of a run: every visit's own similarity of ECG steps with CMR steps."""
+"""Every visit's own similarity of ECG steps with CMR steps, as rows of the store."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32
-from ptacl_core.errors import CohortError
-from ptacl_core.safety.files.atomic import atomic_path
 
-FILE_NAME = "alignment.parquet"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ptacl_core.cohort.opened_store import OpenedStore
+
+FORMER_FILE_NAME = "alignment.parquet"
+"""Where the maps of a run lay before the store held them: in the run's folder."""
 NUM_STEPS = 13
-ROWS_PER_GROUP = 512
-"""Rows that are read together: one visit costs a third of a megabyte, whatever the cohort."""
 
 
-def write_alignment_maps(
-    path: Path,
+def build_map_table(
+    run: str,
     patients: Sequence[str],
     visits: Sequence[int],
     maps: Float32[Array, "visit 13 13"],
-) -> None:
-    """Write one row per visit: patient, visit, the map row by row. Raises OSError."""
+) -> "pa.Table":
+    """One row per visit: run, patient, visit, the map row by row."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pa.table(
+    values = np.ascontiguousarray(maps, np.float32).reshape(-1)
+    return pa.table(
         {
+            "run": pa.array([run] * len(patients), pa.string()),
             "patient": pa.array(list(patients), pa.string()),
             "visit": pa.array(list(visits), pa.int32()),
-            "similarity": pa.array(
-                list(maps.reshape(len(maps), NUM_STEPS**2).astype(np.float32)),
-                pa.list_(pa.float32()),
+            "similarity": pa.FixedSizeListArray.from_arrays(
+                pa.array(values, pa.float32()), NUM_STEPS**2
             ),
         }
     )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=ROWS_PER_GROUP)
 
 
-def read_alignment_map(path: Path, patient: str, visit: int) -> Float32[Array, "13 13"] | None:
-    """The map of one visit; None when the file, or the visit in it, is not there.
-
-    Only the names and the one block of rows that holds the visit are read.
-    Raises CohortError when the file is damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not path.is_file():
+def load_alignment_map(
+    opened: "OpenedStore", run: str, patient: str, visit: int
+) -> Float32[Array, "13 13"] | None:
+    """The map of one visit; None when there is none. Raises CohortError for a damaged store."""
+    rows = opened.fetch(
+        "SELECT similarity FROM alignment_maps WHERE run = ? AND patient = ? AND visit = ?",
+        [run, patient, visit],
+    )
+    if not rows or rows[0][0] is None:
         return None
-    try:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                keys = file.read_row_group(group, columns=["patient", "visit"])
-                names, visits = (keys.column(name).to_pylist() for name in ("patient", "visit"))
-                rows = zip(names, visits, strict=True)
-                found = next((at for at, row in enumerate(rows) if row == (patient, visit)), None)
-                if found is not None:
-                    values = file.read_row_group(group, columns=["similarity"]).column(0)
-                    return _as_map(values[found].as_py())
-    except (pa.ArrowException, OSError, KeyError, ValueError):
-        raise CohortError(
-            f"{path.parent.name}/{path.name} is damaged; `ptacl embed COHORT --run "
-            f"{path.parent.name}` writes it anew"
-        ) from None
-    return None
-
-
-def _as_map(values: Sequence[float]) -> Float32[Array, "13 13"]:
-    found = np.array(values, np.float32)
-    if found.size != NUM_STEPS**2:
-        raise ValueError(f"expected {NUM_STEPS} x {NUM_STEPS} numbers, got {found.size}")
-    found = found.reshape(NUM_STEPS, NUM_STEPS)
+    found = np.array(rows[0][0], np.float32).reshape(NUM_STEPS, NUM_STEPS)
     found.flags.writeable = False
     return found
+
+
+def has_alignment_maps(opened: "OpenedStore", run: str) -> bool:
+    """Whether the store holds a map of any visit of `run`."""
+    query = "SELECT count(*) FROM alignment_maps WHERE run = ?"
+    return int(opened.fetch(query, [run])[0][0]) > 0

@@ -92,7 +92,10 @@ class OutOfDistribution:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A training run; `config_json` holds its settings."""
+    """A training run; `config_json` holds its settings.
+
+    `withdrawn_people`: how many people erased since were, or may have been, in its training.
+    """
 
     run: str
     kind: str | None
@@ -104,6 +107,7 @@ class Run:
     code_version: str | None
     seed: int | None
     created_at: datetime
+    withdrawn_people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from ptacl_core.cohort.rows import (
     Run,
     ShardRow,
 )
-from ptacl_core.cohort.sql.statement import KnnCall
+from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -173,30 +173,30 @@ class Cohort:
         `filter_sql` is a predicate over its columns (`lvef_pct < 50 AND sex = 'F'`),
         `order_by` one of its columns, with ` DESC` for descending. Raises QueryError.
         """
-        return patient_queries.list_patients(self, filter_sql, order_by, limit, offset)
+        return patient_queries.list_patients(self._opened, filter_sql, order_by, limit, offset)
 
     def count(self, filter_sql: str | None = None) -> int:
         """How many rows `patients` has. Raises QueryError."""
-        return patient_queries.count_patients(self, filter_sql)
+        return patient_queries.count_patients(self._opened, filter_sql)
 
     def patient(self, patient: str, visit: int | None = None) -> dict[str, Any]:
         """The row of `overview` of one patient, at the first visit unless `visit` is given.
 
         Raises CohortError when there is none.
         """
-        return patient_queries.find_patient(self, patient, visit)
+        return patient_queries.find_patient(self._opened, patient, visit)
 
     def recordings(self, patient: str) -> list[Recording]:
         """The patient's recordings by visit, ECG first."""
-        return patient_queries.list_recordings(self, patient)
+        return patient_queries.list_recordings(self._opened, patient)
 
     def phenotypes(self, patient: str) -> list[Phenotype]:
         """The patient's measured phenotypes by visit, in the package's order."""
-        return patient_queries.list_phenotypes(self, patient)
+        return patient_queries.list_phenotypes(self._opened, patient)
 
     def shard_rows(self, modality: str, patients: Sequence[str] | None = None) -> list[ShardRow]:
         """Where arrays of `modality` lie, of `patients` or all, by patient and visit."""
-        return patient_queries.list_shard_rows(self, modality, patients)
+        return patient_queries.list_shard_rows(self._opened, modality, patients)
 
     def splits(self, split_name: str = "default") -> dict[str, str]:
         """Patient to part (train, val, test) of a split."""
@@ -207,31 +207,31 @@ class Cohort:
 
     def runs(self) -> list[Run]:
         """Training runs, the newest first."""
-        return run_queries.list_runs(self)
+        return run_queries.list_runs(self._opened)
 
     def latest_run(self) -> str:
         """The newest run that has embeddings or predictions. Raises CohortError without any."""
-        return run_queries.find_latest_run(self)
+        return find_latest_run(self._opened)
 
     def predictions(self, patient: str, run: str | None = None) -> list[Prediction]:
         """Predicted phenotypes with intervals, of `run` (None: all runs, the newest first)."""
-        return run_queries.list_predictions(self, patient, run)
+        return run_queries.list_predictions(self._opened, patient, run)
 
     def out_of_distribution(self, patient: str, run: str | None = None) -> list[OutOfDistribution]:
         """How strange the patient's recordings are for `run` (None: all runs)."""
-        return run_queries.list_out_of_distribution(self, patient, run)
+        return run_queries.list_out_of_distribution(self._opened, patient, run)
 
     def evaluation(self, run: str) -> list[EvaluationResult]:
         """The figures of a run's evaluation."""
-        return run_queries.list_evaluation(self, run)
+        return run_queries.list_evaluation(self._opened, run)
 
     def evaluation_document(self, run: str) -> Mapping[str, Any] | None:
         """A run's evaluation as the command line printed it; None when there is none."""
-        return run_queries.find_evaluation_document(self, run)
+        return run_queries.find_evaluation_document(self._opened, run)
 
     def embeddings(self, run: str, modality: str, space: str = "projected") -> Embeddings:
         """Embeddings of a run, sorted by patient and visit. Raises CohortError without any."""
-        return run_queries.load_embeddings(self, run, modality, space)
+        return load_embeddings(self._opened, run, modality, space)
 
     def neighbours(
         self,
@@ -257,14 +257,15 @@ class Cohort:
         there, or the vector cannot be used.
         """
         from ptacl_core.cohort.search.neighbours import find_neighbours
+        from ptacl_core.cohort.sql.asking import find_keys
 
         return find_neighbours(
-            self,
+            self._opened,
             query,
             k=k,
             run=run,
             direction=direction,
-            where=where,
+            allowed=None if where is None else find_keys(self._opened, where),
             exclude_self=exclude_self,
             visit=visit,
             space=space,
@@ -310,13 +311,14 @@ class Cohort:
 
         Raises QueryError as `sql` does, or CohortError when the file cannot be written.
         """
+        from ptacl_core.cohort.sql.asking import resolve_knn
         from ptacl_core.cohort.sql.exports import write_export
 
         self.notes.append_audit(
             "export", statement=statement, name=name, store_version=self.version
         )
         stream, is_truncated = self._opened.console.export(
-            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=self._resolve_knn
+            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=resolve_knn(self._opened)
         )
         return write_export(
             self.layout,
@@ -336,27 +338,11 @@ class Cohort:
         """
         from ptacl_core.cohort.queries.selection import save_selection
 
-        return save_selection(self, name, criteria)
+        return save_selection(self._opened, self.notes, name, criteria)
 
     def cancel_sql(self) -> None:
         """End the running statement, from another thread; its caller gets a QueryError."""
         self._opened.console.cancel()
-
-    def _resolve_knn(self, call: KnnCall) -> list[Neighbour]:
-        from ptacl_core.cohort.search.neighbours import find_neighbours
-
-        return find_neighbours(
-            self,
-            call.patient,
-            k=call.k,
-            run=call.run,
-            direction=call.direction,
-            where=None,
-            exclude_self=True,
-            visit=None,
-            space="projected",
-            with_phenotypes=False,
-        )
 
     # -- erasure -------------------------------------------------------------------------------
 
@@ -401,9 +387,9 @@ class Cohort:
         self, statement: str, *, max_rows: int | None, deadline_s: float = 5.0
     ) -> QueryResult:
         """As `sql`, for statements that typed queries build around a person's predicate."""
-        return self._opened.console.query(
-            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=self._resolve_knn
-        )
+        from ptacl_core.cohort.sql.asking import run_statement
+
+        return run_statement(self._opened, statement, max_rows=max_rows, deadline_s=deadline_s)
 
     @property
     def notes(self) -> "Notes":

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.shell.settings import AppSettings
-from ptacl_core.cohort import Cohort, alignment_maps
+from ptacl_core.cohort import Cohort
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.ingest.register import register_shards
 from ptacl_core.records import (
@@ -223,14 +223,9 @@ def draw_map(patient: str) -> np.ndarray:
 
 
 def _write_maps(root: Path, patients: list[str]) -> None:
-    folder = root / "runs" / RUN
-    folder.mkdir(parents=True)
-    alignment_maps.write_alignment_maps(
-        folder / alignment_maps.FILE_NAME,
-        patients,
-        [2] * len(patients),
-        np.stack([draw_map(each) for each in patients]),
-    )
+    maps = np.stack([draw_map(each) for each in patients])
+    with Cohort.write(root, purpose="maps") as writer:
+        writer.put_alignment_maps(RUN, patients, [2] * len(patients), maps)
 
 
 @dataclass

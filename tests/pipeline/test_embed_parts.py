@@ -12,6 +12,7 @@ TABLES = {
     "embedding_sets": "run, modality, space",
     "predictions": "run, patient, visit, name",
     "out_of_distribution": "run, patient, visit, modality",
+    "alignment_maps": "run, patient, visit",
 }
 COUNT = 3
 
@@ -28,7 +29,7 @@ def contents(cohort) -> dict[str, list]:
             for name, order in TABLES.items()
         }
     run_dir = cohort / "runs" / "tiny"
-    for path in ("alignment.parquet", "readout/readout.safetensors", "readout/readout.json"):
+    for path in ("readout/readout.safetensors", "readout/readout.json"):
         held[path] = [hashlib.sha256((run_dir / path).read_bytes()).hexdigest()]
     return held
 

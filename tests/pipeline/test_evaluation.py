@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ptacl_core.cohort import Cohort
 from ptacl_core.evaluate import r2
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES
 
@@ -54,17 +55,21 @@ def test_networks_are_rows_with_their_own_predictions(document):
     assert document["regression"]["ecg"] == rows["aligned-ecg"]["phenotypes"]
 
 
-def test_figures_follow_from_the_files_beside_the_document(document, evaluation):
-    frame = pq.read_table(evaluation / "predictions.parquet").to_pandas()
-    assert set(frame.row) == {row["key"] for row in document["rows"]}
+def test_figures_follow_from_the_rows_of_the_store(document, evaluation, trained_cohort):
+    with Cohort.open(trained_cohort) as cohort, cohort.opened.cursor() as cursor:
+        frame = cursor.execute("SELECT * FROM evaluation_predictions WHERE run = 'tiny'").df()
+        retrieval = cursor.execute("SELECT * FROM evaluation_retrieval WHERE run = 'tiny'").df()
+    assert set(frame.variant) == {row["key"] for row in document["rows"]}
     for row in document["rows"]:
-        part = frame[(frame.row == row["key"]) & (frame.phenotype == "lvm_g")]
+        part = frame[(frame.variant == row["key"]) & (frame.phenotype == "lvm_g")]
         assert len(part) == document["patients"]["test"]
         found = float(r2(part.observed.to_numpy(), part.predicted.to_numpy()))
         assert found == pytest.approx(row["phenotypes"]["lvm_g"]["r2"])
-    finetuned = frame[(frame.row == "finetuned-ecg") & (frame.phenotype == "lvef_pct")].predicted
+    finetuned = frame[
+        (frame.variant == "finetuned-ecg") & (frame.phenotype == "lvef_pct")
+    ].predicted
     assert finetuned.between(30, 90).all()
-    retrieval = pq.read_table(evaluation / "retrieval.parquet").to_pandas()
+    assert not list(evaluation.glob("*.parquet"))
     part = retrieval[
         (retrieval.direction == "ecg-cmr")
         & (retrieval.own == "excluded")

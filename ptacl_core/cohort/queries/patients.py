@@ -6,44 +6,45 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.rows import Phenotype, Recording, ShardRow
+from ptacl_core.cohort.sql.asking import run_statement
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.records.finding import Finding
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES
 
 if TYPE_CHECKING:
-    from ptacl_core.cohort.store import Cohort
+    from ptacl_core.cohort.opened_store import OpenedStore
 
 
 def list_patients(
-    cohort: "Cohort",
+    opened: "OpenedStore",
     filter_sql: str | None,
     order_by: str | None,
     limit: int | None,
     offset: int,
 ) -> list[dict[str, Any]]:
     """See `Cohort.patients`."""
-    query = f"SELECT * FROM overview{_where(filter_sql)} ORDER BY {_order(cohort, order_by)}"
+    query = f"SELECT * FROM overview{_where(filter_sql)} ORDER BY {_order(opened, order_by)}"
     if limit is not None:
         query += f" LIMIT {int(limit)}"
     if offset:
         query += f" OFFSET {int(offset)}"
     if filter_sql is None:
-        return cohort.fetch_dicts(query)
-    result = cohort.run_statement(query, max_rows=limit)
+        return opened.fetch_dicts(query)
+    result = run_statement(opened, query, max_rows=limit)
     return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
 
-def count_patients(cohort: "Cohort", filter_sql: str | None) -> int:
+def count_patients(opened: "OpenedStore", filter_sql: str | None) -> int:
     """See `Cohort.count`."""
     query = f"SELECT count(*) FROM overview{_where(filter_sql)}"
     if filter_sql is None:
-        return int(cohort.fetch(query)[0][0])
-    return int(str(cohort.run_statement(query, max_rows=1).rows[0][0]))
+        return int(opened.fetch(query)[0][0])
+    return int(str(run_statement(opened, query, max_rows=1).rows[0][0]))
 
 
-def find_patient(cohort: "Cohort", patient: str, visit: int | None) -> dict[str, Any]:
+def find_patient(opened: "OpenedStore", patient: str, visit: int | None) -> dict[str, Any]:
     """See `Cohort.patient`."""
-    rows = cohort.fetch_dicts(
+    rows = opened.fetch_dicts(
         "SELECT * FROM overview WHERE patient = ? AND (?::INTEGER IS NULL OR visit = ?) "
         "ORDER BY visit LIMIT 1",
         [patient, visit, visit],
@@ -56,9 +57,9 @@ def find_patient(cohort: "Cohort", patient: str, visit: int | None) -> dict[str,
     return rows[0]
 
 
-def list_recordings(cohort: "Cohort", patient: str) -> list[Recording]:
+def list_recordings(opened: "OpenedStore", patient: str) -> list[Recording]:
     """See `Cohort.recordings`."""
-    rows = cohort.fetch_dicts(
+    rows = opened.fetch_dicts(
         "SELECT * FROM recordings WHERE patient = ? ORDER BY visit, modality DESC", [patient]
     )
     for row in rows:
@@ -69,9 +70,9 @@ def list_recordings(cohort: "Cohort", patient: str) -> list[Recording]:
     return [Recording(**row) for row in rows]
 
 
-def list_phenotypes(cohort: "Cohort", patient: str) -> list[Phenotype]:
+def list_phenotypes(opened: "OpenedStore", patient: str) -> list[Phenotype]:
     """See `Cohort.phenotypes`."""
-    rows = cohort.fetch(
+    rows = opened.fetch(
         "SELECT visit, name, value, unit, source, convention FROM phenotypes "
         "WHERE patient = ? AND value IS NOT NULL",
         [patient],
@@ -81,10 +82,10 @@ def list_phenotypes(cohort: "Cohort", patient: str) -> list[Phenotype]:
 
 
 def list_shard_rows(
-    cohort: "Cohort", modality: str, patients: Sequence[str] | None
+    opened: "OpenedStore", modality: str, patients: Sequence[str] | None
 ) -> list[ShardRow]:
     """See `Cohort.shard_rows`."""
-    rows = cohort.fetch(
+    rows = opened.fetch(
         'SELECT patient, visit, modality, shard, "row" FROM shards '
         "WHERE modality = ? AND (?::VARCHAR[] IS NULL OR list_contains(?::VARCHAR[], patient)) "
         "ORDER BY patient, visit",
@@ -103,11 +104,11 @@ def _where(filter_sql: str | None) -> str:
     return "" if filter_sql is None else f" WHERE ({filter_sql}\n)"
 
 
-def _order(cohort: "Cohort", order_by: str | None) -> str:
+def _order(opened: "OpenedStore", order_by: str | None) -> str:
     if order_by is None:
         return "patient, visit"
     match = re.fullmatch(r"\s*(\w+)(?:\s+(asc|desc))?\s*", order_by, re.IGNORECASE)
-    columns = [row[0] for row in cohort.fetch("DESCRIBE overview")]
+    columns = [row[0] for row in opened.fetch("DESCRIBE overview")]
     if match is None or match[1] not in columns:
         raise QueryError(
             f"order: expected one of {', '.join(columns)}, with ' DESC' for descending, "

@@ -187,3 +187,43 @@ INTERVAL_GROUPS = (
     "ALTER TABLE predictions ADD COLUMN interval_group VARCHAR",
     "ALTER TABLE predictions ADD COLUMN z_score DOUBLE",
 )
+
+PATIENT_TABLES_OF_RUNS = (
+    "ALTER TABLE runs ADD COLUMN withdrawn_people INTEGER",
+    """
+    CREATE TABLE evaluation_predictions (
+        run VARCHAR NOT NULL,
+        variant VARCHAR NOT NULL,
+        modality VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        phenotype VARCHAR NOT NULL,
+        observed DOUBLE,
+        predicted DOUBLE
+    )
+    """,
+    """
+    CREATE TABLE evaluation_retrieval (
+        run VARCHAR NOT NULL,
+        direction VARCHAR NOT NULL,
+        own VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        phenotype VARCHAR NOT NULL,
+        p_at_1 DOUBLE,
+        p_at_3 DOUBLE,
+        p_at_5 DOUBLE,
+        p_at_10 DOUBLE,
+        p_at_15 DOUBLE,
+        first_match_rank INTEGER
+    )
+    """,
+    """
+    CREATE TABLE alignment_maps (
+        run VARCHAR NOT NULL,
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        similarity FLOAT[169]
+    )
+    """,
+)

@@ -1,6 +1,7 @@
-# ruff: noqa: S608 - names in statements come from records; a person's predicate is checked
+# ruff: noqa: S608 - names in statements come from records
 """The nearest patients of a patient or of a new recording."""
 
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.rows import Embeddings, Neighbour
+from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
 from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
 from ptacl_core.cohort.search.index import (
     INDEX_FROM_VECTORS,
@@ -22,7 +24,6 @@ from ptacl_core.records.phenotypes import PHENOTYPE_NAMES
 
 if TYPE_CHECKING:
     from ptacl_core.cohort.opened_store import OpenedStore
-    from ptacl_core.cohort.store import Cohort
 
 Key = tuple[str, int]
 
@@ -33,24 +34,26 @@ _MIN_ALLOWED_SHARE = 0.1
 
 
 def find_neighbours(
-    cohort: "Cohort",
+    opened: "OpenedStore",
     query: str | np.ndarray,
     *,
     k: int,
-    run: str | None,
-    direction: str,
-    where: str | None,
-    exclude_self: bool,
-    visit: int | None,
-    space: str,
+    run: str | None = None,
+    direction: str = "ecg-cmr",
+    allowed: Set[Key] | None = None,
+    exclude_self: bool = True,
+    visit: int | None = None,
+    space: str = "projected",
     method: str = "auto",
     with_phenotypes: bool = True,
 ) -> list[Neighbour]:
-    """See `Cohort.neighbours`; `with_phenotypes` False leaves their measured values out."""
+    """See `Cohort.neighbours`; `with_phenotypes` False leaves their measured values out.
+
+    Candidates are those of the (patient, visit) in `allowed`, or all.
+    """
     _check_choices(k, direction, method)
-    run = run or cohort.latest_run()
+    run = run or find_latest_run(opened)
     source, target = direction.split("-")
-    opened = cohort.opened
     key = EmbeddingKey(run, target, space)
     num_vectors, dim = _describe_set(opened, key)
     patient = query if isinstance(query, str) else None
@@ -58,7 +61,6 @@ def find_neighbours(
         vector = _stored_vector(opened, EmbeddingKey(run, source, space), query, visit)
     else:
         vector = check_vector(query, dim=dim)
-    allowed = _allowed_keys(cohort, where)
     excluded = patient if exclude_self else None
     found = None
     if method == "index" or (method == "auto" and num_vectors > INDEX_FROM_VECTORS):
@@ -69,7 +71,7 @@ def find_neighbours(
             )
     if found is None:
         found = _search_all(
-            cohort.embeddings(run, target, space),
+            load_embeddings(opened, run, target, space),
             opened,
             vector,
             k=k,
@@ -77,7 +79,7 @@ def find_neighbours(
             excluded=excluded,
         )
     keys, similarities = found
-    measured = _measured(cohort, keys) if with_phenotypes else {}
+    measured = _measured(opened, keys) if with_phenotypes else {}
     return [
         Neighbour(*each, rank, float(similarity), measured.get(each, {}))
         for rank, (each, similarity) in enumerate(zip(keys, similarities, strict=True), start=1)
@@ -123,21 +125,13 @@ def _stored_vector(
     return np.asarray(rows[0][0], np.float32)
 
 
-def _allowed_keys(cohort: "Cohort", where: str | None) -> set[Key] | None:
-    if where is None:
-        return None
-    statement = f"SELECT patient, visit FROM overview WHERE ({where}\n)"
-    rows = cohort.run_statement(statement, max_rows=None).rows
-    return {(str(row[0]), int(str(row[1]))) for row in rows}
-
-
 def _search_all(
     candidates: Embeddings,
     opened: "OpenedStore",
     vector: Float32[Array, " dim"],
     *,
     k: int,
-    allowed: set[Key] | None,
+    allowed: Set[Key] | None,
     excluded: str | None,
 ) -> tuple[list[Key], Float64[Array, " k"]]:
     is_allowed = _mask(candidates, allowed, excluded)
@@ -152,7 +146,7 @@ def _search_all(
 
 
 def _mask(
-    candidates: Embeddings, allowed: set[Key] | None, excluded: str | None
+    candidates: Embeddings, allowed: Set[Key] | None, excluded: str | None
 ) -> Bool[Array, " vector"] | None:
     if allowed is None and excluded is None:
         return None
@@ -180,7 +174,7 @@ def _search_index(
     vector: Float32[Array, " dim"],
     *,
     k: int,
-    allowed: set[Key] | None,
+    allowed: Set[Key] | None,
     excluded: str | None,
     method: str,
 ) -> tuple[list[Key], Float64[Array, " k"]] | None:
@@ -240,8 +234,8 @@ def _find_searcher(
     return searcher
 
 
-def _measured(cohort: "Cohort", keys: list[Key]) -> dict[Key, dict[str, float]]:
-    rows = cohort.fetch(
+def _measured(opened: "OpenedStore", keys: list[Key]) -> dict[Key, dict[str, float]]:
+    rows = opened.fetch(
         f"SELECT patient, visit, {', '.join(PHENOTYPE_NAMES)} FROM overview "
         "WHERE list_contains(?::VARCHAR[], patient)",
         [[key[0] for key in keys]],

@@ -12,8 +12,10 @@ import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, Float32
+from ptacl_core.cohort.alignment_maps import build_map_table
 from ptacl_core.cohort.embedding_rows import EmbeddingKey, read_vectors, write_vectors
 from ptacl_core.cohort.engine import execute, readable_errors
+from ptacl_core.cohort.identity.lineage import read_marks
 from ptacl_core.cohort.identity.tombstones import find_erased, refuse_erased
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.schema.tables import INTERNAL_TABLES, TABLE_BY_NAME
@@ -114,6 +116,7 @@ class CohortWriter:
         """Record a training run; embeddings and predictions refer to it by `run`."""
         if not run:
             raise CohortError("runs: expected the id of a run, got empty text")
+        mark = read_marks(self._layout).get(run)
         self._put_row(
             "runs",
             {
@@ -127,6 +130,7 @@ class CohortWriter:
                 "code_version": code_version,
                 "seed": seed,
                 "created_at": created_at or _now(),
+                "withdrawn_people": mark.num_people if mark is not None else None,
             },
         )
 
@@ -170,16 +174,41 @@ class CohortWriter:
             self._merge_embeddings(key, list(keys), single, checkpoint_sha256)
 
     def put_evaluation(
-        self, run: str, table: "pa.Table", *, document: Mapping[str, Any] | None = None
+        self,
+        run: str,
+        table: "pa.Table",
+        *,
+        document: Mapping[str, Any] | None = None,
+        predictions: "pa.Table | None" = None,
+        retrieval: "pa.Table | None" = None,
     ) -> int:
-        """Replace a run's evaluation: figures as rows, and the document as it was printed."""
-        with readable_errors(self._file):
-            execute(self._connection, "DELETE FROM evaluation_results WHERE run = ?", [run])
-        num_rows = self._put("evaluation_results", table)
+        """Replace a run's evaluation: figures as rows, and the document as it was printed.
+
+        `predictions` and `retrieval` are the same patient by patient.
+        """
+        num_rows = self._replace_run("evaluation_results", run, table)
+        for name, found in (
+            ("evaluation_predictions", predictions),
+            ("evaluation_retrieval", retrieval),
+        ):
+            if found is not None:
+                self._replace_run(name, run, found)
         if document is not None:
             row = {"run": run, "document_json": json.dumps(document), "created_at": _now()}
             self._put_row("evaluation_documents", row)
         return num_rows
+
+    def put_alignment_maps(
+        self,
+        run: str,
+        patients: Sequence[str],
+        visits: Sequence[int],
+        maps: Float32[Array, "visit 13 13"],
+    ) -> int:
+        """Replace a run's maps of ECG steps against CMR steps; returns the number of rows."""
+        return self._replace_run(
+            "alignment_maps", run, build_map_table(run, patients, visits, maps)
+        )
 
     def find_erased(self, patients: Sequence[str]) -> set[str]:
         """Those of `patients` that were erased: leave them out, every `put_` refuses them."""
@@ -228,6 +257,11 @@ class CohortWriter:
                 "created_at": _now(),
             },
         )
+
+    def _replace_run(self, name: str, run: str, table: "pa.Table") -> int:
+        with readable_errors(self._file):
+            execute(self._connection, f"DELETE FROM {name} WHERE run = ?", [run])
+        return self._put(name, table)
 
     def _put_row(self, name: str, row: Mapping[str, Any]) -> None:
         import pyarrow as pa

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Int64
-from ptacl_core.cohort import Cohort, alignment_maps
+from ptacl_core.cohort import Cohort
+from ptacl_core.cohort.alignment_maps import FORMER_FILE_NAME
 from ptacl_core.embedding.cohort_features import CohortFeatures
-from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.part_files import Part
 from ptacl_core.embedding.patients import describe_rows
 from ptacl_core.embedding.readout import Predictions, ReadOut
@@ -105,14 +105,13 @@ def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
 def _finish(
     cohort_dir: Path, reader: ShardReader, aligned: AlignedRun, features: CohortFeatures
 ) -> EmbedSummary:
-    """Fit and store the read-out, write the alignment maps, publish everything."""
+    """Fit and store the read-out, publish everything."""
     readout = fit_run_readout(
         reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
     )
     readout.save(aligned.directory / READOUT_FOLDER)
-    _write_alignment(aligned.directory / alignment_maps.FILE_NAME, reader, features)
-    ecg, cmr = (features.ecg_rows, features.ecg), (features.cmr_rows, features.cmr)
-    _publish(cohort_dir, reader, aligned, readout, ecg, cmr)
+    _publish(cohort_dir, reader, aligned, readout, features)
+    (aligned.directory / FORMER_FILE_NAME).unlink(missing_ok=True)
     return _summarise(aligned, features)
 
 
@@ -122,24 +121,14 @@ def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
     )
 
 
-def _write_alignment(path: Path, reader: ShardReader, features: CohortFeatures) -> None:
-    rows = features.pair_rows
-    alignment_maps.write_alignment_maps(
-        path,
-        [reader.patients[row] for row in rows],
-        [int(reader.visits[row]) for row in rows],
-        features.similarity,
-    )
-
-
 def _publish(
     cohort_dir: Path,
     reader: ShardReader,
     aligned: AlignedRun,
     readout: ReadOut,
-    ecg: tuple[Int64[Array, " row"], Features],
-    cmr: tuple[Int64[Array, " row"], Features],
+    encoded: CohortFeatures,
 ) -> None:
+    ecg, cmr = (encoded.ecg_rows, encoded.ecg), (encoded.cmr_rows, encoded.cmr)
     with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}") as writer:
         writer.put_run(
             aligned.name,
@@ -166,6 +155,13 @@ def _publish(
                     vectors,
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
+        pairs = encoded.pair_rows
+        writer.put_alignment_maps(
+            aligned.name,
+            [reader.patients[row] for row in pairs],
+            [int(reader.visits[row]) for row in pairs],
+            encoded.similarity,
+        )
         writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         rows, features = ecg
         people = describe_rows(reader, rows)

@@ -12,8 +12,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def publish_evaluation(cohort_dir: Path, aligned: AlignedRun, document: dict[str, Any]) -> None:
-    """Put the run, its figures and the document itself into the store. Raises CohortError."""
+def publish_evaluation(
+    cohort_dir: Path,
+    aligned: AlignedRun,
+    document: dict[str, Any],
+    *,
+    predictions: "pa.Table",
+    retrieval: "pa.Table",
+) -> None:
+    """Put the run, its figures and the document itself into the store. Raises CohortError.
+
+    `predictions` and `retrieval` are the same patient by patient.
+    """
     with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}") as writer:
         writer.put_run(
             aligned.name,
@@ -28,7 +38,11 @@ def publish_evaluation(cohort_dir: Path, aligned: AlignedRun, document: dict[str
         )
         writer.put_audit("evaluate", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         writer.put_evaluation(
-            aligned.name, build_result_table(aligned.name, document), document=document
+            aligned.name,
+            build_result_table(aligned.name, document),
+            document=document,
+            predictions=predictions,
+            retrieval=retrieval,
         )
 
 

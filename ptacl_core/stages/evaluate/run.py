@@ -36,7 +36,7 @@ from ptacl_core.stages.evaluate.publish import publish_evaluation
 from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
 from ptacl_core.stages.evaluate.table_two import TableTwo
-from ptacl_core.stages.evaluate.tables import write_predictions, write_retrieval
+from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
 
 BOOTSTRAP_SEED = 2025
 NOTES = {
@@ -105,10 +105,16 @@ def run(
         "note": note,
     }
     folder = aligned.directory / "evaluation"
-    write_predictions(folder, test, table_two.predictions)
-    write_retrieval(folder, test, table_one.runs)
     write_json(folder / "evaluation.json", document)
-    publish_evaluation(cohort_dir, aligned, document)
+    publish_evaluation(
+        cohort_dir,
+        aligned,
+        document,
+        predictions=build_predictions(aligned.name, test, table_two.predictions),
+        retrieval=build_retrieval(aligned.name, test, table_one.runs),
+    )
+    for name in FORMER_FILES:
+        (folder / name).unlink(missing_ok=True)
     return document
 
 

@@ -1,27 +1,28 @@
-"""An evaluation patient by patient, as Parquet: what reports and paired comparisons start from."""
+"""An evaluation patient by patient, as rows of the store: what paired comparisons start from.
+
+They stand in the store alone, where an erasure reaches every patient.
+"""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.safety.files.atomic import atomic_path
 from ptacl_core.stages.evaluate.table_one import KS, RetrievalRun
 from ptacl_core.stages.evaluate.table_two import RowPredictions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PREDICTIONS_FILE = "predictions.parquet"
-RETRIEVAL_FILE = "retrieval.parquet"
+FORMER_FILES = ("predictions.parquet", "retrieval.parquet")
+"""Where these rows lay before the store held them: beside evaluation.json."""
 
 
-def write_predictions(
-    folder: Path, test: EvaluationSplit, predictions: Sequence[RowPredictions]
-) -> None:
+def build_predictions(
+    run: str, test: EvaluationSplit, predictions: Sequence[RowPredictions]
+) -> "pa.Table":
     """One line per row of Table 2, test patient and phenotype; null where a label is absent."""
     import pyarrow as pa
 
@@ -32,7 +33,8 @@ def write_predictions(
         tables.append(
             pa.table(
                 {
-                    "row": pa.array([each.key] * count),
+                    "run": pa.array([run] * count),
+                    "variant": pa.array([each.key] * count),
                     "modality": pa.array([each.modality] * count),
                     **_keys(test, num_targets),
                     "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(test)),
@@ -41,10 +43,10 @@ def write_predictions(
                 }
             )
         )
-    _write(folder / PREDICTIONS_FILE, pa.concat_tables(tables))
+    return pa.concat_tables(tables)
 
 
-def write_retrieval(folder: Path, test: EvaluationSplit, runs: Sequence[RetrievalRun]) -> None:
+def build_retrieval(run: str, test: EvaluationSplit, runs: Sequence[RetrievalRun]) -> "pa.Table":
     """One line per direction, own included or not, test patient and phenotype.
 
     Null where the patient lacks the phenotype, or the phenotype cannot be judged.
@@ -52,19 +54,20 @@ def write_retrieval(folder: Path, test: EvaluationSplit, runs: Sequence[Retrieva
     import pyarrow as pa
 
     tables = []
-    for run in runs:
+    for each in runs:
         for name in PHENOTYPE_NAMES:
             precision = np.full((len(test), len(KS)), np.nan)
             rank = np.full(len(test), np.nan)
-            result = run.found.get(name)
+            result = each.found.get(name)
             if result is not None:
                 precision[result.query_indices] = result.precision
                 rank[result.query_indices] = result.first_match_rank
             tables.append(
                 pa.table(
                     {
-                        "direction": pa.array([run.direction] * len(test)),
-                        "own": pa.array([run.own] * len(test)),
+                        "run": pa.array([run] * len(test)),
+                        "direction": pa.array([each.direction] * len(test)),
+                        "own": pa.array([each.own] * len(test)),
                         **_keys(test, 1),
                         "phenotype": pa.array([name] * len(test)),
                         **{f"p_at_{k}": _numbers(precision[:, i]) for i, k in enumerate(KS)},
@@ -74,7 +77,7 @@ def write_retrieval(folder: Path, test: EvaluationSplit, runs: Sequence[Retrieva
                     }
                 )
             )
-    _write(folder / RETRIEVAL_FILE, pa.concat_tables(tables))
+    return pa.concat_tables(tables)
 
 
 def _keys(test: EvaluationSplit, num_repeats: int) -> dict[str, Any]:
@@ -90,10 +93,3 @@ def _numbers(values: np.ndarray) -> "pa.Array":
     import pyarrow as pa
 
     return pa.array(np.ascontiguousarray(values), pa.float64(), mask=np.isnan(values))
-
-
-def _write(path: Path, table: "pa.Table") -> None:
-    import pyarrow.parquet as pq
-
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)

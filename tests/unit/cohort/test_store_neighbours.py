@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, store
 from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
 from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
@@ -356,7 +356,7 @@ def test_many_damaged_indexes_neither_kill_nor_answer_wrongly(clustered: Path) -
 
 _BUILD_FOREVER = """
 import sys
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, store
 with Cohort.open(sys.argv[1]) as cohort:
     print("ready", flush=True)
     while True:
@@ -400,3 +400,24 @@ def test_a_damaged_manifest_of_the_index_counts_as_none(clustered: Path) -> None
         (clustered / "index" / "manifest.json").write_text(text)
         with Cohort.open(clustered) as cohort:
             assert cohort.neighbours("sim-000000", k=5, method="index") == expected
+
+
+def test_a_predicate_may_ask_for_neighbours_itself_and_nothing_waits_for_itself(
+    cohort: Cohort,
+) -> None:
+    near = {each.patient for each in cohort.neighbours("sim-000003", k=8)}
+    predicate = "patient IN (SELECT patient FROM knn('sim-000003', 8))"
+    found = cohort.neighbours("sim-000001", k=5, where=predicate)
+    assert len(found) == 5
+    assert {each.patient for each in found} <= near
+    rows = cohort.sql(
+        "SELECT count(*) FROM knn('sim-000001', 5) a JOIN knn('sim-000002', 5) b USING (visit)"
+    ).rows
+    assert rows == ((25,),)
+
+
+def test_queries_and_search_know_the_open_store_and_not_the_cohort() -> None:
+    package = Path(store.__file__).parent
+    for folder in ("queries", "search", "sql"):
+        for file in sorted((package / folder).glob("*.py")):
+            assert "cohort.store" not in file.read_text(), f"{folder}/{file.name}"

@@ -1,7 +1,6 @@
 import json
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.embedding.patients import fill_demographics
@@ -11,7 +10,7 @@ from ptacl_core.stages.evaluate.consistency import check_consistency
 from ptacl_core.stages.evaluate.run import find_unjudged
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
 from ptacl_core.stages.evaluate.table_two import TableTwo
-from ptacl_core.stages.evaluate.tables import write_predictions, write_retrieval
+from ptacl_core.stages.evaluate.tables import build_predictions, build_retrieval
 
 FIGURES = ("mae", "pearson_r", "ccc", "bias", "loa_low", "loa_high", "slope", "intercept")
 
@@ -155,20 +154,18 @@ def test_retrieval_without_any_label_says_so(held_out, resamples):
     assert sections["pair"]["patients"] == 240
 
 
-def test_files_hold_what_the_figures_came_from(table, retrieved, held_out, tmp_path):
-    write_predictions(tmp_path, held_out, table.predictions)
-    write_retrieval(tmp_path, held_out, retrieved.runs)
-    predictions = pq.read_table(tmp_path / "predictions.parquet").to_pandas()
+def test_rows_hold_what_the_figures_came_from(table, retrieved, held_out):
+    predictions = build_predictions("run", held_out, table.predictions).to_pandas()
     assert predictions.columns.tolist() == [
-        "row", "modality", "patient", "visit", "phenotype", "observed", "predicted"
+        "run", "variant", "modality", "patient", "visit", "phenotype", "observed", "predicted"
     ]  # fmt: skip
     assert str(predictions["visit"].dtype) == "int32"
-    mass = predictions[(predictions.row == "good") & (predictions.phenotype == "lvm_g")]
+    mass = predictions[(predictions.variant == "good") & (predictions.phenotype == "lvm_g")]
     assert len(mass) == 240
     assert table.rows[-1]["phenotypes"]["lvm_g"]["r2"] == pytest.approx(
         float(r2(mass.observed.to_numpy(), mass.predicted.to_numpy()))
     )
-    lines = pq.read_table(tmp_path / "retrieval.parquet")
+    lines = build_retrieval("run", held_out, retrieved.runs)
     assert lines.schema.field("first_match_rank").type == "int32"
     frame = lines.to_pandas()
     for own in ("included", "excluded"):
@@ -178,18 +175,16 @@ def test_files_hold_what_the_figures_came_from(table, retrieved, held_out, tmp_p
         expected = retrieved.sections["retrieval_directions"]["cmr-ecg"][own]["lvef_pct"]
         assert part.p_at_10.mean() == pytest.approx(expected["p_at_10"])
         assert part.first_match_rank.median() == expected["median_rank"]
-    assert (tmp_path / "predictions.parquet").stat().st_mode & 0o077 == 0
 
 
-def test_absent_labels_are_null_in_the_files(without_labels, resamples, tmp_path):
+def test_absent_labels_are_null_in_the_rows(without_labels, resamples):
     found = evaluate_retrieval(
         embed(without_labels, 7, noise=0.5),
         embed(without_labels, 8, noise=0.2),
         without_labels.phenotypes,
         resamples,
     )
-    write_retrieval(tmp_path, without_labels, found.runs)
-    frame = pq.read_table(tmp_path / "retrieval.parquet").to_pandas()
+    frame = build_retrieval("run", without_labels, found.runs).to_pandas()
     assert frame[frame.phenotype == "lvedv_ml"].first_match_rank.isna().all()
     assert frame[frame.phenotype == "lvef_pct"].p_at_1.notna().all()
 

@@ -1,0 +1,52 @@
+"""The embeddings that a search runs over: which run, and its vectors in memory."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptacl_core.cohort.embedding_rows import EmbeddingKey, read_vectors
+from ptacl_core.cohort.rows import Embeddings
+from ptacl_core.errors import CohortError
+
+if TYPE_CHECKING:
+    from ptacl_core.cohort.opened_store import OpenedStore
+
+
+def find_latest_run(opened: "OpenedStore") -> str:
+    """See `Cohort.latest_run`."""
+    rows = opened.fetch("SELECT run FROM latest_run")
+    if not rows:
+        raise CohortError(
+            "this cohort has no embeddings yet; train a run and write its embeddings with "
+            "'ptacl embed COHORT --run RUN'"
+        )
+    return str(rows[0][0])
+
+
+def load_embeddings(opened: "OpenedStore", run: str, modality: str, space: str) -> Embeddings:
+    """See `Cohort.embeddings`; the arrays are kept for the open version of the store."""
+    key = ("embeddings", run, modality, space)
+    found = opened.cache.get(key)
+    if found is None:
+        with opened.cursor() as cursor:
+            keys, vectors = read_vectors(cursor, EmbeddingKey(run, modality, space))
+        if not keys:
+            raise CohortError(
+                f"run {run!r} has no embeddings of {modality} ({space}); write them with "
+                f"'ptacl embed COHORT --run {run}'"
+            )
+        fingerprint = opened.fetch(
+            "SELECT fingerprint FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
+            [run, modality, space],
+        )[0][0]
+        vectors.flags.writeable = False
+        found = opened.cache[key] = Embeddings(
+            run=run,
+            modality=modality,
+            space=space,
+            patients=tuple(each[0] for each in keys),
+            visits=np.array([each[1] for each in keys], np.int64),
+            vectors=vectors,
+            fingerprint=str(fingerprint),
+        )
+    return found
