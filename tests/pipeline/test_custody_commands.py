@@ -88,7 +88,6 @@ def test_erase_leaves_no_byte_in_the_whole_directory_nor_in_the_apps_memory(
         "ecg.npy",
         "cine.npy",
         "manifest.parquet",
-        "alignment.parquet",
         "everybody.csv",
         "everybody.parquet",
         "clipboard.txt",
