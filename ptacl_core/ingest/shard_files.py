@@ -4,9 +4,9 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
 from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
-from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.records import Person, PreparedCine, PreparedEcg
 from ptacl_core.safety.processes.pool import open_process_pool
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
@@ -127,6 +127,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
             if ecg.is_accepted:
                 measured = measure_ecg(ecg, record)
                 attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
+                attributes |= _unknown_facts(record.person, task.attributes)
                 attributes |= {
                     "ecg_format": record.source_format,
                     "ecg_sha256": hash_source(task.ecg),
@@ -142,6 +143,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
         else:
             rejections.extend(_reject_findings(task, "cmr", task.cmr, cine))
             if cine.is_accepted:
+                attributes |= _unknown_facts(stack.person, {**task.attributes, **attributes})
                 attributes |= {
                     "cmr_format": stack.source_format,
                     "cmr_sha256": hash_source(task.cmr),
@@ -149,6 +151,15 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
             else:
                 cine = None
     return VisitResult(task, ecg, cine, attributes, tuple(rejections))
+
+
+def _unknown_facts(person: Person, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recording states of its person and nothing else does: sex, age, height, weight."""
+    return {
+        name: value
+        for name, value in asdict(person).items()
+        if value is not None and known.get(name) is None
+    }
 
 
 def _with_centre(settings: CineSettings, centre_px: tuple[float, float] | None) -> CineSettings:

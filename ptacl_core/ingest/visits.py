@@ -1,6 +1,5 @@
 """Which files belong to one patient's visit: by name, or by a pairs file."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.errors import RecordError
 from ptacl_core.ingest.shard_files import VisitTask
 from ptacl_core.io.discover.walk import FoundFile
+from ptacl_core.io.files.delimited_columns import open_delimited, read_rows
 from ptacl_core.io.phenotypes.table import PhenotypeTable
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.text.printable import clean_text
@@ -74,20 +74,13 @@ def read_pairs(path: Path, source: Path) -> Inventory:
             "paths start from, found a file; unpack the archive"
         )
     inventory = Inventory()
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = set(PAIR_COLUMNS) - set(reader.fieldnames or ())
-            if missing:
-                raise RecordError(
-                    f"{clean_text(path.name)}: expected columns {', '.join(PAIR_COLUMNS)} and "
-                    f"optionally visit; missing: {', '.join(sorted(missing))}"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    rows = read_rows(path)
+    names = {name.strip() for name in open_delimited(path).columns}
+    if missing := set(PAIR_COLUMNS) - names:
         raise RecordError(
-            f"{clean_text(path.name)}: cannot be read as CSV ({type(error).__name__})"
-        ) from None
+            f"{clean_text(path.name)}: expected columns {', '.join(PAIR_COLUMNS)} and "
+            f"optionally visit; missing: {', '.join(sorted(missing))}"
+        )
     for line, row in enumerate(rows, start=2):
         key = ((row["patient"] or "").strip(), (row.get("visit") or "").strip())
         if not key[0] or key in inventory.recordings:
@@ -213,5 +206,7 @@ def _index_tables(
             }
             if table.sex[row] is not None:
                 values["sex"] = str(table.sex[row])
-            found.setdefault((subject, numbers[subject][label]), {}).update(values)
+            at = {numbers[subject][label]} if table.has_visits else set(numbers[subject].values())
+            for visit in at:
+                found.setdefault((subject, visit), {}).update(values)
     return found
