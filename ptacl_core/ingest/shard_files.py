@@ -4,9 +4,9 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,18 @@ from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
 from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
-from ptacl_core.records import Person, PreparedCine, PreparedEcg
+from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.safety.files.checksum import compute_text_hash
 from ptacl_core.safety.processes.pool import open_process_pool
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
+from ptacl_core.shards.writer import StoredVisit
 
 TASKS_IN_FLIGHT_PER_WORKER = 3
 MIN_TASKS_FOR_WORKERS = 8
 SPLIT_SALT = "ptacl"
+
+FindStored = Callable[["VisitTask"], StoredVisit | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class VisitTask:
     """One patient's visit: its files, its pseudonym, what is known about it.
 
     `subject` is the identifier that file names carry; it is replaced in every text that
-    leaves the task. `cmr_centre_px` is a heart centre (row, column) given by a person.
+    leaves the task. `cmr_centre_px` is a heart centre (row, column) given by a person; `split` is
+    "" where the salted hash of the pseudonym decides; `is_numbered` says that the source states the
+    visit's number.
     """
 
     patient: str
@@ -42,6 +48,8 @@ class VisitTask:
     attributes: dict[str, Any] = field(default_factory=dict)
     cmr_centre_px: tuple[float, float] | None = None
     ecg_hints: dict[str, Any] = field(default_factory=dict)
+    split: str = ""
+    is_numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +93,12 @@ def ingest_visits(
     num_workers: int,
     counts: IngestCounts,
     progress: ProgressSink,
+    find_stored: FindStored = lambda _: None,
 ) -> None:
     """Prepare `tasks` and hand them to `writer` in their order.
 
-    A file that cannot be used becomes a Rejection; the others go on.
+    A file that cannot be used becomes a Rejection; the others go on. `find_stored` gives what the
+    cohort holds of a visit already, which is kept beside what is new.
     """
     progress.start("preprocess", len(tasks), "visits")
     for result in _prepare_all(tasks, settings, num_workers):
@@ -101,11 +111,12 @@ def ingest_visits(
                 ShardEntry(
                     task.patient,
                     task.visit,
-                    assign_split(task.patient, salt=SPLIT_SALT),
+                    task.split or assign_split(task.patient, salt=SPLIT_SALT),
                     result.ecg,
                     result.cine,
                     {**task.attributes, **result.attributes},
-                )
+                ),
+                find_stored(task),
             )
         progress.advance("preprocess")
     progress.finish("preprocess")
@@ -127,10 +138,9 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
             if ecg.is_accepted:
                 measured = measure_ecg(ecg, record)
                 attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
-                attributes |= _unknown_facts(record.person, task.attributes)
                 attributes |= {
                     "ecg_format": record.source_format,
-                    "ecg_sha256": hash_source(task.ecg),
+                    "ecg_sha256": hash_recording(task.ecg, task.ecg_hints),
                 }
             else:
                 ecg = None
@@ -143,7 +153,6 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
         else:
             rejections.extend(_reject_findings(task, "cmr", task.cmr, cine))
             if cine.is_accepted:
-                attributes |= _unknown_facts(stack.person, {**task.attributes, **attributes})
                 attributes |= {
                     "cmr_format": stack.source_format,
                     "cmr_sha256": hash_source(task.cmr),
@@ -153,13 +162,11 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
     return VisitResult(task, ecg, cine, attributes, tuple(rejections))
 
 
-def _unknown_facts(person: Person, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What a recording states of its person and nothing else does: sex, age, height, weight."""
-    return {
-        name: value
-        for name, value in asdict(person).items()
-        if value is not None and known.get(name) is None
-    }
+def hash_recording(path: Path, hints: Mapping[str, Any]) -> str:
+    """The hash of a recording's files; of one recording in a file of many, with its number."""
+    digest = hash_source(path)
+    index = hints.get("record_index")
+    return digest if index is None else compute_text_hash(f"{digest}\n{index}\n")
 
 
 def _with_centre(settings: CineSettings, centre_px: tuple[float, float] | None) -> CineSettings:

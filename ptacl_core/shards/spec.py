@@ -22,6 +22,33 @@ COVARIATE_NAMES = ("sex_male", "age_years", "height_cm", "weight_kg", "bmi_kg_m2
 """Columns of `ShardReader.covariates`: 1 = male, years, cm, kg, kg/m²."""
 MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 
+EVERY_VISIT = -1
+"""Visit number of rows without arrays that hold for all visits of a person."""
+PLACE_COLUMNS = ("patient", "visit", "split", "shard", "ecg_row", "cine_row")
+"""Columns that say whose a row is and where its arrays lie; the others are known of the visit."""
+
+ECG_COLUMNS = (
+    "r_peak_samples",
+    "heart_rate_bpm",
+    *MEASUREMENT_NAMES,
+    "ecg_scale_mv",
+    "ecg_offset_mv",
+    "ecg_findings",
+    "ecg_format",
+    "ecg_sha256",
+)
+"""Columns that an ECG fills; another ECG in its place replaces all of them."""
+CMR_COLUMNS = (
+    "frame_interval_ms",
+    "slice_index",
+    "centre_row_px",
+    "centre_column_px",
+    "cmr_findings",
+    "cmr_format",
+    "cmr_sha256",
+)
+"""Columns that a cine fills; another cine in its place replaces all of them."""
+
 ECG_FILE = "ecg.npy"
 CINE_FILE = "cine.npy"
 MANIFEST_FILE = "manifest.parquet"

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,13 @@ from ptacl_core.errors import ShardError
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 from ptacl_core.shards.reader import open_array
-from ptacl_core.shards.writer import read_merged
+from ptacl_core.shards.writer import read_all_rows, read_merged
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NUM_CHECKS = 4
-"""Files of a shard, arrays against rows, merged manifests, folders that were cut off."""
+NUM_CHECKS = 5
+"""Files of a shard, arrays against rows, merged manifests, folders that were cut off, splits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def verify_shards(directory: Path) -> list[ShardDefect]:
             defects.append(ShardDefect("shard_cut_off", folder.name, message, is_repairable=True))
     if not any(each.code == "shard" for each in defects):
         defects.extend(_verify_merged(directory))
+        defects.extend(_verify_splits(directory))
     return defects
 
 
@@ -118,6 +120,23 @@ def _verify_merged(directory: Path) -> Iterator[ShardDefect]:
         if not _is_same(directory / name, merged):
             message = "is not what the shards' own manifests say"
             yield ShardDefect("shard_manifest", name, message, is_repairable=True)
+
+
+def _verify_splits(directory: Path) -> Iterator[ShardDefect]:
+    """Nobody's recordings lie on two sides of the split, in whatever shards."""
+    table = read_all_rows(directory, spec.MANIFEST_FILE)
+    splits: dict[str, set[str]] = defaultdict(set)
+    for patient, split in zip(
+        table.column("patient").to_pylist(), table.column("split").to_pylist(), strict=True
+    ):
+        splits[patient].add(split)
+    num_torn = sum(len(sides) > 1 for sides in splits.values())
+    if num_torn:
+        message = (
+            f"{num_torn} people have rows in more than one split; make the cohort anew from its "
+            "files"
+        )
+        yield ShardDefect("person_on_two_sides", spec.MANIFEST_FILE, message)
 
 
 def _is_same(path: Path, merged: "pa.Table") -> bool:

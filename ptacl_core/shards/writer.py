@@ -16,9 +16,14 @@ from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.files.atomic import atomic_path, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
+from ptacl_core.shards.merging import merge_rejections, merge_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+LABELS_PER_SHARD = 100_000
+"""Rows without arrays are small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +40,15 @@ class ShardEntry:
     ecg: PreparedEcg | None
     cine: PreparedCine | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredVisit:
+    """A row of the merged manifest with its arrays, as another shard holds them."""
+
+    row: Mapping[str, Any]
+    ecg: Array | None
+    cine: Array | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,8 @@ class ShardWriter:
     Memory is bounded by `rows_per_shard`: what is buffered is as small as on disk (0.47 MB a
     pair). Shards that are complete are never written again: `num_complete_shards`, the number
     of the next one, tells a restarted job where to go on. A process that makes only some of
-    the shards begins at `first_shard`. Raises OSError.
+    the shards begins at `first_shard`. Of a visit in several shards that of the highest `sequence`
+    counts (`find_sequence`). Raises OSError.
     """
 
     def __init__(
@@ -66,6 +81,7 @@ class ShardWriter:
         prefix: str = "part-",
         rows_per_shard: int = 256,
         first_shard: int = 0,
+        sequence: int = 0,
     ):
         self.directory = directory
         self.preprocessing = preprocessing
@@ -76,26 +92,49 @@ class ShardWriter:
         self.num_complete_shards = first_shard
         while is_complete_shard(directory / self._name_next()):
             self.num_complete_shards += 1
+        self._sequence = sequence
         self._rows: list[dict[str, Any]] = []
         self._ecgs: list[Array] = []
         self._cines: list[UInt8[Array, "frame height width"]] = []
         self._rejections: list[Rejection] = []
 
-    def add(self, entry: ShardEntry) -> None:
-        """Take one visit; a full shard is written to disk."""
-        row = _build_manifest_row(
-            entry,
-            None if entry.ecg is None else len(self._ecgs),
-            None if entry.cine is None else len(self._cines),
-        )
+    def add(self, entry: ShardEntry, stored: StoredVisit | None = None) -> None:
+        """Take one visit; a full shard is written to disk.
+
+        A half that `entry` lacks comes from what another shard holds of the visit, bit for bit.
+        """
+        row = _build_manifest_row(entry)
+        ecg, cine = None, None
         if entry.ecg is not None:
-            self._ecgs.append(entry.ecg.signal.astype(np.float16, order="C"))
-            row["ecg_sha256"] = row.get("ecg_sha256") or _hash_values(self._ecgs[-1])
+            ecg = entry.ecg.signal.astype(np.float16, order="C")
+            row["ecg_sha256"] = row.get("ecg_sha256") or _hash_values(ecg)
         if entry.cine is not None:
-            self._cines.append(np.rint(entry.cine.frames * 255).astype(np.uint8, order="C"))
-            row["cmr_sha256"] = row.get("cmr_sha256") or _hash_values(self._cines[-1])
+            cine = np.rint(entry.cine.frames * 255).astype(np.uint8, order="C")
+            row["cmr_sha256"] = row.get("cmr_sha256") or _hash_values(cine)
+        if stored is not None:
+            row = _complete(row, stored, has_ecg=ecg is not None, has_cine=cine is not None)
+            ecg = stored.ecg if ecg is None else ecg
+            cine = stored.cine if cine is None else cine
+        row["ecg_row"] = None if ecg is None else len(self._ecgs)
+        row["cine_row"] = None if cine is None else len(self._cines)
+        if ecg is not None:
+            self._ecgs.append(ecg)
+        if cine is not None:
+            self._cines.append(cine)
         self._rows.append(row)
         if len(self._rows) >= self.rows_per_shard:
+            self.flush()
+
+    def add_labels(self, patient: str, visit: int, split: str, values: Mapping[str, Any]) -> None:
+        """Take what a table says of a person's visit (`spec.EVERY_VISIT`: of all of them).
+
+        The row has no arrays: merged manifests lay it over the rows that have, now or later.
+        """
+        unknown = set(values) - set(spec.build_manifest_schema().names)
+        if unknown:
+            raise KeyError(f"not columns of the manifest: {sorted(unknown)}")
+        self._rows.append({"patient": patient, "visit": visit, "split": split, **values})
+        if len(self._rows) >= LABELS_PER_SHARD:
             self.flush()
 
     def reject(self, rejection: Rejection) -> None:
@@ -136,39 +175,17 @@ class ShardWriter:
                 "preprocessing": self.preprocessing.model_dump(mode="json"),
                 "preprocessing_hash": self.preprocessing.hash(),
                 "rows": len(self._rows),
+                **({"sequence": self._sequence} if self._sequence else {}),
                 "sha256": {path.name: compute_sha256(path) for path in files},
             },
         )
         self.num_complete_shards += 1
         self._rows, self._ecgs, self._cines, self._rejections = [], [], [], []
 
-    def finished_visits(self) -> set[tuple[str, int]]:
-        """(patient, visit) that complete shards of this prefix hold or have rejected."""
-        return {
-            (row["patient"], row["visit"])
-            for name in (spec.MANIFEST_FILE, spec.REJECTED_FILE)
-            for row in self._read_complete(name, ["patient", "visit"])
-        }
-
-    def rejected_files(self) -> set[str]:
-        """Names of the files that complete shards of this prefix say were left out."""
-        return {row["file"] for row in self._read_complete(spec.REJECTED_FILE, ["file"])}
-
     def finish(self) -> None:
         """Write what is left and merge the shards' manifests into the cohort's."""
         self.flush()
         merge_manifests(self.directory)
-
-    def _read_complete(self, name: str, columns: list[str]) -> list[dict[str, Any]]:
-        import pyarrow.parquet as pq
-
-        return [
-            row
-            for number in range(self.num_complete_shards)
-            for row in pq.read_table(
-                self.directory / f"{self.prefix}{number:05d}" / name, columns=columns
-            ).to_pylist()
-        ]
 
     def _name_next(self) -> str:
         return f"{self.prefix}{self.num_complete_shards:05d}"
@@ -186,10 +203,16 @@ def count_rejections(directory: Path) -> int:
     return int(pq.read_metadata(directory / spec.REJECTED_FILE).num_rows)
 
 
+def find_sequence(directory: Path) -> int:
+    """The number of the last call that wrote a shard here; 0 when none did."""
+    return max((_read_sequence(path) for path in _complete_shards(directory)), default=0)
+
+
 def merge_manifests(directory: Path) -> None:
     """Write `manifest.parquet` and `rejected.parquet` of all complete shards in `directory`.
 
-    A patient's visit that stands in several shards counts once, as the latest one has it.
+    A patient's visit that stands in several shards counts once, as the latest one has it, with
+    what tables said of it laid over.
     """
     import pyarrow.parquet as pq
 
@@ -200,34 +223,64 @@ def merge_manifests(directory: Path) -> None:
 
 def read_merged(directory: Path, name: str) -> "pa.Table":
     """The rows of `name` (manifest or rejected) of all complete shards, a visit once."""
+    table = read_all_rows(directory, spec.MANIFEST_FILE)
+    if name == spec.MANIFEST_FILE:
+        return merge_rows(table)
+    return merge_rejections(read_all_rows(directory, spec.REJECTED_FILE), table)
+
+
+def read_all_rows(directory: Path, name: str) -> "pa.Table":
+    """Every row of every complete shard, oldest first, with the number of the call that wrote it.
+
+    That number is the column `sequence`, which the shards' own files do not have.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     is_manifest = name == spec.MANIFEST_FILE
     schema = spec.build_manifest_schema() if is_manifest else spec.build_rejected_schema()
-    shards = sorted(path.parent for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}"))
-    tables = [pq.read_table(shard / name, schema=schema) for shard in shards]
-    table = pa.concat_tables(tables) if tables else schema.empty_table()
-    return _keep_latest(table) if is_manifest else table
+    tables = []
+    for sequence, shard in sorted((_read_sequence(p), p) for p in _complete_shards(directory)):
+        table = pq.read_table(shard / name, schema=schema, memory_map=False)
+        column = pa.array([sequence] * table.num_rows, pa.int64())
+        tables.append(table.append_column("sequence", column))
+    full = schema.append(pa.field("sequence", pa.int64()))
+    return pa.concat_tables(tables) if tables else full.empty_table()
 
 
-def _keep_latest(table: Any) -> Any:
-    import pyarrow as pa
-
-    keys = zip(table.column("patient").to_pylist(), table.column("visit").to_pylist(), strict=True)
-    latest = {key: row for row, key in enumerate(keys)}
-    return table.take(pa.array(sorted(latest.values()), pa.int64()))
+def _complete_shards(directory: Path) -> list[Path]:
+    return sorted(path.parent for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}"))
 
 
-def _build_manifest_row(
-    entry: ShardEntry, ecg_row: int | None, cine_row: int | None
+def _read_sequence(shard: Path) -> int:
+    """Which call wrote a shard; 0 for shards of before this was kept, and for unreadable ones."""
+    try:
+        document = json.loads((shard / spec.DESCRIPTION_FILE).read_text())
+    except (OSError, ValueError):
+        return 0  # verify names what is damaged
+    sequence = document.get("sequence", 0) if isinstance(document, dict) else 0
+    return sequence if isinstance(sequence, int) else 0
+
+
+def _complete(
+    row: dict[str, Any], stored: StoredVisit, *, has_ecg: bool, has_cine: bool
 ) -> dict[str, Any]:
+    """`row` with the stored other half; of what both say of the person, the ECG's side counts."""
+    replaced = {
+        *(spec.ECG_COLUMNS if has_ecg else ()),
+        *(spec.CMR_COLUMNS if has_cine else ()),
+        *spec.PLACE_COLUMNS,
+    }
+    kept = {k: v for k, v in stored.row.items() if k not in replaced and v is not None}
+    known = {name: value for name, value in row.items() if value is not None}
+    return {**kept, **known} if has_ecg else {**known, **kept}
+
+
+def _build_manifest_row(entry: ShardEntry) -> dict[str, Any]:
     row: dict[str, Any] = {
         "patient": entry.patient,
         "visit": entry.visit,
         "split": entry.split,
-        "ecg_row": ecg_row,
-        "cine_row": cine_row,
     }
     if entry.ecg is not None:
         scale_mv, offset_mv = _scale_to_mv(entry.ecg)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_core.ingest.visits import read_pairs
+from ptacl_core.ingest.pairs import read_pair_rows
 from ptacl_core.io import read_cine, read_ecg, read_phenotypes
 from ptacl_core.io.files.delimited_columns import open_delimited
 from ptacl_core.io.phenotypes.columns import find_meaning
@@ -124,12 +124,12 @@ def describe_pairs(path: Path) -> dict[str, Any]:
 
     Raises RecordError for a list that cannot be used.
     """
-    inventory = read_pairs(path, path.parent)
-    files = [file for visit in inventory.recordings.values() for file in visit.values()]
+    rows = read_pair_rows(path)
+    files = [path.parent / cell for row in rows for cell in (row.ecg, row.cmr) if cell]
     return {
         "kind": "pairs",
-        "rows": len(inventory.recordings),
-        "pairs": sum(len(visit) == 2 for visit in inventory.recordings.values()),
+        "rows": len(rows),
+        "pairs": sum(bool(row.ecg and row.cmr) for row in rows),
         "files": len(files),
         "files_missing": sum(not file.exists() for file in files),
     }

@@ -8,9 +8,9 @@ from typing import Any
 
 from ptacl_core.errors import ConfigError, PtaclError, UnsupportedFormatError
 from ptacl_core.io import discover
+from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.kinds import find_kind
 from ptacl_core.io.discover.names import parse_name
-from ptacl_core.io.discover.walk import FoundFile
 from ptacl_core.io.ecg.detection import find_wfdb_header
 from ptacl_core.io.files.bounded_file import check_file
 from ptacl_core.safety.text.printable import clean_text

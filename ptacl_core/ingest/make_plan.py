@@ -1,0 +1,291 @@
+"""Files that a walk found → the plan: whose they are, and what was recorded together."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath, PurePosixPath
+from typing import Any
+
+from ptacl_core.errors import RecordError
+from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit, UnusedFile
+from ptacl_core.io.discover.found import FoundFile
+from ptacl_core.io.discover.names import strip_endings
+from ptacl_core.io.files.delimited_columns import open_delimited
+from ptacl_core.io.identity.facts import clean_identifier, fold_identifier
+from ptacl_core.io.identity.pairing import Item, number_visits, pair_visits
+from ptacl_core.io.identity.resolve import Evidence, Person, resolve_people
+from ptacl_core.io.layouts.apply import (
+    AppliedLayout,
+    LaidOut,
+    apply_layout,
+    find_path_manifest,
+    recognise,
+)
+from ptacl_core.io.layouts.model import Layout, TableRule, load_layouts
+from ptacl_core.io.layouts.tables import DataSetTable, find_split_by_person, read_table
+
+_ARRAY_ENDINGS = (".npy", ".npz")
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found, source by source, and how people are told from it."""
+
+    found: list[list[FoundFile]] = field(default_factory=list)
+    layout: Layout | None = None
+    within_days: int | None = None
+    ecg_hints: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Known:
+    """One recording on its way into the plan."""
+
+    laid: LaidOut
+    source: int
+    is_firm: bool
+    person: Person = field(default_factory=lambda: Person(""))
+
+
+def make_plan(discovery: Discovery) -> Plan:
+    """The plan of everything that was found; see `resolve_people` for the rules."""
+    plan = Plan()
+    known: list[_Known] = []
+    names: list[str] = []
+    for source, found in enumerate(discovery.found):
+        applied, used = _apply_layouts(_as_arrays(found, discovery.ecg_hints), discovery.layout)
+        names += used
+        plan.set_tables += applied.tables
+        plan.notes += applied.notes
+        is_firm = discovery.layout is not None
+        known += [_Known(laid, source, is_firm) for laid in applied.recordings]
+        _sort_others(applied.others, plan)
+    plan.layouts = tuple(dict.fromkeys(names))
+    _join_across_sources(known, plan.set_tables)
+    _take_manifests(known, plan)
+    _resolve(known)
+    withdrawn = {
+        fold_identifier(row.subject)
+        for table in plan.set_tables
+        if table.rule.is_withdrawal
+        for row in table.rows
+    }
+    _plan_visits(known, plan, discovery, withdrawn)
+    return plan
+
+
+def _as_arrays(found: Sequence[FoundFile], hints: Mapping[str, Any]) -> list[FoundFile]:
+    """Nameless arrays count as ECGs when the caller said what is in them."""
+    return [
+        replace(file, modality="ecg", reason="")
+        if hints and file.modality == "unknown" and file.path.suffix.lower() in _ARRAY_ENDINGS
+        else file
+        for file in found
+    ]
+
+
+def _apply_layouts(
+    found: Sequence[FoundFile], layout: Layout | None
+) -> tuple[AppliedLayout, list[str]]:
+    """The named layout, or every recognised one over what those before did not decide."""
+    layouts = [layout] if layout else recognise(found, list(load_layouts().values()))
+    result = AppliedLayout()
+    rest = list(found)
+    for each in layouts:
+        applied = apply_layout(rest, each)
+        result.tables += applied.tables
+        result.recordings += [laid for laid in applied.recordings if laid.is_decided]
+        rest = [laid.found for laid in applied.recordings if not laid.is_decided] + applied.others
+    for file in rest:
+        if file.modality in ("ecg", "cmr"):
+            result.recordings.append(LaidOut(file))
+        else:
+            result.others.append(file)
+    return result, [each.name for each in layouts]
+
+
+def _join_across_sources(known: Sequence[_Known], tables: Sequence[DataSetTable]) -> None:
+    """Recordings whose table came with another source."""
+    for each in known:
+        laid = each.laid
+        if not laid.is_decided or laid.subject or laid.reason:
+            continue
+        place = PurePosixPath(*laid.found.place.parts)
+        row = next((r for t in tables if (r := t.find(place, laid.record)) is not None), None)
+        if row is not None:
+            each.laid = replace(laid, subject=row.subject, visit=row.visit, time=row.time)
+
+
+def _sort_others(others: Sequence[FoundFile], plan: Plan) -> None:
+    for file in others:
+        if file.modality == "phenotypes":
+            plan.tables.append(file.path)
+        elif file.modality == "pairs":
+            message = "a list of pairs: give it with --pairs and it decides"
+            plan.unused.append(_unused(file, "not_a_recording", message))
+        else:
+            plan.unused.append(_unused(file, "not_a_recording", file.reason))
+
+
+def _unused(file: FoundFile, reason: str, message: str) -> UnusedFile:
+    return UnusedFile(
+        file.path.name, file.subject, reason, message, file.place, file.modality, file.path
+    )
+
+
+def _take_manifests(known: Sequence[_Known], plan: Plan) -> None:
+    """Tables that list files and whose they are decide, where they list one of ours."""
+    open_ones = [each for each in known if not each.laid.is_decided]
+    texts = (".csv", ".tsv", ".txt", ".gz")
+    others = [file.path for file in plan.unused if file.path and file.path.suffix.lower() in texts]
+    paths = [*plan.tables, *others]
+    for path in paths if open_ones else ():
+        try:
+            chosen = find_path_manifest(path, open_delimited(path).columns)
+            if chosen is None:
+                continue
+            rule = TableRule(path=".*", subject=chosen[0], file=(chosen[1],))
+            table = read_table(path, rule)
+        except RecordError:
+            continue  # its own line among the unused files says what is wrong with it
+        num_joined = 0
+        for each in open_ones:
+            row = table.find(PurePosixPath(*each.laid.found.place.parts), "")
+            if row is not None:
+                num_joined += 1
+                each.laid = replace(each.laid, subject=row.subject, is_decided=True)
+                each.is_firm = True
+        if num_joined:
+            plan.notes.append(f"{path.name} tells whose {num_joined} recordings are")
+
+
+def _resolve(known: Sequence[_Known]) -> None:
+    evidence = [_to_evidence(each) for each in known]
+    for each, person in zip(known, resolve_people(evidence), strict=True):
+        each.person = person
+        if each.laid.found.is_mixed and person.evidence in (("name",), ()):
+            message = (
+                "images of several examinations lie in one folder and do not say whose they are; "
+                "give each its own folder, or say it with --pairs"
+            )
+            each.person = Person("", reason="identity_unknown", message=message)
+
+
+def _to_evidence(each: _Known) -> Evidence:
+    laid, found = each.laid, each.laid.found
+    place = found.place
+    if not found.path.is_dir() and place.parts:
+        place = place.with_name(strip_endings(place.name)) if place.name else place
+    return Evidence(
+        place,
+        "ecg" if found.modality == "ecg" else "cmr",
+        found.facts,
+        each.source,
+        laid.subject,
+        laid.visit,
+        _decided_by(each),
+        each.is_firm,
+    )
+
+
+def _decided_by(each: _Known) -> str:
+    if not each.laid.is_decided:
+        return ""
+    return "list or named layout" if each.is_firm else "recognised layout"
+
+
+def _plan_visits(
+    known: Sequence[_Known], plan: Plan, discovery: Discovery, withdrawn: set[str]
+) -> None:
+    by_person: dict[str, list[_Known]] = defaultdict(list)
+    num_withdrawn = 0
+    for each in known:
+        person, found = each.person, each.laid.found
+        if each.laid.reason:
+            plan.unused.append(_unused(found, each.laid.reason, each.laid.message))
+        elif not person.subject:
+            plan.unused.append(_unused(found, person.reason, person.message))
+        elif fold_identifier(person.subject) in withdrawn:
+            num_withdrawn += 1
+        else:
+            by_person[person.subject].append(each)
+    if num_withdrawn:
+        plan.notes.append(
+            f"{num_withdrawn} recordings of people on the withdrawal list were left out; "
+            "`ptacl withdraw` removes people whom the cohort holds"
+        )
+    splits = find_split_by_person([row for table in plan.set_tables for row in table.rows])
+    for subject, members in sorted(by_person.items()):
+        plan.visits += _visits_of(subject, members, discovery, splits.get(subject, ""))
+
+
+def _visits_of(
+    subject: str, members: Sequence[_Known], discovery: Discovery, split: str
+) -> list[PlannedVisit]:
+    items = [
+        Item(
+            index,
+            "ecg" if each.laid.found.modality == "ecg" else "cmr",
+            _tidy_label(each.person.visit),
+            each.laid.time or each.laid.found.facts.acquired,
+            each.laid.found.place,
+        )
+        for index, each in enumerate(members)
+    ]
+    visits = pair_visits(items, within_days=discovery.within_days)
+    planned = []
+    for visit, number in zip(visits, number_visits(visits), strict=True):
+        both = [members[index] for index in (visit.ecg, visit.cmr) if index is not None]
+        evidence = tuple(dict.fromkeys(text for each in both for text in each.person.evidence))
+        ecg, cmr = (
+            _to_recording(members[index], discovery) if index is not None else None
+            for index in (visit.ecg, visit.cmr)
+        )
+        planned.append(
+            PlannedVisit(
+                subject,
+                number,
+                visit.label,
+                ecg,
+                cmr,
+                evidence,
+                visit.days_apart,
+                split,
+                names=tuple(dict.fromkeys(name for each in both for name in each.person.names)),
+                codings=tuple(
+                    {
+                        each.laid.found.facts.coding
+                        for each in both
+                        if clean_identifier(each.laid.found.facts.identifier)
+                        and "identifier in the file" in each.person.evidence
+                    }
+                ),
+            )
+        )
+    return planned
+
+
+def _tidy_label(label: str) -> str:
+    return str(int(label)) if label.isdecimal() and len(label) <= 3 else label.strip()
+
+
+def _to_recording(each: _Known, discovery: Discovery) -> PlannedRecording:
+    found = each.laid.found
+    hints = dict(each.laid.hints)
+    if found.modality == "ecg":
+        hints = {**discovery.ecg_hints, **hints}
+        if each.laid.index is not None:
+            hints["record_index"] = each.laid.index
+    return PlannedRecording(
+        found.path,
+        found.place,
+        "ecg" if found.modality == "ecg" else "cmr",
+        found.facts,
+        hints,
+        each.laid.time or found.facts.acquired,
+    )
+
+
+def relative_place(place: PurePath) -> str:
+    """A place as lists write it: from below the source's own name on."""
+    return "/".join(place.parts[1:]) or str(place)

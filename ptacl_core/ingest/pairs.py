@@ -1,0 +1,158 @@
+"""A list of pairs, written by a person or by `--plan`: it decides whose each recording is."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ptacl_core.errors import RecordError
+from ptacl_core.ingest.plan import PlannedRecording
+from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
+from ptacl_core.io.phenotypes.columns import find_meaning
+from ptacl_core.safety.text.printable import clean_text
+
+PAIR_COLUMNS = ("patient", "ecg", "cmr")
+CENTRE_COLUMNS = ("centre_row", "centre_column")
+"""Optional: the heart centre in pixels of the source image, where the found one is wrong."""
+_SPELLINGS = {
+    "ecg": ("ecg", "ecgpath", "ecgfile", "ekg"),
+    "cmr": ("cmr", "cine", "cmrpath", "cinepath", "cmrfile", "cinefile", "mri"),
+    "centre_row": ("centrerow",),
+    "centre_column": ("centrecolumn",),
+    "split": ("split",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One line: a person, the visit ("" none), the cells of both recordings ("" none)."""
+
+    where: str
+    patient: str
+    visit: str
+    ecg: str
+    cmr: str
+    centre_px: tuple[float, float] | None
+    split: str = ""
+
+
+def read_pair_rows(path: Path) -> list[PairRow]:
+    """The lines of a list of pairs; any delimiter.
+
+    Lines without a patient are left out by the caller (what a plan could not place). Raises
+    RecordError for missing columns, or a heart centre that is not two numbers.
+    """
+    shown = clean_text(path.name)
+    table = open_delimited(path)
+    columns = _find_columns(table.columns)
+    missing = set(PAIR_COLUMNS) - set(columns)
+    if missing:
+        raise RecordError(
+            f"{shown}: expected columns {', '.join(PAIR_COLUMNS)} and optionally visit; missing: "
+            f"{', '.join(sorted(missing))} (the delimiter found is {table.delimiter!r})"
+        )
+    names = list(columns)
+    cells, _ = read_columns(table, [columns[name] for name in names])
+    rows = []
+    for number, values in enumerate(zip(*cells, strict=True), start=2):
+        row = {name: value.strip() for name, value in zip(names, values, strict=True)}
+        where = f"{shown} line {number}"
+        rows.append(
+            PairRow(
+                where,
+                row["patient"],
+                row.get("visit", ""),
+                row["ecg"],
+                row["cmr"],
+                _read_centre(row, where),
+                row.get("split", ""),
+            )
+        )
+    return rows
+
+
+def group_by_patient(rows: Sequence[PairRow]) -> dict[str, list[PairRow]]:
+    """The lines of each person. Raises RecordError for a visit that comes twice."""
+    by_patient: dict[str, list[PairRow]] = defaultdict(list)
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        if not row.patient:
+            continue
+        if row.visit and (row.patient, row.visit) in seen:
+            raise RecordError(
+                f"{row.where}: this patient and visit came before; give each visit one line"
+            )
+        seen.add((row.patient, row.visit))
+        by_patient[row.patient].append(row)
+    return dict(by_patient)
+
+
+def find_recordings(
+    rows: Sequence[PairRow],
+    sources: Sequence[Path],
+    discover_all: Callable[[], dict[str, PlannedRecording]],
+) -> dict[tuple[str, str], PlannedRecording]:
+    """(modality, cell) → the recording: a path from a source on, or a place that a walk finds.
+
+    Only a cell whose folder is not there (a file inside an archive, one recording of a file of
+    many) makes a walk. A file that is missing stays in the list: reading it says so.
+    """
+    found: dict[tuple[str, str], PlannedRecording] = {}
+    walked: dict[str, PlannedRecording] | None = None
+    for row in rows:
+        for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
+            if not cell or (modality, cell) in found or not row.patient:
+                continue
+            recording = _find_direct(cell, sources)
+            if recording is None:
+                walked = discover_all() if walked is None else walked
+                recording = walked.get(_tidy(cell))
+            if recording is None:
+                recording = PlannedRecording(sources[0] / cell, Path(sources[0].name) / cell, "ecg")
+            found[modality, cell] = replace(
+                recording, modality="ecg" if modality == "ecg" else "cmr"
+            )
+    return found
+
+
+def _find_columns(header: Sequence[str]) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    ranks: dict[str, int] = {}
+    for index, text in enumerate(header):
+        letters = "".join(c for c in text.strip().lower().lstrip("\ufeff") if c.isalnum())
+        for name, spellings in _SPELLINGS.items():
+            if letters in spellings:
+                columns.setdefault(name, index)
+        meaning = find_meaning(text) if letters else None
+        if meaning is not None and meaning.quantity in ("subject", "visit"):
+            name = "patient" if meaning.quantity == "subject" else "visit"
+            if meaning.rank < ranks.get(name, 1_000):
+                columns[name], ranks[name] = index, meaning.rank
+    return columns
+
+
+def _find_direct(cell: str, sources: Sequence[Path]) -> PlannedRecording | None:
+    candidates = [PlannedRecording(each / cell, Path(each.name) / cell, "ecg") for each in sources]
+    for each in candidates:
+        if each.path.exists() or each.path.with_name(f"{each.path.name}.hea").exists():
+            return each
+    folders = [each for each in candidates if each.path.parent.is_dir()]
+    return folders[0] if folders else None
+
+
+def _tidy(cell: str) -> str:
+    return "/".join(part for part in cell.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _read_centre(row: dict[str, str], where: str) -> tuple[float, float] | None:
+    cells = [row.get(name, "") for name in CENTRE_COLUMNS]
+    if not any(cells):
+        return None
+    try:
+        centre_row, centre_column = (float(cell) for cell in cells)
+    except ValueError:
+        raise RecordError(
+            f"{where}: expected numbers in both of {' and '.join(CENTRE_COLUMNS)}, got "
+            f"'{clean_text(cells[0], max_length=20)}' and '{clean_text(cells[1], max_length=20)}'"
+        ) from None
+    return centre_row, centre_column

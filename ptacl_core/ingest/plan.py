@@ -1,0 +1,112 @@
+"""Who, which visit, which files and why: what is known before anything is read into a cohort."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
+from ptacl_core.io.layouts.tables import DataSetTable
+
+FAR_DAYS = 365
+"""Pairs further apart are pointed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRecording:
+    """One recording: where it lies for the reader (`path`) and for the user (`place`)."""
+
+    path: Path
+    place: PurePath
+    modality: Literal["ecg", "cmr"]
+    facts: InsideFacts = NO_FACTS
+    hints: dict[str, Any] = field(default_factory=dict)
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVisit:
+    """What one person's visit consists of; `evidence` is what told whose it is.
+
+    `label` is the visit as the source calls it ("" where it does not), `number` what the cohort
+    will call it; `is_decided` says that a list, table or layout told the person.
+    """
+
+    subject: str
+    number: int
+    label: str = ""
+    ecg: PlannedRecording | None = None
+    cmr: PlannedRecording | None = None
+    evidence: tuple[str, ...] = ()
+    days_apart: int | None = None
+    split: str = ""
+    centre_px: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
+    codings: tuple[str, ...] = ()
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether both halves are there."""
+        return self.ecg is not None and self.cmr is not None
+
+    @property
+    def recordings(self) -> tuple[PlannedRecording, ...]:
+        """The recordings that are there."""
+        return tuple(each for each in (self.ecg, self.cmr) if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedFile:
+    """A file that belongs to no visit; `subject` is the identifier that its name may carry.
+
+    `is_recording` says that it is an ECG or a cine, of which more was hoped.
+    """
+
+    name: str
+    subject: str
+    reason: str
+    message: str
+    place: PurePath = field(default_factory=PurePath)
+    modality: str = "unknown"
+    path: Path | None = None
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether an ECG or a cine is left out, not some other file."""
+        return self.modality in ("ecg", "cmr")
+
+
+@dataclass(slots=True)
+class Plan:
+    """All visits of a source, the tables in it, what is left out, and what a reader should know."""
+
+    visits: list[PlannedVisit] = field(default_factory=list)
+    unused: list[UnusedFile] = field(default_factory=list)
+    tables: list[Path] = field(default_factory=list)
+    set_tables: list[DataSetTable] = field(default_factory=list)
+    layouts: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def count(self) -> dict[str, int]:
+        """People, visits, recordings, pairs, and what stays alone or is left out."""
+        ecgs = sum(visit.ecg is not None for visit in self.visits)
+        cmrs = sum(visit.cmr is not None for visit in self.visits)
+        pairs = sum(visit.is_pair for visit in self.visits)
+        far = [v for v in self.visits if v.is_pair and (v.days_apart or 0) > FAR_DAYS]
+        return {
+            "people": len({visit.subject for visit in self.visits}),
+            "visits": len(self.visits),
+            "ecg": ecgs,
+            "cmr": cmrs,
+            "pairs": pairs,
+            "ecg_alone": ecgs - pairs,
+            "cmr_alone": cmrs - pairs,
+            "pairs_far_apart": len(far),
+            "recordings_left_out": sum(file.is_recording for file in self.unused),
+            "other_files": sum(not file.is_recording for file in self.unused),
+        }
+
+    def count_reasons(self) -> dict[str, int]:
+        """Why recordings are left out, most frequent first."""
+        return dict(Counter(f.reason for f in self.unused if f.is_recording).most_common())
