@@ -91,7 +91,7 @@ def embed(
     part = None if shard is None else Part.parse(shard)
     with ProgressBars() as progress:
         if merge:
-            summary = stage.merge(cohort, run=run)
+            summary = stage.merge(cohort, run=run, progress=progress)
         elif part is not None:
             summary = stage.run_part(cohort, part, run=run, device=device, progress=progress)
         else:

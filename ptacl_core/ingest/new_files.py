@@ -6,6 +6,7 @@ from pathlib import Path
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.identity.aliases import read_known, write_known
 from ptacl_core.cohort.identity.keys import open_key
+from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import RecordError
 from ptacl_core.ingest.assign import assign_patients
@@ -62,6 +63,7 @@ def add_files(
             counts=counts,
             progress=progress,
             find_stored=holdings.find_stored,
+            withdrawn=open_register(layout, key),
         )
         writer.finish()
         for mark in growth.marks:

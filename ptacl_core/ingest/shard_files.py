@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.cohort.identity.register import WithdrawnPeople
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.errors import PtaclError
 from ptacl_core.io import read_cine, read_ecg
@@ -26,6 +27,7 @@ from ptacl_core.shards.writer import StoredVisit
 TASKS_IN_FLIGHT_PER_WORKER = 3
 MIN_TASKS_FOR_WORKERS = 8
 SPLIT_SALT = "ptacl"
+WITHDRAWN = "withdrawn"
 
 FindStored = Callable[["VisitTask"], StoredVisit | None]
 
@@ -94,14 +96,23 @@ def ingest_visits(
     counts: IngestCounts,
     progress: ProgressSink,
     find_stored: FindStored = lambda _: None,
-) -> None:
+    withdrawn: WithdrawnPeople | None = None,
+) -> set[str]:
     """Prepare `tasks` and hand them to `writer` in their order.
 
     A file that cannot be used becomes a Rejection; the others go on. `find_stored` gives what the
-    cohort holds of a visit already, which is kept beside what is new.
+    cohort holds of a visit already, which is kept beside what is new. A visit with a recording
+    that `withdrawn` knows by its bytes is left out whole: its person withdrew, under whatever
+    name the files came back. Returns the pseudonyms of those people.
     """
+    left_out: set[str] = set()
     progress.start("preprocess", len(tasks), "visits")
     for result in _prepare_all(tasks, settings, num_workers):
+        if withdrawn is not None and _is_withdrawn(result, withdrawn):
+            counts.count_reason(WITHDRAWN)
+            left_out.add(result.task.patient)
+            progress.advance("preprocess")
+            continue
         counts.add(result)
         for rejection in result.rejections:
             writer.reject(rejection)
@@ -120,6 +131,12 @@ def ingest_visits(
             )
         progress.advance("preprocess")
     progress.finish("preprocess")
+    return left_out
+
+
+def _is_withdrawn(result: VisitResult, withdrawn: WithdrawnPeople) -> bool:
+    hashes = (result.attributes.get(f"{modality}_sha256") for modality in ("ecg", "cmr"))
+    return any(withdrawn.holds_recording(each) for each in hashes)
 
 
 def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.identity.keys import CohortKey
+from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.ingest.plan import Plan
 from ptacl_core.ingest.shard_files import VisitTask
 
@@ -36,12 +37,19 @@ def build_tasks(
 def leave_out_erased(
     plan: Plan, tasks: Sequence[VisitTask], cohort: Cohort, key: CohortKey
 ) -> tuple[list[VisitTask], int]:
-    """`tasks` without people who were erased from the cohort, and how many people those are.
+    """`tasks` without people who withdrew, and how many people those are.
 
-    Their other files leave the plan too, so that nothing of them is written down again.
+    The register of the cohort and that of its key know them by identifier, in any spelling. Their other files leave the plan too, so that nothing of them is written down again.
     """
     subjects = {file.subject for file in plan.unused if file.subject.strip()}
     pseudonyms = {subject: key.pseudonym(subject) for subject in subjects}
     erased = cohort.find_erased({*(task.patient for task in tasks), *pseudonyms.values()})
+    withdrawn = open_register(cohort.layout, key)
+    pseudonyms.update({task.subject: task.patient for task in tasks})
+    erased |= {
+        pseudonym
+        for subject, pseudonym in pseudonyms.items()
+        if withdrawn.holds_identifier(subject)
+    }
     plan.unused = [file for file in plan.unused if pseudonyms.get(file.subject) not in erased]
     return [task for task in tasks if task.patient not in erased], len(erased)

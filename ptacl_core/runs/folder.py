@@ -14,6 +14,7 @@ from ptacl_core.checkpoint import CheckpointFolder
 from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.runs.lineage import STOP_FILE, check_may_train
 from ptacl_core.safety.files.atomic import write_text
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import ShardReader
@@ -39,6 +40,11 @@ class TrainingRun:
     world: World
     progress: ProgressSink
     stop: StopRequest
+
+    @property
+    def cohort_dir(self) -> Path:
+        """The cohort that the run belongs to."""
+        return self.directory.parent.parent
 
     @property
     def metrics(self) -> MetricsLog:
@@ -78,6 +84,8 @@ def open_training_run(
             if world.is_first:
                 directory.chmod(0o700)
                 store_settings(directory, settings)
+                check_may_train(cohort_dir, name, reader, progress)
+                stop.file = directory / STOP_FILE
             wait_for_all()
             yield TrainingRun(
                 name=name,

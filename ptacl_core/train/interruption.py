@@ -2,35 +2,59 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 from ptacl_core.errors import PtaclError
+
+_LOOK_INTERVAL_S = 1.0
 
 
 class Interrupted(PtaclError):  # noqa: N818  nothing went wrong
     """The run was asked to stop, has saved its state and can be resumed.
 
-    `exit_code` is 0 after SIGTERM (a scheduler took the machine back) and 130 after SIGINT.
+    `exit_code` is 0 after SIGTERM (a scheduler took the machine back), 130 after SIGINT, and 2
+    when an erasure asked for it.
     """
 
     def __init__(self, message: str, *, signal_number: int):
         super().__init__(message)
         self.signal_number = signal_number
-        self.exit_code = 130 if signal_number == signal.SIGINT else 0
+        codes = {int(signal.SIGINT): 130, int(signal.SIGTERM): 0}
+        self.exit_code = codes.get(signal_number, 2)
 
 
 class StopRequest:
-    """Whether a signal has asked the run to stop."""
+    """Whether a signal, or a file that another process wrote, has asked the run to stop."""
 
     def __init__(self) -> None:
         self.signal_number = 0
+        self.file: Path | None = None
+        """The file whose existence asks; its text says why."""
+        self._looked_s = -_LOOK_INTERVAL_S
+        self._is_asked = False
 
     @property
     def is_made(self) -> bool:
-        """True once a signal came."""
-        return self.signal_number != 0
+        """True once a signal came, or the file is there (looked for once a second)."""
+        if self.signal_number != 0 or self._is_asked or self.file is None:
+            return self.signal_number != 0 or self._is_asked
+        if time.monotonic() - self._looked_s >= _LOOK_INTERVAL_S:
+            self._looked_s = time.monotonic()
+            self._is_asked = self.file.exists()
+        return self._is_asked
+
+    @property
+    def reason(self) -> str:
+        """Why another process asked for it; empty after a signal."""
+        if not self._is_asked or self.file is None:
+            return ""
+        with suppress(OSError):
+            return self.file.read_text(encoding="utf-8").strip()
+        return "another process asked for it"
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def fit(
                 hooks.save(state)
                 raise Interrupted(
                     f"stage {plan.stage} stopped at step {state.step} of {plan.num_steps} and "
-                    "saved its state; go on with --resume",
+                    f"saved its state; {hooks.stop.reason or 'go on with --resume'}",
                     signal_number=hooks.stop.signal_number,
                 )
     hooks.progress.finish(plan.stage)

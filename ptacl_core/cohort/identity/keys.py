@@ -88,6 +88,20 @@ def open_key(layout: CohortLayout, *, create: bool = False) -> CohortKey:
     return key
 
 
+def find_key(layout: CohortLayout, *, create: bool = False) -> CohortKey | None:
+    """The key of a cohort, or None where it is not on this machine.
+
+    With `create`, a cohort that never had a key gets one. Raises CohortError for a key file
+    that is damaged or of another cohort.
+    """
+    description = CohortDescription.read(layout)
+    if not key_file(description.cohort_id).exists():
+        is_new = description.key_fingerprint is None
+        if not (create and is_new):
+            return None
+    return open_key(layout, create=create)
+
+
 def make_private_folder(folder: Path) -> None:
     """Make `folder` for this user alone. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -78,6 +78,11 @@ class WithdrawnPeople:
         return hash_recording(self._key, file_sha256) in self._register.recordings
 
 
+def open_register(layout: CohortLayout, key: CohortKey) -> WithdrawnPeople:
+    """The register of a cohort and of its key, ready to be asked. Raises CohortError."""
+    return WithdrawnPeople(read_register(layout, key_fingerprint=key.fingerprint), key)
+
+
 def hash_person(key: CohortKey, identifier: str) -> str:
     """The register's name of a person, the same for all spellings of an identifier."""
     return _digest(key, "withdrawn person", canonical_identifier(identifier))

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
 from ptacl_core.cohort.identity.keys import open_key
-from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.identity.register import WithdrawnPeople, read_register
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -15,13 +16,23 @@ if TYPE_CHECKING:
 def find_erased(
     connection: "duckdb.DuckDBPyConnection", layout: CohortLayout, patients: Iterable[str]
 ) -> set[str]:
-    """Those of `patients` that were erased. Raises CohortError when the key is missing."""
-    rows = execute(connection, "SELECT tombstone FROM tombstones")
-    if not rows:
+    """Those of `patients` (pseudonyms) that were erased, or are on the register.
+
+    Raises CohortError when the key is missing, without which it cannot be told.
+    """
+    buried = {row[0] for row in execute(connection, "SELECT tombstone FROM tombstones")}
+    description = CohortDescription.read(layout) if layout.description.exists() else None
+    fingerprint = None if description is None else description.key_fingerprint
+    register = read_register(layout, key_fingerprint=fingerprint)
+    if not buried and register.is_empty:
         return set()
     key = open_key(layout)
-    buried = {row[0] for row in rows}
-    return {patient for patient in patients if key.tombstone(patient) in buried}
+    wanted = set(patients)
+    found = {patient for patient in wanted if key.tombstone(patient) in buried}
+    if description is not None and description.source == "simulated":
+        withdrawn = WithdrawnPeople(register, key)  # their pseudonyms are their identifiers
+        found |= {patient for patient in wanted if withdrawn.holds_identifier(patient)}
+    return found
 
 
 def refuse_erased(

@@ -21,6 +21,7 @@ from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.lineage import record_start, refuse_withdrawn
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed.parts import (
     encode_cohort,
@@ -67,7 +68,7 @@ def run(
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         features = encode_cohort(reader, aligned, progress=progress)
-        return _finish(cohort_dir, reader, aligned, features)
+        return _finish(cohort_dir, reader, aligned, features, progress)
 
 
 def run_part(
@@ -88,7 +89,9 @@ def run_part(
         return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
 
 
-def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
+def merge(
+    cohort_dir: Path, *, run: str | None = None, progress: ProgressSink = SILENT
+) -> EmbedSummary:
     """Publish the parts that `run_part` made as `run` would have done, and remove them.
 
     Raises CohortError that names the parts missing, damaged or made for another state of the
@@ -97,15 +100,29 @@ def merge(cohort_dir: Path, *, run: str | None = None) -> EmbedSummary:
     aligned = load_aligned_run(cohort_dir, run, device="cpu")
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
-        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned))
+        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned), progress)
     remove_parts(aligned.directory)
     return summary
 
 
 def _finish(
-    cohort_dir: Path, reader: ShardReader, aligned: AlignedRun, features: CohortFeatures
+    cohort_dir: Path,
+    reader: ShardReader,
+    aligned: AlignedRun,
+    features: CohortFeatures,
+    progress: ProgressSink,
 ) -> EmbedSummary:
     """Fit and store the read-out, publish everything."""
+    refuse_withdrawn(cohort_dir, reader.patients, progress)
+    fitted = features.ecg_rows
+    record_start(
+        cohort_dir,
+        run=aligned.name,
+        stage=READOUT_FOLDER,
+        people=[reader.patients[row] for row in fitted if reader.splits[row] != "test"],
+        data_sha256=reader.manifest_sha256,
+        progress=progress,
+    )
     readout = fit_run_readout(
         reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
     )

@@ -8,6 +8,7 @@ from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known, write_known
 from ptacl_core.cohort.identity.identities import put_identities
 from ptacl_core.cohort.identity.keys import CohortKey
+from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.ingest.assign import assign_patients
 from ptacl_core.ingest.growth import Growth, Holdings, find_growth, settle_numbers
@@ -72,7 +73,7 @@ class Call:
         )
         if self.part[0] == 0:
             self._reject_unused(writer, holdings)
-        ingest_visits(
+        withdrawn = ingest_visits(
             writer,
             growth.tasks,
             settings,
@@ -80,6 +81,7 @@ class Call:
             counts=self.counts,
             progress=self.progress,
             find_stored=holdings.find_stored,
+            withdrawn=open_register(self.layout, self.key),
         )
         writer.flush()
         matched = self._put_labels(settings, tasks, holdings, known)
@@ -88,7 +90,10 @@ class Call:
             known.add_mark(*mark)
         write_known(shards, known, prefix=f"{self.part[0] + 1}-of-{self.part[1]}-")
         if keep_identities:
-            put_identities(self.layout, {task.patient: task.subject for task in mine})
+            put_identities(
+                self.layout,
+                {task.patient: task.subject for task in mine if task.patient not in withdrawn},
+            )
         num_records = sum((t.ecg is not None) + (t.cmr is not None) for t in growth.tasks)
         rate = num_records / max(time.monotonic() - started_s, 1e-9)
         return self._summarise(growth, matched, rate)
@@ -102,7 +107,7 @@ class Call:
         with Cohort.open(self.layout.root) as cohort:
             tasks, num_erased = leave_out_erased(self.plan, tasks, cohort, self.key)
         if num_erased:
-            self.progress.say(f"{num_erased} people were erased from this cohort: left out")
+            self.progress.say(f"{num_erased} people withdrew from this cohort: left out")
         return tasks
 
     def _tell(self, growth: Growth) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.cohort import Cohort
 from ptacl_core.config.simulation import SimulationSettings, load_cohort_settings
 from ptacl_core.errors import CohortError
 from ptacl_core.ingest.register import register_shards
@@ -21,7 +22,11 @@ from ptacl_core.simulate import (
     write_ukb_layout,
 )
 from ptacl_core.stages.simulate.card import record_generation, write_card
-from ptacl_core.stages.simulate.shards import choose_num_workers, write_simulated_shards
+from ptacl_core.stages.simulate.shards import (
+    choose_num_workers,
+    name_patient,
+    write_simulated_shards,
+)
 
 FILES_PER_BATCH = 16
 CONVENTION = "simulated, observer error included"
@@ -85,6 +90,7 @@ def run(
                 num_workers=workers,
                 device=device,
                 progress=progress,
+                left_out=_find_withdrawn(cohort_dir, settings, progress),
             )
         elapsed_s = max(time.monotonic() - started_s, 1e-9)
         if num_made:
@@ -106,6 +112,20 @@ def run(
         rejected=rejected,
         next_command=_next_command(cohort_dir, preset, layout),
     )
+
+
+def _find_withdrawn(
+    cohort_dir: Path, settings: SimulationSettings, progress: ProgressSink
+) -> frozenset[str]:
+    """Simulated patients whom the cohort's register knows: they are not made again."""
+    if not (cohort_dir / "cohort.toml").exists():
+        return frozenset()
+    names = [name_patient(index) for index in range(settings.num_patients)]
+    with Cohort.open(cohort_dir) as cohort:
+        found = cohort.find_erased(names)
+    if found:
+        progress.say(f"{len(found)} people withdrew from this cohort: left out")
+    return frozenset(found)
 
 
 def preset_for_training(cohort_preset: str) -> str:

@@ -62,10 +62,11 @@ def write_simulated_shards(
     device: str,
     progress: ProgressSink,
     rows_per_shard: int = ROWS_PER_SHARD,
+    left_out: frozenset[str] = frozenset(),
 ) -> int:
     """Make the shards of the cohort that are not complete yet; how many patients that took.
 
-    The bytes do not depend on `num_workers`. Raises CohortError when a worker process dies,
+    The bytes do not depend on `num_workers`. Patients in `left_out` withdrew. Raises CohortError when a worker process dies,
     OSError when the disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -77,10 +78,10 @@ def write_simulated_shards(
     num_patients = sum(len(task.splits) for task in tasks)
     progress.start("simulate", num_patients, "patients")
     if min(num_workers, len(tasks)) > 1:
-        _make_in_processes(directory, settings, tasks, device, num_workers, progress)
+        _make_in_processes(directory, settings, tasks, device, num_workers, progress, left_out)
     else:
         for task in tasks:
-            for count in make_shard(directory, settings, task, device):
+            for count in make_shard(directory, settings, task, device, left_out):
                 progress.advance("simulate", count)
     merge_manifests(directory)
     progress.finish("simulate")
@@ -111,7 +112,11 @@ def assign_splits(settings: SimulationSettings) -> list[str]:
 
 
 def make_shard(
-    directory: Path, settings: SimulationSettings, task: ShardTask, device: str
+    directory: Path,
+    settings: SimulationSettings,
+    task: ShardTask,
+    device: str,
+    left_out: frozenset[str] = frozenset(),
 ) -> Iterator[int]:
     """Make one shard, batch by batch; gives the patients made so far of each batch.
 
@@ -129,7 +134,8 @@ def make_shard(
         first = task.first_patient + start
         patients = simulate_patients(settings, range(first, first + len(splits)), device=device)
         for position, split in enumerate(splits):
-            _add_patient(writer, patients, position, split)
+            if name_patient(first + position) not in left_out:
+                _add_patient(writer, patients, position, split)
         yield len(splits)
 
 
@@ -207,10 +213,12 @@ def _make_in_processes(
     device: str,
     num_workers: int,
     progress: ProgressSink,
+    left_out: frozenset[str],
 ) -> None:
     with open_process_pool(min(num_workers, len(tasks))) as pool:
         futures = [
-            pool.submit(_make_whole_shard, directory, settings, task, device) for task in tasks
+            pool.submit(_make_whole_shard, directory, settings, task, device, left_out)
+            for task in tasks
         ]
         try:
             for future in as_completed(futures):
@@ -227,6 +235,10 @@ def _make_in_processes(
 
 
 def _make_whole_shard(
-    directory: Path, settings: SimulationSettings, task: ShardTask, device: str
+    directory: Path,
+    settings: SimulationSettings,
+    task: ShardTask,
+    device: str,
+    left_out: frozenset[str],
 ) -> int:
-    return sum(make_shard(directory, settings, task, device))
+    return sum(make_shard(directory, settings, task, device, left_out))

@@ -10,10 +10,11 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ptacl_core.arrays import Array, Float32, Int64
-from ptacl_core.checkpoint import FINAL, CheckpointDocument, load_document
+from ptacl_core.checkpoint import FINAL, WEIGHTS_FILE, CheckpointDocument, load_document
 from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.errors import ShardError
 from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.runs.lineage import record_end, record_start
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
 from ptacl_core.train.checkpointing import TrainingCheckpoints
 from ptacl_core.train.distributed import average_figures, wait_for_all
@@ -70,6 +71,9 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
             f"stage {task.stage}: the train split has no patient with "
             f"{' and '.join(task.modalities)}; preprocess such recordings first"
         )
+    if run.world.is_first:
+        _record_start(run, task, rows)
+    wait_for_all()
     task.module.to(run.device)
     options = task.optimisation
     training = _build_batches(run, task, rows)
@@ -118,9 +122,27 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
         checkpoints.return_to_best()
     if run.world.is_first:
         checkpoints.finish(state)
+        final = load_document(folder.directory / FINAL)
+        weights_sha256 = final.files[WEIGHTS_FILE].sha256
+        record_end(run.cohort_dir, run=run.name, stage=task.stage, weights_sha256=weights_sha256)
     wait_for_all()
     speed = (state.step - started_step) * order.batch_size / wall_s
     return StageSummary(task.stage, state.step, state.last_loss, speed)
+
+
+def _record_start(run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]) -> None:
+    """Who is trained on and validated on, in the cohort's lineage, before the first step."""
+    validation = run.reader.rows("val", needs=task.modalities)
+    parents = run.settings.pretrained_from
+    record_start(
+        run.cohort_dir,
+        run=run.name,
+        stage=task.stage,
+        people=[run.reader.patients[row] for part in (rows, validation) for row in part],
+        data_sha256=run.reader.manifest_sha256,
+        parents=[name for name in (parents.ecg, parents.cmr, parents.align) if name is not None],
+        progress=run.progress,
+    )
 
 
 def summarise_finished(run: TrainingRun, stage: str) -> StageSummary:
