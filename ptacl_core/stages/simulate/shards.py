@@ -66,8 +66,8 @@ def write_simulated_shards(
 ) -> int:
     """Make the shards of the cohort that are not complete yet; how many patients that took.
 
-    The bytes do not depend on `num_workers`. Patients in `left_out` withdrew. Raises CohortError when a worker process dies,
-    OSError when the disk is full.
+    The bytes do not depend on `num_workers`. Patients in `left_out` withdrew. Raises
+    CohortError when a worker process dies, OSError when the disk is full.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     tasks = [
