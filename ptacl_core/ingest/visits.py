@@ -39,7 +39,8 @@ def leave_out_erased(
 ) -> tuple[list[VisitTask], int]:
     """`tasks` without people who withdrew, and how many people those are.
 
-    The register of the cohort and that of its key know them by identifier, in any spelling. Their other files leave the plan too, so that nothing of them is written down again.
+    The register of the cohort and that of its key know them by identifier, in any spelling.
+    Their other files leave the plan too, so that nothing of them is written down again.
     """
     subjects = {file.subject for file in plan.unused if file.subject.strip()}
     pseudonyms = {subject: key.pseudonym(subject) for subject in subjects}
