@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
 from ptacl_core.cli.output import narrate, print_json, print_line
+
+if TYPE_CHECKING:
+    from ptacl_core.stages.train.run import TrainSummary
 
 
 class TrainStage(StrEnum):
@@ -36,6 +39,9 @@ def train(
             "--run", "--run-name", help="Name of the run; torchrun takes --run-name only."
         ),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 when a stage has not learned.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Pretrain each modality, align them, fine-tune; torchrun -m ptacl_core train: many GPUs."""
@@ -54,12 +60,21 @@ def train(
         )
     if not summary.is_reporter:
         return
+    for name, words in summary.failures.items():
+        narrate(f"stage {name} has NOT LEARNED: {'; '.join(words)}")
     if as_json:
         print_json(summary.as_dict())
-        return
+    else:
+        _print_training(summary, cohort)
+    if strict and summary.failures:
+        raise typer.Exit(1)
+
+
+def _print_training(summary: "TrainSummary", cohort: Path) -> None:
     print_line(
         f"run {summary.run}, stage {summary.stage}: {summary.steps} steps, "
         f"loss {summary.loss:.4f}, {summary.samples_per_s:.0f} samples/s"
+        + ("; NOT LEARNED: " + ", ".join(summary.failures) if summary.failures else "")
     )
     narrate(f"next: ptacl embed {cohort} --run {summary.run}")
 

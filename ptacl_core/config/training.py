@@ -20,6 +20,7 @@ from ptacl_core.config.encoders import (
     MaskedAutoencoderSettings,
     ProjectionSettings,
 )
+from ptacl_core.config.health import HealthSettings
 from ptacl_core.config.model import Settings
 from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.errors import ConfigError
@@ -214,6 +215,8 @@ class RunSettings(Settings):
     """Stage `finetune`."""
     supervised: SupervisedSettings = SupervisedSettings()
     """Stage `supervised`."""
+    health: HealthSettings = HealthSettings()
+    """From where on a stage counts as not learned."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -8,6 +8,7 @@ from ptacl_core.models import LatentDecoder, PatchTransformer, TokenEncoder, Two
 from ptacl_core.runs.encoders import build_towers, load_encoder
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
+from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
 from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
@@ -39,6 +40,12 @@ def align(run: TrainingRun) -> StageSummary:
             module=step,
             optimisation=section.optimisation,
             modalities=("ecg", "cmr"),
+            health=HealthSpec(
+                "alignment",
+                {"ecg": towers.ecg_encoder, "cmr": towers.cine_encoder},
+                projections={"ecg": towers.ecg_projection, "cmr": towers.cine_projection},
+                temperature=section.temperature_global,
+            ),
             probe=probe,
         ),
     )

@@ -12,9 +12,12 @@ from torch.nn.parallel import DistributedDataParallel
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.checkpoint import FINAL, WEIGHTS_FILE, CheckpointDocument, load_document
 from ptacl_core.config.optimisation import Optimisation
+from ptacl_core.documents.health import StageHealth
 from ptacl_core.errors import ShardError
 from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.runs.health import read_health
 from ptacl_core.runs.lineage import record_end, record_start
+from ptacl_core.stages.train.health import HealthSpec, HealthWatch, choose_rows
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
 from ptacl_core.train.checkpointing import TrainingCheckpoints
 from ptacl_core.train.distributed import average_figures, wait_for_all
@@ -29,17 +32,21 @@ Probe = Callable[[], dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """What one stage came to; `loss` is the last training loss."""
+    """What one stage came to; `loss` is the last training loss.
+
+    `health` is None of a stage that was finished before health was measured.
+    """
 
     stage: str
     steps: int
     loss: float | None
     samples_per_s: float
+    health: StageHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StageTask:
-    """A stage to be trained: its name on disk, its module and what it reads.
+    """A stage to be trained: its name on disk, its module, what it reads, what counts as learning.
 
     `module` is called as a StepFunction; `targets` z-scores phenotypes into a mean and a
     standard deviation for the head; `probe` gives extra figures at some validations, `figures`
@@ -50,6 +57,7 @@ class StageTask:
     module: nn.Module
     optimisation: Optimisation
     modalities: tuple[str, ...]
+    health: HealthSpec
     layer_decay: float = 1.0
     num_layers: int = 1
     layer_of: Callable[[str], int] = lambda _name: 0
@@ -99,8 +107,15 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
         run.metrics.forget_from(stage=task.stage, step=state.step + 1)
     wait_for_all()
     started_s, started_step = time.perf_counter(), state.step
+    watch = HealthWatch(
+        run,
+        task.stage,
+        task.health,
+        batch_size=order.batch_size,
+        measure_split=lambda split: _measure_split(run, task, split),
+    )
     hooks = FitHooks(
-        validate=_build_validation(run, task, plan),
+        validate=_build_validation(run, task, plan, watch),
         remember_best=checkpoints.remember_best if options.patience > 0 else lambda: None,
         save=checkpoints.save if run.world.is_first else lambda _state: None,
         log=_log(run, task),
@@ -120,6 +135,8 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
     wall_s = max(time.perf_counter() - started_s, 1e-9)
     if options.patience > 0:
         checkpoints.return_to_best()
+    task.module.eval()
+    health = watch.conclude(step=state.step)
     if run.world.is_first:
         checkpoints.finish(state)
         final = load_document(folder.directory / FINAL)
@@ -127,7 +144,7 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
         record_end(run.cohort_dir, run=run.name, stage=task.stage, weights_sha256=weights_sha256)
     wait_for_all()
     speed = (state.step - started_step) * order.batch_size / wall_s
-    return StageSummary(task.stage, state.step, state.last_loss, speed)
+    return StageSummary(task.stage, state.step, state.last_loss, speed, health)
 
 
 def _record_start(run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]) -> None:
@@ -150,7 +167,9 @@ def summarise_finished(run: TrainingRun, stage: str) -> StageSummary:
     document = load_document(run.checkpoints(stage).directory / FINAL)
     loss = document.position.get("last_loss")
     steps = int(document.position.get("step") or 0)
-    return StageSummary(stage, steps, None if loss is None else float(loss), 0.0)
+    known = read_health(run.directory)
+    health = None if known is None else known.stages.get(stage)
+    return StageSummary(stage, steps, None if loss is None else float(loss), 0.0, health)
 
 
 def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]) -> Batches:
@@ -216,7 +235,7 @@ def _plan(run: TrainingRun, task: StageTask, order: BatchOrder) -> FitPlan:
 
 
 def _build_validation(
-    run: TrainingRun, task: StageTask, plan: FitPlan
+    run: TrainingRun, task: StageTask, plan: FitPlan, watch: HealthWatch
 ) -> Callable[[int], dict[str, float]] | None:
     rows = run.reader.rows("val", needs=task.modalities)
     if len(rows) < run.world.size:
@@ -228,12 +247,27 @@ def _build_validation(
 
     def validate(step: int) -> dict[str, float]:
         figures = _measure(run, task, batches, order.num_batches)
+        watch.watch(figures, step=step, num_steps=plan.num_steps, batch_size=order.batch_size)
         is_due = probe_every > 0 and (step % probe_every == 0 or step == plan.num_steps)
         if task.probe is not None and is_due:
             figures |= task.probe()
         return figures
 
     return validate
+
+
+def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, float] | None:
+    """The step's figures on some patients of a split, with what predicting the mean costs."""
+    rows = choose_rows(run, split, task.modalities)
+    if len(rows) < max(run.world.size, 2):
+        return None
+    order = FixedOrder(len(rows), task.optimisation.batch_size, world=run.world)
+    batches = _attach(run, task, rows, order)
+    figures = _measure(run, task, batches, order.num_batches)
+    if batches.targets is not None:
+        present = batches.targets[torch.isfinite(batches.targets)].double()
+        figures["mean_predictor_loss"] = float(present.square().mean()) if len(present) else 1.0
+    return figures
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from ptacl_core.models import SimclrHead, SimclrModel, build_masked_autoencoder
 from ptacl_core.runs.encoders import build_encoder
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
+from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
 from ptacl_core.stages.train.views import build_views
 from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
@@ -52,6 +53,9 @@ def pretrain(run: TrainingRun, modality: Modality) -> StageSummary:
             module=module,
             optimisation=section.optimisation,
             modalities=(modality,),
+            health=HealthSpec(
+                "autoencoder" if section.method == "mae" else "views", {modality: encoder}
+            ),
             probe=build_probe(run, {modality: encoder}),
         ),
     )

@@ -10,6 +10,7 @@ from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.encoders import build_pooling
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
+from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.views import build_views
 from ptacl_core.train.randomness import derive_seed
 from ptacl_core.train.regression_step import RegressionStep
@@ -41,6 +42,7 @@ def train_regressor(
             module=RegressionStep(model, views),
             optimisation=section.optimisation,
             modalities=(modality,),
+            health=HealthSpec("regression", {modality: encoder}),
             layer_decay=layer_decay,
             num_layers=encoder.num_layers + 1,
             layer_of=lambda name: _layer_of(encoder, name),

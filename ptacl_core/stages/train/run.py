@@ -35,6 +35,15 @@ class TrainSummary:
     stages: tuple[StageSummary, ...] = ()
     is_reporter: bool = True
 
+    @property
+    def failures(self) -> dict[str, tuple[str, ...]]:
+        """Reasons and what to try by stage, of the stages that have not learned."""
+        return {
+            each.stage: (*each.health.reasons, *each.health.hints)
+            for each in self.stages
+            if each.health is not None and not each.health.learned
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON document of `ptacl train`."""
         return {
@@ -43,6 +52,15 @@ class TrainSummary:
             "steps": self.steps,
             "loss": self.loss,
             "samples_per_s": self.samples_per_s,
+            "health": {
+                each.stage: {
+                    "learned": each.health.learned,
+                    "reasons": list(each.health.reasons),
+                    "hints": list(each.health.hints),
+                }
+                for each in self.stages
+                if each.health is not None
+            },
         }
 
 

@@ -1,0 +1,123 @@
+"""The figures of health from the embeddings of a split, shared by training and evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ptacl_core.arrays import Array
+from ptacl_core.config.training import Modality
+from ptacl_core.documents.health import SplitHealth, Spread, StageHealth
+from ptacl_core.evaluate import EvaluationError
+from ptacl_core.evaluate.health import (
+    ContrastFigures,
+    HealthThresholds,
+    StageFigures,
+    judge_learning,
+    measure_contrast,
+    measure_spread,
+)
+
+MIN_PATIENTS = 16
+"""Below, an effective rank is limited by the patients and is not judged."""
+
+EmbeddingFigures = tuple[dict[str, Spread], ContrastFigures | None, dict[str, float]]
+"""Spread by place, contrast between the modalities, effective ranks that are judged."""
+
+
+def measure_embeddings(
+    pooled: Mapping[Modality, Array],
+    projected: Mapping[Modality, Array],
+    *,
+    temperature: float,
+    batch_size: int,
+    patients: Sequence[str],
+) -> EmbeddingFigures:
+    """Spread before and after projection, and the contrast where both modalities have one.
+
+    Only embeddings after projection are judged, and with 16 patients or more: features before
+    it may have a strong first direction that a probe does not mind.
+    """
+    spreads: dict[str, Spread] = {}
+    judged: dict[str, float] = {}
+    for features, word in ((pooled, "features"), (projected, "embeddings")):
+        for modality, values in features.items():
+            place = f"{modality.upper()} {word}"
+            found = measure_spread(values)
+            spreads[place] = Spread(
+                effective_rank=found.effective_rank,
+                first_share=found.first_share,
+                mean_cosine=found.mean_cosine,
+            )
+            if word == "embeddings" and len(values) >= MIN_PATIENTS:
+                judged[place] = found.effective_rank
+    contrast = None
+    if {"ecg", "cmr"} <= projected.keys():
+        try:
+            contrast = measure_contrast(
+                projected["ecg"],
+                projected["cmr"],
+                temperature=temperature,
+                batch_size=max(batch_size, 2),
+                patients=patients,
+            )
+        except EvaluationError:
+            contrast = None  # one person only: there is nothing to tell apart
+    return spreads, contrast, judged
+
+
+def describe_split(
+    found: StageFigures,
+    embeddings: EmbeddingFigures,
+    trained_r2: Mapping[str, float],
+    random_r2: Mapping[str, float],
+    *,
+    num_patients: int,
+) -> tuple[SplitHealth, StageFigures]:
+    """The document's part on one split, and the figures that the verdict is made from.
+
+    Where embeddings of both modalities are there, the contrast is theirs: without augmentation
+    and without the spread that dropout or noise would add.
+    """
+    spreads, contrast, ranks = embeddings
+    if contrast is not None:
+        found = replace(found, contrastive_loss=contrast.loss, chance_loss=contrast.chance_loss)
+    found = replace(
+        found,
+        effective_ranks=ranks or None,
+        r2=dict(trained_r2) or None,
+        random_r2=dict(random_r2) or None,
+    )
+    described = SplitHealth(
+        patients=num_patients,
+        loss=_first(found.reconstruction_loss, found.regression_loss, found.contrastive_loss),
+        mean_predictor_loss=_first(found.mean_predictor_loss, found.mean_regression_loss),
+        contrastive_loss=found.contrastive_loss,
+        chance_loss=found.chance_loss,
+        retrieval=None if contrast is None else contrast.top1,
+        chance_retrieval=None if contrast is None else contrast.chance_top1,
+        spread=spreads,
+        r2=dict(trained_r2),
+        random_r2=dict(random_r2),
+    )
+    return described, found
+
+
+def judge_splits(
+    splits: Mapping[str, SplitHealth],
+    figures: Sequence[StageFigures],
+    *,
+    thresholds: HealthThresholds,
+    step: int,
+) -> StageHealth:
+    """The verdict on a stage from all its splits."""
+    verdict = judge_learning(tuple(figures), thresholds=thresholds)
+    return StageHealth(
+        learned=verdict.learned,
+        reasons=verdict.reasons,
+        hints=verdict.hints,
+        step=step,
+        splits=dict(splits),
+    )
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)

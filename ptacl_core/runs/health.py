@@ -1,0 +1,60 @@
+"""runs/<run>/health.json: the verdict on each trained stage, for everyone who uses the run."""
+
+from pathlib import Path
+
+from ptacl_core.config.health import HealthSettings
+from ptacl_core.documents.health import HealthLimits, RunHealth, StageHealth
+from ptacl_core.documents.model import DocumentError
+from ptacl_core.evaluate.health import HealthThresholds
+from ptacl_core.safety.files.atomic import write_json
+
+HEALTH_FILE = "health.json"
+ALIGN = "align"
+
+
+def read_health(run_dir: Path) -> RunHealth | None:
+    """The run's health; None of a run trained before it was measured.
+
+    Raises DocumentError when the file is damaged.
+    """
+    path = run_dir / HEALTH_FILE
+    return RunHealth.read(path) if path.exists() else None
+
+
+def thresholds_of(settings: HealthSettings) -> HealthThresholds:
+    """The limits of the settings."""
+    return HealthThresholds(
+        contrastive_share=settings.contrastive_share,
+        min_effective_rank=settings.min_effective_rank,
+        reconstruction_share=settings.reconstruction_share,
+    )
+
+
+def store_health(
+    run_dir: Path, stages: dict[str, StageHealth], *, limits: HealthSettings
+) -> RunHealth:
+    """Put the verdicts on some stages into health.json; those on other stages stay."""
+    try:
+        known = read_health(run_dir)
+    except DocumentError:
+        known = None  # a damaged file is made anew from what was measured now
+    health = RunHealth(
+        run=run_dir.name,
+        limits=HealthLimits(
+            contrastive_share=limits.contrastive_share,
+            min_effective_rank=limits.min_effective_rank,
+            reconstruction_share=limits.reconstruction_share,
+        ),
+        stages={**(known.stages if known else {}), **stages},
+    )
+    write_json(run_dir / HEALTH_FILE, health.as_dict())
+    return health
+
+
+def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
+    """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
+    health = read_health(run_dir)
+    verdict = health.stages.get(stage) if health is not None else None
+    if verdict is None or verdict.learned:
+        return None
+    return f"run {run_dir.name} has not learned ({stage}): {'; '.join(verdict.reasons)}"
