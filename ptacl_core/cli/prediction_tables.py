@@ -12,6 +12,9 @@ from ptacl_core.safety.text.printable import clean_text
 def print_prediction(answer: Mapping[str, Any]) -> None:
     """One ECG: findings first, then phenotypes with intervals, then the nearest patients."""
     print_line(clean_text(answer["file"]))
+    if answer["model_warning"] is not None:
+        warning = clean_text(answer["model_warning"], max_length=600)
+        print_line(f"  DO NOT RELY ON THESE FIGURES: {warning}")
     for finding in answer["findings"]:
         leads = f" [{', '.join(finding['leads'])}]" if finding["leads"] else ""
         print_line(clean_text(f"  {finding['severity']}: {finding['message']}{leads}"))

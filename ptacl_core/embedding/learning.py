@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ptacl_core.arrays import Array
 from ptacl_core.config.training import Modality
 from ptacl_core.documents.health import SplitHealth, Spread, StageHealth
@@ -17,7 +19,7 @@ from ptacl_core.evaluate.health import (
 )
 
 MIN_PATIENTS = 16
-"""Below, an effective rank is limited by the patients and is not judged."""
+"""Of a smaller split nothing is judged: ranks are limited by the patients, losses are noise."""
 
 EmbeddingFigures = tuple[dict[str, Spread], ContrastFigures | None, dict[str, float]]
 """Spread by place, contrast between the modalities, effective ranks that are judged."""
@@ -34,8 +36,18 @@ def measure_embeddings(
     """Spread before and after projection, and the contrast where both modalities have one.
 
     Only embeddings after projection are judged, and with 16 patients or more: features before
-    it may have a strong first direction that a probe does not mind.
+    it may have a strong first direction that a probe does not mind. Patients whose recordings
+    gave features that are not finite are left out.
     """
+    is_sound = np.ones(len(patients), bool)
+    for values in (*pooled.values(), *projected.values()):
+        is_sound &= np.isfinite(values).all(axis=1)
+    if is_sound.sum() < 2:
+        return {}, None, {}
+    pooled, projected = (
+        {name: values[is_sound] for name, values in each.items()} for each in (pooled, projected)
+    )
+    patients = [name for name, is_kept in zip(patients, is_sound, strict=True) if is_kept]
     spreads: dict[str, Spread] = {}
     judged: dict[str, float] = {}
     for features, word in ((pooled, "features"), (projected, "embeddings")):
@@ -108,7 +120,19 @@ def judge_splits(
     thresholds: HealthThresholds,
     step: int,
 ) -> StageHealth:
-    """The verdict on a stage from all its splits."""
+    """The verdict on a stage from the figures of the splits that can be judged.
+
+    Where no split can be, learning was not shown, and the verdict is that it has not learned.
+    """
+    if not figures:
+        most = max((split.patients for split in splits.values()), default=0)
+        return StageHealth(
+            learned=False,
+            reasons=(f"no split has {MIN_PATIENTS} patients (most: {most}) to show it on",),
+            hints=("use a larger cohort",),
+            step=step,
+            splits=dict(splits),
+        )
     verdict = judge_learning(tuple(figures), thresholds=thresholds)
     return StageHealth(
         learned=verdict.learned,

@@ -10,6 +10,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError, CohortError, ConfigError
 from ptacl_core.models import TokenEncoder
 from ptacl_core.runs.encoders import load_encoder
+from ptacl_core.runs.health import explain_unfit
 
 ALIGN = "align"
 
@@ -36,9 +37,10 @@ class AlignedRun:
 
 
 def find_run(cohort_dir: Path, run: str | None) -> Path:
-    """Folder of `run`, or of the run whose alignment finished last.
+    """Folder of `run`; of None, the run whose alignment finished last, of those fit for it.
 
-    Raises CohortError that names the runs there are.
+    A run whose alignment has not learned, or that is a negative control, is used only when it
+    is named. Raises CohortError that names the runs there are.
     """
     if not cohort_dir.is_dir():
         raise CohortError(f"{cohort_dir}: expected a cohort directory, found none there")
@@ -54,7 +56,7 @@ def find_run(cohort_dir: Path, run: str | None) -> Path:
                 f"{cohort_dir}: no run has finished its alignment; "
                 f"train one with `ptacl train {cohort_dir} --preset demo`"
             )
-        return finished[-1]
+        return _choose_default(cohort_dir, finished)
     if run not in names:
         known = ", ".join(names) or "none"
         raise CohortError(
@@ -62,6 +64,19 @@ def find_run(cohort_dir: Path, run: str | None) -> Path:
             "`ptacl train --resume` finishes one that was interrupted"
         )
     return folder / run
+
+
+def _choose_default(cohort_dir: Path, finished: list[Path]) -> Path:
+    reasons = []
+    for directory in reversed(finished):
+        why = explain_unfit(directory)
+        if why is None:
+            return directory
+        reasons.append(why)
+    raise CohortError(
+        f"{cohort_dir}: no run is fit to be taken unasked. {'. '.join(reasons[:3])}. "
+        f"Train one that learns, or name it with --run {finished[-1].name} to use it all the same"
+    )
 
 
 def load_aligned_run(cohort_dir: Path, run: str | None, *, device: str = "auto") -> AlignedRun:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from ptacl_core.config.health import HealthSettings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.health import HealthLimits, RunHealth, StageHealth
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.evaluate.health import HealthThresholds
+from ptacl_core.runs.folder import load_run_config
 from ptacl_core.safety.files.atomic import write_json
 
 HEALTH_FILE = "health.json"
@@ -51,6 +53,17 @@ def store_health(
     return health
 
 
+def is_control(settings: RunSettings) -> bool:
+    """Whether the run was trained as a negative control, such as against a stranger's cine."""
+    return settings.align.model_dump().get("control", "none") != "none"
+
+
+def learned_stages(run_dir: Path) -> dict[str, bool]:
+    """The verdict by stage; empty of a run whose health was not measured."""
+    health = read_health(run_dir)
+    return {} if health is None else {name: each.learned for name, each in health.stages.items()}
+
+
 def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
     """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
     health = read_health(run_dir)
@@ -58,3 +71,13 @@ def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
     if verdict is None or verdict.learned:
         return None
     return f"run {run_dir.name} has not learned ({stage}): {'; '.join(verdict.reasons)}"
+
+
+def explain_unfit(run_dir: Path) -> str | None:
+    """One line why the run is not to be taken unasked; None when nothing speaks against it."""
+    failure = explain_failure(run_dir)
+    if failure is not None:
+        return failure
+    if is_control(load_run_config(run_dir)):
+        return f"run {run_dir.name} is a negative control"
+    return None

@@ -64,9 +64,14 @@ VIEWS: dict[str, tuple[str, str]] = {
            FROM (SELECT patient, visit, modality, unnest(findings) AS f FROM recordings)""",
     ),
     "latest_run": (
-        "The run with the newest embeddings or predictions: what neighbours and screens use.",
+        "The run with the newest embeddings or predictions: what neighbours and screens use. "
+        "Never a negative control, nor one whose alignment has not learned.",
         """SELECT r.* FROM runs r
            WHERE run IN (SELECT run FROM embedding_sets UNION SELECT run FROM predictions)
+           AND run NOT IN (
+               SELECT run FROM evaluation_results
+               WHERE section = 'health' AND variant = 'align'
+               AND ((metric = 'learned' AND value = 0) OR (metric = 'is_control' AND value = 1)))
            ORDER BY created_at DESC, run DESC LIMIT 1""",
     ),
     "prediction_errors": (

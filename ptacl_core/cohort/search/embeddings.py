@@ -16,6 +16,13 @@ def find_latest_run(opened: "OpenedStore") -> str:
     """See `Cohort.latest_run`."""
     rows = opened.fetch("SELECT run FROM latest_run")
     if not rows:
+        unfit = opened.fetch("SELECT DISTINCT run FROM embedding_sets ORDER BY run")
+        if unfit:
+            names = ", ".join(str(row[0]) for row in unfit)
+            raise CohortError(
+                f"no run of this cohort is fit to be taken unasked ({names}): they have not "
+                "learned, or are negative controls; name one with --run RUN to use it all the same"
+            )
         raise CohortError(
             "this cohort has no embeddings yet; train a run and write its embeddings with "
             "'ptacl embed COHORT --run RUN'"

@@ -210,6 +210,34 @@ class CohortWriter:
             "alignment_maps", run, build_map_table(run, patients, visits, maps)
         )
 
+    def put_health(self, run: str, learned: Mapping[str, bool], *, is_control: bool) -> None:
+        """Replace the verdicts on a run's stages; `latest_run` leaves out what has not learned.
+
+        `learned` is by stage, `is_control` of a run that was trained as a negative control.
+        """
+        import pyarrow as pa
+
+        with readable_errors(self._file):
+            execute(
+                self._connection,
+                "DELETE FROM evaluation_results WHERE run = ? AND section = 'health'",
+                [run],
+            )
+        rows = [(stage, "learned", float(value)) for stage, value in learned.items()]
+        rows.append(("align", "is_control", float(is_control)))
+        columns: dict[str, Any] = {
+            "run": [run] * len(rows),
+            "section": ["health"] * len(rows),
+            "variant": [stage for stage, _, _ in rows],
+            "modality": [""] * len(rows),
+            "phenotype": [""] * len(rows),
+            "metric": [metric for _, metric, _ in rows],
+            "value": pa.array([value for _, _, value in rows], pa.float64()),
+            "low": pa.array([None] * len(rows), pa.float64()),
+            "high": pa.array([None] * len(rows), pa.float64()),
+        }
+        self._put("evaluation_results", pa.table(columns))
+
     def find_erased(self, patients: Sequence[str]) -> set[str]:
         """Those of `patients` that were erased: leave them out, every `put_` refuses them."""
         with readable_errors(self._file):

@@ -21,6 +21,7 @@ from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.health import is_control, learned_stages
 from ptacl_core.runs.lineage import record_start, refuse_withdrawn
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed.parts import (
@@ -178,6 +179,11 @@ def _publish(
             [reader.patients[row] for row in pairs],
             [int(reader.visits[row]) for row in pairs],
             encoded.similarity,
+        )
+        writer.put_health(
+            aligned.name,
+            learned_stages(aligned.directory),
+            is_control=is_control(aligned.settings),
         )
         writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
         rows, features = ecg

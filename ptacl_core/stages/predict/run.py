@@ -22,6 +22,7 @@ from ptacl_core.records import (
     PreparedEcg,
 )
 from ptacl_core.runs.choose import load_aligned_run
+from ptacl_core.runs.health import explain_unfit
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.stages.predict.answer import (
     NUM_DESCRIBED,
@@ -35,12 +36,15 @@ UNKNOWN_PERSON = Person()
 class EcgPredictor:
     """A run's ECG encoder and read-out, loaded once, answering for one file after another.
 
+    `unfit` says why the run should not be relied on (not learned, a control); None: nothing.
+
     Raises CohortError or CheckpointError when the run or its read-out cannot be used.
     """
 
     def __init__(self, cohort_dir: Path, run: str | None, *, device: str = "auto") -> None:
         self._run = load_aligned_run(cohort_dir, run, device=device)
         self.run_name = self._run.name
+        self.unfit = explain_unfit(self._run.directory)
         self.readout = ReadOut.load(self._run.directory / "readout")
         if self.readout.checkpoint_sha256 != self._run.checkpoint_sha256:
             raise CheckpointError(
@@ -127,6 +131,8 @@ def run(
     CheckpointError when no file could be answered for.
     """
     predictor = EcgPredictor(cohort_dir, run, device=device)
+    if predictor.unfit is not None:
+        progress.say(f"WARNING: {predictor.unfit}")
     answers = []
     progress.start("predict", len(files), "ECGs")
     with Cohort.open(cohort_dir) as cohort:
@@ -165,6 +171,7 @@ def _answer(
         "file": str(path),
         "accepted": True,
         "run": predictor.run_name,
+        "model_warning": predictor.unfit,
         "findings": [finding.as_dict() for finding in prepared.findings],
         "heart_rate_bpm": prepared.heart_rate_bpm,
         "measurements": {
@@ -187,6 +194,7 @@ def _refusal(
         "file": str(path),
         "accepted": False,
         "run": predictor.run_name,
+        "model_warning": predictor.unfit,
         "error": error,
         "findings": [finding.as_dict() for finding in findings],
         "heart_rate_bpm": None,

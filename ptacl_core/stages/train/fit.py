@@ -263,7 +263,7 @@ def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, f
         return None
     order = FixedOrder(len(rows), task.optimisation.batch_size, world=run.world)
     batches = _attach(run, task, rows, order)
-    figures = _measure(run, task, batches, order.num_batches)
+    figures = _measure(run, task, batches, order.num_batches, is_tolerant=True)
     if batches.targets is not None:
         present = batches.targets[torch.isfinite(batches.targets)].double()
         figures["mean_predictor_loss"] = float(present.square().mean()) if len(present) else 1.0
@@ -272,10 +272,20 @@ def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, f
 
 @torch.no_grad()
 def _measure(
-    run: TrainingRun, task: StageTask, batches: Batches, num_batches: int
+    run: TrainingRun,
+    task: StageTask,
+    batches: Batches,
+    num_batches: int,
+    *,
+    is_tolerant: bool = False,
 ) -> dict[str, float]:
-    """Mean loss and figures over the validation batches, the same draws every time."""
+    """Mean loss and figures over the batches, the same draws every time.
+
+    `is_tolerant` leaves out batches whose loss is not finite, where there are others: training
+    skips them as well.
+    """
     sums: dict[str, torch.Tensor] = {}
+    num_used = num_batches
     for index in range(num_batches):
         draws = seed_step(
             seed=run.settings.seed,
@@ -286,9 +296,12 @@ def _measure(
         )
         with autocast(run.device, run.settings.precision):
             output: StepOutput = task.module(batches.load(index), draws)
+        if is_tolerant and num_used > 1 and not bool(torch.isfinite(output.loss)):
+            num_used -= 1
+            continue
         for name, value in {"loss": output.loss, **output.figures}.items():
             sums[name] = sums.get(name, 0.0) + value.detach().double()
-    return average_figures({name: total / num_batches for name, total in sums.items()})
+    return average_figures({name: total / num_used for name, total in sums.items()})
 
 
 def _distribute(run: TrainingRun, module: nn.Module) -> nn.Module:

@@ -12,6 +12,7 @@ from ptacl_core.arrays import Array, Int64
 from ptacl_core.config.training import Modality
 from ptacl_core.documents.health import SplitHealth, StageHealth
 from ptacl_core.embedding.learning import (
+    MIN_PATIENTS,
     describe_split,
     judge_splits,
     measure_embeddings,
@@ -27,6 +28,9 @@ from ptacl_core.runs.health import store_health, thresholds_of
 
 StageKind = Literal["autoencoder", "views", "alignment", "regression"]
 SPLITS = {"train": "training", "val": "validation"}
+MIN_SCORED_PATIENTS = 50
+"""Below, R² is too uncertain to hold against an untrained encoder."""
+
 EARLY_SHARE = 0.25
 """Share of a stage's steps after which it is told that it has not learned so far."""
 
@@ -96,7 +100,8 @@ class HealthWatch:
             found = self._judge_step(SPLITS[name], figures, min(self._batch_size, len(rows)))
             described, found = self._look_at_embeddings(name, rows, found)
             splits[SPLITS[name]] = described
-            judged.append(found)
+            if len(rows) >= MIN_PATIENTS:
+                judged.append(found)
         limits = thresholds_of(self._run.settings.health)
         health = judge_splits(splits, judged, thresholds=limits, step=step)
         store_health(self._run.directory, {self._stage: health}, limits=self._run.settings.health)
@@ -108,7 +113,7 @@ class HealthWatch:
             )
         return health
 
-    def _choose(self, split: str) -> Int64[Array, "row"]:
+    def _choose(self, split: str) -> Int64[Array, " row"]:
         return choose_rows(self._run, split, tuple(self._spec.encoders))
 
     def _judge_step(self, split: str, figures: Mapping[str, float], batch: int) -> StageFigures:
@@ -134,7 +139,7 @@ class HealthWatch:
         return StageFigures(split, contrastive_loss=contrast, chance_loss=chance)
 
     def _look_at_embeddings(
-        self, split: str, rows: Int64[Array, "row"], found: StageFigures
+        self, split: str, rows: Int64[Array, " row"], found: StageFigures
     ) -> tuple[SplitHealth, StageFigures]:
         """Spread of the embeddings, and of an alignment the contrast without augmentation."""
         pooled, projected = {}, {}
@@ -189,7 +194,7 @@ class HealthWatch:
         self._run.metrics.append(stage=self._stage, step=step, **figures)
 
 
-def choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, "row"]:
+def choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, " row"]:
     """At most `health.max_patients` rows of a split, evenly spread."""
     rows = run.reader.rows(split, needs=needs)
     most = run.settings.health.max_patients
@@ -201,7 +206,7 @@ def choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[A
 def encode(
     run: TrainingRun,
     modality: Modality,
-    rows: Int64[Array, "row"],
+    rows: Int64[Array, " row"],
     encoder: TokenEncoder,
     projection: nn.Module | None,
 ) -> tuple[Array, Array]:
@@ -213,7 +218,10 @@ def encode(
 
 
 def _score(features: list[Array], targets: list[Array]) -> float | None:
-    """Mean R² of ridge over the phenotypes that can be judged; None without any."""
+    """Mean R² of ridge over the phenotypes that can be judged; None of few patients."""
+    if min(len(each) for each in targets) < MIN_SCORED_PATIENTS:
+        return None
+    features = [np.where(np.isfinite(each), each, np.nan) for each in features]
     predicted = Ridge(features[0], features[1]).predict(targets[0])
     scores = np.asarray(r2(targets[1], predicted))
     present = scores[np.isfinite(scores)]

@@ -31,7 +31,7 @@ def test_all_trains_every_stage_of_the_preset(whole_run):
     ]  # fmt: skip
     assert [summary.steps for summary in whole_run.stages] == [3, 3, 4, 3, 3, 3]
     document = whole_run.as_dict()
-    assert set(document) == {"run", "stage", "steps", "loss", "samples_per_s"}
+    assert set(document) == {"run", "stage", "steps", "loss", "samples_per_s", "health"}
     assert (document["run"], document["stage"], document["steps"]) == ("whole", "all", 19)
     json.dumps(document, allow_nan=False)
 
@@ -269,3 +269,41 @@ def test_mixed_precision_trains(cohort_dir, tiny):
     plain = train.run(cohort_dir, tiny("stages=['ecg', 'cmr', 'align']"), run_name="fp32")
     assert summary.loss == pytest.approx(plain.loss, rel=0.05)
     assert summary.loss != plain.loss
+
+
+def test_a_stage_that_learned_nothing_is_told_and_kept_with_the_run(whole_run):
+    from ptacl_core.runs.health import explain_unfit, read_health
+
+    health = read_health(whole_run.run_dir)
+    assert health is not None
+    assert set(health.stages) == {summary.stage for summary in whole_run.stages}
+    ecg = health.stages["ecg"]
+    assert not ecg.learned
+    assert any("predicting the mean" in reason for reason in ecg.reasons)
+    assert ecg.splits["training"].mean_predictor_loss == pytest.approx(1.0, abs=0.2)
+    align = health.stages["align"].splits["training"]
+    assert align.chance_loss == pytest.approx(math.log(8))
+    assert set(align.spread) == {
+        "ECG features", "CMR features", "ECG embeddings", "CMR embeddings"
+    }  # fmt: skip
+    assert whole_run.failures.keys() == health.failures.keys()
+    assert "has not learned (align)" in (explain_unfit(whole_run.run_dir) or "")
+    document = whole_run.as_dict()["health"]
+    assert document["ecg"]["learned"] is False
+    assert document["ecg"]["reasons"] == list(ecg.reasons)
+    lines = read_metrics(whole_run.run_dir / "metrics.jsonl")
+    last = [line for line in lines if line["stage"] == "align" and "health_learned" in line]
+    assert last[-1]["health_learned"] == health.stages["align"].learned
+    assert last[-1]["health_training_effective_rank_ecg_embeddings"] >= 1
+
+
+def test_limits_of_the_verdict_are_settings_and_no_reason_to_refuse_a_run(cohort_dir, whole_run):
+    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.runs.health import read_health
+
+    loose = load_run_settings("tiny", overrides=["health.reconstruction_share=9"])
+    again = train.run(cohort_dir, loose, resume=True, run_name="whole")
+    assert again.failures.keys() == whole_run.failures.keys()
+    health = read_health(whole_run.run_dir)
+    assert health is not None
+    assert health.limits.reconstruction_share == 0.98
