@@ -44,9 +44,8 @@ def measure_embeddings(
         is_sound &= np.isfinite(values).all(axis=1)
     if is_sound.sum() < 2:
         return {}, None, {}
-    pooled, projected = (
-        {name: values[is_sound] for name, values in each.items()} for each in (pooled, projected)
-    )
+    pooled = {name: values[is_sound] for name, values in pooled.items()}
+    projected = {name: values[is_sound] for name, values in projected.items()}
     patients = [name for name, is_kept in zip(patients, is_sound, strict=True) if is_kept]
     spreads: dict[str, Spread] = {}
     judged: dict[str, float] = {}
