@@ -6,10 +6,13 @@ from ptacl_core.augment.cine_frames import (
     draw_cine_frame_indices,
     sample_cine_frames,
 )
+from ptacl_core.augment.draws import BatchDraws, Draws
 from ptacl_core.augment.ecg import augment_ecg, fourier_surrogate, jitter, rescale
 from ptacl_core.augment.ecg_crop import crop_ecg, random_ecg_crop_starts
 
 __all__ = [
+    "BatchDraws",
+    "Draws",
     "augment_cine",
     "augment_ecg",
     "cine_frame_indices",

@@ -2,12 +2,13 @@
 
 from ptacl_core.augment.cine_geometry import draw_clip_geometry, resample_clips
 from ptacl_core.augment.cine_intensity import add_noise, blur_clips, vary_brightness_contrast
-from ptacl_core.tensors import Float, Generator, Tensor
+from ptacl_core.augment.draws import Draws
+from ptacl_core.tensors import Float, Tensor
 
 
 def augment_cine(
     clips: Float[Tensor, "batch frame height width"],
-    generator: Generator,
+    draws: Draws,
     *,
     crop_scale: tuple[float, float] = (0.6, 1.0),
     crop_ratio: tuple[float, float] = (0.75, 4.0 / 3.0),
@@ -31,7 +32,7 @@ def augment_cine(
     if not (is_whole and rotation_deg == flip_probability == vertical_flip_probability == 0):
         geometry = draw_clip_geometry(
             len(clips),
-            generator,
+            draws,
             clips.device,
             crop_scale=crop_scale,
             crop_ratio=crop_ratio,
@@ -40,6 +41,6 @@ def augment_cine(
             vertical_flip_probability=vertical_flip_probability,
         )
         clips = resample_clips(clips, geometry)
-    clips = vary_brightness_contrast(clips, generator, brightness=brightness, contrast=contrast)
-    clips = blur_clips(clips, generator, sigma_px=blur_sigma_px, probability=blur_probability)
-    return add_noise(clips, generator, std=noise_std, probability=noise_probability)
+    clips = vary_brightness_contrast(clips, draws, brightness=brightness, contrast=contrast)
+    clips = blur_clips(clips, draws, sigma_px=blur_sigma_px, probability=blur_probability)
+    return add_noise(clips, draws, std=noise_std, probability=noise_probability)

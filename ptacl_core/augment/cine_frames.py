@@ -3,7 +3,7 @@
 import torch
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Float, Generator, Int, Tensor
+from ptacl_core.tensors import Float, Generator, Int, Tensor, move_to_device
 
 
 def cine_frame_indices(
@@ -43,7 +43,7 @@ def sample_cine_frames(
     """
     if clips.dim() != 4:
         raise ConfigError(f"clips: expected [batch, frame, height, width], got {list(clips.shape)}")
-    indices = indices.to(clips.device)
+    indices = move_to_device(indices, clips.device)
     if indices.dim() == 1:
         chosen = clips[:, indices]
     else:

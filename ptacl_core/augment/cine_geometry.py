@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from ptacl_core.augment.draws import draw_choice, draw_uniform
-from ptacl_core.tensors import Bool, Float, Generator, Tensor
+from ptacl_core.augment.draws import Draws, draw_choice, draw_uniform
+from ptacl_core.tensors import Bool, Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ClipGeometry:
 
 def draw_clip_geometry(
     batch_size: int,
-    generator: Generator,
+    draws: Draws,
     device: torch.device,
     *,
     crop_scale: tuple[float, float],
@@ -41,19 +41,19 @@ def draw_clip_geometry(
     vertical_flip_probability: float,
 ) -> ClipGeometry:
     """Area uniform on `crop_scale`, log-uniform ratio, place uniform inside, angle ±rotation."""
-    area = draw_uniform((batch_size,), *crop_scale, generator, device)
+    area = draw_uniform((batch_size,), *crop_scale, draws, device)
     low, high = math.log(crop_ratio[0]), math.log(crop_ratio[1])
-    root_ratio = draw_uniform((batch_size,), low, high, generator, device).mul(0.5).exp()
+    root_ratio = draw_uniform((batch_size,), low, high, draws, device).mul(0.5).exp()
     half_size = torch.stack((area.sqrt() * root_ratio, area.sqrt() / root_ratio), dim=1)
     half_size = half_size.clamp(max=1.0)
-    centre = draw_uniform((batch_size, 2), -1.0, 1.0, generator, device) * (1.0 - half_size)
-    angle = draw_uniform((batch_size,), -rotation_deg, rotation_deg, generator, device)
+    centre = draw_uniform((batch_size, 2), -1.0, 1.0, draws, device) * (1.0 - half_size)
+    angle = draw_uniform((batch_size,), -rotation_deg, rotation_deg, draws, device)
     return ClipGeometry(
         half_size,
         centre,
         angle.deg2rad(),
-        draw_choice(batch_size, flip_probability, generator, device),
-        draw_choice(batch_size, vertical_flip_probability, generator, device),
+        draw_choice(batch_size, flip_probability, draws, device),
+        draw_choice(batch_size, vertical_flip_probability, draws, device),
     )
 
 

@@ -2,13 +2,21 @@
 
 import torch
 
-from ptacl_core.augment.draws import draw_choice, draw_normal, draw_uniform
-from ptacl_core.tensors import Float, Generator, Tensor
+from ptacl_core.augment.draws import (
+    Draws,
+    draw_batch_choice,
+    draw_choice,
+    draw_normal,
+    draw_uniform,
+    first_row_of,
+    generator_of,
+)
+from ptacl_core.tensors import Float, Tensor, move_to_device
 
 
 def vary_brightness_contrast(
     clips: Float[Tensor, "batch frame height width"],
-    generator: Generator,
+    draws: Draws,
     *,
     brightness: float,
     contrast: float,
@@ -17,29 +25,41 @@ def vary_brightness_contrast(
     if brightness == 0 and contrast == 0:
         return clips
     shape = (len(clips), 1, 1, 1)
-    gain = draw_uniform(shape, 1.0 - brightness, 1.0 + brightness, generator, clips.device)
-    spread = draw_uniform(shape, 1.0 - contrast, 1.0 + contrast, generator, clips.device)
+    gain = draw_uniform(shape, 1.0 - brightness, 1.0 + brightness, draws, clips.device)
+    spread = draw_uniform(shape, 1.0 - contrast, 1.0 + contrast, draws, clips.device)
     mean = clips.mean(dim=(1, 2, 3), keepdim=True) * gain
     return torch.addcmul(mean * (1.0 - spread), clips, gain * spread).clamp_(0.0, 1.0)
 
 
 def blur_clips(
     clips: Float[Tensor, "batch frame height width"],
-    generator: Generator,
+    draws: Draws,
     *,
     sigma_px: tuple[float, float],
     probability: float,
 ) -> Float[Tensor, "batch frame height width"]:
-    """Gaussian blur with a 5 × 5 kernel, σ uniform on `sigma_px`; borders repeat."""
-    is_blurred = draw_choice(len(clips), probability, generator, clips.device)
-    sigma = draw_uniform((len(clips), 1), *sigma_px, generator, clips.device)
+    """Gaussian blur with a 5 × 5 kernel, σ uniform on `sigma_px`; borders repeat.
+
+    Pixels stay float32 under autocast. On the CPU only the chosen clips are blurred; a GPU
+    blurs all and chooses, since asking it how many there are would make the host wait.
+    """
+    is_blurred = draw_choice(len(clips), probability, draws, clips.device)
+    sigma = draw_uniform((len(clips), 1), *sigma_px, draws, clips.device)
     if probability == 0:
         return clips
-    chosen = is_blurred.nonzero().squeeze(1)
-    originals = clips[chosen]
-    along_rows = blur_matrices(originals.shape[2], sigma[chosen])[:, None]
-    along_columns = blur_matrices(originals.shape[3], sigma[chosen])[:, None].transpose(2, 3)
-    return clips.index_copy(0, chosen, along_rows @ originals @ along_columns)
+    with torch.autocast(clips.device.type, enabled=False):
+        if clips.device.type != "cpu":
+            return torch.where(is_blurred[:, None, None, None], _blur(clips, sigma), clips)
+        chosen = is_blurred.nonzero().squeeze(1)
+        return clips.index_copy(0, chosen, _blur(clips[chosen], sigma[chosen]))
+
+
+def _blur(
+    clips: Float[Tensor, "batch frame height width"], sigma_px: Float[Tensor, "batch 1"]
+) -> Float[Tensor, "batch frame height width"]:
+    along_rows = blur_matrices(clips.shape[2], sigma_px)[:, None]
+    along_columns = blur_matrices(clips.shape[3], sigma_px)[:, None].transpose(2, 3)
+    return along_rows @ clips @ along_columns
 
 
 def blur_matrices(
@@ -65,16 +85,29 @@ def blur_matrices(
 
 def add_noise(
     clips: Float[Tensor, "batch frame height width"],
-    generator: Generator,
+    draws: Draws,
     *,
     std: float,
     probability: float,
 ) -> Float[Tensor, "batch frame height width"]:
-    """Normal noise on the chosen clips, values kept within [0, 1]."""
-    is_noisy = draw_choice(len(clips), probability, generator, clips.device)
+    """Normal noise on the chosen clips, values kept within [0, 1].
+
+    The CPU draws noise for the chosen clips only, a GPU for all, as in `blur_clips`.
+    """
+    is_noisy = draw_batch_choice(len(clips), probability, draws, clips.device)
     if probability == 0 or std == 0:
         return clips
-    chosen = is_noisy.nonzero().squeeze(1)
-    noise = draw_normal((len(chosen), *clips.shape[1:]), generator, clips.device)
+    first = first_row_of(draws)
+    mine = is_noisy[first : first + len(clips)]
+    if clips.device.type != "cpu":
+        noise = draw_normal(tuple(clips.shape), draws, clips.device)
+        noisy = torch.add(clips, noise, alpha=std).clamp_(0.0, 1.0)
+        return torch.where(mine[:, None, None, None], noisy, clips)
+    generator = generator_of(draws)
+    shape = (int(is_noisy.sum()), *clips.shape[1:])
+    noise = torch.randn(shape, generator=generator, device=generator.device)
+    before = int(is_noisy[:first].sum())
+    chosen = mine.nonzero().squeeze(1)
+    noise = move_to_device(noise[before : before + len(chosen)], clips.device)
     noisy = torch.add(clips[chosen], noise, alpha=std).clamp_(0.0, 1.0)
     return clips.index_copy(0, chosen, noisy)

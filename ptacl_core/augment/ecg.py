@@ -4,14 +4,14 @@ import math
 
 import torch
 
-from ptacl_core.augment.draws import draw_choice, draw_normal, draw_uniform
+from ptacl_core.augment.draws import Draws, draw_choice, draw_normal, draw_uniform
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Float, Generator, Tensor
+from ptacl_core.tensors import Float, Tensor
 
 
 def augment_ecg(
     crops: Float[Tensor, "batch lead sample"],
-    generator: Generator,
+    draws: Draws,
     *,
     surrogate_strength: float = 0.1,
     surrogate_probability: float = 0.5,
@@ -34,24 +34,24 @@ def augment_ecg(
             "which only SimCLR may set; reversed beats cannot be aligned with the cine"
         )
     crops = fourier_surrogate(
-        crops, generator, strength=surrogate_strength, probability=surrogate_probability
+        crops, draws, strength=surrogate_strength, probability=surrogate_probability
     )
-    crops = jitter(crops, generator, std=jitter_std)
+    crops = jitter(crops, draws, std=jitter_std)
     crops = rescale(
-        crops, generator, std=rescale_std, minimum=rescale_min, allow_sign_flip=allow_sign_flip
+        crops, draws, std=rescale_std, minimum=rescale_min, allow_sign_flip=allow_sign_flip
     )
     if time_flip_probability > 0:
-        is_flipped = draw_choice(len(crops), time_flip_probability, generator, crops.device)
+        is_flipped = draw_choice(len(crops), time_flip_probability, draws, crops.device)
         crops = torch.where(is_flipped[:, None, None], crops.flip(2), crops)
     if sign_flip_probability > 0:
-        is_flipped = draw_choice(len(crops), sign_flip_probability, generator, crops.device)
+        is_flipped = draw_choice(len(crops), sign_flip_probability, draws, crops.device)
         crops = torch.where(is_flipped[:, None, None], -crops, crops)
     return crops
 
 
 def fourier_surrogate(
     crops: Float[Tensor, "batch lead sample"],
-    generator: Generator,
+    draws: Draws,
     *,
     strength: float = 0.1,
     probability: float = 0.5,
@@ -63,10 +63,8 @@ def fourier_surrogate(
     """
     num_samples = crops.shape[2]
     num_frequencies = num_samples // 2 + 1
-    is_chosen = draw_choice(len(crops), probability, generator, crops.device)
-    phase = draw_uniform(
-        (len(crops), 1, num_frequencies), 0.0, 2.0 * math.pi, generator, crops.device
-    )
+    is_chosen = draw_choice(len(crops), probability, draws, crops.device)
+    phase = draw_uniform((len(crops), 1, num_frequencies), 0.0, 2.0 * math.pi, draws, crops.device)
     if strength == 0 or probability == 0:
         return crops
     phase = phase * strength
@@ -79,16 +77,16 @@ def fourier_surrogate(
 
 
 def jitter(
-    crops: Float[Tensor, "batch lead sample"], generator: Generator, *, std: float = 0.25
+    crops: Float[Tensor, "batch lead sample"], draws: Draws, *, std: float = 0.25
 ) -> Float[Tensor, "batch lead sample"]:
     """Multiplicative noise: x + 0.6 · x · N(0, std), independent for each value."""
-    noise = draw_normal(tuple(crops.shape), generator, crops.device)
+    noise = draw_normal(tuple(crops.shape), draws, crops.device)
     return crops * (1.0 + 0.6 * std * noise)
 
 
 def rescale(
     crops: Float[Tensor, "batch lead sample"],
-    generator: Generator,
+    draws: Draws,
     *,
     std: float = 0.5,
     minimum: float = 0.1,
@@ -98,5 +96,5 @@ def rescale(
 
     At std 0.5 the factor would be negative for 2.3 % of the recordings.
     """
-    factor = 1.0 + std * draw_normal((len(crops), 1, 1), generator, crops.device)
+    factor = 1.0 + std * draw_normal((len(crops), 1, 1), draws, crops.device)
     return crops * (factor if allow_sign_flip else factor.clamp(min=minimum))

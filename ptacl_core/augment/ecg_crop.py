@@ -3,7 +3,7 @@
 import torch
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Float, Generator, Int, Tensor
+from ptacl_core.tensors import Float, Generator, Int, Tensor, move_to_device
 
 
 def random_ecg_crop_starts(
@@ -45,4 +45,4 @@ def crop_ecg(
         )
     windows = signals.unfold(2, crop_samples, 1)
     records = torch.arange(len(signals), device=signals.device)
-    return windows[records, :, starts.to(signals.device)].float()
+    return windows[records, :, move_to_device(starts, signals.device)].float()

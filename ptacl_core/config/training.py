@@ -41,10 +41,23 @@ class DataSettings(Settings):
     """Time steps of the local alignment; equals the cine encoder's temporal grid."""
     beat_mode: Literal["phase", "tokens"] = "phase"
     """How tokens of a beat become steps: exact phase, or whole tokens resized."""
-    memory_budget_gib: float = Field(default=8.0, ge=0)
-    """Recordings are held in memory (on a GPU: in its memory) up to this size, in GiB."""
+    memory_budget_gib: float | None = Field(default=None, ge=0)
+    """Recordings are held in memory (on a GPU: in its memory) up to this size, in GiB; unset:
+    as much as is free when the stage starts, less what training needs."""
     prefetch_batches: int = Field(default=2, ge=0)
     """Batches read ahead by a thread when recordings are not held in memory."""
+
+
+class ComputeSettings(Settings):
+    """How a step is computed; the gradient is the same."""
+
+    rows_per_piece: int = Field(default=0, ge=0)
+    """Recordings (pairs) of a process that pass the model at once; the batch is taken in such
+    pieces, at the price of one more forward pass, so that a large batch fits a small GPU. 0:
+    the whole batch at once."""
+    recompute_blocks: bool = False
+    """Keep no activations within transformer blocks, and compute them again on the way back:
+    less memory for about a third more time."""
 
 
 class PretrainEcgSettings(Settings):
@@ -199,6 +212,8 @@ class RunSettings(Settings):
     """What `--stage all` trains, in this order."""
     data: DataSettings = DataSettings()
     """Crops, frames, steps, memory."""
+    compute: ComputeSettings = ComputeSettings()
+    """Pieces of a batch and recomputation, for GPUs with little memory."""
     ecg_encoder: EcgEncoderSettings = EcgEncoderSettings()
     """Architecture of the ECG encoder."""
     cmr_encoder: CineEncoderSettings = CineEncoderSettings()

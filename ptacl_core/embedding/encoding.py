@@ -7,9 +7,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ptacl_core.arrays import Array, Bool, Float32, Int64
+from ptacl_core.arrays import Array, Bool, Float32, Int64, UInt8
 from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
 from ptacl_core.preprocess import beat_step_matrices
+from ptacl_core.tensors import move_to_device
+from ptacl_core.train.precision import autocast, encoding_precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,12 +41,15 @@ def encode_ecgs(
     num_steps: int,
     beat_mode: Literal["phase", "tokens"] = "phase",
     with_steps: bool = False,
+    precision: str = "fp32",
 ) -> Features:
-    """Features of prepared ECGs, from the first `crop_samples` samples as in the paper."""
-    encoder.eval()
+    """Features of prepared ECGs, from the first `crop_samples` samples as in the paper.
+
+    `precision` is the run's; `apply_encoder` says what becomes of it.
+    """
     device = next(encoder.parameters()).device
-    batch = torch.from_numpy(np.ascontiguousarray(signals[:, :, :crop_samples], np.float32))
-    tokens = encoder.tokens(batch.to(device))
+    crops = torch.from_numpy(np.ascontiguousarray(signals[:, :, :crop_samples]))
+    tokens = apply_encoder(encoder, move_to_device(crops, device).float(), precision)
     matrices, is_valid = beat_step_matrices(
         list(r_peak_samples),
         crop_starts=np.zeros(len(r_peak_samples), np.int64),
@@ -55,7 +60,7 @@ def encode_ecgs(
     )
     steps = None
     if with_steps:
-        matrix = torch.from_numpy(matrices).to(device)
+        matrix = move_to_device(torch.from_numpy(matrices), device)
         steps = _to_numpy(ecg_step_features(tokens, matrix, num_leads=encoder.grid[0]))
     return _collect(tokens, projection, steps, is_valid)
 
@@ -64,19 +69,37 @@ def encode_ecgs(
 def encode_cines(
     encoder: TokenEncoder,
     projection: torch.nn.Module | None,
-    frames: Float32[Array, "patient frame height width"],
+    frames: Float32[Array, "patient frame height width"]
+    | UInt8[Array, "patient frame height width"],
     *,
     num_frames: int,
     with_steps: bool = False,
+    precision: str = "fp32",
 ) -> Features:
-    """Features of prepared cines in [0, 1], from `num_frames` phase-uniform frames."""
-    encoder.eval()
+    """Features of prepared cines in [0, 1] (uint8: in 255 steps), from phase-uniform frames."""
     device = next(encoder.parameters()).device
-    clips = torch.from_numpy(frames[:, phase_uniform_frames(frames.shape[1], num_frames)])
-    tokens = encoder.tokens(clips.to(device))
+    tokens = apply_encoder(encoder, choose_frames(frames, num_frames, device), precision)
     num_steps = encoder.grid[0]
     steps = _to_numpy(cine_step_features(tokens, num_steps=num_steps)) if with_steps else None
     return _collect(tokens, projection, steps, np.ones(len(frames), bool))
+
+
+@torch.no_grad()
+def apply_encoder(encoder: TokenEncoder, batch: torch.Tensor, precision: str) -> torch.Tensor:
+    """Tokens of trained encoders, for probes, stored embeddings, evaluation and prediction alike.
+
+    On a GPU in the run's precision, on the CPU in float32.
+    """
+    encoder.eval()
+    with autocast(batch.device, encoding_precision(batch.device, precision)):
+        return encoder.tokens(batch)
+
+
+def choose_frames(frames: Array, num_frames: int, device: torch.device) -> torch.Tensor:
+    """Clips in [0, 1] on `device`; uint8 travels as it is."""
+    chosen = frames[:, phase_uniform_frames(frames.shape[1], num_frames)]
+    clips = move_to_device(torch.from_numpy(np.ascontiguousarray(chosen)), device)
+    return clips.float().div_(255.0) if clips.dtype == torch.uint8 else clips
 
 
 def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, " frame"]:

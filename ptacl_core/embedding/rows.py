@@ -7,14 +7,16 @@ from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.training import Modality, RunSettings
 from ptacl_core.embedding.encoding import (
     Features,
+    choose_frames,
     encode_cines,
     encode_ecgs,
     encode_in_batches,
-    phase_uniform_frames,
 )
 from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
+from ptacl_core.tensors import move_to_device
+from ptacl_core.train.precision import autocast, encoding_precision
 
 BATCH_SIZE = 64
 
@@ -36,13 +38,14 @@ def encode_ecg_rows(
         lambda piece: encode_ecgs(
             encoder,
             projection,
-            reader.read_ecg(piece).astype(np.float32),
+            reader.read_ecg(piece),
             reader.r_peaks(piece),
             crop_samples=settings.data.ecg_crop_samples,
             patch_samples=settings.ecg_encoder.patch_samples,
             num_steps=settings.data.num_steps,
             beat_mode=settings.data.beat_mode,
             with_steps=with_steps,
+            precision=settings.precision,
         ),
         rows,
         batch_size=BATCH_SIZE,
@@ -69,9 +72,10 @@ def encode_cine_rows(
         lambda piece: encode_cines(
             encoder,
             projection,
-            reader.read_cine(piece).astype(np.float32) / np.float32(255),
+            reader.read_cine(piece),
             num_frames=settings.data.num_cine_frames,
             with_steps=with_steps,
+            precision=settings.precision,
         ),
         rows,
         batch_size=BATCH_SIZE,
@@ -99,13 +103,13 @@ def regress_rows(
     for start in range(0, len(rows), BATCH_SIZE):
         piece = rows[start : start + BATCH_SIZE]
         if modality == "ecg":
-            batch = reader.read_ecg(piece)[:, :, : settings.data.ecg_crop_samples]
-            batch = batch.astype(np.float32)
+            crops = reader.read_ecg(piece)[:, :, : settings.data.ecg_crop_samples]
+            host = torch.from_numpy(np.ascontiguousarray(crops))
+            batch = move_to_device(host, device).float()
         else:
-            clips = reader.read_cine(piece)
-            frames = phase_uniform_frames(clips.shape[1], settings.data.num_cine_frames)
-            batch = clips[:, frames].astype(np.float32) / np.float32(255)
-        scores = network(torch.from_numpy(np.ascontiguousarray(batch)).to(device))
+            batch = choose_frames(reader.read_cine(piece), settings.data.num_cine_frames, device)
+        with autocast(device, encoding_precision(device, settings.precision)):
+            scores = network(batch)
         parts.append(scores.float().cpu().numpy().astype(np.float64))
         progress.advance(task, len(piece))
     progress.finish(task)

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Float32, Float64, Int64
+from ptacl_core.embedding.encoding import apply_encoder
 from ptacl_core.evaluate import LinearProbe
 from ptacl_core.models import TokenEncoder, mean_pool
 from ptacl_core.records import LEAD_NAMES
+from ptacl_core.tensors import move_to_device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,16 +37,16 @@ def explain_ecg(
     r_peak_samples: Int64[Array, " beat"],
     *,
     num_steps: int,
+    precision: str = "fp32",
 ) -> Saliency:
     """Encode the ECG (one crop, as it is evaluated) with each part masked, all in one batch."""
     masked = [signal, *(mask_lead(signal, lead) for lead in range(len(LEAD_NAMES)))]
     beats = find_complete_beats(r_peak_samples, signal.shape[1])
     if len(beats):
         masked += [mask_step(signal, beats, step, num_steps=num_steps) for step in range(num_steps)]
-    encoder.eval()
     device = next(encoder.parameters()).device
-    batch = torch.from_numpy(np.stack(masked).astype(np.float32)).to(device)
-    pooled = mean_pool(encoder.tokens(batch)).float().cpu().numpy()
+    batch = move_to_device(torch.from_numpy(np.stack(masked).astype(np.float32)), device)
+    pooled = mean_pool(apply_encoder(encoder, batch, precision)).float().cpu().numpy()
     predicted = probe.predict(pooled)
     change = predicted[1:] - predicted[0]
     num_leads = len(LEAD_NAMES)

@@ -92,7 +92,7 @@ def sum_over_valid(
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Sum of a per-patient figure over the valid patients, and their number."""
     if is_valid is None:
-        return per_patient.sum(), per_patient.new_tensor(float(len(per_patient)))
+        return per_patient.sum(), per_patient.new_full((), float(len(per_patient)))
     kept = per_patient.masked_fill(~is_valid, 0.0)
     return kept.sum(), is_valid.sum().to(per_patient.dtype)
 

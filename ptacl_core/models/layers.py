@@ -1,5 +1,10 @@
 """The small layers of a transformer block: norm, scale, dropped paths."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -20,11 +25,38 @@ class Float32LayerNorm(nn.LayerNorm):
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
+@dataclass(frozen=True, slots=True)
+class RowShare:
+    """Which rows of a larger batch pass a module: `num_rows` in all, those of `slices` here."""
+
+    num_rows: int
+    slices: tuple[slice, ...]
+
+
+_rows_at_hand: ContextVar[RowShare | None] = ContextVar("rows at hand", default=None)
+
+
+def rows_at_hand() -> RowShare | None:
+    """The share that holds now; None where a batch stands for itself."""
+    return _rows_at_hand.get()
+
+
+@contextmanager
+def share_rows(share: RowShare | None) -> Iterator[None]:
+    """For the time of the block, modules that draw for rows draw for those of the larger batch."""
+    token = _rows_at_hand.set(share)
+    try:
+        yield
+    finally:
+        _rows_at_hand.reset(token)
+
+
 class DropPath(nn.Module):
     """While training, leaves the branch of a whole sample out with probability `rate`.
 
     The kept ones are divided by 1 − rate. Draws from torch's default generator of the device,
-    whose state a checkpoint keeps.
+    which is seeded at every step; under `share_rows` for the whole batch, so that a row is
+    left out or not whichever process or piece it lies in.
     """
 
     def __init__(self, rate: float) -> None:
@@ -35,7 +67,12 @@ class DropPath(nn.Module):
         """The branch, or zeros for the samples left out."""
         if self.rate == 0.0 or not self.training:
             return branch
-        kept = torch.rand(len(branch), 1, 1, device=branch.device) >= self.rate
+        share = _rows_at_hand.get()
+        num_rows = len(branch) if share is None else share.num_rows
+        unit = torch.rand(num_rows, 1, 1, device=branch.device)
+        if share is not None:
+            unit = torch.cat([unit[rows] for rows in share.slices])
+        kept = unit >= self.rate
         return branch * (kept / (1.0 - self.rate)).to(branch.dtype)
 
 

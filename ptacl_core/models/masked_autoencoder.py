@@ -8,7 +8,7 @@ from torch import nn
 
 from ptacl_core.models.attention import AttentionKind
 from ptacl_core.models.layers import Float32LayerNorm, init_linear_layers
-from ptacl_core.models.masking import draw_token_mask, gather_tokens
+from ptacl_core.models.masking import TokenMask, draw_token_mask, gather_tokens
 from ptacl_core.models.patch_transformer import PatchTransformer
 from ptacl_core.models.positions import LearnedPositions
 from ptacl_core.models.transformer import build_blocks
@@ -80,14 +80,20 @@ class MaskedAutoencoder(nn.Module):
     ) -> MaskedReconstruction:
         """Hide tokens drawn from `generator`, reconstruct, and measure the hidden ones."""
         self.encoder.check_batch(batch)
-        target = self.encoder.layout.patchify(batch)
         drawn = draw_token_mask(
             len(batch), self.encoder.num_tokens, self.mask_ratio, generator, device=batch.device
         )
-        visible = self.encoder.tokens_of_patches(target, ids_keep=drawn.ids_keep)
-        prediction = self.decoder(visible, drawn.ids_restore)
+        target = self.encoder.layout.patchify(batch)
+        prediction = self.predict(target, drawn)
         loss = self.reconstruction_loss(prediction, target, drawn.mask)
         return MaskedReconstruction(loss, prediction, target, drawn.mask)
+
+    def predict(
+        self, patches: Float[Tensor, "batch token value"], drawn: TokenMask
+    ) -> Float[Tensor, "batch token value"]:
+        """Values of every token, from the tokens that `drawn` leaves visible."""
+        visible = self.encoder.tokens_of_patches(patches, ids_keep=drawn.ids_keep)
+        return self.decoder(visible, drawn.ids_restore)
 
 
 class MaskedDecoder(nn.Module):

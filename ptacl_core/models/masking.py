@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Bool, Float, Generator, Int, Tensor
+from ptacl_core.tensors import Bool, Float, Generator, Int, Tensor, move_to_device
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def draw_token_mask(
     """
     num_visible = num_visible_tokens(num_tokens, mask_ratio)
     noise = torch.rand(batch_size, num_tokens, generator=generator, device=generator.device)
-    order = noise.to(device if device is not None else generator.device).argsort(dim=1)
+    order = move_to_device(noise, device or generator.device).argsort(dim=1)
     ids_restore = order.argsort(dim=1)
     return TokenMask(
         ids_keep=order[:, :num_visible], ids_restore=ids_restore, mask=ids_restore >= num_visible

@@ -51,8 +51,22 @@ class SimclrModel(nn.Module):
         head: its batch statistics are then those of the whole batch. All views pass the head
         at once, so both share the statistics.
         """
-        features = mean_pool(self.encoder.tokens(torch.cat((first, second))))
-        views = features.view(2, len(first), -1).transpose(0, 1)
+        return self.project(self.features(first, second), gather=gather)
+
+    def features(
+        self, first: Float[Tensor, "batch ..."], second: Float[Tensor, "batch ..."]
+    ) -> Float[Tensor, "batch 2 dim"]:
+        """Pooled features of both views of each recording."""
+        pooled = mean_pool(self.encoder.tokens(torch.cat((first, second))))
+        return pooled.view(2, len(first), -1).transpose(0, 1)
+
+    def project(
+        self,
+        views: Float[Tensor, "batch 2 dim"],
+        *,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Float[Tensor, "all projection"], Float[Tensor, "all projection"]]:
+        """Projections of the features of both views, as `forward` describes."""
         if gather is not None:
             views = gather(views.contiguous())
         projected = self.head(views.transpose(0, 1).reshape(-1, views.shape[-1]))

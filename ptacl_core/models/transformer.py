@@ -3,9 +3,10 @@
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ptacl_core.models.attention import AttentionKind, SelfAttention
-from ptacl_core.models.layers import DropPath, Float32LayerNorm
+from ptacl_core.models.layers import DropPath, Float32LayerNorm, rows_at_hand, share_rows
 from ptacl_core.tensors import Float, Tensor
 
 
@@ -44,13 +45,37 @@ class TransformerBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
         self.attention_scale = _layer_scale(dim, layer_scale_init)
         self.feed_forward_scale = _layer_scale(dim, layer_scale_init)
+        self.is_recomputed = False
 
     def forward(self, tokens: Float[Tensor, "batch token dim"]) -> Float[Tensor, "batch token dim"]:
         """The block's tokens; the residual stream keeps the input's precision."""
+        if not (self.is_recomputed and torch.is_grad_enabled()):
+            return self._transform(tokens)
+        share = rows_at_hand()
+
+        def transform(values: Tensor) -> Tensor:
+            # On the way back no context of the way here is left, on a GPU not even the thread.
+            with share_rows(share):
+                return self._transform(values)
+
+        return checkpoint(
+            transform, tokens, use_reentrant=False, preserve_rng_state=self.drop_path.rate > 0
+        )
+
+    def _transform(
+        self, tokens: Float[Tensor, "batch token dim"]
+    ) -> Float[Tensor, "batch token dim"]:
         branch = self.drop_path(self.attention(self.attention_norm(tokens)))
         tokens = _add_scaled(tokens, branch, self.attention_scale)
         branch = self.drop_path(self.feed_forward(self.feed_forward_norm(tokens)))
         return _add_scaled(tokens, branch, self.feed_forward_scale)
+
+
+def recompute_blocks(module: nn.Module) -> None:
+    """Let every block within `module` keep its input only, and compute again on the way back."""
+    for part in module.modules():
+        if isinstance(part, TransformerBlock):
+            part.is_recomputed = True
 
 
 def build_blocks(

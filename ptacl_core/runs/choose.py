@@ -11,6 +11,7 @@ from ptacl_core.errors import CheckpointError, CohortError, ConfigError
 from ptacl_core.models import TokenEncoder
 from ptacl_core.runs.encoders import load_encoder
 from ptacl_core.runs.health import explain_unfit
+from ptacl_core.train.precision import state_float32_precision
 
 ALIGN = "align"
 
@@ -119,6 +120,7 @@ def check_preprocessing(run: AlignedRun, preprocessing_hash: str) -> None:
 
 def resolve_device(name: str) -> torch.device:
     """`auto` is the first GPU, or the CPU where there is none. Raises ConfigError."""
+    state_float32_precision()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -40,6 +40,8 @@ class TrainingRun:
     world: World
     progress: ProgressSink
     stop: StopRequest
+    memory_share: float = 1.0
+    """Part of the device's free memory that this run may take for recordings."""
 
     @property
     def cohort_dir(self) -> Path:
@@ -137,7 +139,14 @@ def load_run_config(directory: Path) -> RunSettings:
     return RunSettings.from_mapping(values, source=f"run {directory.name}, {CONFIG_FILE}")
 
 
-_MAY_DIFFER = {"device", "data.memory_budget_gib", "data.prefetch_batches", "notes"}
+_MAY_DIFFER = {
+    "device",
+    "data.memory_budget_gib",
+    "data.prefetch_batches",
+    "compute.rows_per_piece",
+    "compute.recompute_blocks",
+    "notes",
+}
 """Keys that change where and how fast a run computes, not what."""
 
 

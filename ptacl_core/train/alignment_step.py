@@ -1,9 +1,9 @@
 """The step of the alignment: Eqs. (1)-(4), their ablations, and what to watch of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from ptacl_core.losses import (
     alignment_entropy,
@@ -15,12 +15,12 @@ from ptacl_core.losses import (
     temporal_alignment_terms,
     two_anchor_terms,
 )
-from ptacl_core.models import PairFeatures, TwoTower
+from ptacl_core.models import TwoTower
 from ptacl_core.tensors import Bool, Float, Tensor
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.distributed import first_row, gather_with_gradient, share_of_mean
-from ptacl_core.train.loop import StepOutput
 from ptacl_core.train.randomness import StepRandomness
+from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
 from ptacl_core.train.views import CineViews, EcgViews
 
 
@@ -41,7 +41,7 @@ class AlignmentWeights:
     end_systole_step: int = 5
 
 
-class AlignmentStep(nn.Module):
+class AlignmentStep(TrainingStep):
     """Align the ECG and the cine of each patient, as a whole and step by step.
 
     With `is_cine_frozen` the cine encoder stays as it is and in evaluation mode (ECCL).
@@ -71,28 +71,42 @@ class AlignmentStep(nn.Module):
             self.towers.cine_encoder.eval()
         return self
 
-    def forward(self, batch: Batch, draws: StepRandomness) -> StepOutput:
-        """L = L_global + β · L_local (Eq. 4) with figures of both parts."""
+    def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
+        """A view of each recording, and the beat steps of the ECG."""
         ecg, starts = self.ecg_views.draw(batch, draws, is_training=self.training)
         cine = self.cine_views.draw(batch, draws, is_training=self.training)
-        has_steps = self.towers.cine_encoder.grid[0] == self.ecg_views.num_steps
-        matrices, is_valid = self.ecg_views.beat_matrices(batch, starts)
-        features: PairFeatures = self.towers(ecg, cine, matrices if has_steps else None)
-        patient_loss = self._patient_loss(features)
+        tensors = {"ecg": ecg, "cine": cine}
+        if self.towers.cine_encoder.grid[0] == self.ecg_views.num_steps:
+            matrices, is_valid = self.ecg_views.beat_matrices(batch, starts)
+            tensors |= {"beat_matrix": matrices, "is_valid": is_valid}
+        return tensors
+
+    def encode_rows(self, tensors: Mapping[str, Tensor]) -> Encoded:
+        """Features of both modalities, and their steps where the cine encoder has a time axis."""
+        made = self.towers(tensors["ecg"], tensors["cine"], tensors.get("beat_matrix"))
+        encoded = {"ecg_features": made.ecg_features, "cmr_features": made.cmr_features}
+        if made.ecg_steps is not None and made.cmr_steps is not None:
+            encoded |= {"ecg_steps": made.ecg_steps, "cmr_steps": made.cmr_steps}
+        return encoded
+
+    def measure(self, encoded: Encoded, views: Views) -> StepOutput:
+        """L = L_global + β · L_local (Eq. 4) with figures of both parts."""
+        patient_loss = self._patient_loss(encoded["ecg_features"], encoded["cmr_features"])
         figures = {"patient_loss": patient_loss}
-        if not has_steps:
+        if "ecg_steps" not in encoded:
             return StepOutput(patient_loss, figures)
-        assert features.ecg_steps is not None
-        assert features.cmr_steps is not None
-        temporal_loss = self._temporal_loss(features.ecg_steps, features.cmr_steps, is_valid)
-        figures |= {"temporal_loss": temporal_loss} | self._watch(features, temporal_loss, is_valid)
+        steps = encoded["ecg_steps"], encoded["cmr_steps"]
+        is_valid = views.tensors["is_valid"]
+        temporal_loss = self._temporal_loss(*steps, is_valid)
+        figures |= {"temporal_loss": temporal_loss} | self._watch(*steps, temporal_loss, is_valid)
         if self.weights.beta == 0 or self.weights.local_loss == "none":
             return StepOutput(patient_loss, figures)
         loss = ptacl_loss(patient_loss, temporal_loss, beta=self.weights.beta)
         return StepOutput(loss, figures)
 
-    def _patient_loss(self, features: PairFeatures) -> Float[Tensor, ""]:
-        ecg, cmr = features.ecg_features, features.cmr_features
+    def _patient_loss(
+        self, ecg: Float[Tensor, "patient dim"], cmr: Float[Tensor, "patient dim"]
+    ) -> Float[Tensor, ""]:
         return patient_alignment_loss_gathered(
             ecg,
             cmr,
@@ -135,14 +149,13 @@ class AlignmentStep(nn.Module):
     @torch.no_grad()
     def _watch(
         self,
-        features: PairFeatures,
+        ecg_steps: Float[Tensor, "patient step dim"],
+        cmr_steps: Float[Tensor, "patient step dim"],
         temporal_loss: Float[Tensor, ""],
         is_valid: Bool[Tensor, " patient"],
     ) -> dict[str, Tensor]:
         """Alignment accuracy (exact, within one step), excess over H(P), share of valid."""
-        assert features.ecg_steps is not None
-        assert features.cmr_steps is not None
-        similarity = step_similarity(features.ecg_steps, features.cmr_steps, is_valid=is_valid)
+        similarity = step_similarity(ecg_steps, cmr_steps, is_valid=is_valid)
         num_steps = similarity.shape[1]
         distance = (
             similarity.argmax(dim=2) - torch.arange(num_steps, device=similarity.device)

@@ -3,17 +3,24 @@
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.augment import BatchDraws
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Float, Tensor, UInt8
+from ptacl_core.tensors import Bool, Float, Generator, Tensor, UInt8, move_to_device
 from ptacl_core.train.distributed import World
 from ptacl_core.train.randomness import epoch_order
-from ptacl_core.train.recordings import Recordings
+from ptacl_core.train.recordings import (
+    PendingCopy,
+    ReadArrays,
+    Recordings,
+    StreamedRecordings,
+    Taken,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,14 +46,26 @@ class Batch:
         """This process's rows within the global batch."""
         return slice(self.start, self.start + len(self.rows))
 
-    def describe_fault(self) -> str:
-        """Name the rows whose ECG holds values that are not finite, if any."""
-        if self.ecg is not None:
-            is_sound = torch.isfinite(self.ecg).flatten(1).all(dim=1).cpu().numpy()
-            if not is_sound.all():
-                rows = ", ".join(str(row) for row in self.rows[~is_sound])
-                return f"the ECG of manifest row {rows} holds values that are not finite"
+    def draws(self, generator: Generator) -> BatchDraws:
+        """`generator` for the rows of this share, whatever the number of processes."""
+        return BatchDraws(generator, self.start, self.global_size)
+
+    def find_unsound(self) -> Bool[Tensor, " batch"] | None:
+        """Which rows have an ECG that holds values that are not finite; None without ECGs."""
+        if self.ecg is None:
+            return None
+        return ~torch.isfinite(self.ecg).flatten(1).all(dim=1)
+
+    def describe_fault(self, is_unsound: Bool[Tensor, " batch"] | None) -> str:
+        """Name the rows that `find_unsound` found."""
+        if is_unsound is not None and bool(is_unsound.any()):
+            rows = ", ".join(str(row) for row in self.rows[is_unsound.cpu().numpy()])
+            return f"the ECG of manifest row {rows} holds values that are not finite"
         return "its recordings are all finite"
+
+    def without_recordings(self) -> "Batch":
+        """What names the batch, without what fills memory."""
+        return replace(self, ecg=None, cine=None, targets=None)
 
 
 class BatchOrder:
@@ -79,21 +98,18 @@ class BatchOrder:
 class FixedOrder:
     """All rows once in their own order, in equal batches of at most `batch_size`.
 
-    Up to (number of batches · processes − 1) last rows are left out to make them equal;
-    there must be at least as many rows as processes.
+    Up to (number of batches − 1) last rows are left out to make them equal. A batch is whole
+    whatever the number of processes: each of them measures batches of its own.
     """
 
-    def __init__(self, num_rows: int, batch_size: int, *, world: World):
-        self.world = world
-        self.num_batches = max(1, min(-(-num_rows // batch_size), num_rows // world.size))
-        self.batch_size = num_rows // self.num_batches // world.size * world.size
+    def __init__(self, num_rows: int, batch_size: int):
+        self.num_batches = max(1, -(-num_rows // batch_size))
+        self.batch_size = num_rows // self.num_batches
 
     def locate(self, step: int) -> tuple[int, int, Int64[Array, " batch"], int]:
-        """(0, index, this process's positions, where they start) of batch `step`."""
-        share = self.batch_size // self.world.size
-        start = self.world.rank * share
-        first = step * self.batch_size + start
-        return 0, step, np.arange(first, first + share, dtype=np.int64), start
+        """(0, index, its positions, 0) of batch `step`."""
+        first = step * self.batch_size
+        return 0, step, np.arange(first, first + self.batch_size, dtype=np.int64), 0
 
 
 class Batches:
@@ -114,15 +130,23 @@ class Batches:
     ):
         self.order, self.rows, self.recordings = order, rows, recordings
         self.r_peaks, self.prefetch = r_peaks, prefetch
-        self.targets = None if targets is None else torch.from_numpy(targets)
+        self.targets = (
+            None
+            if targets is None
+            else move_to_device(torch.from_numpy(targets), recordings.device)
+        )
 
     def load(self, step: int) -> Batch:
         """The batch of `step`. Raises ShardError when its recordings cannot be read."""
+        return self._attach(step, self.recordings.take(self.order.locate(step)[2]))
+
+    def _attach(self, step: int, recordings: Taken) -> Batch:
         epoch, index, positions, start = self.order.locate(step)
-        ecg, cine = self.recordings.take(positions)
+        ecg, cine = recordings
         targets = None
         if self.targets is not None:
-            targets = self.targets[torch.from_numpy(positions)].to(self.recordings.device)
+            chosen = move_to_device(torch.from_numpy(positions), self.targets.device)
+            targets = self.targets[chosen]
         return Batch(
             epoch=epoch,
             index=index,
@@ -137,19 +161,20 @@ class Batches:
 
     def iterate(self, first_step: int) -> Iterator[Batch]:
         """Batches of `first_step` and after, without end; close the iterator when done."""
-        if self.prefetch == 0:
+        if self.prefetch == 0 or not isinstance(self.recordings, StreamedRecordings):
             step = first_step
             while True:
                 yield self.load(step)
                 step += 1
         else:
-            yield from self._iterate_ahead(first_step)
+            yield from self._iterate_ahead(first_step, self.recordings)
 
-    def _iterate_ahead(self, first_step: int) -> Iterator[Batch]:
-        ready: queue.Queue[Batch | Exception] = queue.Queue(maxsize=self.prefetch)
+    def _iterate_ahead(self, first_step: int, recordings: StreamedRecordings) -> Iterator[Batch]:
+        """A thread reads; this one copies the next batch to a GPU while it computes on the last."""
+        ready: queue.Queue[ReadArrays | Exception] = queue.Queue(maxsize=self.prefetch)
         is_over = threading.Event()
 
-        def offer(item: Batch | Exception) -> None:
+        def offer(item: ReadArrays | Exception) -> None:
             while not is_over.is_set():
                 try:
                     ready.put(item, timeout=0.1)
@@ -161,7 +186,7 @@ class Batches:
             step = first_step
             while not is_over.is_set():
                 try:
-                    offer(self.load(step))
+                    offer(recordings.read(self.order.locate(step)[2]))
                 except Exception as error:  # noqa: BLE001  raised again where it is awaited
                     offer(error)
                     return
@@ -169,12 +194,18 @@ class Batches:
 
         thread = threading.Thread(target=read, name="batches", daemon=True)
         thread.start()
+
+        def start_next() -> PendingCopy:
+            item = ready.get()
+            if isinstance(item, Exception):
+                raise item
+            return recordings.start_copy(item)
+
         try:
+            step, coming = first_step, start_next()
             while True:
-                item = ready.get()
-                if isinstance(item, Exception):
-                    raise item
-                yield item
+                yield self._attach(step, recordings.finish_copy(coming))
+                step, coming = step + 1, start_next()
         finally:
             is_over.set()
             thread.join()

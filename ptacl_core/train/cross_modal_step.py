@@ -1,5 +1,7 @@
 """The step of the cross-modal autoencoder (CMAE-style baseline): one latent, two decoders."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -9,15 +11,15 @@ from ptacl_core.losses import (
     reconstruction_loss,
 )
 from ptacl_core.models import LatentDecoder, PatchTransformer, TwoTower
-from ptacl_core.tensors import Float, Tensor
+from ptacl_core.tensors import Float, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.distributed import first_row, gather_with_gradient
-from ptacl_core.train.loop import StepOutput
 from ptacl_core.train.randomness import StepRandomness
+from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
 from ptacl_core.train.views import CineViews, EcgViews
 
 
-class CrossModalStep(nn.Module):
+class CrossModalStep(TrainingStep):
     """Both recordings from a latent that either of them can give, plus a weak contrast.
 
     loss = MSE(ECG) + MSE(cine) + `contrast_weight` · Eq. (1) of the two latents. In training
@@ -43,19 +45,47 @@ class CrossModalStep(nn.Module):
         self.ecg_views, self.cine_views = ecg_views, cine_views
         self.temperature, self.contrast_weight = temperature, contrast_weight
 
-    def forward(self, batch: Batch, draws: StepRandomness) -> StepOutput:
-        """Reconstruction of both modalities and the contrast of their latents."""
+    def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
+        """A view of each recording, and how much of its latent the ECG gives."""
         ecg, _ = self.ecg_views.draw(batch, draws, is_training=self.training)
         cine = self.cine_views.draw(batch, draws, is_training=self.training)
-        latents = self.towers(ecg, cine)
-        merged = self._merge(latents.ecg_features, latents.cmr_features, batch, draws)
-        ecg_loss = _reconstruction(self.ecg_decoder(merged), self.towers.ecg_encoder, ecg)
-        cine_loss = _reconstruction(self.cine_decoder(merged), self.towers.cine_encoder, cine)
+        share = self.draw_share_of_ecg(batch, draws)
+        return {"ecg": ecg, "cine": cine, "share_of_ecg": move_to_device(share, ecg.device)}
+
+    def draw_share_of_ecg(self, batch: Batch, draws: StepRandomness) -> Float[Tensor, "batch 1"]:
+        """0, ½ or 1 in training, each with probability one third; ½ in evaluation."""
+        if not self.training:
+            return torch.full((len(batch.rows), 1), 0.5)
+        draw = torch.randint(3, (batch.global_size, 1), generator=draws.shared)
+        return draw[batch.share] / 2
+
+    def encode_rows(self, tensors: Mapping[str, Tensor]) -> Encoded:
+        """Both latents, and both recordings rebuilt from what the two latents were merged to."""
+        latents = self.towers(tensors["ecg"], tensors["cine"])
+        ecg, cmr = latents.ecg_features, latents.cmr_features
+        share = tensors["share_of_ecg"].to(ecg.dtype)
+        merged = share * ecg + (1 - share) * cmr if self.training else (ecg + cmr) / 2
+        return {
+            "ecg_latent": ecg,
+            "cmr_latent": cmr,
+            "ecg_prediction": self.ecg_decoder(merged),
+            "cine_prediction": self.cine_decoder(merged),
+        }
+
+    def measure(self, encoded: Encoded, views: Views) -> StepOutput:
+        """Reconstruction of both modalities and the contrast of their latents."""
+        ecg_loss = _reconstruction(
+            encoded["ecg_prediction"], self.towers.ecg_encoder, views.tensors["ecg"]
+        )
+        cine_loss = _reconstruction(
+            encoded["cine_prediction"], self.towers.cine_encoder, views.tensors["cine"]
+        )
+        ecg, cmr = encoded["ecg_latent"], encoded["cmr_latent"]
         patient_loss = patient_alignment_loss_gathered(
-            latents.ecg_features,
-            latents.cmr_features,
-            gather_with_gradient(latents.ecg_features),
-            gather_with_gradient(latents.cmr_features),
+            ecg,
+            cmr,
+            gather_with_gradient(ecg),
+            gather_with_gradient(cmr),
             offset=first_row(len(ecg)),
             temperature=self.temperature,
         )
@@ -70,19 +100,6 @@ class CrossModalStep(nn.Module):
                 "patient_loss": patient_loss,
             },
         )
-
-    def _merge(
-        self,
-        ecg_latent: Float[Tensor, "batch dim"],
-        cmr_latent: Float[Tensor, "batch dim"],
-        batch: Batch,
-        draws: StepRandomness,
-    ) -> Float[Tensor, "batch dim"]:
-        if not self.training:
-            return (ecg_latent + cmr_latent) / 2
-        draw = torch.randint(3, (batch.global_size, 1), generator=draws.shared)[batch.share]
-        share_of_ecg = (draw / 2).to(ecg_latent.device, ecg_latent.dtype)
-        return share_of_ecg * ecg_latent + (1 - share_of_ecg) * cmr_latent
 
 
 def _reconstruction(

@@ -3,15 +3,18 @@
 Outside `torchrun` there is one process and every function here is the identity.
 """
 
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from ptacl_core.errors import ConfigError
 from ptacl_core.tensors import Float, Tensor
@@ -64,9 +67,22 @@ def join_world(device_type: str) -> Iterator[World]:
         dist.destroy_process_group()
 
 
+_is_alone: ContextVar[bool] = ContextVar("is alone", default=False)
+
+
+@contextmanager
+def on_its_own() -> Iterator[None]:
+    """For the time of the block this process computes as if it were the only one."""
+    token = _is_alone.set(True)
+    try:
+        yield
+    finally:
+        _is_alone.reset(token)
+
+
 def world_size() -> int:
-    """Number of processes that train together."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    """Number of processes that train together; 1 within `on_its_own`."""
+    return 1 if _is_alone.get() or not dist.is_initialized() else dist.get_world_size()
 
 
 def gather_with_gradient(values: Float[Tensor, " batch *rest"]) -> Float[Tensor, " all *rest"]:
@@ -109,6 +125,41 @@ def average_figures(figures: Mapping[str, Tensor]) -> dict[str, float]:
         return {}
     values = torch.stack([value.detach().double().reshape(()) for value in figures.values()])
     return dict(zip(figures, (sum_over_processes(values) / world_size()).tolist(), strict=True))
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace each gradient by its mean over the processes, in one exchange.
+
+    What DistributedDataParallel does during one backward pass, for gradients that several
+    passes have added up.
+    """
+    gradients = [value.grad for value in parameters if value.grad is not None]
+    if world_size() == 1 or not gradients:
+        return
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def average_sums(sums: Mapping[str, Tensor], num_items: Float[Tensor, ""]) -> dict[str, float]:
+    """Sums over items that are spread over the processes, divided by the number of all items.
+
+    A process without any item has no names either, and takes those of the others.
+    """
+    names = list(sums)
+    if world_size() > 1:
+        everyone: list[list[str]] = [[] for _ in range(world_size())]
+        dist.all_gather_object(everyone, names)
+        names = max(everyone, key=len)
+    zero = torch.zeros_like(num_items)
+    values = [sums.get(name, zero).detach().to(num_items.dtype).reshape(()) for name in names]
+    *totals, count = sum_over_processes(torch.stack([*values, num_items])).tolist()
+    return {
+        name: total / count if count else math.nan
+        for name, total in zip(names, totals, strict=True)
+    }
 
 
 def wait_for_all() -> None:

@@ -12,33 +12,21 @@ from torch import nn
 
 from ptacl_core.errors import TrainingDivergedError
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.tensors import Float, Tensor
+from ptacl_core.tensors import Tensor
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.distributed import (
-    ALONE,
-    World,
     average_figures,
     sum_over_processes,
     world_size,
 )
+from ptacl_core.train.gradients import differentiate
 from ptacl_core.train.interruption import Interrupted, StopRequest
-from ptacl_core.train.optimizer import set_learning_rate
-from ptacl_core.train.precision import autocast
-from ptacl_core.train.randomness import StepRandomness, seed_step
+from ptacl_core.train.optimizer import set_learning_rate, step_if
+from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.schedule import warmup_cosine_factor
+from ptacl_core.train.told_steps import StepsToTell, ToldStep
 
 MAX_NONFINITE_IN_A_ROW = 5
-
-
-@dataclass(frozen=True, slots=True)
-class StepOutput:
-    """Loss of one batch, whose mean over processes is descended, and figures worth logging."""
-
-    loss: Float[Tensor, ""]
-    figures: dict[str, Tensor] = field(default_factory=dict)
-
-
-StepFunction = Callable[[Batch, StepRandomness], StepOutput]
 
 
 @runtime_checkable
@@ -62,6 +50,7 @@ class FitPlan:
     warmup_steps: int = 0
     grad_clip: float = 1.0
     precision: str = "fp32"
+    rows_per_piece: int = 0
     log_every: int = 10
     checkpoint_every: int = 0
     checkpoint_every_s: float = 600.0
@@ -107,18 +96,19 @@ def fit(
     batches: BatchSource,
     device: torch.device,
     hooks: FitHooks,
-    world: World = ALONE,
 ) -> FitState:
-    """Train `step` (a module called as a StepFunction) from `state` to the end of `plan`.
+    """Train `step`, called with (Batch, StepRandomness), from `state` to the end of `plan`.
 
     A batch whose loss or gradient is not finite moves nothing and is named in the log;
     the fifth in a row raises TrainingDivergedError. A requested stop saves and raises
-    Interrupted. Gives the final state, which the caller stores.
+    Interrupted. On a GPU the host asks for neither between two lines of the log: the device
+    itself skips such a batch. Gives the final state, which the caller stores.
     """
     hooks.progress.start(plan.stage, plan.num_steps, "steps")
     hooks.progress.advance(plan.stage, state.step)
     step.train()
     clock = _Clock(state.step)
+    steps = StepsToTell()
     with closing(batches.iterate(state.step)) as source:  # pyright: ignore[reportArgumentType]
         while state.step < plan.num_steps and not _is_stopped_early(plan, state):
             batch = next(source)
@@ -126,28 +116,39 @@ def fit(
                 state.step, num_steps=plan.num_steps, warmup_steps=plan.warmup_steps
             )
             set_learning_rate(optimizer, rate)
-            draws = seed_step(
-                seed=plan.seed, stage=plan.stage, step=state.step, rank=world.rank, device=device
-            )
-            with autocast(device, plan.precision):
-                output: StepOutput = step(batch, draws)
-            loss, is_asked_to_stop = _agree(output.loss, hooks.stop)
-            is_sound = math.isfinite(loss) and _descend(output.loss, step, optimizer, plan)
-            _count_nonfinite(plan, state, batch, hooks, is_sound=is_sound)
+            draws = seed_step(seed=plan.seed, stage=plan.stage, step=state.step, device=device)
+            optimizer.zero_grad(set_to_none=True)
+            output = differentiate(
+                step, batch, draws, device=device, precision=plan.precision,
+                rows_per_piece=plan.rows_per_piece,
+            )  # fmt: skip
+            loss = sum_over_processes(output.loss) / world_size()
+            is_sound = _descend(loss, step, optimizer, plan)
             state.step += 1
-            if is_sound:
-                state.last_loss = loss
-            if is_sound and (state.step % plan.log_every == 0 or state.step == 1):
+            steps.add(state.step, batch, loss, is_sound)
+            is_line_due = state.step % plan.log_every == 0 or state.step == 1
+            is_validated = _is_due(state.step, plan.validate_every, plan.num_steps)
+            is_saved = clock.is_save_due(state.step, plan)
+            is_stopped = hooks.stop.is_made and world_size() == 1
+            is_end = state.step == plan.num_steps
+            if device.type != "cpu" and not (
+                is_line_due or is_validated or is_saved or is_stopped or is_end
+            ):
+                continue
+            told = steps.tell()
+            for each in told:
+                _count(plan, state, each, hooks)
+            if told[-1].is_sound and is_line_due:
                 speed = clock.samples_per_s(state.step, plan.batch_size)
                 figures = average_figures(output.figures)
-                hooks.log(stage=plan.stage, step=state.step, loss=loss, learning_rate=rate,
-                          samples_per_s=speed, **figures)  # fmt: skip
-            hooks.progress.advance(plan.stage, 1, loss=loss)
-            if plan.validate_every and _is_due(state.step, plan.validate_every, plan.num_steps):
+                hooks.log(stage=plan.stage, step=state.step, loss=told[-1].loss,
+                          learning_rate=rate, samples_per_s=speed, **figures)  # fmt: skip
+            hooks.progress.advance(plan.stage, len(told), loss=told[-1].loss)
+            if is_validated:
                 _validate(plan, state, step, hooks)
-            if clock.is_save_due(state.step, plan):
+            if is_saved:
                 hooks.save(state)
-            if (is_asked_to_stop or _is_stopped_alone(hooks.stop)) and state.step < plan.num_steps:
+            if _must_stop(hooks.stop, device, is_line_due) and state.step < plan.num_steps:
                 hooks.save(state)
                 raise Interrupted(
                     f"stage {plan.stage} stopped at step {state.step} of {plan.num_steps} and "
@@ -180,48 +181,39 @@ class _Clock:
         return speed
 
 
-def _agree(loss: Tensor, stop: StopRequest) -> tuple[float, bool]:
-    """Mean loss over processes (NaN if any has one) and whether any was asked to stop."""
+def _must_stop(stop: StopRequest, device: torch.device, is_line_due: bool) -> bool:
+    """Whether to stop here: several processes agree on it when a line of the log is due."""
     if world_size() == 1:
-        return float(loss.detach()), stop.is_made
-    facts = torch.stack([loss.detach().double(), loss.new_tensor(float(stop.is_made)).double()])
-    total = sum_over_processes(facts)
-    return float(total[0]) / world_size(), bool(total[1] > 0)
-
-
-def _is_stopped_alone(stop: StopRequest) -> bool:
-    """A request that came after the agreement; several processes see it at the next step."""
-    return stop.is_made and world_size() == 1
+        return stop.is_made
+    if not is_line_due:
+        return False
+    requests = torch.full((), float(stop.is_made), device=device)
+    return bool(sum_over_processes(requests) > 0)
 
 
 def _descend(
     loss: Tensor, step: nn.Module, optimizer: torch.optim.Optimizer, plan: FitPlan
-) -> bool:
-    """Backward, clip, move; False, with nothing moved, when the gradient is not finite."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+) -> Tensor:
+    """Clip and move; gives whether loss and gradient are finite, without which nothing moves."""
     limit = plan.grad_clip if plan.grad_clip > 0 else math.inf
     norm = nn.utils.clip_grad_norm_(
         [value for value in step.parameters() if value.grad is not None], limit
     )
-    if not math.isfinite(float(norm)):
-        return False
-    optimizer.step()
-    return True
+    is_sound = torch.isfinite(norm) & torch.isfinite(loss)
+    step_if(optimizer, is_sound)
+    return is_sound
 
 
-def _count_nonfinite(
-    plan: FitPlan, state: FitState, batch: Batch, hooks: FitHooks, *, is_sound: bool
-) -> None:
-    if is_sound:
-        state.num_nonfinite = 0
+def _count(plan: FitPlan, state: FitState, told: ToldStep, hooks: FitHooks) -> None:
+    if told.is_sound:
+        state.num_nonfinite, state.last_loss = 0, told.loss
         return
     state.num_nonfinite += 1
     fault = (
-        f"stage {plan.stage}, step {state.step + 1}: loss or gradient is not finite in batch "
-        f"{batch.index} of epoch {batch.epoch}; {batch.describe_fault()}"
+        f"stage {plan.stage}, step {told.step}: loss or gradient is not finite in batch "
+        f"{told.batch.index} of epoch {told.batch.epoch}; {told.fault}"
     )
-    hooks.log(stage=plan.stage, step=state.step + 1, loss=None, skipped=fault)
+    hooks.log(stage=plan.stage, step=told.step, loss=None, skipped=fault)
     hooks.progress.say(f"skipped: {fault}")
     if state.num_nonfinite >= MAX_NONFINITE_IN_A_ROW:
         raise TrainingDivergedError(
@@ -251,4 +243,4 @@ def _is_stopped_early(plan: FitPlan, state: FitState) -> bool:
 
 
 def _is_due(step: int, every: int, num_steps: int) -> bool:
-    return step % every == 0 or step == num_steps
+    return every > 0 and (step % every == 0 or step == num_steps)

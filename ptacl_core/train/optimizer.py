@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from ptacl_core.tensors import Tensor
+from ptacl_core.tensors import Bool, Tensor
 from ptacl_core.train.schedule import layer_decay_factors
 
 _NEVER_DECAYED = re.compile(r"\b(positions|mask_token)\b")
@@ -46,6 +46,19 @@ def build_optimizer(
         betas=betas,
         fused=True,
     )
+
+
+def step_if(optimizer: torch.optim.Optimizer, is_sound: Bool[Tensor, ""]) -> None:
+    """One step, or none where `is_sound` is False.
+
+    The fused kernels look for themselves, on the device; for other optimizers the host asks.
+    """
+    if all(group.get("fused") for group in optimizer.param_groups):
+        optimizer.grad_scale = None  # pyright: ignore[reportAttributeAccessIssue]
+        optimizer.found_inf = (~is_sound).float()  # pyright: ignore[reportAttributeAccessIssue]
+        optimizer.step()
+    elif bool(is_sound):
+        optimizer.step()
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -11,6 +11,7 @@ def resolve_device(name: str, *, local_rank: int = 0) -> torch.device:
     Under torchrun "auto" and "cuda" take the device of the local rank. Raises ConfigError for
     a device that is not there.
     """
+    state_float32_precision()
     has_cuda = torch.cuda.is_available()
     if name == "auto":
         name = "cuda" if has_cuda else "cpu"
@@ -30,6 +31,24 @@ def resolve_device(name: str, *, local_rank: int = 0) -> torch.device:
             "start fewer processes or name another device"
         )
     return device
+
+
+def state_float32_precision() -> None:
+    """Float32 products and convolutions are float32, not TF32, on every device.
+
+    What may be less exact says so: matrix products of the encoders run in bf16 where the run's
+    precision is bf16. torch's own default rounds convolutions to TF32 on a GPU.
+    """
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def encoding_precision(device: torch.device, precision: str) -> str:
+    """Number format in which trained encoders are applied.
+
+    On a GPU the run's own, as in training; on the CPU fp32, which every CPU computes alike.
+    """
+    return precision if device.type == "cuda" else "fp32"
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

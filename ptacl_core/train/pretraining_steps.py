@@ -1,19 +1,21 @@
 """Steps of single-modality pretraining: masked autoencoder and SimCLR."""
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
 
 from ptacl_core.losses import mean_prediction_loss, nt_xent_loss
 from ptacl_core.models import MaskedAutoencoder, SimclrModel
-from ptacl_core.tensors import Float, Tensor
+from ptacl_core.models.masking import TokenMask, num_visible_tokens
+from ptacl_core.tensors import Float, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.distributed import gather_with_gradient
-from ptacl_core.train.loop import StepOutput
 from ptacl_core.train.randomness import StepRandomness
+from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
 from ptacl_core.train.views import CineViews, EcgViews
 
 
-class MaskedAutoencoderStep(nn.Module):
+class MaskedAutoencoderStep(TrainingStep):
     """Reconstruct what is hidden of one modality."""
 
     def __init__(self, autoencoder: MaskedAutoencoder, views: EcgViews | CineViews):
@@ -21,20 +23,45 @@ class MaskedAutoencoderStep(nn.Module):
         self.autoencoder = autoencoder
         self.views = views
 
-    def forward(self, batch: Batch, draws: StepRandomness) -> StepOutput:
-        """The reconstruction loss; in evaluation also that of predicting the mean."""
+    def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
+        """Patches of the views, and what is hidden of each.
+
+        The mask of a recording depends on its place in the global batch, not on processes.
+        """
         recordings = draw_views(self.views, batch, draws, is_training=self.training)
-        # The mask of a recording depends on its place in the global batch, not on processes.
-        torch.rand(batch.start, self.autoencoder.encoder.num_tokens, generator=draws.shared)
-        result = self.autoencoder(recordings, draws.shared)
+        encoder = self.autoencoder.encoder
+        encoder.check_batch(recordings)
+        noise = torch.rand(batch.global_size, encoder.num_tokens, generator=draws.shared)
+        order = move_to_device(noise[batch.share], recordings.device).argsort(dim=1)
+        return {
+            "patches": encoder.layout.patchify(recordings),
+            "order": order,
+            "ids_restore": order.argsort(dim=1),
+        }
+
+    def encode_rows(self, tensors: Mapping[str, Tensor]) -> Encoded:
+        """Predicted values of every token."""
+        drawn = self._mask(tensors)
+        return {"prediction": self.autoencoder.predict(tensors["patches"], drawn)}
+
+    def measure(self, encoded: Encoded, views: Views) -> StepOutput:
+        """The reconstruction loss; in evaluation also that of predicting the mean."""
+        target, mask = views.tensors["patches"], self._mask(views.tensors).mask
+        loss = self.autoencoder.reconstruction_loss(encoded["prediction"], target, mask)
         if self.training:
-            return StepOutput(result.loss)
-        reference = mean_prediction_loss(result.target, result.mask)
-        return StepOutput(result.loss, {"mean_prediction_loss": reference})
+            return StepOutput(loss)
+        return StepOutput(loss, {"mean_prediction_loss": mean_prediction_loss(target, mask)})
+
+    def _mask(self, tensors: Mapping[str, Tensor]) -> TokenMask:
+        order, ids_restore = tensors["order"], tensors["ids_restore"]
+        num_visible = num_visible_tokens(order.shape[1], self.autoencoder.mask_ratio)
+        return TokenMask(order[:, :num_visible], ids_restore, ids_restore >= num_visible)
 
 
-class SimclrStep(nn.Module):
+class SimclrStep(TrainingStep):
     """Two views of each recording find each other among all views."""
+
+    num_views_per_row = 2
 
     def __init__(self, model: SimclrModel, views: EcgViews | CineViews, *, temperature: float):
         super().__init__()
@@ -42,11 +69,20 @@ class SimclrStep(nn.Module):
         self.views = views
         self.temperature = temperature
 
-    def forward(self, batch: Batch, draws: StepRandomness) -> StepOutput:
-        """NT-Xent over the views of all processes; views are always augmented."""
-        first = draw_views(self.views, batch, draws, is_training=True)
-        second = draw_views(self.views, batch, draws, is_training=True)
-        projected = self.model(first, second, gather=gather_with_gradient)
+    def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
+        """Both views, which are always augmented."""
+        return {
+            name: draw_views(self.views, batch, draws, is_training=True)
+            for name in ("first", "second")
+        }
+
+    def encode_rows(self, tensors: Mapping[str, Tensor]) -> Encoded:
+        """Features of both views of each recording."""
+        return {"views": self.model.features(tensors["first"], tensors["second"])}
+
+    def measure(self, encoded: Encoded, views: Views) -> StepOutput:  # noqa: ARG002 - a step's
+        """NT-Xent over the views of all processes."""
+        projected = self.model.project(encoded["views"], gather=gather_with_gradient)
         return StepOutput(nt_xent_loss(*projected, temperature=self.temperature))
 
 

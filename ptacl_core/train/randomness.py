@@ -18,9 +18,9 @@ from ptacl_core.arrays import Array, Int64
 class StepRandomness:
     """The generators of one step.
 
-    `shared` draws on the CPU and is the same in every process: draw for the whole global
-    batch and take this process's rows. `own` draws on the device, differently in each
-    process (augmentation strengths and noise).
+    Both are the same in every process: draw for the whole global batch and take this
+    process's rows. `shared` draws on the CPU (places of crops and frames, masks), `own` on the
+    device (strengths and noise of augmentations).
     """
 
     shared: torch.Generator
@@ -33,13 +33,11 @@ def derive_seed(*place: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def seed_step(
-    *, seed: int, stage: str, step: int, rank: int, device: torch.device
-) -> StepRandomness:
+def seed_step(*, seed: int, stage: str, step: int, device: torch.device) -> StepRandomness:
     """Generators of a step; torch's global ones (drop-path) are seeded along."""
-    torch.manual_seed(derive_seed(seed, stage, "global", step, rank))
+    torch.manual_seed(derive_seed(seed, stage, "global", step, 0))
     shared = torch.Generator().manual_seed(derive_seed(seed, stage, "shared", step))
-    own = torch.Generator(device).manual_seed(derive_seed(seed, stage, "own", step, rank))
+    own = torch.Generator(device).manual_seed(derive_seed(seed, stage, "own", step, 0))
     return StepRandomness(shared, own)
 
 

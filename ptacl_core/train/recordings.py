@@ -1,6 +1,9 @@
 """Recordings as training takes them: resident in memory when they fit, else read per batch."""
 
+import os
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -9,7 +12,7 @@ import torch
 from ptacl_core.arrays import Array, Float64, Int64, UInt8
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.tensors import Tensor
+from ptacl_core.tensors import Tensor, move_to_device
 
 _ROWS_PER_READ = 128
 
@@ -43,6 +46,21 @@ class RecordingReader(Protocol):
         ...
 
 
+Taken = tuple[Tensor | None, Tensor | None]
+"""(ECG float16, cine uint8) of some rows on the device, None for a modality not wanted."""
+
+ReadArrays = dict[str, Array]
+"""What was read of some rows, by modality, in the host's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCopy:
+    """Recordings on their way to the device; `is_there` is None where nothing travels."""
+
+    taken: Taken
+    is_there: torch.cuda.Event | None
+
+
 @runtime_checkable
 class Recordings(Protocol):
     """Gives whole recordings on `device` by their positions in a list of rows."""
@@ -50,8 +68,8 @@ class Recordings(Protocol):
     device: torch.device
     is_resident: bool
 
-    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
-        """(ECG float16, cine uint8) of the positions, None for a modality not wanted."""
+    def take(self, positions: Int64[Array, " batch"]) -> Taken:
+        """Recordings of the positions."""
         ...
 
 
@@ -85,9 +103,9 @@ class ResidentRecordings:
             progress.advance(task, len(piece))
         progress.finish(task)
 
-    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
+    def take(self, positions: Int64[Array, " batch"]) -> Taken:
         """Recordings of the positions, gathered on the device."""
-        index = torch.from_numpy(positions).to(self.device)
+        index = move_to_device(torch.from_numpy(positions), self.device)
         ecg, cine = self._arrays.get("ecg"), self._arrays.get("cmr")
         return (
             None if ecg is None else ecg[index],
@@ -96,7 +114,10 @@ class ResidentRecordings:
 
 
 class StreamedRecordings:
-    """Reads the recordings of each batch from the shards; safe to call from threads."""
+    """Reads the recordings of each batch from the shards.
+
+    `read` may be called from another thread than `start_copy` and `finish_copy`.
+    """
 
     is_resident = False
 
@@ -110,20 +131,44 @@ class StreamedRecordings:
     ):
         self.reader, self.rows, self.modalities, self.device = reader, rows, modalities, device
         self._lock = threading.Lock()
+        self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
 
-    def take(self, positions: Int64[Array, " batch"]) -> tuple[Tensor | None, Tensor | None]:
+    def take(self, positions: Int64[Array, " batch"]) -> Taken:
         """Recordings of the positions, read and moved to the device. Raises ShardError."""
+        return self.finish_copy(self.start_copy(self.read(positions)))
+
+    def read(self, positions: Int64[Array, " batch"]) -> ReadArrays:
+        """Recordings of the positions in the host's memory. Raises ShardError."""
         rows = self.rows[positions]
         with self._lock:
-            read = {name: _read(self.reader, name, rows) for name in self.modalities}
-        moved = {name: self._move(values) for name, values in read.items()}
-        return moved.get("ecg"), moved.get("cmr")
+            return {name: _read(self.reader, name, rows) for name in self.modalities}
 
-    def _move(self, values: Array) -> Tensor:
-        tensor = torch.from_numpy(values)
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor
+    def start_copy(self, arrays: ReadArrays) -> PendingCopy:
+        """Send what was read to the device, beside what the device computes."""
+        if self._copies is None:
+            return PendingCopy(self._move(arrays), None)
+        with torch.cuda.stream(self._copies):
+            taken = self._move(arrays)
+            is_there = torch.cuda.Event()
+            is_there.record()
+        return PendingCopy(taken, is_there)
+
+    def finish_copy(self, pending: PendingCopy) -> Taken:
+        """What was sent; the device, not the host, waits until it is there."""
+        if pending.is_there is not None:
+            stream = torch.cuda.current_stream(self.device)
+            stream.wait_event(pending.is_there)
+            for values in pending.taken:
+                if values is not None:
+                    values.record_stream(stream)
+        return pending.taken
+
+    def _move(self, arrays: ReadArrays) -> Taken:
+        moved = {
+            name: move_to_device(torch.from_numpy(values), self.device)
+            for name, values in arrays.items()
+        }
+        return moved.get("ecg"), moved.get("cmr")
 
 
 def open_recordings(
@@ -132,23 +177,43 @@ def open_recordings(
     *,
     modalities: tuple[str, ...],
     device: torch.device,
-    memory_budget_gib: float,
+    memory_budget_gib: float | None = None,
+    memory_share: float = 1.0,
     progress: ProgressSink = SILENT,
 ) -> ResidentRecordings | StreamedRecordings:
-    """Resident recordings when they fit the budget (and 60 % of a GPU's free memory)."""
-    budget = memory_budget_gib * 2**30
-    if device.type == "cuda":
-        budget = min(budget, 0.6 * torch.cuda.mem_get_info(device)[0])
+    """Resident recordings when they fit into what is free on the device, measured now.
+
+    `memory_budget_gib` bounds it further; `memory_share` is this run's part where several
+    run on one device.
+    """
+    budget = memory_share * measure_free_memory(device)
+    if memory_budget_gib is not None:
+        budget = min(budget, memory_budget_gib * 2**30)
     needed = sum(_read(reader, name, rows[:1]).nbytes for name in modalities) * len(rows)
     if needed <= budget:
         return ResidentRecordings(
             reader, rows, modalities=modalities, device=device, progress=progress
         )
     progress.say(
-        f"{needed / 2**30:.1f} GiB of recordings exceed the budget of {budget / 2**30:.1f} GiB: "
-        "they are read from the shards batch by batch"
+        f"{needed / 2**30:.1f} GiB of recordings exceed the {budget / 2**30:.1f} GiB that they "
+        "may take: they are read from the shards batch by batch"
     )
     return StreamedRecordings(reader, rows, modalities=modalities, device=device)
+
+
+def measure_free_memory(device: torch.device) -> float:
+    """Bytes that recordings may take: 60 % of a GPU's free memory, or half of the host's.
+
+    The rest is for what training itself needs, of which activations are the most.
+    """
+    if device.type == "cuda":
+        return 0.6 * torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        facts = dict(line.split(":", 1) for line in lines)
+        return 0.5 * int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):  # no Linux: what there is, not what is free
+        return 0.25 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _read(reader: RecordingReader, modality: str, rows: Int64[Array, " row"]) -> Array:

@@ -17,7 +17,7 @@ from ptacl_core.augment import (
     sample_cine_frames,
 )
 from ptacl_core.preprocess import beat_step_matrices
-from ptacl_core.tensors import Bool, Float, Int, Tensor
+from ptacl_core.tensors import Bool, Float, Int, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.randomness import StepRandomness
 
@@ -26,8 +26,8 @@ from ptacl_core.train.randomness import StepRandomness
 class EcgViews:
     """Crops of ECGs. `strengths` are arguments of `augment_ecg`.
 
-    Where crops start is drawn for the whole global batch, so that it does not depend on the
-    number of processes; the augmentations are drawn by each process.
+    Everything is drawn for the whole global batch, so that no view depends on the number of
+    processes.
     """
 
     crop_samples: int
@@ -51,7 +51,7 @@ class EcgViews:
             crop_samples=self.crop_samples,
         )[batch.share]
         crops = crop_ecg(batch.ecg, starts, crop_samples=self.crop_samples)
-        return augment_ecg(crops, draws.own, **self.strengths), starts
+        return augment_ecg(crops, batch.draws(draws.own), **self.strengths), starts
 
     def beat_matrices(
         self, batch: Batch, starts: Int[Tensor, " batch"]
@@ -68,7 +68,10 @@ class EcgViews:
             mode=self.beat_mode,
         )
         device = batch.ecg.device
-        return torch.from_numpy(matrices).to(device), torch.from_numpy(is_valid).to(device)
+        return (
+            move_to_device(torch.from_numpy(matrices), device),
+            move_to_device(torch.from_numpy(is_valid), device),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +97,4 @@ class CineViews:
             num_frames=self.num_frames,
         )[batch.share]
         clips = sample_cine_frames(batch.cine, frames)
-        return augment_cine(clips, draws.own, **self.strengths)
+        return augment_cine(clips, batch.draws(draws.own), **self.strengths)

@@ -151,7 +151,7 @@ def build_ours(
     module.to(device).train()
     optimizer = build_optimizer(module, weight_decay=0.05, betas=(0.9, 0.95))
     set_learning_rate(optimizer, 1e-5)
-    draws = seed_step(seed=0, stage=stage, step=0, rank=0, device=device)
+    draws = seed_step(seed=0, stage=stage, step=0, device=device)
 
     def step() -> None:
         with autocast(device, settings.precision):

@@ -127,7 +127,7 @@ def _encode_changed(
         if bare[0] is not None:
             ecg.append(_ecg_steps(aligned, bare[0], signals, peaks))
         if bare[1] is not None:
-            cine.append(_cine_steps(bare[1], _read_clips(reader, piece, aligned)))
+            cine.append(_cine_steps(aligned, bare[1], _read_clips(reader, piece, aligned)))
         progress.advance("alignment controls", len(piece))
     progress.finish("alignment controls")
     without = tuple(np.concatenate(parts) if parts else None for parts in (ecg, cine))
@@ -146,7 +146,7 @@ def _encode_shifted(
         clips = _read_clips(reader, piece, aligned)
         for shift in range(1, num_steps):
             moved = roll_frames(clips, num_steps=num_steps, shift=shift)
-            shifted[shift - 1].append(_cine_steps(aligned.cine_encoder, moved))
+            shifted[shift - 1].append(_cine_steps(aligned, aligned.cine_encoder, moved))
         progress.advance("shifted frames", len(piece))
     progress.finish("shifted frames")
     return [np.concatenate(parts) for parts in shifted]
@@ -177,14 +177,22 @@ def _ecg_steps(
         num_steps=settings.data.num_steps,
         beat_mode=settings.data.beat_mode,
         with_steps=True,
+        precision=settings.precision,
     ).steps
     assert steps is not None
     return steps
 
 
 def _cine_steps(
-    encoder: TokenEncoder, clips: Float32[Array, "record frame height width"]
+    aligned: AlignedRun, encoder: TokenEncoder, clips: Float32[Array, "record frame height width"]
 ) -> Float32[Array, "record step dim"]:
-    steps = encode_cines(encoder, None, clips, num_frames=clips.shape[1], with_steps=True).steps
+    steps = encode_cines(
+        encoder,
+        None,
+        clips,
+        num_frames=clips.shape[1],
+        with_steps=True,
+        precision=aligned.settings.precision,
+    ).steps
     assert steps is not None
     return steps

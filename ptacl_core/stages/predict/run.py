@@ -73,6 +73,7 @@ class EcgPredictor:
             patch_samples=settings.ecg_encoder.patch_samples,
             num_steps=settings.data.num_steps,
             beat_mode=settings.data.beat_mode,
+            precision=settings.precision,
         )
 
     def explain(self, prepared: PreparedEcg) -> dict[str, Any]:
@@ -88,6 +89,7 @@ class EcgPredictor:
             prepared.signal[:, : settings.data.ecg_crop_samples],
             prepared.r_peak_samples,
             num_steps=settings.data.num_steps,
+            precision=settings.precision,
         )
         return {
             "leads": {

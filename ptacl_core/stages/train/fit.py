@@ -14,18 +14,20 @@ from ptacl_core.checkpoint import FINAL, WEIGHTS_FILE, CheckpointDocument, load_
 from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.errors import ShardError
+from ptacl_core.models.transformer import recompute_blocks
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.lineage import record_end, record_start
 from ptacl_core.stages.train.health import HealthSpec, HealthWatch, choose_rows
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
 from ptacl_core.train.checkpointing import TrainingCheckpoints
-from ptacl_core.train.distributed import average_figures, wait_for_all
-from ptacl_core.train.loop import FitHooks, FitPlan, StepOutput, fit
+from ptacl_core.train.distributed import average_sums, on_its_own, wait_for_all
+from ptacl_core.train.loop import FitHooks, FitPlan, fit
 from ptacl_core.train.optimizer import build_optimizer
 from ptacl_core.train.precision import autocast
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import open_recordings
+from ptacl_core.train.step import StepOutput
 
 Probe = Callable[[], dict[str, float]]
 
@@ -83,6 +85,8 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
         _record_start(run, task, rows)
     wait_for_all()
     task.module.to(run.device)
+    if run.settings.compute.recompute_blocks:
+        recompute_blocks(task.module)
     options = task.optimisation
     training = _build_batches(run, task, rows)
     order = training.order
@@ -130,7 +134,6 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
         batches=training,
         device=run.device,
         hooks=hooks,
-        world=run.world,
     )
     wall_s = max(time.perf_counter() - started_s, 1e-9)
     if options.patience > 0:
@@ -193,6 +196,7 @@ def _attach(
         modalities=task.modalities,
         device=run.device,
         memory_budget_gib=data.memory_budget_gib,
+        memory_share=run.memory_share,
         progress=run.progress,
     )
     return Batches(
@@ -226,6 +230,7 @@ def _plan(run: TrainingRun, task: StageTask, order: BatchOrder) -> FitPlan:
         warmup_steps=round(options.warmup_fraction * num_steps),
         grad_clip=options.grad_clip,
         precision=run.settings.precision,
+        rows_per_piece=run.settings.compute.rows_per_piece,
         log_every=options.log_every_steps,
         checkpoint_every=options.checkpoint_every_steps,
         checkpoint_every_s=options.checkpoint_every_s,
@@ -238,10 +243,10 @@ def _build_validation(
     run: TrainingRun, task: StageTask, plan: FitPlan, watch: HealthWatch
 ) -> Callable[[int], dict[str, float]] | None:
     rows = run.reader.rows("val", needs=task.modalities)
-    if len(rows) < run.world.size:
+    if len(rows) == 0:
         run.progress.say(f"stage {task.stage}: no validation patients, so no early stopping")
         return None
-    order = FixedOrder(len(rows), task.optimisation.batch_size, world=run.world)
+    order = FixedOrder(len(rows), task.optimisation.batch_size)
     batches = _attach(run, task, rows, order)
     probe_every = plan.validate_every * task.optimisation.probe_every_validations
 
@@ -259,9 +264,9 @@ def _build_validation(
 def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, float] | None:
     """The step's figures on some patients of a split, with what predicting the mean costs."""
     rows = choose_rows(run, split, task.modalities)
-    if len(rows) < max(run.world.size, 2):
+    if len(rows) < 2:
         return None
-    order = FixedOrder(len(rows), task.optimisation.batch_size, world=run.world)
+    order = FixedOrder(len(rows), task.optimisation.batch_size)
     batches = _attach(run, task, rows, order)
     figures = _measure(run, task, batches, order.num_batches, is_tolerant=True)
     if batches.targets is not None:
@@ -281,34 +286,36 @@ def _measure(
 ) -> dict[str, float]:
     """Mean loss and figures over the batches, the same draws every time.
 
-    `is_tolerant` leaves out batches whose loss is not finite, where there are others: training
-    skips them as well.
+    Each process measures every n-th batch as if it were alone, so that a batch, and with it a
+    contrastive loss, is the same whatever the number of processes. `is_tolerant` leaves out
+    batches whose loss is not finite, where there are others: training skips them as well.
     """
     sums: dict[str, torch.Tensor] = {}
-    num_used = num_batches
-    for index in range(num_batches):
+    num_used = torch.zeros((), dtype=torch.float64, device=run.device)
+    for index in range(run.world.rank, num_batches, run.world.size):
         draws = seed_step(
             seed=run.settings.seed,
             stage=f"{task.stage}/validation",
             step=index,
-            rank=run.world.rank,
             device=run.device,
         )
-        with autocast(run.device, run.settings.precision):
+        with on_its_own(), autocast(run.device, run.settings.precision):
             output: StepOutput = task.module(batches.load(index), draws)
-        if is_tolerant and num_used > 1 and not bool(torch.isfinite(output.loss)):
-            num_used -= 1
-            continue
+        is_used = torch.isfinite(output.loss) if is_tolerant else torch.ones_like(num_used).bool()
+        num_used += is_used
         for name, value in {"loss": output.loss, **output.figures}.items():
-            sums[name] = sums.get(name, 0.0) + value.detach().double()
-    return average_figures({name: total / num_used for name, total in sums.items()})
+            counted = torch.where(is_used, value.detach().double(), 0.0)
+            sums[name] = sums.get(name, 0.0) + counted
+    return average_sums(sums, num_used)
 
 
 def _distribute(run: TrainingRun, module: nn.Module) -> nn.Module:
-    if run.world.size == 1:
+    if run.world.size == 1 or run.settings.compute.rows_per_piece:
         return module
     index = [run.device.index] if run.device.type == "cuda" else None
-    return DistributedDataParallel(module, device_ids=index)
+    return DistributedDataParallel(
+        module, device_ids=index, static_graph=True, gradient_as_bucket_view=True
+    )
 
 
 def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:

@@ -34,7 +34,7 @@ class Ledger:
         return sum(kind in (None, wait.kind) for wait in self.waits)
 
     def by_place(self) -> dict[str, int]:
-        """"read item at train/loop.py:fit" → how often."""
+        """ "read item at train/loop.py:fit" → how often."""
         return dict(Counter(f"{w.kind} {w.operation} at {w.place}" for w in self.waits))
 
     def clear(self) -> None:

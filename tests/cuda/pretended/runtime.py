@@ -6,10 +6,11 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch.nn import functional
 
 from tests.cuda.pretended.device_guard import cuda_without_a_gpu
 from tests.cuda.pretended.ledger import Ledger
-from tests.cuda.pretended.tensor import CUDA, CudaGenerator, PretendedMode
+from tests.cuda.pretended.tensor import CUDA, CudaGenerator, PretendedMode, attend
 
 GIB = 2**30
 
@@ -97,6 +98,7 @@ def pretended_cuda(*, free_bytes: int = 100 * GIB) -> Iterator[Ledger]:
         stack.enter_context(cuda_without_a_gpu())
         for name, answer in answers.items():
             stack.enter_context(patch.object(torch.cuda, name, answer))
+        stack.enter_context(patch.object(functional, "scaled_dot_product_attention", attend))
         stack.enter_context(patch.object(torch, "Generator", _ChoosingGenerator))
         stack.enter_context(torch.autograd.set_multithreading_enabled(False))
         stack.enter_context(PretendedMode(ledger))

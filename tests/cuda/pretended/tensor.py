@@ -45,14 +45,15 @@ class CudaTensor(torch.Tensor):
         made.values = values
         return made
 
+    def record_stream(self, _stream: Any) -> None:
+        """Nothing: what happens on the device happens in order."""
+
     def __repr__(self, *_: Any, **__: Any) -> str:
         return f"CudaTensor({self.values!r})"
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func is functional.scaled_dot_product_attention:
-            return _attend(*args, **kwargs)
         if func is torch.Tensor.tolist:
             return args[0].cpu().tolist()
         if func in (torch.Tensor.numpy, torch.Tensor.__array__):
@@ -229,7 +230,7 @@ def _refuse_two_devices(name: str, tensors: list[torch.Tensor]) -> None:
 
 def _refuse_foreign_generator(flat: list[Any], *, is_cuda: bool) -> None:
     for item in flat:
-        if not isinstance(item, torch.Generator):
+        if not isinstance(item, torch._C.Generator):
             continue
         if (item._cdata in CudaGenerator.by_address) != is_cuda:
             expected, got = ("cuda", "cpu") if is_cuda else ("cpu", "cuda")
@@ -238,8 +239,16 @@ def _refuse_foreign_generator(flat: list[Any], *, is_cuda: bool) -> None:
             )
 
 
-def _attend(query, key, value, *args, **kwargs):
-    """Fused attention by its definition, in the type that autocast gives its inputs."""
+_attend_on_cpu = functional.scaled_dot_product_attention
+
+
+def attend(query, key, value, *args, **kwargs):
+    """Fused attention by its definition, in the type that autocast gives its inputs.
+
+    torch chooses among the fused kernels by the device, and has none for a pretended one.
+    """
+    if not isinstance(query, CudaTensor):
+        return _attend_on_cpu(query, key, value, *args, **kwargs)
     assert not args
     assert not kwargs
     if torch.is_autocast_enabled("cuda"):

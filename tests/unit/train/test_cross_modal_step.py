@@ -34,7 +34,7 @@ def build_step(contrast_weight: float = 0.1) -> CrossModalStep:
 
 
 def draws_of(step: int = 0):
-    return seed_step(seed=1, stage="align", step=step, rank=0, device=torch.device("cpu"))
+    return seed_step(seed=1, stage="align", step=step, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,12 @@ def test_the_loss_is_the_sum_of_its_parts_and_every_weight_learns(batch):
 
 def test_modality_dropout_takes_each_latent_or_their_mean_a_third_of_the_time(batch):
     many = Batch(epoch=0, index=0, rows=np.arange(3000), start=0, global_size=3000)
-    ecg, cmr = torch.ones(3000, 2), torch.zeros(3000, 2)
     step = build_step()
-    share = step.train()._merge(ecg, cmr, many, draws_of())[:, 0]
+    share = step.train().draw_share_of_ecg(many, draws_of())[:, 0]
     values, counts = share.unique(return_counts=True)
     assert values.tolist() == [0.0, 0.5, 1.0]
     assert (counts / 3000).tolist() == pytest.approx([1 / 3] * 3, abs=0.03)
-    assert (step.eval()._merge(ecg, cmr, many, draws_of()) == 0.5).all()
+    assert (step.eval().draw_share_of_ecg(many, draws_of()) == 0.5).all()
 
 
 def test_the_cross_modal_loss_is_the_stated_sum():

@@ -112,7 +112,7 @@ with join_world("cpu") as world:
     for kind in sys.argv[2:]:
         step = build(kind).train()
         wrapped = DistributedDataParallel(step) if world.size > 1 else step
-        draws = seed_step(seed=0, stage=kind, step=0, rank=world.rank, device=torch.device("cpu"))
+        draws = seed_step(seed=0, stage=kind, step=0, device=torch.device("cpu"))
         output = wrapped(batch, draws)
         output.loss.backward()
         results[kind] = {
@@ -223,25 +223,10 @@ def train_with_torchrun(cohort, name, changes, *, size, timeout_s=240):
     return done.stdout
 
 
-STILL_ECG = ["surrogate_probability=0", "jitter_std=0", "rescale_std=0"]
-STILL_CINE = [
-    *(f"{name}=0" for name in ("rotation_deg", "flip_probability", "brightness", "contrast")),
-    *(f"{name}=0" for name in ("noise_probability", "blur_probability")),
-    *(f"{name}=[1.0, 1.0]" for name in ("crop_scale", "crop_ratio")),
-]
-STILL = {
-    "pretrain_ecg.augmentation": STILL_ECG,
-    "pretrain_cmr.augmentation": STILL_CINE,
-    "align.ecg_augmentation": STILL_ECG,
-    "align.cine_augmentation": STILL_CINE,
-}
-
-
 @pytest.mark.slow
 def test_a_whole_run_on_two_processes_writes_once_and_agrees(cohort_dir):
-    still = [f"{place}.{change}" for place, changes in STILL.items() for change in changes]
     for size in (1, 2):
-        printed = train_with_torchrun(cohort_dir, f"world-{size}", still, size=size)
+        printed = train_with_torchrun(cohort_dir, f"world-{size}", [], size=size)
         assert json.loads(printed)["steps"] == 10  # one document, from the first process alone
     one, two = (
         read_metrics(cohort_dir / "runs" / f"world-{size}" / "metrics.jsonl") for size in (1, 2)
@@ -251,4 +236,4 @@ def test_a_whole_run_on_two_processes_writes_once_and_agrees(cohort_dir):
     ]
     for first, second in zip(one, two, strict=True):
         key = "loss" if "loss" in first else "val_loss"
-        assert second[key] == pytest.approx(first[key], rel=1e-4), (first, second)
+        assert second[key] == pytest.approx(first[key], rel=1e-5), (first, second)

@@ -12,9 +12,10 @@ from torch import nn
 from ptacl_core.errors import TrainingDivergedError
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.interruption import Interrupted, StopRequest, watch_signals
-from ptacl_core.train.loop import FitHooks, FitPlan, FitState, StepOutput, fit
+from ptacl_core.train.loop import FitHooks, FitPlan, FitState, fit
 from ptacl_core.train.metrics_log import MetricsLog, read_metrics
 from ptacl_core.train.optimizer import build_optimizer
+from ptacl_core.train.step import StepOutput
 
 CPU = torch.device("cpu")
 

@@ -24,7 +24,6 @@ from ptacl_core.runs.encoders import build_towers
 from ptacl_core.stages.train.regression import _layer_of
 from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batches, FixedOrder
-from ptacl_core.train.distributed import World
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
@@ -48,7 +47,7 @@ def batch(reader):
     targets[0] = np.nan
     targets[1, 0] = 2.0
     return Batches(
-        FixedOrder(4, 4, world=World()),
+        FixedOrder(4, 4),
         rows,
         recordings,
         r_peaks=reader.r_peaks(rows),
@@ -57,7 +56,7 @@ def batch(reader):
 
 
 def draws_of(step=0):
-    return seed_step(seed=1, stage="test", step=step, rank=0, device=CPU)
+    return seed_step(seed=1, stage="test", step=step, device=CPU)
 
 
 def towers_of(seed=0):
