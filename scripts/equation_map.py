@@ -1,4 +1,4 @@
-"""The equation map of README, made from docstrings: python scripts/equation_map.py [--write]."""
+"""The equation map of the docs, made from docstrings: python scripts/equation_map.py [--write]."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "equations.md"
 START, END = (
     "<!-- equation map: scripts/equation_map.py --write -->",
     "<!-- end of equation map -->",
@@ -41,20 +41,20 @@ def build_map() -> str:
     """The map as a Markdown table."""
     lines = ["| Eq. | Function | What | Tests |", "|---|---|---|---|"]
     for number, function, place, sentence in find_equations():
-        tests = ", ".join(f"[{Path(test).name}]({test})" for test in find_tests(number))
-        lines.append(f"| ({number}) | [`{function}`]({place}) | {sentence} | {tests} |")
+        tests = ", ".join(f"`{test}`" for test in find_tests(number))
+        lines.append(f"| ({number}) | `{function}` in `{place}` | {sentence} | {tests} |")
     return "\n".join(lines)
 
 
-def replace_map(readme: str) -> str:
-    """`readme` with the map between its marks made anew."""
-    before, rest = readme.split(START)
+def replace_map(page: str) -> str:
+    """`page` with the map between its marks made anew."""
+    before, rest = page.split(START)
     _, after = rest.split(END)
     return f"{before}{START}\n{build_map()}\n{END}{after}"
 
 
 if __name__ == "__main__":
     if "--write" in sys.argv:
-        README.write_text(replace_map(README.read_text()))
+        PAGE.write_text(replace_map(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     else:
         print(build_map())

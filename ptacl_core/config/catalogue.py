@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from ptacl_core.config.model import Settings
 from ptacl_core.config.nearest_keys import find_nearest, suggest
@@ -184,7 +185,7 @@ def _walk(kind: Kind, model: type[BaseModel], prefix: str) -> Iterator[SettingEn
 def _default_inside(kind: Kind, key: str, default: Any) -> Any:
     """The value that a section's own default gives the key, where a section sets one."""
     if kind == "cohort":
-        return default
+        return to_jsonable_python(default)
     whole = RunSettings(name="unnamed") if kind == "run" else PreprocessSettings()
     value: Any = whole.model_dump(mode="json")
     for part in key.split("."):

@@ -18,7 +18,7 @@ def alignment_matrix(
 ) -> Float[Tensor, "step step"]:
     """Target weights P of Eq. (3): row k holds the weights of all steps t, summing to 1.
 
-    K_kt = exp(−½ (d_kt / σ)²), d_kt = |k − t| / T, P = K divided by its row sums; σ = 0 is the
+    K_kt = exp(−½ (d_kt / σ)²), d_kt = `|k − t|` / T, P = K divided by its row sums; σ = 0 is the
     hard alignment, exactly the identity. The paper calls d "normalised temporal distance"; it
     is divided by the number of steps T = `num_steps`, without which σ = 0.1 would equal the
     hard case. `is_cyclic` measures d around the beat (not the paper's). P is not symmetric:

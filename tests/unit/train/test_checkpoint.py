@@ -230,7 +230,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, document, value):
         (lambda body: body.update(surprise=1), "unknown key 'surprise'"),
         (lambda body: body.update(lead_names=body["lead_names"][::-1]), "another order"),
         (lambda body: body.update(preprocessing_hash="0" * 16), "do not match their hash"),
-        (lambda body: body["settings"].update(sed=3), "nearest: seed"),
+        (lambda body: body["settings"].update(sed=3), "nearest: settings.seed"),
         (lambda body: body["files"].pop(WEIGHTS_FILE), "has no weights"),
     ],
 )

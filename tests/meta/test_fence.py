@@ -1,0 +1,83 @@
+"""Each rule of the fence refuses a violation that is planted in a copy of the packages."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+PLANTED = {
+    "imports point one way": ("ptacl_core/losses/planted.py", "import ptacl_core.train.loop\n"),
+    "ptacl_core.planted_room": ("ptacl_core/planted_room/__init__.py", ""),
+    "the core has no user interface": ("ptacl_core/report/planted.py", "import textual\n"),
+    "records, readers, preprocessing, store and app never import torch": (
+        "ptacl_core/io/planted.py",
+        "import torch\n",
+    ),
+    "stages do not import each other": (
+        "ptacl_core/stages/embed/planted.py",
+        "import ptacl_core.stages.train.run\n",
+    ),
+    "settings are read only where they become objects": (
+        "ptacl_core/evaluate/planted.py",
+        "import ptacl_core.config.training\n",
+    ),
+    "the app's rooms: screens know services, never the app": (
+        "ptacl_app/screens/planted.py",
+        "import ptacl_app.app\n",
+    ),
+    "ptacl_app.planted_room": ("ptacl_app/planted_room/__init__.py", ""),
+}
+
+
+@pytest.fixture(scope="module")
+def said_of_planted(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("planted")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for package in ("ptacl_core", "ptacl_app"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc"))
+    for place, code in PLANTED.values():
+        path = folder / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'"""Planted."""\n\n{code}')
+    bootstrap = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); "
+        "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", bootstrap, "--no-cache"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 1, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.parametrize("rule", PLANTED)
+def test_a_planted_import_is_refused(said_of_planted, rule):
+    if rule.endswith("planted_room"):
+        assert f"- {rule}" in said_of_planted
+    else:
+        lines = [line for line in said_of_planted.splitlines() if line.startswith(rule)]
+        assert any(line.endswith("BROKEN") or "BROKEN" in line for line in lines), lines
+
+
+def test_an_undefined_name_is_found_beside_shapes(tmp_path):
+    planted = tmp_path / "planted.py"
+    planted.write_text(
+        '"""Planted."""\n\nfrom ptacl_core.arrays import Array, Float32\n\n\n'
+        'def scale(values: Float32[Array, " patient"]) -> Float32[Array, "patient dim"]:\n'
+        '    """Planted."""\n    return values * not_defined_anywhere\n'
+    )
+    finished = subprocess.run(
+        [str(BIN / "ruff"), "check", "--config", str(ROOT / "pyproject.toml"), "--no-cache",
+         "--output-format", "concise", str(planted)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    faults = [line for line in finished.stdout.splitlines() if "F821" in line]
+    assert len(faults) == 1, finished.stdout
+    assert "not_defined_anywhere" in faults[0]
