@@ -11,11 +11,13 @@ START, END = (
     "<!-- equation map: scripts/equation_map.py --write -->",
     "<!-- end of equation map -->",
 )
-TAG = re.compile(r"Implements PTACL Eq\. \((\d+)\)\.")
+TAG = re.compile(r"Implements (PTACL|PTACL-2) Eq\. \((\d+)\)\.")
+PAPER, OURS = "PTACL", "PTACL-2"
+"""The paper's equations, and ours that go beyond it."""
 
 
-def find_equations() -> list[tuple[int, str, str, str]]:
-    """(number, function, file, first sentence) of every tagged function, by number."""
+def find_equations() -> list[tuple[str, int, str, str, str]]:
+    """(method, number, function, file, first sentence) of every tagged function, in order."""
     found = []
     for path in sorted((ROOT / "ptacl_core").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -23,13 +25,14 @@ def find_equations() -> list[tuple[int, str, str, str]]:
                 text = ast.get_docstring(node) or ""
                 for match in TAG.finditer(text):
                     place = path.relative_to(ROOT).as_posix()
-                    found.append((int(match[1]), node.name, place, text.splitlines()[0]))
+                    found.append((match[1], int(match[2]), node.name, place, text.splitlines()[0]))
     return sorted(found)
 
 
-def find_tests(number: int) -> list[str]:
-    """Files whose tests are named `test_eq<number>_…`."""
-    name = re.compile(rf"def test_eq{number}_")
+def find_tests(method: str, number: int) -> list[str]:
+    """Files whose tests are named `test_eq<number>_…`, or `test_ptacl2_eq<number>_…`."""
+    prefix = "ptacl2_" if method == OURS else ""
+    name = re.compile(rf"def test_{prefix}eq{number}_")
     return sorted(
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -40,9 +43,10 @@ def find_tests(number: int) -> list[str]:
 def build_map() -> str:
     """The map as a Markdown table."""
     lines = ["| Eq. | Function | What | Tests |", "|---|---|---|---|"]
-    for number, function, place, sentence in find_equations():
-        tests = ", ".join(f"`{test}`" for test in find_tests(number))
-        lines.append(f"| ({number}) | `{function}` in `{place}` | {sentence} | {tests} |")
+    for method, number, function, place, sentence in find_equations():
+        tests = ", ".join(f"`{test}`" for test in find_tests(method, number))
+        shown = f"({number})" if method == PAPER else f"{method} ({number}), ours"
+        lines.append(f"| {shown} | `{function}` in `{place}` | {sentence} | {tests} |")
     return "\n".join(lines)
 
 

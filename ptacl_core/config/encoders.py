@@ -22,6 +22,9 @@ class TransformerSettings(Settings):
     """Share of branches left out in the last block while training; linear from 0 with depth."""
     position_init_std: float = Field(default=0.0, ge=0)
     """Standard deviation of the positions' truncated-normal start; 0: zeros."""
+    weight_init_std: float = Field(default=0.02, gt=0)
+    """Standard deviation of the linear layers' normal start: 0.02 suits 512 wide; a layer keeps
+    the scale of its input at 1/√dim (0.125 at 64)."""
     attention: Literal["auto", "fused", "explicit"] = "auto"
     """Fused scaled-dot-product attention or an explicit softmax; auto: explicit for bf16 on CPU."""
     conv_width: int = Field(default=64, ge=8)
@@ -37,8 +40,9 @@ class TransformerSettings(Settings):
 class EcgEncoderSettings(TransformerSettings):
     """The ECG encoder: 12 leads × 50 tokens of 100 ms, 6 blocks."""
 
-    family: Literal["vit", "conv"] = "vit"
-    """The paper's transformer, or a small residual convolutional network as a baseline."""
+    family: Literal["vit", "conv", "beat"] = "vit"
+    """The paper's transformer, a small residual convolutional network as a baseline, or the
+    same transformer over the steps of a recording's mean beat, R to R (ours)."""
     num_leads: int = Field(default=12, ge=1)
     """Leads of the input."""
     num_samples: int = Field(default=2500, ge=1)
@@ -49,6 +53,12 @@ class EcgEncoderSettings(TransformerSettings):
     """Transformer blocks."""
     mixes_leads: bool = False
     """Family conv only: True merges all leads into one row of tokens (grid 1 × 50)."""
+    num_steps: int = Field(default=13, ge=1)
+    """Family beat only: tokens of a beat; equals `data.num_steps`."""
+    samples_per_step: int = Field(default=8, ge=1)
+    """Family beat only: samples of each lead that a beat is resampled to per token."""
+    beats_per_view: int = Field(default=5, ge=1)
+    """Family beat only: beats in a row that a training view averages; evaluation takes all."""
 
     @model_validator(mode="after")
     def _patches_fill_the_crop(self) -> "EcgEncoderSettings":
@@ -63,8 +73,9 @@ class EcgEncoderSettings(TransformerSettings):
 class CineEncoderSettings(TransformerSettings):
     """The cine encoder: 13 × 7 × 7 tokens of 2 frames × 12 × 12 px, 4 blocks."""
 
-    family: Literal["vit", "resnet"] = "vit"
-    """The paper's transformer, or a residual network that takes the frames as channels."""
+    family: Literal["vit", "resnet", "pooled"] = "vit"
+    """The paper's transformer, a residual network that takes the frames as channels, or the
+    same transformer over the steps of the cycle, whole frames averaged to few pixels (ours)."""
     num_frames: int = Field(default=26, ge=1)
     """Frames fed to the encoder; 26 gives the paper's 13 steps."""
     size_px: int = Field(default=84, ge=1)
@@ -73,6 +84,8 @@ class CineEncoderSettings(TransformerSettings):
     """Frames of one token; must divide `num_frames`."""
     patch_px: int = Field(default=12, ge=1)
     """Side of one token in pixels; must divide `size_px`."""
+    pooled_px: int = Field(default=14, ge=1)
+    """Family pooled only: side that frames are averaged to, in pixels; must divide `size_px`."""
     depth: int = Field(default=4, ge=1)
     """Transformer blocks."""
 
@@ -83,6 +96,10 @@ class CineEncoderSettings(TransformerSettings):
                 f"num_frames {self.num_frames} must be a multiple of patch_frames "
                 f"{self.patch_frames}, and size_px {self.size_px} of patch_px {self.patch_px}"
             )
+        if self.family == "pooled" and self.size_px % self.pooled_px:
+            raise ValueError(
+                f"size_px {self.size_px} must be a multiple of pooled_px {self.pooled_px}"
+            )
         return self
 
 
@@ -91,6 +108,8 @@ class MaskedAutoencoderSettings(Settings):
 
     mask_ratio: float = Field(default=0.75, gt=0, lt=1)
     """Share of tokens hidden: 0.75 for ECG, 0.9 for cine."""
+    normalises_targets: bool = False
+    """Predict each token's values brought to mean 0 and variance 1; False: the raw values."""
     decoder_dim: int = Field(default=256, ge=1)
     """Width of the decoder; the paper gives none."""
     decoder_depth: int = Field(default=1, ge=1)
@@ -108,3 +127,6 @@ class ProjectionSettings(Settings):
     """One bias-free linear layer, or two with a ReLU between."""
     dim: int = Field(default=128, ge=1)
     """Width of the projected embedding."""
+    standardises: bool = False
+    """Bring every pooled feature to mean 0 and variance 1 over the batch before the projection
+    (running statistics in evaluation): what all patients share then takes no part."""

@@ -105,8 +105,17 @@ class AlignSettings(Settings):
     """Width of the soft alignment in shares of a beat, Eq. (2); 0: hard."""
     beta: float = Field(default=1.0, ge=0)
     """Weight of the temporal loss, Eq. (4); 0: the Global baseline."""
-    local_loss: Literal["contrast", "cosine", "ed_es", "none"] = "contrast"
-    """Temporal contrast, cosine without negatives (CosSim++), two anchors only, or none."""
+    local_loss: Literal[
+        "contrast", "cosine", "ed_es", "none", "unknown_shift", "same_phase", "shift_and_phase"
+    ] = "contrast"
+    """Temporal contrast, cosine without negatives (CosSim++), two anchors only, none; or those
+    of PTACL-2: contrast under an unknown shift, the same phase across patients, both."""
+    same_phase_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the same-phase contrast in the local loss shift_and_phase."""
+    control: Literal["none", "stranger", "break_phase", "shuffled_steps", "shuffled_pairs"] = "none"
+    """Negative control that is trained: the local loss against another patient's cine, each
+    cine turned around the cycle by a fixed random share, the cine's steps in random order, or
+    every ECG with another patient's cine in both losses (what κ = 0 leaves of a pair)."""
     ecg_to_cmr_weight: float = Field(default=0.5, ge=0, le=1)
     """Weight of the direction ECG → CMR in both losses; the other has the rest."""
     projection: ProjectionSettings = ProjectionSettings()
@@ -245,12 +254,17 @@ class RunSettings(Settings):
                 f"data.num_cine_frames {self.data.num_cine_frames} must equal "
                 f"cmr_encoder.num_frames {self.cmr_encoder.num_frames}"
             )
+        if self.ecg_encoder.family == "beat" and self.ecg_encoder.num_steps != self.data.num_steps:
+            raise ValueError(
+                f"ecg_encoder.num_steps {self.ecg_encoder.num_steps} must equal "
+                f"data.num_steps {self.data.num_steps}"
+            )
         uses_steps = "align" in self.stages and self.align.has_local_loss
         num_times = self.cmr_encoder.num_frames // self.cmr_encoder.patch_frames
-        if uses_steps and self.cmr_encoder.family != "vit":
+        if uses_steps and self.cmr_encoder.family == "resnet":
             raise ValueError(
                 f"cmr_encoder.family '{self.cmr_encoder.family}' keeps no time axis: "
-                "the local loss needs 'vit', or align.local_loss = \"none\""
+                "the local loss needs 'vit' or 'pooled', or align.local_loss = \"none\""
             )
         if uses_steps and self.data.num_steps != num_times:
             raise ValueError(

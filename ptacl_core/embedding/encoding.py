@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Bool, Float32, Int64, UInt8
+from ptacl_core.embedding.ecg_input import build_ecg_input, build_step_matrices
 from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
-from ptacl_core.preprocess import beat_step_matrices
 from ptacl_core.tensors import move_to_device
 from ptacl_core.train.precision import autocast, encoding_precision
 
@@ -45,23 +45,22 @@ def encode_ecgs(
 ) -> Features:
     """Features of prepared ECGs, from the first `crop_samples` samples as in the paper.
 
-    `precision` is the run's; `apply_encoder` says what becomes of it.
+    An encoder of the beat family takes the mean of all complete beats in them. `precision` is
+    the run's; `apply_encoder` says what becomes of it.
     """
-    device = next(encoder.parameters()).device
-    crops = torch.from_numpy(np.ascontiguousarray(signals[:, :, :crop_samples]))
-    tokens = apply_encoder(encoder, move_to_device(crops, device).float(), precision)
-    matrices, is_valid = beat_step_matrices(
-        list(r_peak_samples),
-        crop_starts=np.zeros(len(r_peak_samples), np.int64),
-        num_samples=crop_samples,
+    batch = build_ecg_input(encoder, signals, r_peak_samples, crop_samples=crop_samples)
+    tokens = apply_encoder(encoder, batch, precision)
+    matrices, is_valid = build_step_matrices(
+        encoder,
+        r_peak_samples,
+        crop_samples=crop_samples,
         patch_samples=patch_samples,
         num_steps=num_steps,
-        mode=beat_mode,
+        beat_mode=beat_mode,
     )
     steps = None
     if with_steps:
-        matrix = move_to_device(torch.from_numpy(matrices), device)
-        steps = _to_numpy(ecg_step_features(tokens, matrix, num_leads=encoder.grid[0]))
+        steps = _to_numpy(ecg_step_features(tokens, matrices, num_leads=encoder.grid[0]))
     return _collect(tokens, projection, steps, is_valid)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.embedding.ecg_input import build_ecg_input
 from ptacl_core.embedding.encoding import (
     Features,
     choose_frames,
@@ -15,7 +16,6 @@ from ptacl_core.embedding.encoding import (
 from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
-from ptacl_core.tensors import move_to_device
 from ptacl_core.train.precision import autocast, encoding_precision
 
 BATCH_SIZE = 64
@@ -103,9 +103,12 @@ def regress_rows(
     for start in range(0, len(rows), BATCH_SIZE):
         piece = rows[start : start + BATCH_SIZE]
         if modality == "ecg":
-            crops = reader.read_ecg(piece)[:, :, : settings.data.ecg_crop_samples]
-            host = torch.from_numpy(np.ascontiguousarray(crops))
-            batch = move_to_device(host, device).float()
+            batch = build_ecg_input(
+                network.encoder,
+                reader.read_ecg(piece),
+                reader.r_peaks(piece),
+                crop_samples=settings.data.ecg_crop_samples,
+            )
         else:
             batch = choose_frames(reader.read_cine(piece), settings.data.num_cine_frames, device)
         with autocast(device, encoding_precision(device, settings.precision)):

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Float32, Float64, Int64
+from ptacl_core.embedding.ecg_input import build_ecg_input
 from ptacl_core.embedding.encoding import apply_encoder
 from ptacl_core.evaluate import LinearProbe
 from ptacl_core.models import TokenEncoder, mean_pool
 from ptacl_core.records import LEAD_NAMES
-from ptacl_core.tensors import move_to_device
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +44,12 @@ def explain_ecg(
     beats = find_complete_beats(r_peak_samples, signal.shape[1])
     if len(beats):
         masked += [mask_step(signal, beats, step, num_steps=num_steps) for step in range(num_steps)]
-    device = next(encoder.parameters()).device
-    batch = move_to_device(torch.from_numpy(np.stack(masked).astype(np.float32)), device)
+    batch = build_ecg_input(
+        encoder,
+        np.stack(masked).astype(np.float32),
+        [r_peak_samples] * len(masked),
+        crop_samples=signal.shape[1],
+    )
     pooled = mean_pool(apply_encoder(encoder, batch, precision)).float().cpu().numpy()
     predicted = probe.predict(pooled)
     change = predicted[1:] - predicted[0]

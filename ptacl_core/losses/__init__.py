@@ -13,6 +13,8 @@ from ptacl_core.losses.patient_alignment import (
     patient_alignment_loss,
     patient_alignment_loss_gathered,
 )
+from ptacl_core.losses.ptacl2_total import ptacl2_local_loss
+from ptacl_core.losses.same_phase import same_phase_loss, same_phase_terms
 from ptacl_core.losses.temporal_alignment import (
     step_similarity,
     temporal_alignment_loss,
@@ -20,6 +22,7 @@ from ptacl_core.losses.temporal_alignment import (
 )
 from ptacl_core.losses.total import ptacl_loss
 from ptacl_core.losses.two_anchor import two_anchor_loss, two_anchor_terms
+from ptacl_core.losses.unknown_shift import turn_steps_back, unknown_shift_loss
 
 __all__ = [
     "alignment_entropy",
@@ -35,11 +38,16 @@ __all__ = [
     "nt_xent_loss_gathered",
     "patient_alignment_loss",
     "patient_alignment_loss_gathered",
+    "ptacl2_local_loss",
     "ptacl_loss",
     "reconstruction_loss",
+    "same_phase_loss",
+    "same_phase_terms",
     "step_similarity",
     "temporal_alignment_loss",
     "temporal_alignment_terms",
+    "turn_steps_back",
     "two_anchor_loss",
     "two_anchor_terms",
+    "unknown_shift_loss",
 ]

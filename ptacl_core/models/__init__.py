@@ -1,5 +1,6 @@
 """Encoders, the masked autoencoder, pooling, heads and the two towers."""
 
+from ptacl_core.models.beat_patches import BeatPatches, PooledCinePatches
 from ptacl_core.models.build import (
     build_cine_encoder,
     build_ecg_encoder,
@@ -24,6 +25,7 @@ from ptacl_core.models.weights import load_encoder_weights
 
 __all__ = [
     "AttentionPooling",
+    "BeatPatches",
     "CinePatches",
     "ConvEcgEncoder",
     "EcgPatches",
@@ -34,6 +36,7 @@ __all__ = [
     "MeanPooling",
     "PairFeatures",
     "PatchTransformer",
+    "PooledCinePatches",
     "ProjectionHead",
     "RegressionHead",
     "Regressor",

@@ -8,14 +8,17 @@ from ptacl_core.config.encoders import (
     TransformerSettings,
 )
 from ptacl_core.errors import ConfigError
+from ptacl_core.models.beat_patches import BeatPatches, PooledCinePatches
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
 from ptacl_core.models.heads import ProjectionHead
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, ReconstructionLoss
+from ptacl_core.models.patch_layout import PatchLayout
 from ptacl_core.models.patch_transformer import PatchTransformer
-from ptacl_core.models.patches import CinePatches, EcgPatches, PatchLayout
+from ptacl_core.models.patches import CinePatches, EcgPatches
 from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.models.two_tower import TwoTower
+from ptacl_core.preprocess.beat_spans import NUM_RHYTHM_VALUES
 from ptacl_core.tensors import Generator
 
 
@@ -37,7 +40,13 @@ def build_ecg_encoder(
             mixes_leads=settings.mixes_leads,
             generator=generator,
         )
-    layout = EcgPatches(settings.num_leads, settings.num_samples, settings.patch_samples)
+    layout: PatchLayout = EcgPatches(
+        settings.num_leads, settings.num_samples, settings.patch_samples
+    )
+    if settings.family == "beat":
+        layout = BeatPatches(
+            settings.num_leads, settings.num_steps, settings.samples_per_step, NUM_RHYTHM_VALUES
+        )
     return _build_transformer(layout, settings.depth, settings, generator)
 
 
@@ -54,9 +63,13 @@ def build_cine_encoder(
             width=settings.conv_width,
             generator=generator,
         )
-    layout = CinePatches(
+    layout: PatchLayout = CinePatches(
         settings.num_frames, settings.size_px, settings.patch_frames, settings.patch_px
     )
+    if settings.family == "pooled":
+        layout = PooledCinePatches(
+            settings.num_frames, settings.size_px, settings.patch_frames, settings.pooled_px
+        )
     return _build_transformer(layout, settings.depth, settings, generator)
 
 
@@ -76,6 +89,7 @@ def build_masked_autoencoder(
         _require_transformer(encoder, "masked pretraining"),
         reconstruction_loss,
         mask_ratio=settings.mask_ratio,
+        normalises_targets=settings.normalises_targets,
         decoder_dim=settings.decoder_dim,
         decoder_depth=settings.decoder_depth,
         decoder_heads=settings.decoder_heads,
@@ -99,7 +113,13 @@ def build_two_tower(
     ecg_encoder = build_ecg_encoder(ecg_settings, generator=generator)
     cine_encoder = build_cine_encoder(cine_settings, generator=generator)
     heads = [
-        ProjectionHead(encoder.dim, projection.dim, kind=projection.kind, generator=generator)
+        ProjectionHead(
+            encoder.dim,
+            projection.dim,
+            kind=projection.kind,
+            standardises=projection.standardises,
+            generator=generator,
+        )
         for encoder in (ecg_encoder, cine_encoder)
     ]
     return TwoTower(ecg_encoder, cine_encoder, *heads)
@@ -126,6 +146,7 @@ def _build_transformer(
         layer_scale_init=settings.layer_scale_init,
         drop_path=settings.drop_path,
         position_init_std=settings.position_init_std,
+        weight_init_std=settings.weight_init_std,
         attention=settings.attention,
         generator=generator,
     )

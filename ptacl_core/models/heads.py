@@ -12,7 +12,10 @@ class ProjectionHead(nn.Module):
     """Pooled tokens to the space of the global loss, one head per modality.
 
     "linear" is one bias-free layer (the default, 512 → 128); "mlp" two with a ReLU between.
-    Neither uses batch statistics, so one process and several give the same.
+    Neither uses batch statistics, so one process and several give the same. With
+    `standardises` each pooled feature is first brought to mean 0 and variance 1 over the batch
+    of its process; the mean that all patients share, which is most of an untrained encoder's
+    features, can then not swamp the cosines.
     """
 
     def __init__(
@@ -21,10 +24,12 @@ class ProjectionHead(nn.Module):
         projection_dim: int = 128,
         *,
         kind: Literal["linear", "mlp"] = "linear",
+        standardises: bool = False,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.projection_dim = projection_dim
+        self.standardisation = nn.BatchNorm1d(dim, affine=False) if standardises else nn.Identity()
         last = nn.Linear(dim, projection_dim, bias=False)
         self.layers = (
             last
@@ -35,7 +40,7 @@ class ProjectionHead(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch projection"]:
         """Projected features, not normalised: the losses do that."""
-        return self.layers(features)
+        return self.layers(self.standardisation(features))
 
 
 class SimclrHead(nn.Module):

@@ -76,10 +76,15 @@ class DropPath(nn.Module):
         return branch * (kept / (1.0 - self.rate)).to(branch.dtype)
 
 
-def init_linear_layers(module: nn.Module, *, generator: Generator | None = None) -> None:
-    """Draw every linear and convolutional weight from N(0, 0.02), biases 0 (method.md §4)."""
+def init_linear_layers(
+    module: nn.Module, *, std: float = 0.02, generator: Generator | None = None
+) -> None:
+    """Draw every linear and convolutional weight from N(0, `std`), biases 0.
+
+    0.02 is that of the authors' public code.
+    """
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
-            nn.init.normal_(part.weight, std=0.02, generator=generator)
+            nn.init.normal_(part.weight, std=std, generator=generator)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

@@ -25,7 +25,7 @@ class MaskedReconstruction:
     Attributes:
         loss: the reconstruction loss.
         prediction: predicted values of every token.
-        target: raw values of every token.
+        target: values of every token that are predicted: raw, or normalised per token.
         mask: True where a token was hidden.
     """
 
@@ -48,6 +48,7 @@ class MaskedAutoencoder(nn.Module):
         reconstruction_loss: ReconstructionLoss,
         *,
         mask_ratio: float,
+        normalises_targets: bool = False,
         decoder_dim: int = 256,
         decoder_depth: int = 1,
         decoder_heads: int = 4,
@@ -61,10 +62,11 @@ class MaskedAutoencoder(nn.Module):
         self.encoder = encoder
         self.reconstruction_loss = reconstruction_loss
         self.mask_ratio = mask_ratio
+        self.normalises_targets = normalises_targets
         self.decoder = MaskedDecoder(
             encoder.dim,
             encoder.num_tokens,
-            encoder.layout.patch_size,
+            encoder.layout.num_target_values,
             dim=decoder_dim,
             depth=decoder_depth,
             num_heads=decoder_heads,
@@ -83,15 +85,23 @@ class MaskedAutoencoder(nn.Module):
         drawn = draw_token_mask(
             len(batch), self.encoder.num_tokens, self.mask_ratio, generator, device=batch.device
         )
-        target = self.encoder.layout.patchify(batch)
-        prediction = self.predict(target, drawn)
+        patches = self.encoder.layout.patchify(batch)
+        prediction = self.predict(patches, drawn)
+        target = self.targets(patches)
         loss = self.reconstruction_loss(prediction, target, drawn.mask)
         return MaskedReconstruction(loss, prediction, target, drawn.mask)
 
+    def targets(
+        self, patches: Float[Tensor, "batch token value"]
+    ) -> Float[Tensor, "batch token target"]:
+        """What is to be predicted of the patches, normalised per token where that is asked for."""
+        values = patches[:, :, : self.encoder.layout.num_target_values]
+        return normalise_per_token(values) if self.normalises_targets else values
+
     def predict(
         self, patches: Float[Tensor, "batch token value"], drawn: TokenMask
-    ) -> Float[Tensor, "batch token value"]:
-        """Values of every token, from the tokens that `drawn` leaves visible."""
+    ) -> Float[Tensor, "batch token target"]:
+        """Targets of every token, from the tokens that `drawn` leaves visible."""
         visible = self.encoder.tokens_of_patches(patches, ids_keep=drawn.ids_keep)
         return self.decoder(visible, drawn.ids_restore)
 
@@ -138,3 +148,15 @@ class MaskedDecoder(nn.Module):
         for block in self.blocks:
             tokens = block(tokens)
         return self.to_values(self.final_norm(tokens))
+
+
+def normalise_per_token(
+    values: Float[Tensor, "batch token value"],
+) -> Float[Tensor, "batch token value"]:
+    """Each token's values less their mean, over their standard deviation (He et al. 2022).
+
+    1e-6 is added to the variance, so that a token of equal values becomes zeros.
+    """
+    mean = values.mean(dim=2, keepdim=True)
+    variance = values.var(dim=2, keepdim=True, correction=0)
+    return (values - mean) / (variance + 1e-6).sqrt()

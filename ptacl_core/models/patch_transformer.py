@@ -7,7 +7,7 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.models.attention import AttentionKind
 from ptacl_core.models.layers import Float32LayerNorm, init_linear_layers
 from ptacl_core.models.masking import gather_tokens
-from ptacl_core.models.patches import PatchLayout
+from ptacl_core.models.patch_layout import PatchLayout
 from ptacl_core.models.positions import LearnedPositions
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.models.transformer import build_blocks
@@ -32,6 +32,7 @@ class PatchTransformer(TokenEncoder):
         layer_scale_init: float | None = 1e-5,
         drop_path: float = 0.0,
         position_init_std: float = 0.0,
+        weight_init_std: float = 0.02,
         attention: AttentionKind = "auto",
         generator: Generator | None = None,
     ) -> None:
@@ -54,7 +55,7 @@ class PatchTransformer(TokenEncoder):
         self.final_norm = Float32LayerNorm(dim)
         self.num_frozen_blocks = 0
         self.has_frozen_embeddings = False
-        init_linear_layers(self, generator=generator)
+        init_linear_layers(self, std=weight_init_std, generator=generator)
         self.positions.draw(position_init_std, generator=generator)
 
     @property

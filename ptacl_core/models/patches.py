@@ -32,6 +32,11 @@ class EcgPatches:
         return self.patch_samples
 
     @property
+    def num_target_values(self) -> int:
+        """Values that a masked autoencoder predicts: all."""
+        return self.patch_size
+
+    @property
     def input_shape(self) -> tuple[int, int]:
         """(lead, sample)."""
         return self.num_leads, self.num_samples
@@ -78,6 +83,11 @@ class CinePatches:
         return self.patch_frames * self.patch_px * self.patch_px
 
     @property
+    def num_target_values(self) -> int:
+        """Values that a masked autoencoder predicts: all."""
+        return self.patch_size
+
+    @property
     def input_shape(self) -> tuple[int, int, int]:
         """(frame, height, width)."""
         return self.num_frames, self.size_px, self.size_px
@@ -101,7 +111,3 @@ class CinePatches:
             len(patches), times, rows, columns, self.patch_frames, self.patch_px, self.patch_px
         )
         return cut.permute(0, 1, 4, 2, 5, 3, 6).reshape(len(patches), *self.input_shape)
-
-
-PatchLayout = EcgPatches | CinePatches
-"""How one kind of recording is cut: `grid`, `patch_size`, `input_shape`, both directions."""

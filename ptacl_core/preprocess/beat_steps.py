@@ -90,7 +90,7 @@ def beat_step_matrices(
     num_records = len(r_peak_samples)
     if len(crop_starts) != num_records:
         raise ValueError(f"{num_records} lists of R peaks but {len(crop_starts)} crop starts")
-    record, start, stop = _valid_beats(
+    record, start, stop = find_valid_beats(
         r_peak_samples, crop_starts, num_samples, patch_samples, sampling_rate_hz
     )
     num_tokens = num_samples // patch_samples
@@ -130,7 +130,7 @@ def _phase_positions(
     return (start[:, None] + phase * (stop - start)[:, None]) / patch_samples - 0.5
 
 
-def _valid_beats(
+def find_valid_beats(
     r_peak_samples: Sequence[Int64[Array, " _"]],
     crop_starts: Int64[Array, " record"],
     num_samples: int,

@@ -1,44 +1,28 @@
-"""The step of the alignment: Eqs. (1)-(4), their ablations, and what to watch of them."""
+"""The step of the alignment: Eqs. (1)-(4), PTACL-2, their controls, and what to watch of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 
+from ptacl_core.augment.cine_phase import turn_frames
 from ptacl_core.losses import (
     alignment_entropy,
     alignment_matrix,
-    cosine_alignment_terms,
     patient_alignment_loss_gathered,
     ptacl_loss,
     step_similarity,
-    temporal_alignment_terms,
-    two_anchor_terms,
+    turn_steps_back,
 )
 from ptacl_core.models import TwoTower
-from ptacl_core.tensors import Bool, Float, Tensor
+from ptacl_core.tensors import Bool, Float, Tensor, move_to_device
+from ptacl_core.train.alignment_weights import AlignmentWeights
 from ptacl_core.train.batches import Batch
+from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.distributed import first_row, gather_with_gradient, share_of_mean
-from ptacl_core.train.randomness import StepRandomness
+from ptacl_core.train.local_losses import compute_local_loss, draw_orders, take_steps
+from ptacl_core.train.randomness import StepRandomness, derive_seed
 from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
 from ptacl_core.train.views import CineViews, EcgViews
-
-
-@dataclass(frozen=True, slots=True)
-class AlignmentWeights:
-    """Constants of Eqs. (1)-(4); `local_loss` is contrast, cosine, ed_es or none.
-
-    `end_systole_step` is the second anchor of ed_es: step 5 of 13 is 0.42 of the cycle, where
-    the cines' volumes are smallest on average.
-    """
-
-    temperature_global: float
-    temperature_local: float
-    sigma: float
-    beta: float
-    local_loss: str = "contrast"
-    ecg_to_cmr_weight: float = 0.5
-    end_systole_step: int = 5
 
 
 class AlignmentStep(TrainingStep):
@@ -50,7 +34,7 @@ class AlignmentStep(TrainingStep):
     def __init__(
         self,
         towers: TwoTower,
-        ecg_views: EcgViews,
+        ecg_views: EcgViews | BeatViews,
         cine_views: CineViews,
         weights: AlignmentWeights,
         *,
@@ -75,10 +59,12 @@ class AlignmentStep(TrainingStep):
         """A view of each recording, and the beat steps of the ECG."""
         ecg, starts = self.ecg_views.draw(batch, draws, is_training=self.training)
         cine = self.cine_views.draw(batch, draws, is_training=self.training)
-        tensors = {"ecg": ecg, "cine": cine}
+        tensors = {"ecg": ecg, **self._turn(cine, batch, draws)}
         if self.towers.cine_encoder.grid[0] == self.ecg_views.num_steps:
             matrices, is_valid = self.ecg_views.beat_matrices(batch, starts)
             tensors |= {"beat_matrix": matrices, "is_valid": is_valid}
+            if self.weights.control == "shuffled_steps":
+                tensors["order"] = draw_orders(batch, draws, self.ecg_views.num_steps)
         return tensors
 
     def encode_rows(self, tensors: Mapping[str, Tensor]) -> Encoded:
@@ -95,9 +81,9 @@ class AlignmentStep(TrainingStep):
         figures = {"patient_loss": patient_loss}
         if "ecg_steps" not in encoded:
             return StepOutput(patient_loss, figures)
-        steps = encoded["ecg_steps"], encoded["cmr_steps"]
+        steps = encoded["ecg_steps"], self._change_steps(encoded["cmr_steps"], views)
         is_valid = views.tensors["is_valid"]
-        temporal_loss = self._temporal_loss(*steps, is_valid)
+        temporal_loss = compute_local_loss(*steps, is_valid, self.weights)
         figures |= {"temporal_loss": temporal_loss} | self._watch(*steps, temporal_loss, is_valid)
         if self.weights.beta == 0 or self.weights.local_loss == "none":
             return StepOutput(patient_loss, figures)
@@ -117,34 +103,42 @@ class AlignmentStep(TrainingStep):
             ecg_to_cmr_weight=self.weights.ecg_to_cmr_weight,
         )
 
-    def _temporal_loss(
-        self,
-        ecg_steps: Float[Tensor, "patient step dim"],
-        cmr_steps: Float[Tensor, "patient step dim"],
-        is_valid: Bool[Tensor, " patient"],
-    ) -> Float[Tensor, ""]:
-        """Mean over the valid patients of all processes. The Global row watches Eq. (3)."""
+    def _turn(
+        self, cine: Float[Tensor, "batch frame height width"], batch: Batch, draws: StepRandomness
+    ) -> dict[str, Tensor]:
+        """The cines as the control and the local loss want them, and by how many unknown steps.
+
+        Under shuffled_pairs every cine is that of the patient before in the batch, under
+        break_phase it begins at a frame of its own, the same in every epoch.
+        """
         weights = self.weights
-        if weights.local_loss == "cosine":
-            terms = cosine_alignment_terms(ecg_steps, cmr_steps, sigma=0.0, is_valid=is_valid)
-        elif weights.local_loss == "ed_es":
-            terms = two_anchor_terms(
-                ecg_steps,
-                cmr_steps,
-                temperature=weights.temperature_local,
-                end_systole_step=weights.end_systole_step,
-                is_valid=is_valid,
-            )
-        else:
-            terms = temporal_alignment_terms(
-                ecg_steps,
-                cmr_steps,
-                temperature=weights.temperature_local,
-                sigma=weights.sigma,
-                ecg_to_cmr_weight=weights.ecg_to_cmr_weight,
-                is_valid=is_valid,
-            )
-        return share_of_mean(*terms)
+        if weights.control == "shuffled_pairs":
+            cine = cine.roll(1, dims=0)
+        if weights.control == "break_phase":
+            turns = [
+                derive_seed(weights.control_seed, "break phase", int(row)) % cine.shape[1]
+                for row in batch.rows
+            ]
+            cine = turn_frames(cine, move_to_device(torch.tensor(turns), cine.device))
+        if not weights.has_unknown_shift:
+            return {"cine": cine}
+        num_steps = self.ecg_views.num_steps
+        drawn = torch.randint(num_steps, (batch.global_size,), generator=draws.shared)
+        shift = move_to_device(drawn[batch.share], cine.device)
+        frames_per_step = cine.shape[1] // num_steps
+        return {"cine": turn_frames(cine, shift * frames_per_step), "shift": shift}
+
+    def _change_steps(
+        self, cmr_steps: Float[Tensor, "patient step dim"], views: Views
+    ) -> Float[Tensor, "patient step dim"]:
+        """The cine's steps in the order of the cycle, and then as the control wants them."""
+        if "shift" in views.tensors:
+            cmr_steps = turn_steps_back(cmr_steps, views.tensors["shift"])
+        if self.weights.control == "stranger":
+            return cmr_steps.roll(1, dims=0)
+        if "order" in views.tensors:
+            return take_steps(cmr_steps, views.tensors["order"])
+        return cmr_steps
 
     @torch.no_grad()
     def _watch(
@@ -170,7 +164,7 @@ class AlignmentStep(TrainingStep):
             ),
             "valid_fraction": valid.mean(),
         }
-        if self.weights.local_loss in ("contrast", "none"):
+        if self.weights.local_loss in ("contrast", "none", "unknown_shift"):
             matrix = alignment_matrix(num_steps, sigma=self.weights.sigma)
             figures["temporal_loss_excess"] = temporal_loss - float(alignment_entropy(matrix))
         return figures

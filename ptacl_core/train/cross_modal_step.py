@@ -13,6 +13,7 @@ from ptacl_core.losses import (
 from ptacl_core.models import LatentDecoder, PatchTransformer, TwoTower
 from ptacl_core.tensors import Float, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
+from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.distributed import first_row, gather_with_gradient
 from ptacl_core.train.randomness import StepRandomness
 from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
@@ -33,7 +34,7 @@ class CrossModalStep(TrainingStep):
         towers: TwoTower,
         ecg_decoder: LatentDecoder,
         cine_decoder: LatentDecoder,
-        ecg_views: EcgViews,
+        ecg_views: EcgViews | BeatViews,
         cine_views: CineViews,
         *,
         temperature: float,

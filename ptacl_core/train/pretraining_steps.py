@@ -9,6 +9,7 @@ from ptacl_core.models import MaskedAutoencoder, SimclrModel
 from ptacl_core.models.masking import TokenMask, num_visible_tokens
 from ptacl_core.tensors import Float, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
+from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.distributed import gather_with_gradient
 from ptacl_core.train.randomness import StepRandomness
 from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
@@ -18,7 +19,7 @@ from ptacl_core.train.views import CineViews, EcgViews
 class MaskedAutoencoderStep(TrainingStep):
     """Reconstruct what is hidden of one modality."""
 
-    def __init__(self, autoencoder: MaskedAutoencoder, views: EcgViews | CineViews):
+    def __init__(self, autoencoder: MaskedAutoencoder, views: EcgViews | BeatViews | CineViews):
         super().__init__()
         self.autoencoder = autoencoder
         self.views = views
@@ -46,7 +47,8 @@ class MaskedAutoencoderStep(TrainingStep):
 
     def measure(self, encoded: Encoded, views: Views) -> StepOutput:
         """The reconstruction loss; in evaluation also that of predicting the mean."""
-        target, mask = views.tensors["patches"], self._mask(views.tensors).mask
+        target = self.autoencoder.targets(views.tensors["patches"])
+        mask = self._mask(views.tensors).mask
         loss = self.autoencoder.reconstruction_loss(encoded["prediction"], target, mask)
         if self.training:
             return StepOutput(loss)
@@ -63,7 +65,9 @@ class SimclrStep(TrainingStep):
 
     num_views_per_row = 2
 
-    def __init__(self, model: SimclrModel, views: EcgViews | CineViews, *, temperature: float):
+    def __init__(
+        self, model: SimclrModel, views: EcgViews | BeatViews | CineViews, *, temperature: float
+    ):
         super().__init__()
         self.model = model
         self.views = views
@@ -87,9 +91,13 @@ class SimclrStep(TrainingStep):
 
 
 def draw_views(
-    views: EcgViews | CineViews, batch: Batch, draws: StepRandomness, *, is_training: bool
+    views: EcgViews | BeatViews | CineViews,
+    batch: Batch,
+    draws: StepRandomness,
+    *,
+    is_training: bool,
 ) -> Float[Tensor, "batch ..."]:
     """One view of each recording, of whichever modality."""
-    if isinstance(views, EcgViews):
-        return views.draw(batch, draws, is_training=is_training)[0]
-    return views.draw(batch, draws, is_training=is_training)
+    if isinstance(views, CineViews):
+        return views.draw(batch, draws, is_training=is_training)
+    return views.draw(batch, draws, is_training=is_training)[0]

@@ -6,6 +6,7 @@ from ptacl_core.losses import masked_target_terms
 from ptacl_core.models import Regressor
 from ptacl_core.tensors import Tensor
 from ptacl_core.train.batches import Batch
+from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.distributed import share_of_mean
 from ptacl_core.train.pretraining_steps import draw_views
 from ptacl_core.train.randomness import StepRandomness
@@ -16,7 +17,7 @@ from ptacl_core.train.views import CineViews, EcgViews
 class RegressionStep(TrainingStep):
     """Mean squared error over the phenotypes that are present, all processes counted."""
 
-    def __init__(self, model: Regressor, views: EcgViews | CineViews):
+    def __init__(self, model: Regressor, views: EcgViews | BeatViews | CineViews):
         super().__init__()
         self.model = model
         self.views = views

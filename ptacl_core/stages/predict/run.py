@@ -6,12 +6,14 @@ from typing import Any
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, Neighbour
+from ptacl_core.embedding.ecg_input import find_beat_layout
 from ptacl_core.embedding.encoding import Features, encode_ecgs
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.saliency import explain_ecg
 from ptacl_core.errors import CheckpointError, PtaclError, RecordError
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import measure_ecg, prepare_ecg
+from ptacl_core.preprocess.beat_spans import beat_spans
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import (
     LEAD_NAMES,
@@ -31,6 +33,10 @@ from ptacl_core.stages.predict.answer import (
 )
 
 UNKNOWN_PERSON = Person()
+NO_COMPLETE_BEAT = (
+    "no complete beat of 0.3 to 2.0 s, R to R, was found; this run's encoder takes single "
+    "beats: record a longer ECG, or use a run of the family vit"
+)
 
 
 class EcgPredictor:
@@ -60,6 +66,14 @@ class EcgPredictor:
         """Read and preprocess one file as the run's training data were. Raises RecordError."""
         record = read_ecg(path, **hints)
         return record, prepare_ecg(record, self._run.preprocessing.ecg)
+
+    def can_encode(self, prepared: PreparedEcg) -> bool:
+        """False where the run's encoder takes beats and the ECG holds no complete one."""
+        if find_beat_layout(self._run.ecg_encoder) is None:
+            return True
+        num_samples = self._run.settings.data.ecg_crop_samples
+        spans = beat_spans([prepared.r_peak_samples], num_samples=num_samples)
+        return bool(spans[0, 0, 0] >= 0)
 
     def encode(self, prepared: PreparedEcg) -> Features:
         """Features of one prepared ECG."""
@@ -108,6 +122,8 @@ class EcgPredictor:
         _, prepared = self.prepare(path, {})
         if not prepared.is_accepted:
             raise RecordError(f"{clean_text(path.name)}: {_rejection(prepared.findings)}")
+        if not self.can_encode(prepared):
+            raise RecordError(f"{clean_text(path.name)}: {NO_COMPLETE_BEAT}")
         projected = self.encode(prepared).projected
         assert projected is not None
         return projected[0]
@@ -162,6 +178,8 @@ def _answer(
         return _refusal(path, predictor, str(error), ())
     if not prepared.is_accepted:
         return _refusal(path, predictor, _rejection(prepared.findings), prepared.findings)
+    if not predictor.can_encode(prepared):
+        return _refusal(path, predictor, NO_COMPLETE_BEAT, prepared.findings)
     features = predictor.encode(prepared)
     assert features.projected is not None
     nearest: list[Neighbour] = []

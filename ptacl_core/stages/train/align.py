@@ -11,7 +11,8 @@ from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
 from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
-from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
+from ptacl_core.train.alignment_step import AlignmentStep
+from ptacl_core.train.alignment_weights import AlignmentWeights
 from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.randomness import derive_seed
 
@@ -64,6 +65,9 @@ def _build_alignment(settings: RunSettings, towers: TwoTower) -> AlignmentStep:
             beta=section.beta,
             local_loss=section.local_loss,
             ecg_to_cmr_weight=section.ecg_to_cmr_weight,
+            same_phase_share=section.same_phase_share,
+            control=section.control,
+            control_seed=settings.seed,
         ),
         is_cine_frozen=section.freeze_cine_encoder,
     )

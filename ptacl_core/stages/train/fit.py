@@ -19,6 +19,7 @@ from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.lineage import record_end, record_start
 from ptacl_core.stages.train.health import HealthSpec, HealthWatch, choose_rows
+from ptacl_core.stages.train.usable_rows import select_rows
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
 from ptacl_core.train.checkpointing import TrainingCheckpoints
 from ptacl_core.train.distributed import average_sums, on_its_own, wait_for_all
@@ -75,7 +76,7 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
     The module ends with its final weights (the best of validation with early stopping).
     Raises ShardError without training patients, CheckpointError when checkpoints are damaged.
     """
-    rows = run.reader.rows("train", needs=task.modalities)
+    rows = select_rows(run, "train", task.modalities)
     if len(rows) == 0:
         raise ShardError(
             f"stage {task.stage}: the train split has no patient with "
@@ -242,7 +243,7 @@ def _plan(run: TrainingRun, task: StageTask, order: BatchOrder) -> FitPlan:
 def _build_validation(
     run: TrainingRun, task: StageTask, plan: FitPlan, watch: HealthWatch
 ) -> Callable[[int], dict[str, float]] | None:
-    rows = run.reader.rows("val", needs=task.modalities)
+    rows = select_rows(run, "val", task.modalities)
     if len(rows) == 0:
         run.progress.say(f"stage {task.stage}: no validation patients, so no early stopping")
         return None

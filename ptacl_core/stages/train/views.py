@@ -2,11 +2,23 @@
 
 from ptacl_core.config.augment import CineAugmentSettings, EcgAugmentSettings
 from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.views import CineViews, EcgViews
 
 
-def build_ecg_views(settings: RunSettings, augmentation: EcgAugmentSettings) -> EcgViews:
-    """Crops of ECGs."""
+def build_ecg_views(
+    settings: RunSettings, augmentation: EcgAugmentSettings
+) -> EcgViews | BeatViews:
+    """Crops of ECGs, or their beats for an encoder of the beat family."""
+    encoder = settings.ecg_encoder
+    if encoder.family == "beat":
+        return BeatViews(
+            num_samples=encoder.num_samples,
+            num_steps=encoder.num_steps,
+            samples_per_step=encoder.samples_per_step,
+            beats_per_view=encoder.beats_per_view,
+            strengths=augmentation.strengths(),
+        )
     return EcgViews(
         crop_samples=settings.data.ecg_crop_samples,
         patch_samples=settings.ecg_encoder.patch_samples,
@@ -26,7 +38,7 @@ def build_views(
     modality: Modality,
     ecg: EcgAugmentSettings,
     cine: CineAugmentSettings,
-) -> EcgViews | CineViews:
+) -> EcgViews | BeatViews | CineViews:
     """Views of one modality."""
     if modality == "ecg":
         return build_ecg_views(settings, ecg)
