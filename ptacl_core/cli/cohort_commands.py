@@ -51,7 +51,9 @@ def predict(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Findings, ten phenotypes with intervals, and the nearest patients of new ECGs.
+    """Predict ten phenotypes from new ECGs, with intervals.
+
+    Quality findings come first, then clinical measurements, phenotypes and nearest patients.
 
     With --person, intervals are those of the same sex and age where the run has them, and
     predictions get z-scores against the training patients of that sex, age and body size.
@@ -104,7 +106,7 @@ def neighbours(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Patients whose hearts are nearest, by the learned similarity."""
+    """Find the patients whose hearts are most alike."""
     from ptacl_core.cli.tables import print_neighbours
     from ptacl_core.stages.predict import neighbours as stage
 
@@ -132,7 +134,7 @@ def query(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the store in SQL: read-only, in a sandbox, result on stdout."""
+    """Ask the store in SQL: read-only, in a sandbox."""
     from ptacl_core.cli.tables import print_query
     from ptacl_core.cohort import Cohort, describe_schema
 

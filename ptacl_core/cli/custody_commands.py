@@ -19,7 +19,7 @@ def erase(
     is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take withdrawn participants out of everything, for good, and certify it.
+    """Take withdrawn people out of everything, and certify it.
 
     Store, arrays, embeddings, predictions, notes, index, exports, run files and the app's
     memory are made anew without them; then every byte of the directory is searched. Runs that
@@ -48,7 +48,10 @@ def verify(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove a cohort directory whole, or name each defect. Exit status 2 with defects."""
+    """Prove a cohort directory whole, or name each defect.
+
+    Exit status 2 with defects.
+    """
     from ptacl_core.cli.custody_tables import print_verification
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.custody import verify as stage
@@ -64,7 +67,7 @@ def verify(
 
 
 def selftest(as_json: JsonOption = False) -> None:
-    """Try the reliability goals in short on this machine and print the counts.
+    """Try the reliability goals in short on this machine.
 
     Works in a temporary cohort with keys of its own. Exit status 1 when one does not hold.
     """

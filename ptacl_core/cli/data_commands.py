@@ -60,7 +60,10 @@ def simulate(
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a paired ECG-CMR cohort with known truth. Evidence about the code, never hearts."""
+    """Make a paired ECG-CMR cohort with known truth.
+
+    Its figures are evidence about the code, never about hearts.
+    """
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.simulate import run as stage
 
@@ -121,7 +124,7 @@ def preprocess(
     leads: ArrayLeadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read ECG and CMR files of any supported format into shards and the store."""
+    """Read ECG and CMR files into shards and the store."""
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.preprocess import run as stage
 

@@ -29,7 +29,7 @@ def demo(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate, train, embed, evaluate, predict real ECGs: minutes on two cores.
+    """Run the whole product on simulated patients, in minutes.
 
     Run again, it goes on from the last finished step.
     """

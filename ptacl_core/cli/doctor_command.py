@@ -31,7 +31,10 @@ def doctor(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a reader makes of one file; without a file, the environment. Names no patient."""
+    """Show what the readers make of one file.
+
+    Without a file: what this installation has. No patient is named.
+    """
     from ptacl_core.cli.doctor_text import print_report
 
     if file is None:

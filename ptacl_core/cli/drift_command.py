@@ -17,7 +17,10 @@ def drift(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """How OTHER differs from COHORT in people, phenotypes, quality and embeddings."""
+    """Show how another cohort differs from this one.
+
+    People, phenotypes, signal quality and embeddings of OTHER are compared.
+    """
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.drift import run as stage
 

@@ -31,7 +31,7 @@ def reproduce(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Every row of both tables, with intervals, tests and verdicts, and one report.
+    """Train and measure every row of both tables; one report.
 
     Run again after an interruption, it goes on where it stopped.
     """

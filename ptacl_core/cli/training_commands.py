@@ -44,7 +44,10 @@ def train(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Pretrain each modality, align them, fine-tune; torchrun -m ptacl_core train: many GPUs."""
+    """Pretrain each modality, align them, fine-tune.
+
+    `torchrun -m ptacl_core train …` is the same on many GPUs.
+    """
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.config.training import load_run_settings
     from ptacl_core.errors import ConfigError
@@ -95,7 +98,7 @@ def embed(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Embeddings of both modalities and predictions with intervals, into the store."""
+    """Store embeddings of both modalities and predictions."""
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.embedding.part_files import Part
     from ptacl_core.errors import ConfigError
@@ -135,7 +138,7 @@ def evaluate(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Tables 1 and 2 and the alignment of a run, with intervals and controls; its model card."""
+    """Measure a run: both tables, alignment, controls, card."""
     from ptacl_core.cli.evaluation_tables import print_evaluation
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.recipes import evaluate as recipe
