@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,10 @@ from ptacl_core.cli.options import (
     collect_array_hints,
 )
 from ptacl_core.cli.output import narrate, print_json, print_line
+
+if TYPE_CHECKING:
+    from ptacl_core.stages.preprocess.plan import PlanSummary
+    from ptacl_core.stages.preprocess.summary import PreprocessSummary
 
 
 class CohortPreset(StrEnum):
@@ -92,18 +96,55 @@ def simulate(
 
 
 def preprocess(
-    source: Annotated[Path, typer.Argument(help="Folder, archive or file.", show_default=False)],
-    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort directory to make or extend.")],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folders, archives or files; the first one is the cohort where --cohort is not "
+            "given.",
+            show_default=False,
+        ),
+    ] = None,
+    cohort: Annotated[
+        Path | None, typer.Option("--cohort", help="Cohort directory to make or extend.")
+    ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            help="CSV with columns ecg, cmr, patient and optionally visit; centre_row and "
-            "centre_column override the heart centre, in pixels of the source image."
+            help="Table with columns patient, ecg, cmr and optionally visit, which decides whose "
+            "files are whose (--plan writes one); centre_row and centre_column override the heart "
+            "centre, in pixels of the source image."
         ),
     ] = None,
     phenotypes: Annotated[
-        Path | None, typer.Option(help="CSV of phenotypes and covariates.")
+        list[Path] | None,
+        typer.Option(help="Table of phenotypes and covariates; repeatable."),
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            help="Only write who, which visits, which files and why to this CSV (- shows counts "
+            "alone); correct it and give it back with --pairs.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", help="Name of the data set, or a TOML file (docs/layouts.md)."),
+    ] = None,
+    within_days: Annotated[
+        int | None,
+        typer.Option(
+            "--within-days", min=0, help="Most days between an ECG and its cine (default: 365)."
+        ),
+    ] = None,
+    files_from: Annotated[
+        Path | None,
+        typer.Option("--files-from", help="List of files, one a line, instead of a walk."),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit status 2 when anything is left out or unmatched."),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes (default: one per core).")
     ] = None,
@@ -125,31 +166,43 @@ def preprocess(
     as_json: JsonOption = False,
 ) -> None:
     """Read ECG and CMR files into shards and the store."""
+    from ptacl_core.cli.plan_tables import print_outcome
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.stages.preprocess import plan as plan_stage
     from ptacl_core.stages.preprocess import run as stage
 
-    with ProgressBars() as progress:
-        summary = stage.run(
-            source,
-            cohort,
-            pairs=pairs,
-            phenotypes=phenotypes,
-            num_workers=workers,
-            part=stage.parse_part(shard),
-            preview=preview,
-            keep_identities=identities,
-            ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
-            progress=progress,
-        )
-    if as_json:
-        print_json(summary.as_dict())
-        return
-    print_line(
-        f"accepted: {summary.accepted['ecg']} ECG, {summary.accepted['cmr']} CMR, "
-        f"{summary.accepted['pairs']} pairs; left out: {summary.rejected}"
+    cohort, paths = plan_stage.split_arguments(
+        sources or [], cohort, has_list=bool(files_from or pairs), is_plan=plan is not None
     )
-    for reason, count in summary.reasons.items():
-        print_line(f"  {count:6d}  {reason}")
+    asked = plan_stage.build_sources(
+        paths,
+        files_from=files_from,
+        pairs=pairs,
+        layout=layout,
+        within_days=within_days,
+        ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
+    )
+    summary: PlanSummary | PreprocessSummary
+    with ProgressBars() as progress:
+        if plan is not None:
+            summary = plan_stage.run(
+                asked, plan, cohort_dir=cohort, phenotypes=phenotypes, progress=progress
+            )
+        else:
+            assert cohort is not None
+            summary = stage.run(
+                asked,
+                cohort,
+                phenotypes=phenotypes or None,
+                num_workers=workers,
+                part=stage.parse_part(shard),
+                preview=preview,
+                keep_identities=identities,
+                progress=progress,
+            )
+    print_outcome(summary, as_json=as_json)
+    if strict and any(summary.unmatched.values()):
+        raise typer.Exit(2)
 
 
 def register(app: typer.Typer) -> None:

@@ -87,16 +87,17 @@ def _pairs_lines(report: Report) -> list[str]:
 def _source_lines(report: Report) -> list[str]:
     lines = [
         f"{report['file']}: {sum(report['ecg'].values())} ECG and {sum(report['cmr'].values())} "
-        f"CMR of {report['patients']} patients by name, {report['pairs']} of "
+        f"CMR of {report['patients']} patients, {report['pairs']} of "
         f"{report['visits']} visits with both",
     ]
     for modality in ("ecg", "cmr"):
         if report[modality]:
             counts = ", ".join(f"{n} {name}" for name, n in report[modality].items())
             lines.append(f"  {modality.upper()}: {counts}")
-    if report["repeats"]:
+    if report["nobody"]:
         lines.append(
-            f"  {report['repeats']} repeat a recording of the same visit: the first counts"
+            f"  {report['nobody']} are left out, since it is not known whose they are "
+            "(`ptacl preprocess SOURCE --plan plan.csv` lists them)"
         )
     lines.append(f"  phenotype tables: {report['phenotype_tables']}")
     if report["pairs_files"]:

@@ -75,7 +75,7 @@ def match_labels(
         persons: set[str] = set()
         for label in table.labels:
             folded = fold_identifier(label.subject)
-            patient = known.find("id", folded)
+            patient = known.find("id", folded) or known.find("name", folded)
             if patient is None:
                 patient = key.pseudonym(label.subject)
                 known.add("id", folded, patient)
@@ -85,6 +85,13 @@ def match_labels(
                 values.setdefault((patient, visit), {}).update(label.values)
         matched[table.name] = len(persons & people), len(persons)
     return MatchedLabels(values, matched)
+
+
+def count_matches(tables: Sequence[TableLabels], names: set[str]) -> dict[str, tuple[int, int]]:
+    """Table → how many of its people are among `names`, and how many it has."""
+    known = {fold_identifier(name) for name in names}
+    people = {t.name: {fold_identifier(label.subject) for label in t.labels} for t in tables}
+    return {name: (len(persons & known), len(persons)) for name, persons in people.items()}
 
 
 def _number(patient: str, label: str, visit_numbers: Mapping[tuple[str, str], int]) -> int | None:

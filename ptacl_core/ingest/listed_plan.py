@@ -10,7 +10,7 @@ from ptacl_core.ingest.pairs import PairRow, find_recordings, group_by_patient, 
 from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit, UnusedFile
 from ptacl_core.io import discover
 from ptacl_core.io.files.archive import is_zip
-from ptacl_core.io.identity.pairing import Item, Visit, number_visits, pair_visits
+from ptacl_core.io.identity.pairing import DEFAULT_DAYS, Item, Visit, number_visits, pair_visits
 from ptacl_core.safety.text.printable import clean_text
 
 _EVIDENCE = ("list of pairs",)
@@ -31,7 +31,7 @@ def plan_from_list(
     sources: Sequence[Path],
     discover_all: Callable[[], dict[str, PlannedRecording]],
     *,
-    within_days: int | None = None,
+    within_days: int = DEFAULT_DAYS,
     hints: Mapping[str, object] | None = None,
 ) -> Plan:
     """Recordings as a list with columns patient, ecg, cmr and optionally visit pairs them.
@@ -73,7 +73,7 @@ def _without_patient(row: PairRow) -> list[UnusedFile]:
 
 
 def _visits_of(
-    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int | None
+    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int
 ) -> list[PlannedVisit]:
     loose = [row for row in rows if not row.visit]
     cells = [cell for row in loose for cell in (("ecg", row.ecg), ("cmr", row.cmr)) if cell[1]]
@@ -122,7 +122,7 @@ def _read_time(recording: PlannedRecording):
 
 
 def _pair_loose(
-    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int | None
+    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int
 ) -> list[PlannedVisit]:
     """Lines that share a file: what is nearest in time belongs together, every file once."""
     once: dict[tuple[str, str], _Loose] = {}

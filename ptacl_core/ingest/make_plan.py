@@ -12,7 +12,7 @@ from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.names import strip_endings
 from ptacl_core.io.files.delimited_columns import open_delimited
 from ptacl_core.io.identity.facts import clean_identifier, fold_identifier
-from ptacl_core.io.identity.pairing import Item, number_visits, pair_visits
+from ptacl_core.io.identity.pairing import DEFAULT_DAYS, Item, number_visits, pair_visits
 from ptacl_core.io.identity.resolve import Evidence, Person, resolve_people
 from ptacl_core.io.layouts.apply import (
     AppliedLayout,
@@ -33,7 +33,7 @@ class Discovery:
 
     found: list[list[FoundFile]] = field(default_factory=list)
     layout: Layout | None = None
-    within_days: int | None = None
+    within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
 from ptacl_core.io.layouts.tables import DataSetTable
 
-FAR_DAYS = 365
+FAR_DAYS = 90
 """Pairs further apart are pointed out."""
 
 

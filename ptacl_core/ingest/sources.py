@@ -13,6 +13,7 @@ from ptacl_core.ingest.plan import Plan
 from ptacl_core.io import discover
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.walk import discover_listed
+from ptacl_core.io.identity.pairing import DEFAULT_DAYS
 from ptacl_core.io.layouts.model import Layout
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.text.printable import clean_text
@@ -30,7 +31,7 @@ class Sources:
     files_from: Path | None = None
     pairs: Path | None = None
     layout: Layout | None = None
-    within_days: int | None = None
+    within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
 
 

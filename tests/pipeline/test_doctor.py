@@ -148,13 +148,13 @@ def test_a_folder_and_a_list_of_pairs(ptacl, tmp_path):
     (folder / "pairs.csv").write_text("patient,ecg,cmr\nHR06000,HR06000.hea,gone.nii\n")
     report = report_on(ptacl, folder)
     assert report["kind"] == "source"
-    assert (report["patients"], report["pairs"], report["pairs_files"]) == (3, 1, 1)
-    assert report["repeats"] == 0
+    assert (report["patients"], report["pairs"], report["pairs_files"]) == (2, 1, 1)
+    assert report["nobody"] == 1  # HR06000_broken: neither its name nor its content says whose
     assert (report["ecg"], report["cmr"]) == ({"wfdb": 2, "muse_xml": 1}, {"dicom_zip": 1})
     pairs = report_on(ptacl, folder / "pairs.csv")
     assert (pairs["rows"], pairs["files"], pairs["files_missing"]) == (1, 2, 1)
     answer = ptacl("doctor", folder)
-    assert "3 ECG and 1 CMR of 3 patients by name" in answer.out
+    assert "3 ECG and 1 CMR of 2 patients" in answer.out
     assert "HR06000" not in answer.out
 
 

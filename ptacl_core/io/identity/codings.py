@@ -51,6 +51,10 @@ def find_untold(
         if _is_constant(recordings, found, keys, tokens, members):
             for index in members:
                 found[index] = ""
+    for members in _by_coding(recordings, found).values():
+        if _is_other_coding(found, tokens, members):
+            for index in members:
+                found[index] = ""
     for index in _find_foreign_codes(recordings, found, keys, tokens):
         found[index] = ""
     return found
@@ -89,6 +93,30 @@ def _is_constant(
     for recording, key in zip(recordings, keys, strict=True):
         kinds[key].add(recording.modality)
     return sum(kinds[name] == {"ecg", "cmr"} for name in names) >= _MIN_BUNDLES
+
+
+def _is_other_coding(
+    found: Sequence[str], tokens: Sequence[frozenset[str]], members: Sequence[int]
+) -> bool:
+    """Whether paths carry the identifiers of other files, one to one, and these look different."""
+    own = {fold_identifier(found[index]) for index in members}
+    inside = set(members)
+    others = {index: text for index, text in enumerate(found) if text and index not in inside}
+    theirs = {fold_identifier(text) for text in others.values()}
+    is_alike = {find_shape(found[i]) for i in members} & {find_shape(t) for t in others.values()}
+    if own & theirs or is_alike:
+        return False
+    led: dict[str, set[str]] = defaultdict(set)
+    back: dict[str, set[str]] = defaultdict(set)
+    for index in members:
+        code = fold_identifier(found[index])
+        if code in tokens[index]:
+            return False
+        for name in tokens[index] & theirs:
+            led[name].add(code)
+            back[code].add(name)
+    is_one_to_one = all(len(codes) == 1 for codes in (*led.values(), *back.values()))
+    return bool(led) and is_one_to_one
 
 
 def _find_foreign_codes(

@@ -39,6 +39,7 @@ _NUMBERED_VISIT = re.compile(
     r"(?:visit|vis|v|ses|sess|session|timepoint|tp|t|instance|inst|i|besuch|followup|fu|month|"
     r"mo|year|yr|week|wk|exam|scan|study|encounter|enc|ecg|mri|cmr)[-.]?0*(\d{1,3})"
 )
+_COUNTED_KIND = re.compile(r"(?:ecg|mri|cmr|scan|exam|study)\d")
 _VISIT_PREFIXES = frozenset(
     re.findall(
         r"\w+",
@@ -67,13 +68,15 @@ _MACHINE_NAMES = re.compile(
 class NamePart:
     """One folder or the file's stem: `core` names somebody ("" when it does not).
 
-    `visit` is what it says of the visit, `words` all its words folded.
+    `visit` is what it says of the visit, in a word for visits (`has_visit_word`) or by the number
+    of a recording (`ecg2`); `words` are all its words folded.
     """
 
     text: str
     core: str
     visit: str
     words: tuple[str, ...]
+    has_visit_word: bool = False
 
     @property
     def is_number(self) -> bool:
@@ -90,16 +93,17 @@ def split_name(text: str) -> NamePart:
     """The meaning of one name without its ending: `sub-01_ses-2_acq-sax_cine`, `H100_visit1`."""
     folded = text.casefold()
     if _MACHINE_NAMES.fullmatch(folded):
-        return NamePart(text, "", _date_in(folded), (folded,))
+        return NamePart(text, "", "", (folded,))
     kept: list[str] = []
     visits: list[str] = []
     words: list[str] = []
-    previous = ""
+    previous, is_telling = "", False
     for token in _tokens(text):
         word = token.casefold()
         words.append(word)
         visit = _find_visit(word, previous)
         if visit is not None:
+            is_telling |= not _COUNTED_KIND.match(word)
             if visit:
                 visits.append(visit)
         elif not _is_kind(word, previous):
@@ -107,7 +111,8 @@ def split_name(text: str) -> NamePart:
             kept.append(token[4:] if bids and bids[1] == "sub" else token)
         previous = word
     core = "_".join(kept)
-    return NamePart(text, core, ".".join(dict.fromkeys(visits)), tuple(words))
+    visit = ".".join(dict.fromkeys(visits))
+    return NamePart(text, core, visit, tuple(words), bool(visits) and is_telling)
 
 
 def _tokens(text: str) -> list[str]:
@@ -183,5 +188,7 @@ def find_key(parts: Sequence[NamePart]) -> tuple[str, ...]:
 
 
 def find_visit(parts: Sequence[NamePart]) -> str:
-    """The visit that a path tells: the innermost part that tells one."""
-    return next((part.visit for part in reversed(parts) if part.visit), "")
+    """The visit that a path tells: the innermost word for one, else the innermost number."""
+    telling = [part.visit for part in reversed(parts) if part.visit and part.has_visit_word]
+    counted = [part.visit for part in reversed(parts) if part.visit]
+    return next(iter([*telling, *counted]), "")

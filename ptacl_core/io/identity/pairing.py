@@ -9,6 +9,11 @@ from typing import Literal
 
 from ptacl_core.io.identity.names import split_name
 
+DEFAULT_DAYS = 365
+"""How far apart an ECG and a cine of one person may be and still be a pair."""
+_MAX_DAYS_OF_ONE_VISIT = 31
+_SIDES = ("ecg", "cmr")
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -49,7 +54,7 @@ class Visit:
         return self.ecg is not None and self.cmr is not None
 
 
-def pair_visits(items: Sequence[Item], *, within_days: int | None = None) -> list[Visit]:
+def pair_visits(items: Sequence[Item], *, within_days: int = DEFAULT_DAYS) -> list[Visit]:
     """The visits of one person, every recording in just one of them, in order of time and label.
 
     Recordings of one label belong together; of several in it, and of those without a label or with
@@ -69,6 +74,7 @@ def pair_visits(items: Sequence[Item], *, within_days: int | None = None) -> lis
     visits += _join_lone(rest, by_label, within_days, taken)
     loose = [item for item in rest if item.is_dated and item.index not in taken]
     visits += _pair_group(loose, within_days, taken, is_same_visit=False)
+    visits += _join_dated(rest, within_days, taken)
     visits += [
         _make_visit(
             item if item.modality == "ecg" else None, item if item.modality == "cmr" else None
@@ -99,7 +105,7 @@ def number_visits(visits: Sequence[Visit], *, used: frozenset[int] = frozenset()
 
 
 def _pair_group(
-    group: Sequence[Item], within_days: int | None, taken: set[int], *, is_same_visit: bool
+    group: Sequence[Item], within_days: int, taken: set[int], *, is_same_visit: bool
 ) -> list[Visit]:
     ecgs = [item for item in group if item.modality == "ecg" and item.index not in taken]
     cmrs = [item for item in group if item.modality == "cmr" and item.index not in taken]
@@ -132,7 +138,7 @@ def _pair_group(
 def _join_lone(
     rest: Sequence[Item],
     by_label: dict[str, list[Item]],
-    within_days: int | None,
+    within_days: int,
     taken: set[int],
 ) -> list[Visit]:
     """The only recording without a label joins the only visit there is."""
@@ -149,6 +155,21 @@ def _join_lone(
     ecg, cmr = sorted((bare[0], others[0]), key=lambda item: item.modality, reverse=True)
     taken.update((ecg.index, cmr.index))
     return [_make_visit(ecg, cmr)]
+
+
+def _join_dated(rest: Sequence[Item], within_days: int, taken: set[int]) -> list[Visit]:
+    """A numbered visit and a recording with no more than a date: the nearest, close in time."""
+    near = min(within_days, _MAX_DAYS_OF_ONE_VISIT)
+    sides = [
+        [item for item in rest if item.modality == m and item.index not in taken] for m in _SIDES
+    ]
+    visits: list[Visit] = []
+    for _, ecg, cmr in _by_distance(*sides):
+        is_mixed = ecg.is_dated != cmr.is_dated
+        if is_mixed and not {ecg.index, cmr.index} & taken and _is_near(ecg, cmr, near):
+            taken.update((ecg.index, cmr.index))
+            visits.append(_make_visit(ecg, cmr))
+    return visits
 
 
 def _by_distance(ecgs: Sequence[Item], cmrs: Sequence[Item]) -> list[tuple[float, Item, Item]]:
@@ -181,9 +202,9 @@ def _folder_of(place: PurePath) -> tuple[str, ...]:
     return tuple(part for part in place.parts if (name := split_name(part)).core or name.visit)
 
 
-def _is_near(ecg: Item, cmr: Item, within_days: int | None) -> bool:
+def _is_near(ecg: Item, cmr: Item, within_days: int) -> bool:
     days = _days_between(ecg, cmr)
-    return within_days is None or days is None or days <= within_days
+    return days is None or days <= within_days
 
 
 def _days_between(ecg: Item, cmr: Item) -> int | None:

@@ -5,14 +5,15 @@ files count before names, names of folders and files before nothing, and what co
 out: a recording under another person's name is worse than one recording less.
 """
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
 from ptacl_core.io.identity.codings import find_untold, pick_written_form
-from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts, fold_identifier
+from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts, find_shape, fold_identifier
 from ptacl_core.io.identity.keys import Key, find_keys
 from ptacl_core.io.identity.names import NamePart, find_visit, split_place
 
@@ -184,6 +185,7 @@ class _Resolution:
         for key in all_keys:
             same_end[fold_identifier(key[-1])].add(key)
             above.update(key[:length] for length in range(1, len(key)))
+        is_trusted = self._find_trusted_names(by_key)
         faults: dict[Key, Person] = {}
         for key, members in by_key.items():
             folded = fold_identifier(key[-1]) if key else ""
@@ -198,7 +200,37 @@ class _Resolution:
                 or any(self._is_number_below_kind(index) for index in members)
             ):
                 faults[key] = Person("", reason="identity_unknown", message=_NESTED)
+            elif not is_trusted(key[-1]):
+                faults[key] = Person("", reason="identity_unknown", message=_FOREIGN_NAME)
         return faults
+
+    def _find_trusted_names(self, by_key: Mapping[Key, Sequence[int]]) -> Callable[[str], bool]:
+        """Which names may be people's, judged by those that are known to be.
+
+        Known are names that are the identifiers inside, and names that an ECG and a cine share.
+        Where files carry other identifiers than their names, or ECGs and cines are named in
+        different ways, a name by itself tells nobody.
+        """
+        has_identifiers = False
+        kinds: dict[Key, set[str]] = defaultdict(set)
+        shapes: set[str] = set()
+        for index, recording in enumerate(self.recordings):
+            key = self.keys[index]
+            if recording.decided_by or not key:
+                continue
+            kinds[key].add(recording.modality)
+            if self.inside[index]:
+                has_identifiers = True
+                if fold_identifier(key[-1]) == fold_identifier(self.inside[index]):
+                    shapes.add(_shape_of(key[-1]))
+        shapes |= {_shape_of(key[-1]) for key, held in kinds.items() if len(held) > 1}
+        named = {
+            m: {_shape_of(k[-1]) for k in by_key if k and m in kinds[k]} for m in ("ecg", "cmr")
+        }
+        if not shapes and not has_identifiers:
+            is_one_way = not named["ecg"] or not named["cmr"] or named["ecg"] & named["cmr"]
+            shapes = named["ecg"] | named["cmr"] if is_one_way else set()
+        return lambda name: _shape_of(name) in shapes
 
     def _is_crowded(self, members: Sequence[int]) -> bool:
         """Two recordings of a kind and visit, where only the source's own name tells who."""
@@ -233,11 +265,20 @@ _NESTED = (
     "it carries no identifier, and the names above and below it may be people or parts of one "
     "examination; say whose it is with --pairs, or name the data set with --layout"
 )
+_FOREIGN_NAME = (
+    "it carries no identifier, and its name is not of the kind that names people here; say whose "
+    "it is with --pairs"
+)
 _NAMELESS = "neither the file nor its name nor its folders say whose it is; say it with --pairs"
 _NOT_IN_TABLE = (
     "the data set's table does not list it, so that it is not known whose it is; add it there, or "
     "say it with --pairs"
 )
+
+
+def _shape_of(name: str) -> str:
+    """What kind of name it is: letters in whatever number, digits with theirs."""
+    return re.sub(r"A\d+", "A", find_shape(name))
 
 
 def _tokens_of(parts: Sequence[NamePart]) -> frozenset[str]:

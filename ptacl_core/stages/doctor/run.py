@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ptacl_core.errors import ConfigError, PtaclError, UnsupportedFormatError
+from ptacl_core.ingest.make_plan import Discovery, make_plan
 from ptacl_core.io import discover
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.kinds import find_kind
@@ -117,15 +118,13 @@ def _inspect_source(path: Path) -> dict[str, Any]:
     if len(found) == 1 and recordings:
         only = recordings[0]
         return _DESCRIBE[only.modality](only.path)
-    visits: dict[tuple[str, str], set[str]] = {}
-    for file in recordings:
-        visits.setdefault((file.subject, file.visit), set()).add(file.modality)
+    counts = make_plan(Discovery([found])).count()
     return {
         "kind": "source",
-        "patients": len({subject for subject, _ in visits}),
-        "visits": len(visits),
-        "pairs": sum(modalities == {"ecg", "cmr"} for modalities in visits.values()),
-        "repeats": len(recordings) - sum(len(modalities) for modalities in visits.values()),
+        "patients": counts["people"],
+        "visits": counts["visits"],
+        "pairs": counts["pairs"],
+        "nobody": counts["recordings_left_out"],
         "ecg": _formats(found, "ecg"),
         "cmr": _formats(found, "cmr"),
         "phenotype_tables": sum(file.modality == "phenotypes" for file in found),
