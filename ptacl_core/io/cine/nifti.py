@@ -14,6 +14,8 @@ from ptacl_core.records import CineRecord, Finding
 _PLAUSIBLE_INTERVAL_MS = (5.0, 200.0)
 _PLAUSIBLE_SLICE_MM = (3.0, 20.0)
 _MAX_STACK_MM = 200.0
+_LONG_STACK_MM = 170.0
+_MIN_CINE_FRAMES = 15
 _MAX_LABEL = 3
 
 
@@ -72,6 +74,17 @@ def _arrange(
         )
         interval = steps[3] if len(sizes) > 3 and steps[3] > 0 else steps[2]
         num_slices, num_frames, slice_mm = 1, num_slices, math.nan
+    elif _are_exchanged(num_slices, num_frames, slice_mm):
+        findings.append(
+            Finding(
+                "axes_exchanged",
+                "warning",
+                f"{num_slices} slices of {slice_mm:g} mm with {num_frames} frames are no heart: "
+                "the third axis was taken as time, the fourth as slices",
+            )
+        )
+        stored = voxels.reshape(num_frames, num_slices, rows, columns)
+        return stored, (slice_mm, row_mm, column_mm), interval
     if num_frames == 1:
         raise UnsupportedFormatError(
             f"{shown}: expected a cine with axes (X, Y, Z, T), found a still volume of sizes "
@@ -92,6 +105,12 @@ def _is_time(length: int, step_mm: float) -> bool:
     """Whether a third axis cannot be slices: wrong step, or a stack longer than any heart."""
     smallest, largest = _PLAUSIBLE_SLICE_MM
     return not smallest <= step_mm <= largest or length * step_mm > _MAX_STACK_MM
+
+
+def _are_exchanged(num_slices: int, num_frames: int, slice_mm: float) -> bool:
+    """Whether slices and frames changed places: a stack as long as none, with hardly a frame."""
+    is_long = num_slices >= _MIN_CINE_FRAMES and num_slices * slice_mm >= _LONG_STACK_MM
+    return is_long and 1 < num_frames < _MIN_CINE_FRAMES
 
 
 def _interval_ms(header: NiftiHeader, interval: float, findings: list[Finding]) -> float:

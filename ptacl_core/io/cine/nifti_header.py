@@ -99,6 +99,22 @@ def read_nifti(path: Path) -> tuple[NiftiHeader, np.ndarray]:
     return header, data.reshape(header.shape[::-1])
 
 
+def read_nifti_header(path: Path) -> NiftiHeader:
+    """The header alone. Raises as `read_nifti`."""
+    shown = shown_name(path)
+    check_file(path, max_bytes=_MAX_FILE_BYTES)
+    try:
+        with path.open("rb") as probe:
+            is_packed = probe.read(2) == _GZIP
+        with gzip.open(path) if is_packed else path.open("rb") as stream:
+            return _parse(stream.read(_HEADER_BYTES), shown)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(
+            f"{shown}: the compressed data is damaged or cut short ({type(error).__name__}); copy "
+            "the file again"
+        ) from error
+
+
 def _read_voxels(
     stream: BufferedIOBase, head: bytes, header: NiftiHeader, shown: str
 ) -> np.ndarray:

@@ -2,15 +2,20 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from ptacl_core.errors import RecordError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.cine.arrays import CineHints, read_array_cine
 from ptacl_core.io.cine.dicom.read import is_dicom, read_dicom_cine
+from ptacl_core.io.cine.ismrmrd import HDF5_MAGIC, read_ismrmrd_cine
 from ptacl_core.io.cine.nifti import read_nifti_cine
 from ptacl_core.io.cine.nifti_header import is_nifti
+from ptacl_core.io.cine.nifti_sets import find_nifti_set, read_nifti_set
+from ptacl_core.io.cine.raw_images import is_raw_image, read_raw_image
+from ptacl_core.io.ecg.arrays.hdf5 import list_datasets, open_hdf5
 from ptacl_core.io.ecg.detection import detect_ecg_format
 from ptacl_core.io.files.archive import (
     ArchiveBudget,
@@ -20,12 +25,14 @@ from ptacl_core.io.files.archive import (
     is_zip,
 )
 from ptacl_core.io.files.bounded_file import check_file, shown_name
+from ptacl_core.io.files.dicom_sniffing import is_dicom_head
+from ptacl_core.io.files.file_source import FileSource
 from ptacl_core.records import CineRecord, Finding
 
 MAX_FOLDER_FILES = 100_000
 _HEAD_BYTES = 1024
 _SHORT_AXIS_STEM = "sa"
-_READ_FORMATS = "folder or zip of DICOM files, enhanced DICOM, NIfTI, NPY or NPZ"
+_READ_FORMATS = "folder or zip of DICOM files, enhanced DICOM, NIfTI, NRRD, MHA, NPY or NPZ"
 
 
 def read_cine(
@@ -45,7 +52,8 @@ def read_cine(
     Args:
         path: A folder or zip (zips inside it too) of DICOM files, one enhanced DICOM file, a
             NIfTI file or a folder with `sa.nii.gz` (`seg_sa.nii.gz` beside it becomes
-            `segmentation`), NPY or NPZ.
+            `segmentation`) or with one file per slice or moment, NRRD, MHA, ISMRMRD images, NPY
+            or NPZ.
         axes: Of an NPY or NPZ array, one letter per axis of Z (slice), T (frame), Y (row), X
             (column): "ZTYX", "TYX". Never guessed; the keys may also stand in `<file>.json`.
         spacing_mm: Of an array: (slice, row, column) or (row, column).
@@ -74,13 +82,19 @@ def read_cine(
 def _read_file(source: Path, hints: CineHints) -> CineRecord:
     with source.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
-    if head[128:132] == b"DICM":
+    if is_dicom_head(head):
         return _read_dicom([source], shown_name(source))
     if is_nifti(head):
         beside = source.with_name(f"seg_{source.name}")
         return read_nifti_cine(source, segmentation_path=beside if beside.is_file() else None)
     if head.startswith(b"\x93NUMPY") or (head.startswith(b"PK\3\4") and b".npy" in head[:256]):
         return read_array_cine(source, hints)
+    if is_raw_image(head):
+        return read_raw_image(
+            source, spacing_mm=hints.spacing_mm, frame_interval_ms=hints.frame_interval_ms
+        )
+    if head.startswith(HDF5_MAGIC) and not _is_ecg(source):
+        return read_ismrmrd_cine(source)
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         with tempfile.TemporaryDirectory(prefix="ptacl-cine-") as scratch:
             return _read_files(extract_archive(source, Path(scratch)), shown_name(source))
@@ -108,6 +122,7 @@ def _read_folder(folder: Path) -> CineRecord:
         budget = ArchiveBudget(ArchiveLimits(), 0)
         unpacked: list[ExtractedFile] = []
         for file in files:
+            assert isinstance(file.path, Path)  # the folder's own files
             if is_zip(file.path) and file.path.suffix.lower() != ".npz":
                 unpacked += extract_archive(file.path, Path(scratch), budget=budget)
             else:
@@ -117,35 +132,34 @@ def _read_folder(folder: Path) -> CineRecord:
 
 def _read_files(files: Sequence[ExtractedFile], shown: str) -> CineRecord:
     """The cine among the files of one folder or archive."""
-    stacks = [file for file in files if _nifti_stem(file) == _SHORT_AXIS_STEM]
+    volumes = [
+        (file.path, file.name)
+        for file in files
+        if isinstance(file.path, Path) and _nifti_stem(file) is not None
+    ]
+    stacks = [volume for volume in volumes if _stem_of(volume[1]) == _SHORT_AXIS_STEM]
     if len(stacks) > 1:
         raise UnsupportedFormatError(
             f"{shown}: expected one {_SHORT_AXIS_STEM}.nii.gz, found {len(stacks)}; give the "
             "folder of one examination"
         )
     if stacks:
-        parent = PurePath(stacks[0].name).parent
+        path, name = stacks[0]
         beside = [
-            file.path
-            for file in files
-            if _nifti_stem(file) == f"seg_{_SHORT_AXIS_STEM}"
-            and PurePath(file.name).parent == parent
+            other
+            for other, other_name in volumes
+            if _stem_of(other_name) == f"seg_{_SHORT_AXIS_STEM}"
+            and PurePath(other_name).parent == PurePath(name).parent
         ]
-        return read_nifti_cine(stacks[0].path, segmentation_path=next(iter(beside), None))
+        return read_nifti_cine(path, segmentation_path=next(iter(beside), None))
     dicom = [file for file in files if is_dicom(file.path)]
-    volumes = [file.path for file in files if _nifti_stem(file) is not None]
     if dicom:
-        used = {file.path for file in dicom}
-        record = _read_dicom([file.path for file in dicom], shown)
-        strays = [file for file in files if not _is_companion(file) and file.path not in used]
-        if not strays:
-            return record
-        stray = Finding(
-            "other_files", "info", f"{len(strays)} files that are no DICOM were left out"
-        )
-        return replace(record, findings=(*record.findings, stray))
+        return _read_dicom_files(files, dicom, shown)
     if len(volumes) == 1:
-        return read_nifti_cine(volumes[0])
+        return read_nifti_cine(volumes[0][0])
+    if parts := find_nifti_set(volumes):
+        with _named(shown):
+            return read_nifti_set(parts)
     found = f"{len(volumes)} NIfTI files of other names" if volumes else "neither"
     raise UnsupportedFormatError(
         f"{shown}: expected DICOM files of a short-axis cine or {_SHORT_AXIS_STEM}.nii.gz, found "
@@ -153,11 +167,41 @@ def _read_files(files: Sequence[ExtractedFile], shown: str) -> CineRecord:
     )
 
 
-def _read_dicom(paths: Sequence[Path], shown: str) -> CineRecord:
-    try:
+def _read_dicom_files(
+    files: Sequence[ExtractedFile], dicom: Sequence[ExtractedFile], shown: str
+) -> CineRecord:
+    used = {id(file) for file in dicom}
+    record = _read_dicom([file.path for file in dicom], shown)
+    strays = [file for file in files if not _is_companion(file) and id(file) not in used]
+    if not strays:
+        return record
+    stray = Finding("other_files", "info", f"{len(strays)} files that are no DICOM were left out")
+    return replace(record, findings=(*record.findings, stray))
+
+
+def _read_dicom(paths: Sequence[FileSource], shown: str) -> CineRecord:
+    with _named(shown):
         return read_dicom_cine(paths)
+
+
+@contextmanager
+def _named(shown: str) -> Iterator[None]:
+    """Put the name of the folder or archive before what a reader of its files says."""
+    try:
+        yield
     except RecordError as error:
         raise type(error)(f"{shown}: {error}") from error
+
+
+def _is_ecg(source: Path) -> bool:
+    """Whether HDF5 arrays are laid out as an ECG batch (shape or names say so)."""
+    with open_hdf5(source) as file:
+        datasets = list_datasets(file, shown_name(source))
+    return not any(key.endswith("/data") and "image" in key for key in datasets)
+
+
+def _stem_of(name: str) -> str:
+    return PurePath(name).name.lower().removesuffix(".gz").removesuffix(".nii")
 
 
 def _nifti_stem(file: ExtractedFile) -> str | None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ptacl_core.errors import UnsupportedFormatError
 from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, check_file, read_head, shown_name
+from ptacl_core.io.files.dicom_sniffing import is_dicom_head
 from ptacl_core.safety.text.printable import clean_text
 
 EcgFormat = Literal[
@@ -130,7 +131,7 @@ def detect_ecg_format(path: Path) -> EcgFormat:
 
 
 def _detect_binary(head: bytes, name: str, size: int) -> EcgFormat | None:
-    if head[128:132] == b"DICM" or _looks_like_bare_dicom(head):
+    if is_dicom_head(head):
         return "dicom"
     for magic, kind in _OWN_KINDS.items():
         if head.startswith(magic):
@@ -145,13 +146,6 @@ def _detect_binary(head: bytes, name: str, size: int) -> EcgFormat | None:
     if head[16:22] == b"SCPECG" or _has_scp_extent(head, size):
         return "scp"
     return None
-
-
-def _looks_like_bare_dicom(head: bytes) -> bool:
-    """A data set without preamble: group 0002 or 0008 first, little endian, a small element."""
-    if len(head) < 16 or head[0] not in {0x02, 0x08} or head[1] != 0 or head[3] != 0:
-        return False
-    return head[4:6].isalpha() and head[4:6].isupper()
 
 
 def _has_scp_extent(head: bytes, size: int) -> bool:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from ptacl_core.errors import UnreadableFileError
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+    from pydicom.dataset import Dataset as FullDataset
+
+    from ptacl_core.io.files.dicom_elements import PlainHeader
+
+    Dataset = FullDataset | PlainHeader
 
 
 def read_text(dataset: "Dataset", name: str) -> str:

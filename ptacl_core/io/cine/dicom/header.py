@@ -3,7 +3,6 @@
 import functools
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,14 @@ from ptacl_core.io.cine.dicom.pixel_layout import (
     PixelLayout,
     check_pixel_layout,
 )
+from ptacl_core.io.files.dicom_elements import (
+    HeaderEndsError,
+    NotPlainError,
+    PlainHeader,
+    find_transfer_syntax,
+    read_plain_header,
+)
+from ptacl_core.io.files.dicom_sniffing import is_bare_dicom_head
 from ptacl_core.io.files.dicom_values import (
     read_clock_s,
     read_number,
@@ -22,6 +29,7 @@ from ptacl_core.io.files.dicom_values import (
     read_text,
     read_whole,
 )
+from ptacl_core.io.files.file_source import FileSource, open_source, read_part, source_size
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -29,6 +37,9 @@ if TYPE_CHECKING:
 
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
 ENHANCED_MR_IMAGES = ("1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4")
+_HEAD_BYTES = 64 * 1024
+_PIXEL_DATA = 0x7FE00010
+_NUMBER_VRS = {b"US", b"SS", b"UL", b"SL", b"FL", b"FD"}
 _VALID_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 
 _TAGS = [
@@ -106,29 +117,58 @@ class ImageHeader:
     has_valid_uids: bool
 
 
-def read_headers(path: Path) -> list[ImageHeader]:
-    """Headers of every MR image in the DICOM file `path`; empty when it holds none (an ECG, a CT).
+def read_headers(source: FileSource) -> list[ImageHeader]:
+    """Headers of every MR image in the DICOM file `source`; empty when it holds none (an ECG).
 
-    Raises UnreadableFileError for a damaged file and for pixels whose byte count disagrees with
-    their header, UnsupportedFormatError for a variant that is not read. No pixel is touched.
+    Plain headers are walked over for the elements that count; others (enhanced, other character
+    sets) go to the full parser. Raises UnreadableFileError for a damaged file and for pixels whose
+    byte count disagrees with their header, UnsupportedFormatError for a variant that is not read.
+    No pixel is touched.
     """
-    from pydicom import config
-    from pydicom.filereader import dcmread, read_file_meta_info
-
-    if path.stat().st_size > MAX_FILE_BYTES:
+    if source_size(source) > MAX_FILE_BYTES:
         raise UnsupportedFormatError(
             f"a DICOM file has more than {MAX_FILE_BYTES / 1024**3:.0f} GB"
         )
     try:
-        with config.disable_value_validation():
-            syntax = str(read_file_meta_info(path).get("TransferSyntaxUID", "")).strip()
+        header = _read_plain(source)
+        return _parse(header, source, header.syntax)
+    except NotPlainError:
+        return _read_fully(source)
+
+
+def _read_plain(source: FileSource) -> PlainHeader:
+    """The wanted elements, from the first bytes of the file when its pixels begin there."""
+    wanted, vrs = _wanted_elements()
+    try:
+        return read_plain_header(read_part(source, 0, _HEAD_BYTES), wanted=wanted, implicit_vrs=vrs)
+    except HeaderEndsError:
+        if source_size(source) <= _HEAD_BYTES:
+            raise
+    whole = read_part(source, 0, source_size(source))
+    return read_plain_header(whole, wanted=wanted, implicit_vrs=vrs)
+
+
+def _read_fully(source: FileSource) -> list[ImageHeader]:
+    from pydicom import config
+    from pydicom.filereader import dcmread
+
+    try:
+        with config.disable_value_validation(), open_source(source) as stream:
+            head = stream.read(_HEAD_BYTES)
+            syntax = find_transfer_syntax(head)
             if syntax == DEFLATED:
                 raise UnsupportedFormatError(
                     "deflated DICOM is not read, it may unpack to any size; convert it to "
                     "explicit little endian"
                 )
-            dataset = dcmread(path, defer_size=1024, specific_tags=_wanted_tags())
-            return _parse(dataset, path, syntax)
+            stream.seek(0)
+            dataset = dcmread(
+                stream,
+                defer_size=1024,
+                specific_tags=_wanted_tags(),
+                force=is_bare_dicom_head(head),
+            )
+            return _parse(dataset, source, syntax)
     except (UnreadableFileError, UnsupportedFormatError):
         raise
     except MemoryError as error:
@@ -144,7 +184,18 @@ def _wanted_tags() -> list["BaseTag"]:
     return [Tag(name) for name in _TAGS]
 
 
-def _parse(dataset: "Dataset", path: Path, syntax: str) -> list[ImageHeader]:
+@functools.cache
+def _wanted_elements() -> tuple[dict[int, str], dict[int, bytes]]:
+    """Tag → name of the wanted elements, and the value representation of those that are numbers."""
+    from pydicom.datadict import dictionary_VR
+
+    tags = dict(zip(map(int, _wanted_tags()), _TAGS, strict=True))
+    del tags[_PIXEL_DATA]
+    vrs = {tag: dictionary_VR(tag).encode() for tag in tags}
+    return tags, {tag: vr for tag, vr in vrs.items() if vr in _NUMBER_VRS}
+
+
+def _parse(dataset: "Dataset | PlainHeader", path: FileSource, syntax: str) -> list[ImageHeader]:
     sop_class = read_text(dataset, "SOPClassUID")
     if sop_class != MR_IMAGE and sop_class not in ENHANCED_MR_IMAGES:
         return []
@@ -169,6 +220,8 @@ def _parse(dataset: "Dataset", path: Path, syntax: str) -> list[ImageHeader]:
         ),
     }
     if sop_class in ENHANCED_MR_IMAGES:
+        if isinstance(dataset, PlainHeader):
+            raise NotPlainError
         return _enhanced_headers(dataset, common)
     header = _classic_header(dataset, common)
     if layout.num_frames == 1:
@@ -179,7 +232,7 @@ def _parse(dataset: "Dataset", path: Path, syntax: str) -> list[ImageHeader]:
     ]
 
 
-def _classic_header(dataset: "Dataset", common: dict[str, Any]) -> ImageHeader:
+def _classic_header(dataset: "Dataset | PlainHeader", common: dict[str, Any]) -> ImageHeader:
     trigger_ms = read_number(dataset, "TriggerTime")
     if trigger_ms is None:
         trigger_ms = read_number(dataset, "NominalCardiacTriggerDelayTime")
@@ -238,7 +291,9 @@ def _enhanced_headers(dataset: "Dataset", common: dict[str, Any]) -> list[ImageH
 
 
 def _geometry(
-    position: "Dataset | None", orientation: "Dataset | None", measures: "Dataset | None"
+    position: "Dataset | PlainHeader | None",
+    orientation: "Dataset | PlainHeader | None",
+    measures: "Dataset | PlainHeader | None",
 ) -> dict[str, Any]:
     spacing_mm = read_numbers(measures, "PixelSpacing", 2)
     if min(spacing_mm) <= 0:
@@ -255,7 +310,7 @@ def _geometry(
     }
 
 
-def _rescale(dataset: "Dataset") -> dict[str, Any]:
+def _rescale(dataset: "Dataset | PlainHeader") -> dict[str, Any]:
     slope = read_number(dataset, "RescaleSlope")
     intercept = read_number(dataset, "RescaleIntercept")
     return {"slope": slope or 1.0, "intercept": intercept or 0.0}

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.files.dicom_values import read_number, read_text
+from ptacl_core.io.files.file_source import FileSource, source_size
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+
+    from ptacl_core.io.files.dicom_elements import PlainHeader
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 _NATIVE_SYNTAXES = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
@@ -45,7 +47,7 @@ _MAX_PADDING_BYTES = 16
 class PixelLayout:
     """Where the pixels of a file lie and how they are stored; passed the header gate."""
 
-    path: Path
+    path: FileSource
     num_frames: int
     rows: int
     columns: int
@@ -68,7 +70,9 @@ def has_extra_decoders() -> bool:
     return all(find_spec(module) is not None for module in _EXTRA_MODULES)
 
 
-def check_pixel_layout(dataset: "Dataset", path: Path, syntax: str) -> PixelLayout:
+def check_pixel_layout(
+    dataset: "Dataset | PlainHeader", path: FileSource, syntax: str
+) -> PixelLayout:
     """The header gate: sizes within limits, and as many bytes as the header promises."""
     if int(read_number(dataset, "SamplesPerPixel") or 1) != 1:
         raise UnsupportedFormatError("a DICOM image is in colour, expected one grey value a pixel")
@@ -99,9 +103,9 @@ def check_pixel_layout(dataset: "Dataset", path: Path, syntax: str) -> PixelLayo
     expected = num_frames * rows * columns * bits // 8
     if decoder is None:
         excess = length - expected
-        if not 0 <= excess <= _MAX_PADDING_BYTES or offset + length > path.stat().st_size:
+        if not 0 <= excess <= _MAX_PADDING_BYTES or offset + length > source_size(path):
             raise UnreadableFileError(
-                f"a DICOM file holds {min(length, max(path.stat().st_size - offset, 0))} bytes of "
+                f"a DICOM file holds {min(length, max(source_size(path) - offset, 0))} bytes of "
                 f"pixels, its header promises {expected}"
             )
     return PixelLayout(

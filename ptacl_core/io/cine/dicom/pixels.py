@@ -14,6 +14,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.io.cine.dicom.header import ImageHeader
 from ptacl_core.io.cine.dicom.pixel_layout import PixelLayout
+from ptacl_core.io.files.file_source import FileSource, MemoryFile, read_part
 from ptacl_core.safety.processes.one_thread import ONE_THREAD
 
 _WORKER = Path(__file__).with_name("decoder.py")
@@ -31,7 +32,7 @@ def load_images(
     the file that it died on counts as unreadable and the rest goes to a new child, at most
     `MAX_DECODER_DEATHS` times.
     """
-    files: dict[Path, PixelLayout] = {header.layout.path: header.layout for header in headers}
+    files: dict[FileSource, PixelLayout] = {header.layout.path: header.layout for header in headers}
     packed = [layout for layout in files.values() if layout.decoder is not None]
     with tempfile.TemporaryDirectory(prefix="ptacl-decode-") as scratch:
         decoded = _decode_in_child(packed, Path(scratch), decoder_time_s) if packed else {}
@@ -40,7 +41,7 @@ def load_images(
 
 
 def _load_image(
-    header: ImageHeader, decoded: dict[Path, Path]
+    header: ImageHeader, decoded: dict[FileSource, Path]
 ) -> Float32[Array, "height width"] | None:
     layout = header.layout
     if layout.decoder is None:
@@ -61,10 +62,9 @@ def _load_image(
 def _read_native(layout: PixelLayout, frame_index: int) -> np.ndarray | None:
     kind = "i" if layout.is_signed else "u"
     order = ">" if layout.is_big_endian else "<"
+    start = layout.value_offset + frame_index * layout.frame_bytes
     try:
-        with layout.path.open("rb") as stream:
-            stream.seek(layout.value_offset + frame_index * layout.frame_bytes)
-            data = stream.read(layout.frame_bytes)
+        data = read_part(layout.path, start, layout.frame_bytes)
     except OSError:
         return None  # counted by the caller as a missing frame
     if len(data) != layout.frame_bytes:
@@ -92,9 +92,11 @@ def _significant_bits(stored: np.ndarray, layout: PixelLayout) -> np.ndarray:
     return (native << shift) >> shift
 
 
-def _decode_in_child(layouts: list[PixelLayout], scratch: Path, time_s: int) -> dict[Path, Path]:
+def _decode_in_child(
+    layouts: list[PixelLayout], scratch: Path, time_s: int
+) -> dict[FileSource, Path]:
     """Where the decoded pixels of each file lie; files that could not be decoded are absent."""
-    decoded: dict[Path, Path] = {}
+    decoded: dict[FileSource, Path] = {}
     remaining = list(enumerate(layouts))
     for _ in range(MAX_DECODER_DEATHS + 1):
         targets = [scratch / f"{index:06d}.raw" for index, _ in remaining]
@@ -108,6 +110,15 @@ def _decode_in_child(layouts: list[PixelLayout], scratch: Path, time_s: int) -> 
     return decoded
 
 
+def _on_disk(source: FileSource, target: Path) -> Path:
+    """Where the child finds the file: written beside its target when only memory holds it."""
+    if not isinstance(source, MemoryFile):
+        return source.absolute()
+    path = target.with_suffix(".dcm")
+    path.write_bytes(source.data)
+    return path
+
+
 def _run_child(
     layouts: list[PixelLayout], targets: list[Path], time_s: int
 ) -> list[dict[str, str]]:
@@ -117,7 +128,7 @@ def _run_child(
         "cpu_s": time_s,
         "files": [
             {
-                "path": str(layout.path.absolute()),
+                "path": str(_on_disk(layout.path, target)),
                 "decoder": layout.decoder,
                 "shape": [layout.num_frames, layout.rows, layout.columns],
                 "target": str(target),

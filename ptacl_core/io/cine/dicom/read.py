@@ -1,7 +1,6 @@
 """DICOM files of one examination → CineRecord: chosen, sorted, gated, then read."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from ptacl_core.io.cine.dicom.header import ImageHeader, read_headers
 from ptacl_core.io.cine.dicom.pixels import load_images
 from ptacl_core.io.cine.dicom.selection import select_short_axis
 from ptacl_core.io.cine.dicom.sorting import MAX_MISSING_FRACTION, SortedStack, sort_stack
+from ptacl_core.io.files.dicom_sniffing import is_dicom_head
+from ptacl_core.io.files.file_source import FileSource, read_part
 from ptacl_core.records import CineRecord, Finding
 
 MAX_PIXELS = 2**27
@@ -19,13 +20,12 @@ _PROSPECTIVE_FRACTION = 0.9
 _SPACING_TOLERANCE = 0.1
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether the file has DICOM's mark after the preamble. Raises OSError."""
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+def is_dicom(source: FileSource) -> bool:
+    """Whether the file is DICOM by its first bytes, with preamble or bare. Raises OSError."""
+    return is_dicom_head(bytes(read_part(source, 0, 256)))
 
 
-def read_dicom_cine(paths: Sequence[Path]) -> CineRecord:
+def read_dicom_cine(paths: Sequence[FileSource]) -> CineRecord:
     """The short-axis cine among the DICOM files `paths`, in any order.
 
     Slices ascend along the plane's normal (row × column direction), frames by time from the
@@ -68,7 +68,7 @@ def read_dicom_cine(paths: Sequence[Path]) -> CineRecord:
     return CineRecord(frames, spacing_mm, frame_times_ms, source_format, tuple(findings))
 
 
-def _read_all_headers(paths: Sequence[Path]) -> tuple[list[ImageHeader], list[Finding]]:
+def _read_all_headers(paths: Sequence[FileSource]) -> tuple[list[ImageHeader], list[Finding]]:
     headers: list[ImageHeader] = []
     faults: list[RecordError] = []
     num_others = 0
