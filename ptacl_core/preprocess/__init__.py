@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.preprocess.beat_steps import beat_step_matrices, beat_step_matrix
+from ptacl_core.preprocess.delineation import delineate
 from ptacl_core.preprocess.denoise import denoise_ecg
 from ptacl_core.preprocess.ecg import prepare_ecg
-from ptacl_core.preprocess.measurements import measure_ecg
+from ptacl_core.preprocess.measurements import analyse_ecg, measure_ecg
 from ptacl_core.preprocess.normalise import normalise_ecg
 from ptacl_core.preprocess.r_peaks import detect_r_peaks
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from ptacl_core.preprocess.cine import prepare_cine
 
 __all__ = [
+    "analyse_ecg",
     "beat_step_matrices",
     "beat_step_matrix",
+    "delineate",
     "denoise_ecg",
     "detect_r_peaks",
     "measure_ecg",

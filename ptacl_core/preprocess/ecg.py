@@ -93,6 +93,7 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
         r_peak_samples=r_peak_samples + start,
         heart_rate_bpm=heart_rate_from_peaks(r_peak_samples, sampling_rate_hz=rate_hz),
         findings=tuple(findings),
+        unfiltered_mv=pad_end(signal_mv, num_samples=num_samples),
     )
 
 

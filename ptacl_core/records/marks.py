@@ -53,8 +53,9 @@ class EcgMarks:
 
     `representative_mv` is the average of the beats of class 0, in mV, with the level just before
     the QRS complex at 0; `representative` counts in its samples. `absent` names each mark that the
-    representative beat lacks, with the reason in one sentence. `num_averaged` beats went into
-    the average; `class_counts` says how many beats each class has.
+    representative beat lacks, with the reason in one sentence; `unsure` names each mark that
+    another limit would put far elsewhere. `num_averaged` beats went into the average;
+    `class_counts` says how many beats each class has.
     """
 
     beats: tuple[BeatMarks, ...]
@@ -63,6 +64,7 @@ class EcgMarks:
     num_averaged: int = 0
     class_counts: tuple[int, ...] = ()
     absent: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unsure: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     sampling_rate_hz: float = MARKS_RATE_HZ
 
     def interval_ms(self, start: str, stop: str) -> float | None:

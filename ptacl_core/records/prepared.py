@@ -11,7 +11,9 @@ class PreparedEcg:
     """Ten seconds at 500 Hz, denoised and normalised.
 
     `signal` is dimensionless (z-scored as the settings say), `signal_mv` the same samples
-    denoised but in millivolts, for display; `r_peak_samples` index both.
+    denoised but in millivolts, for display; `r_peak_samples` index both. `unfiltered_mv` are the
+    samples before denoising, without gaps and spikes: what waves are measured on (None: the
+    denoised ones are all there is).
     """
 
     signal: Float32[Array, "12 5000"]
@@ -19,6 +21,7 @@ class PreparedEcg:
     r_peak_samples: Int64[Array, " beat"]
     heart_rate_bpm: float | None
     findings: tuple[Finding, ...] = ()
+    unfiltered_mv: Float32[Array, "12 5000"] | None = None
 
     @property
     def is_accepted(self) -> bool:

@@ -43,6 +43,11 @@ class AverageBeat(NamedTuple):
     noise_mv: Float32[Array, "lead sample"] | None
     num_beats: int
 
+    def of_leads(self, is_chosen: Bool[Array, " lead"]) -> "AverageBeat":
+        """Some of the leads."""
+        noise_mv = None if self.noise_mv is None else self.noise_mv[is_chosen]
+        return AverageBeat(self.signal_mv[is_chosen], noise_mv, self.num_beats)
+
 
 def sort_beats(
     signal_mv: Float32[Array, "lead sample"], r_peak_samples: Int64[Array, " beat"]
@@ -58,9 +63,9 @@ def sort_beats(
     number = 0
     while (classes < 0).any():
         left = np.flatnonzero(classes < 0)
-        if number == _MAX_CLASSES - 1:  # whatever is left is not sorted any finer
-            classes[left] = number
-            number += 1
+        if number == _MAX_CLASSES:  # nothing repeats: each of the others is a class of its own
+            classes[left] = number + np.arange(len(left))
+            number += len(left)
             break
         is_alike, shift = _grow_class(windows[left])
         members = left[is_alike]

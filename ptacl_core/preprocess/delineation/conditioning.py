@@ -48,7 +48,7 @@ def condition_ecg(
 
 
 @lru_cache(maxsize=8)
-def _gain(length: int, sampling_rate_hz: float) -> Float32[Array, "bin"]:
+def _gain(length: int, sampling_rate_hz: float) -> Float32[Array, " bin"]:
     frequency_hz = np.fft.rfftfreq(length, 1.0 / sampling_rate_hz)
     low = np.clip((frequency_hz - _HIGH_PASS_HZ[0]) / np.ptp(_HIGH_PASS_HZ), 0.0, 1.0)
     high = np.clip((_LOW_PASS_HZ[1] - frequency_hz) / np.ptp(_LOW_PASS_HZ), 0.0, 1.0)

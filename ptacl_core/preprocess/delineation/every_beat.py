@@ -14,8 +14,8 @@ P_REACH, T_REACH = 12, 20
 _MARGIN = 8
 _HALF_WIDTH = 4
 _MIN_FIT = 0.7
-_MIN_P_CORRELATION = 0.25
-_MIN_P_SCORE = 3.0
+_MIN_P_CORRELATION = 0.3
+_MIN_P_SCORE = 6.0
 
 
 class Repeats(NamedTuple):

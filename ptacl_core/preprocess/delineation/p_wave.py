@@ -25,7 +25,7 @@ _EARLIEST_PEAK = 170
 _REACH = 75
 _MIN_BULGE_MV = 0.006
 _NOISE_FACTOR = 4.0
-_EDGE = EdgeLimits(share=0.2, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.75)
+_EDGE = EdgeLimits(share=0.22, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
 _FLANK_SAMPLES = 45
 _MIN_P_MS, _MAX_P_MS = 40.0, 200.0
 
@@ -50,7 +50,7 @@ def find_p_wave(
 
     A bulge is the mean of 50 ms less the mean of the flanks beside it, root mean square over the
     leads. The wave begins and ends where the slope (over 20 ms) in its two main directions stays
-    below 15 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
+    below 22 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
     the QRS complex. `first_sample` is where the T wave before it ends.
     """
     held = _hold_from(signal_mv, qrs_onset)
@@ -65,8 +65,8 @@ def find_p_wave(
     noise = None
     if noise_mv is not None:
         noise = smooth(noise_mv, _HALF_WIDTH)
-        noise_bulge = _bulge(noise)[_FLANK[1] : qrs_onset]
-        least = max(least, _NOISE_FACTOR * float(np.sqrt(np.mean(noise_bulge**2))))
+        noise_bulge = _bulge(noise)[max(_FLANK[1], first) : qrs_onset]
+        least = max(least, _NOISE_FACTOR * float(np.median(noise_bulge)))
     inner = bulge[earliest : latest + 1]
     is_peak = np.ones(len(inner), bool)
     is_peak[1:-1] = (inner[1:-1] >= inner[:-2]) & (inner[1:-1] >= inner[2:])

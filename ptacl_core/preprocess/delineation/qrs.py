@@ -5,11 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Float64
-from ptacl_core.preprocess.delineation.slopes import Slopes, compute_slopes, walk_until_quiet
+from ptacl_core.preprocess.delineation.slopes import (
+    Slopes,
+    compute_slopes,
+    walk_until_quiet,
+)
 
 _HALF_SPAN = 2
-_LIMIT_SHARE = 0.03
-_MIN_LIMIT = 1.7
+_ONSET_SHARE, _OFFSET_SHARE = 0.03, 0.04
+_MIN_LIMIT = 2.6
 """µV/ms, root mean square over the leads: slopes under it are not activation."""
 
 _NOISE_FACTOR = 1.5
@@ -18,7 +22,9 @@ _CORE_BEFORE, _CORE_AFTER = 60, 80
 _EARLIEST, _LATEST = 90, 130
 """Samples from R within which the complex begins and ends: 180 and 260 ms."""
 
-_ONSET_QUIET, _OFFSET_QUIET = 6, 12
+_ONSET_QUIET, _OFFSET_QUIET = 6, 4
+_LATE_QUIET = 12
+_LATE_SHARE = 0.5
 _ST_RATIO = 1.6
 _MAX_SHARE = 0.15
 _MIN_QRS_MS, _MAX_QRS_MS = 40.0, 240.0
@@ -30,6 +36,7 @@ class Qrs(NamedTuple):
     onset: int | None
     offset: int | None
     reason: str = ""
+    latest_offset: int | None = None
 
 
 def find_qrs(
@@ -39,10 +46,10 @@ def find_qrs(
 ) -> Qrs:
     """From the steepest slope outwards until the leads lie still.
 
-    Still is a slope (root mean square over the leads, over 8 ms) under 3 % of the complex's
-    steepest, at least 1.7 µV/ms, for 12 ms before it or 24 ms after it: late activation after a
-    short pause belongs to the complex. Where the ST segment itself slopes, the limit is 1.6
-    times its median slope.
+    Still is a slope (root mean square over the leads, over 8 ms) under 3 % (before) or 4 %
+    (after) of the complex's steepest, at least 2.6 µV/ms, for 12 ms before it or 8 ms after it.
+    Where the ST segment itself slopes, the limit is 1.6 times its median slope. `latest_offset`
+    is where half of that limit, for 24 ms, would put the end.
     """
     slope = compute_slopes(signal_mv, noise_mv, half_span=_HALF_SPAN)
     around = slice(max(0, r_sample - _CORE_BEFORE), r_sample + _CORE_AFTER)
@@ -50,9 +57,10 @@ def find_qrs(
     if steepest < 3.0 * _MIN_LIMIT or steepest < 4.0 * slope.noise:
         return Qrs(None, None, "no QRS complex stands out of the noise")
     steep = np.flatnonzero(slope.values[around] >= _CORE_SHARE * steepest) + around.start
-    least = max(_LIMIT_SHARE * steepest, _MIN_LIMIT, _NOISE_FACTOR * slope.noise)
+    floor = max(_MIN_LIMIT, _NOISE_FACTOR * slope.noise)
+    onset_limit, least = (max(share * steepest, floor) for share in (_ONSET_SHARE, _OFFSET_SHARE))
     onset = _search(
-        slope, int(steep[0]), max(0, r_sample - _EARLIEST), least, _ONSET_QUIET, steepest
+        slope, int(steep[0]), max(0, r_sample - _EARLIEST), onset_limit, _ONSET_QUIET, steepest
     )
     last = min(signal_mv.shape[1] - 1, r_sample + _LATEST)
     offset = _search(slope, int(steep[-1]), last, least, _OFFSET_QUIET, steepest)
@@ -60,13 +68,17 @@ def find_qrs(
         limit = _ST_RATIO * _median_slope(slope.values, offset)
         if limit > least:
             offset = _search(slope, int(steep[-1]), last, limit, _OFFSET_QUIET, steepest)
+            if offset is None:
+                return Qrs(None, None, "the QRS complex does not end before a steep ST segment")
     if onset is None or offset is None:
         side = "begins" if onset is None else "ends"
         return Qrs(None, None, f"the leads do not lie still where the QRS complex {side}")
     duration_ms = (offset - onset) * 2.0
     if not _MIN_QRS_MS <= duration_ms <= _MAX_QRS_MS:
         return Qrs(None, None, f"the QRS complex would last {duration_ms:.0f} ms")
-    return Qrs(onset, offset)
+    weak = max(_LATE_SHARE * least, _NOISE_FACTOR * slope.noise)
+    latest = walk_until_quiet(slope.values, offset, last, below=weak, for_samples=_LATE_QUIET)
+    return Qrs(onset, offset, latest_offset=offset if latest is None else latest)
 
 
 def _search(

@@ -2,23 +2,25 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.preprocess.delineation.beats import (
     BEFORE,
-    AverageBeat,
     SortedBeats,
     average_beats,
     sort_beats,
 )
 from ptacl_core.preprocess.delineation.conditioning import condition_ecg
-from ptacl_core.preprocess.delineation.every_beat import P_REACH, T_REACH, move_wave, p_repeats
-from ptacl_core.preprocess.delineation.p_wave import PWave, find_p_wave
-from ptacl_core.preprocess.delineation.qrs import Qrs, find_qrs
-from ptacl_core.preprocess.delineation.t_wave import TWave, find_t_wave
+from ptacl_core.preprocess.delineation.every_beat import P_REACH, T_REACH, move_wave
+from ptacl_core.preprocess.delineation.waves import (
+    Waves,
+    describe_doubts,
+    find_ventricular_waves,
+    find_waves,
+    level_before,
+)
 from ptacl_core.preprocess.resample import resample_ecg
 from ptacl_core.records.marks import MARK_NAMES, MARKS_RATE_HZ, BeatMarks, EcgMarks
 
@@ -26,18 +28,7 @@ _MIN_LIVE_MV = 1e-3
 _MIN_ALIKE_BEATS = 3
 _MIN_ALIKE_SHARE = 0.34
 _PREMATURE = 0.85
-_LEVEL_SAMPLES = 8
-_AFTER_T_PEAK = 25
-_BEFORE_NEXT_QRS = 8
-
-
-class _Waves(NamedTuple):
-    """The waves of one class, in samples of its average beat."""
-
-    average: AverageBeat
-    qrs: Qrs
-    p_wave: PWave
-    t_wave: TWave
+_MAX_CLASSES_MARKED = 5
 
 
 def delineate(
@@ -71,23 +62,24 @@ def delineate(
         return _nothing(r_samples, reason, order)
     chosen = _choose_beats(order)
     rr_samples = _typical_rr(order, chosen)
-    waves = [_find_waves(live, order, chosen, rr_samples)]
+    whole = average_beats(conditioned, order.r_samples, chosen)
+    average = whole.of_leads(is_live)
+    waves = [find_waves(average, live, order, chosen, rr_samples)]
     reasons = _reasons_of(waves[0])
-    for number in range(1, len(counts)):
+    for number in range(1, min(len(counts), _MAX_CLASSES_MARKED)):
         members = np.flatnonzero(order.classes == number)
-        waves.append(_find_ventricular_waves(live, order, members))
-    whole = average_beats(conditioned, order.r_samples, chosen).signal_mv
+        waves.append(find_ventricular_waves(live, order, members))
     onset = waves[0].qrs.onset
-    if onset is not None:
-        whole = whole - whole[:, onset - _LEVEL_SAMPLES : onset].mean(axis=1, keepdims=True)
+    beat_mv = whole.signal_mv if onset is None else level_before(whole, onset).signal_mv
     representative = _place(waves[0], r_peak=BEFORE, shift=0)
     return EcgMarks(
         beats=_mark_beats(live, r_samples, order, waves),
         representative=representative,
-        representative_mv=whole.astype(np.float32),
+        representative_mv=beat_mv.astype(np.float32),
         num_averaged=len(chosen),
         class_counts=tuple(counts.tolist()),
         absent=_reasons(representative, reasons),
+        unsure=describe_doubts(waves[0]),
     )
 
 
@@ -107,83 +99,7 @@ def _typical_rr(order: SortedBeats, chosen: Int64[Array, " chosen"]) -> int:
     return int(np.median(before if len(before) else intervals))
 
 
-def _find_waves(
-    live: Float32[Array, "lead sample"],
-    order: SortedBeats,
-    chosen: Int64[Array, " chosen"],
-    rr_samples: int,
-) -> _Waves:
-    average = average_beats(live, order.r_samples, chosen)
-    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
-    if qrs.onset is None or qrs.offset is None:
-        return _Waves(
-            average, qrs, PWave(None, None, None, qrs.reason), TWave(None, None, qrs.reason)
-        )
-    level = average.signal_mv[:, qrs.onset - _LEVEL_SAMPLES : qrs.onset].mean(axis=1, keepdims=True)
-    average = average._replace(signal_mv=average.signal_mv - level)
-    t_wave, p_wave = _find_slow_waves(average, qrs.onset, qrs.offset, rr_samples)
-    p_wave = _keep_repeating(live, order, chosen, p_wave)
-    return _Waves(average, qrs, p_wave, t_wave)
-
-
-def _find_slow_waves(
-    average: AverageBeat, qrs_onset: int, qrs_offset: int, rr_samples: int
-) -> tuple[TWave, PWave]:
-    """T up to the next beat and P after it; where T seems to hold P, P first and T up to it."""
-    signal, noise = average.signal_mv, average.noise_mv
-    next_qrs = qrs_onset + rr_samples - _BEFORE_NEXT_QRS
-    t_wave = find_t_wave(signal, noise, qrs_offset, last_sample=next_qrs)
-    if t_wave.end is not None:
-        p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=t_wave.end - rr_samples)
-        if p_wave.onset is not None:
-            return t_wave, p_wave
-    start = (qrs_offset if t_wave.peak is None else t_wave.peak) + _AFTER_T_PEAK - rr_samples
-    p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=start)
-    if p_wave.onset is None:
-        return t_wave, p_wave
-    shorter = find_t_wave(signal, noise, qrs_offset, last_sample=p_wave.onset + rr_samples)
-    return (t_wave if shorter.end is None else shorter), p_wave
-
-
-def _keep_repeating(
-    live: Float32[Array, "lead sample"],
-    order: SortedBeats,
-    chosen: Int64[Array, " chosen"],
-    p_wave: PWave,
-) -> PWave:
-    """P is taken back where it does not repeat from beat to beat."""
-    if p_wave.onset is None or p_wave.offset is None:
-        return p_wave
-    repeats = p_repeats(live, order.r_samples[chosen], p_wave.onset, p_wave.offset)
-    if repeats.is_credible:
-        return p_wave
-    intervals = np.diff(order.r_samples)
-    spread = 100.0 * float(intervals.std() / intervals.mean())
-    reason = (
-        "no P wave repeats before the QRS complexes (correlation from beat to beat "
-        f"{repeats.correlation:.2f}, RR varies by {spread:.0f} %)"
-    )
-    return PWave(None, None, None, reason)
-
-
-def _find_ventricular_waves(
-    live: Float32[Array, "lead sample"], order: SortedBeats, members: Int64[Array, " member"]
-) -> _Waves:
-    """QRS and T of a class of other shape: ectopic, aberrant or intermittently paced beats."""
-    average = average_beats(live, order.r_samples, members)
-    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
-    no_p = PWave(None, None, None, "no P wave is looked for before beats of another shape")
-    if qrs.onset is None or qrs.offset is None:
-        return _Waves(average, qrs, no_p, TWave(None, None, qrs.reason))
-    level = average.signal_mv[:, qrs.onset - _LEVEL_SAMPLES : qrs.onset].mean(axis=1, keepdims=True)
-    average = average._replace(signal_mv=average.signal_mv - level)
-    intervals = np.diff(order.r_samples, append=order.r_samples[-1] + 10**6)[members]
-    next_qrs = qrs.onset + int(min(np.median(intervals), 10**5)) - _BEFORE_NEXT_QRS
-    t_wave = find_t_wave(average.signal_mv, average.noise_mv, qrs.offset, last_sample=next_qrs)
-    return _Waves(average, qrs, no_p, t_wave)
-
-
-def _reasons_of(waves: _Waves) -> dict[str, str]:
+def _reasons_of(waves: Waves) -> dict[str, str]:
     return {"p": waves.p_wave.reason, "qrs": waves.qrs.reason, "t": waves.t_wave.reason}
 
 
@@ -191,7 +107,7 @@ def _mark_beats(
     live: Float32[Array, "lead sample"],
     r_peaks: Int64[Array, " beat"],
     order: SortedBeats,
-    waves: list[_Waves],
+    waves: list[Waves],
 ) -> tuple[BeatMarks, ...]:
     """The marks of each class on each of its beats, P and T moved where they fit best."""
     shifts = {}
@@ -213,6 +129,9 @@ def _mark_beats(
     marks = []
     for beat, r_sample in enumerate(order.r_samples.tolist()):
         number = int(order.classes[beat])
+        if number >= len(waves):
+            marks.append(BeatMarks(r_peak=int(r_peaks[beat]), beat_class=number))
+            continue
         p_shift = t_shift = 0
         if number == 0:
             p_shift = int(shifts["p"][place[beat]]) if "p" in shifts else 0
@@ -230,7 +149,7 @@ def _mark_beats(
 
 
 def _place(
-    waves: _Waves,
+    waves: Waves,
     *,
     r_peak: int,
     shift: int,

@@ -19,7 +19,8 @@ _FIRST_PEAK, _LAST_PEAK = 30, 230
 """Samples after the QRS complex between which T peaks: 60 and 460 ms."""
 
 _LAST_END = 290
-_END = EdgeLimits(share=0.18, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
+_END = EdgeLimits(share=0.22, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
+_LATE_SHARE = 0.5
 _DOWNSLOPE = 90
 _MIN_PEAK_MV = 0.015
 _MIN_PEAK_SHARE = 0.5
@@ -31,6 +32,7 @@ class TWave(NamedTuple):
     peak: int | None
     end: int | None
     reason: str = ""
+    latest_end: int | None = None
 
 
 def find_t_wave(
@@ -43,9 +45,10 @@ def find_t_wave(
     """Peak: the most prominent excursion after the QRS. End: where its last slope has died away.
 
     The leads are projected on the two directions in which ST and T vary most. T ends where
-    their slope (over 32 ms) stays below 18 % of its steepest after the peak for 20 ms; a biphasic
+    their slope (over 32 ms) stays below 22 % of its steepest after the peak for 20 ms; a biphasic
     T ends with its last phase. Before `last_sample` (the next P wave or QRS complex) the
-    flattest point is taken when the slope does not die away.
+    flattest point is taken when the slope does not die away. `latest_end` is where half of that
+    limit, for 40 ms, would put the end.
     """
     first = qrs_offset + _FIRST_PEAK
     last = min(qrs_offset + _LAST_END, last_sample, signal_mv.shape[1] - 1 - _HALF_SPAN)
@@ -62,12 +65,14 @@ def find_t_wave(
     after = slopes.values[peak : min(peak + _DOWNSLOPE, last)]
     if after.size < 5:
         return TWave(peak, None, "the next beat begins where T would end")
-    end = find_edge(slopes, peak + int(np.argmax(after)), last, _END)
+    steepest_at = peak + int(np.argmax(after))
+    end = find_edge(slopes, steepest_at, last, _END)
     if end is None:
         return TWave(
             peak, None, "T does not end before the next wave, or is too flat to have an end"
         )
-    return TWave(peak, end)
+    weak = _END._replace(share=_LATE_SHARE * _END.share, quiet=2 * _END.quiet)
+    return TWave(peak, end, latest_end=find_edge(slopes, steepest_at, last, weak))
 
 
 def _find_peak(path: Float64[Array, "direction sample"], first: int, last: int) -> int | None:

@@ -1,8 +1,9 @@
-"""Clinical figures of an ECG by neurokit2, on the representative beat: absent rather than wrong.
+"""A second opinion on an ECG's figures, by neurokit2, independent of our own delineation.
 
-neurokit2 answers with figures for noise, spikes and wrong units too, so it sees only recordings
-that passed the quality checks, have five or more alike beats, and its answers are kept only
-where the leads agree and the figure is possible.
+It is slow and delineates lead by lead: asked by `ptacl doctor` and the app for one ECG at a time,
+never while a cohort is preprocessed. neurokit2 answers with figures for noise, spikes and wrong
+units too, so it sees only recordings that passed the quality checks, have five or more alike
+beats, and its answers are kept only where the leads agree and the figure is possible.
 """
 
 import math
@@ -15,7 +16,7 @@ from ptacl_core.arrays import Array, Float64
 from ptacl_core.preprocess.quality import MIN_BEATS_FOR_INTERVALS
 from ptacl_core.records import EcgRecord, PreparedEcg
 
-MEASUREMENT_NAMES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
+SECOND_OPINION_NAMES = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 
 _RATE_HZ = 500.0
 _MIN_TRAIN_S = 10.0
@@ -54,7 +55,7 @@ _INTERVALS = {
 _MAX_QT_SHARE = 0.75
 
 
-def measure_ecg(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict[str, float]:
+def ask_neurokit(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict[str, float]:
     """Heart rate, PR, QRS, QT, QTc (Bazett, QT / sqrt(RR in s)) and frontal QRS axis.
 
     A figure that cannot be measured is absent: all of them for a rejected recording, all but

@@ -1,0 +1,143 @@
+"""The waves of one class of beats: averaged, and found on the average."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.preprocess.delineation.beats import (
+    BEFORE,
+    AverageBeat,
+    SortedBeats,
+    average_beats,
+)
+from ptacl_core.preprocess.delineation.every_beat import p_repeats
+from ptacl_core.preprocess.delineation.p_wave import PWave, find_p_wave
+from ptacl_core.preprocess.delineation.qrs import Qrs, find_qrs
+from ptacl_core.preprocess.delineation.t_wave import TWave, find_t_wave
+
+_LEVEL_SAMPLES = 8
+_AFTER_T_PEAK = 25
+_NEAR_P = 110
+_SHORTEST_QT = 110
+_SHORTEST_ST = 40
+_BEFORE_NEXT_QRS = 8
+_QRS_DOUBT, _T_DOUBT = 8, 20
+
+
+class Waves(NamedTuple):
+    """The waves of one class, in samples of its average beat."""
+
+    average: AverageBeat
+    qrs: Qrs
+    p_wave: PWave
+    t_wave: TWave
+
+
+def find_waves(
+    average: AverageBeat,
+    live: Float32[Array, "lead sample"],
+    order: SortedBeats,
+    chosen: Int64[Array, " chosen"],
+    rr_samples: int,
+) -> Waves:
+    """QRS, T and P of the class that the recording is measured on."""
+    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
+    if qrs.onset is None or qrs.offset is None:
+        return Waves(
+            average, qrs, PWave(None, None, None, qrs.reason), TWave(None, None, qrs.reason)
+        )
+    average = level_before(average, qrs.onset)
+    t_wave, p_wave = _find_slow_waves(average, qrs.onset, qrs.offset, rr_samples)
+    p_wave = _keep_repeating(live, order, chosen, p_wave)
+    return Waves(average, qrs, p_wave, t_wave)
+
+
+def level_before(average: AverageBeat, qrs_onset: int) -> AverageBeat:
+    """The beat with the mean of the 16 ms before its QRS complex at 0 in every lead."""
+    before = average.signal_mv[:, qrs_onset - _LEVEL_SAMPLES : qrs_onset]
+    return average._replace(signal_mv=average.signal_mv - before.mean(axis=1, keepdims=True))
+
+
+def _find_slow_waves(
+    average: AverageBeat, qrs_onset: int, qrs_offset: int, rr_samples: int
+) -> tuple[TWave, PWave]:
+    """T and P of a beat, told apart from the P and the T of the beats beside it.
+
+    First T up to the next QRS complex, and P after its end. Where that leaves no P, T may have
+    swallowed it: then P after the peak of T, and T up to that P. Where that fails too, what
+    looked like T may be P, as where T is flat: P within 220 ms before QRS, and T up to it.
+    """
+    signal, noise = average.signal_mv, average.noise_mv
+    next_qrs = qrs_onset + rr_samples - _BEFORE_NEXT_QRS
+    t_wave = find_t_wave(signal, noise, qrs_offset, last_sample=next_qrs)
+    starts = [t_wave.end, None if t_wave.peak is None else t_wave.peak + _AFTER_T_PEAK]
+    starts.append(max(qrs_onset - _NEAR_P, qrs_offset + _SHORTEST_ST - rr_samples) + rr_samples)
+    p_wave = PWave(None, None, None)
+    for start in starts:
+        if start is None:
+            continue
+        p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=start - rr_samples)
+        if p_wave.onset is None:
+            continue
+        if start == t_wave.end:
+            return t_wave, p_wave
+        before_p = p_wave.onset + rr_samples
+        shorter = find_t_wave(signal, noise, qrs_offset, last_sample=before_p)
+        if shorter.end is not None and shorter.end - qrs_onset >= _SHORTEST_QT:
+            return shorter, p_wave
+    return t_wave, PWave(None, None, None, p_wave.reason or "no P wave is told from T")
+
+
+def _keep_repeating(
+    live: Float32[Array, "lead sample"],
+    order: SortedBeats,
+    chosen: Int64[Array, " chosen"],
+    p_wave: PWave,
+) -> PWave:
+    """P is taken back where it does not repeat from beat to beat."""
+    if p_wave.onset is None or p_wave.offset is None:
+        return p_wave
+    repeats = p_repeats(live, order.r_samples[chosen], p_wave.onset, p_wave.offset)
+    if repeats.is_credible:
+        return p_wave
+    intervals = np.diff(order.r_samples)
+    spread = 100.0 * float(intervals.std() / intervals.mean())
+    reason = (
+        "no P wave repeats before the QRS complexes (correlation from beat to beat "
+        f"{repeats.correlation:.2f}, RR varies by {spread:.0f} %)"
+    )
+    return PWave(None, None, None, reason)
+
+
+def find_ventricular_waves(
+    live: Float32[Array, "lead sample"], order: SortedBeats, members: Int64[Array, " member"]
+) -> Waves:
+    """QRS and T of a class of other shape: ectopic, aberrant or intermittently paced beats."""
+    average = average_beats(live, order.r_samples, members)
+    qrs = find_qrs(average.signal_mv, average.noise_mv, BEFORE)
+    no_p = PWave(None, None, None, "no P wave is looked for before beats of another shape")
+    if qrs.onset is None or qrs.offset is None:
+        return Waves(average, qrs, no_p, TWave(None, None, qrs.reason))
+    average = level_before(average, qrs.onset)
+    intervals = np.diff(order.r_samples, append=order.r_samples[-1] + 10**6)[members]
+    next_qrs = qrs.onset + int(min(np.median(intervals), 10**5)) - _BEFORE_NEXT_QRS
+    t_wave = find_t_wave(average.signal_mv, average.noise_mv, qrs.offset, last_sample=next_qrs)
+    return Waves(average, qrs, no_p, t_wave)
+
+
+def describe_doubts(waves: Waves) -> Mapping[str, str]:
+    """Marks that half of the limit would put elsewhere by more than 16 ms (QRS) or 40 ms (T)."""
+    doubts: dict[str, str] = {}
+    onset = waves.qrs.onset
+    for name, end, latest, limit, words in (
+        ("qrs_offset", waves.qrs.offset, waves.qrs.latest_offset, _QRS_DOUBT, "QRS lasts"),
+        ("t_end", waves.t_wave.end, waves.t_wave.latest_end, _T_DOUBT, "QT is"),
+    ):
+        if onset is None or end is None or latest is None or latest - end <= limit:
+            continue
+        short_ms, long_ms = 2 * (end - onset), 2 * (latest - onset)
+        doubts[name] = f"{words} {short_ms} ms, or {long_ms} ms with what fades slowly after it"
+    return MappingProxyType(doubts)

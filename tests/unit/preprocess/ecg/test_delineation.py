@@ -1,0 +1,203 @@
+"""The delineation: the same beat at any rate, what is absent and why, marks of every beat."""
+
+import numpy as np
+import pytest
+
+from ptacl_core.preprocess import analyse_ecg, delineate, detect_r_peaks, prepare_ecg
+from ptacl_core.records import MARK_NAMES
+
+RATES_BPM = (40, 55, 75, 100, 130)
+TIME_S = np.arange(5000) / 500
+# Centre and width in s from R of P, Q, R, S, T: from P to the end of T it takes 440 ms.
+WAVES = np.array([(-0.125, 0.013), (-0.022, 0.006), (0.0, 0.009), (0.024, 0.008), (0.190, 0.028)])
+INTERVALS = {
+    "pr": ("p_onset", "qrs_onset"),
+    "qrs": ("qrs_onset", "qrs_offset"),
+    "qt": ("qrs_onset", "t_end"),
+}
+
+
+def eight_to_twelve(eight):
+    one, two = eight[0], eight[1]
+    limb = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
+    return np.stack([*limb, *eight[2:]])
+
+
+def one_beat_at(rate_bpm, seed, *, noise_mv=0.005, wander_mv=0.0, hum_mv=0.0):
+    """The beat of `seed` again and again, with nothing but the gap between T and P changed."""
+    shape = np.random.default_rng(seed)
+    amplitudes = shape.uniform(0.6, 1.4, (8, 5)) * (0.12, -0.12, 1.0, -0.5, 0.3)
+    amplitudes *= shape.choice((-1.0, 1.0), (8, 1), p=(0.25, 0.75))
+    generator = np.random.default_rng((seed, rate_bpm))
+    beats_s = np.arange(-1.0, 11.0, 60 / rate_bpm) + generator.uniform(0, 60 / rate_bpm)
+    phase = (TIME_S - beats_s[:, None, None] - WAVES[:, :1]) / WAVES[:, 1:]
+    signal = eight_to_twelve(amplitudes @ np.exp(-0.5 * phase**2).sum(axis=0))
+    signal += noise_mv * generator.normal(size=signal.shape)
+    signal += wander_mv * np.sin(2 * np.pi * 0.28 * TIME_S + generator.uniform(0, 6, (12, 1)))
+    signal += hum_mv * np.sin(2 * np.pi * 50 * TIME_S + generator.uniform(0, 6, (12, 1)))
+    return signal.astype(np.float32)
+
+
+def intervals(signal_mv):
+    peaks = detect_r_peaks(signal_mv, sampling_rate_hz=500)
+    marks = delineate(signal_mv, sampling_rate_hz=500, r_peak_samples=peaks)
+    return {name: marks.interval_ms(*ends) for name, ends in INTERVALS.items()}
+
+
+@pytest.mark.parametrize(
+    "disturbance",
+    [{}, {"noise_mv": 0.02}, {"wander_mv": 0.3}, {"hum_mv": 0.05}],
+    ids=["clean", "20 µV of noise", "wander", "50 Hz"],
+)
+def test_the_same_beat_measures_the_same_at_any_rate(disturbance):
+    for seed in range(4):
+        measured = [intervals(one_beat_at(rate, seed, **disturbance)) for rate in RATES_BPM]
+        for name in INTERVALS:
+            values = [each[name] for each in measured]
+            assert None not in values, (seed, name, values)
+            assert max(values) - min(values) <= 6, (seed, name, values)
+
+
+def test_intervals_are_those_of_the_waves():
+    # Gaussian waves last about 2.3 widths either side of their centre.
+    measured = intervals(one_beat_at(70, 3))
+    assert measured["pr"] == pytest.approx(1000 * (0.125 + 2.3 * 0.013 - 0.036), abs=12)
+    assert measured["qrs"] == pytest.approx(1000 * (0.024 + 2.5 * 0.008 + 0.036), abs=12)
+    assert measured["qt"] == pytest.approx(1000 * (0.190 + 2.3 * 0.028 + 0.036), abs=15)
+
+
+def test_polarity_of_leads_does_not_matter():
+    signal = one_beat_at(70, 5)
+    turned = signal * np.where(np.arange(12) % 3 == 0, -1, 1)[:, None]
+    upright, inverted = intervals(signal), intervals(turned.astype(np.float32))
+    for name, value in upright.items():
+        assert inverted[name] == pytest.approx(value, abs=4)
+
+
+def test_no_pr_without_p_waves():
+    signal = one_beat_at(70, 6)
+    peaks = detect_r_peaks(signal, sampling_rate_hz=500)
+    for peak in peaks:  # the P waves are cut out
+        low, high = max(0, peak - 110), max(0, peak - 25)
+        signal[:, low:high] = np.linspace(signal[:, low], signal[:, high], high - low, axis=1)
+    marks = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
+    assert marks.representative is not None
+    assert marks.representative.p_onset is None
+    assert "P wave" in marks.absent["p_onset"]
+    assert marks.interval_ms("qrs_onset", "qrs_offset") is not None
+
+
+def test_waves_at_random_before_qrs_are_no_p_wave():
+    generator = np.random.default_rng(7)
+    signal = one_beat_at(70, 7)
+    fibrillation = generator.normal(size=(12, 5000))
+    kernel = np.hanning(60)
+    for lead in range(12):
+        signal[lead] += 0.02 * np.convolve(fibrillation[lead], kernel, mode="same") / 3
+    peaks = detect_r_peaks(signal, sampling_rate_hz=500)
+    for peak in peaks:
+        low, high = max(0, peak - 110), max(0, peak - 25)
+        ramp = np.linspace(signal[:, low], signal[:, high], high - low, axis=1)
+        signal[:, low:high] = ramp + 0.05 * generator.normal() * np.sin(
+            np.linspace(0, generator.uniform(2, 7), high - low)
+        )
+    marks = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
+    assert marks.interval_ms("p_onset", "qrs_onset") is None
+
+
+def test_beats_of_another_shape_are_kept_apart():
+    signal = one_beat_at(60, 8)
+    peaks = detect_r_peaks(signal, sampling_rate_hz=500)
+    alone = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
+    wide = np.exp(-0.5 * ((np.arange(-150, 250) - 5) / 13) ** 2)
+    side = np.linspace(-1, 1, 12)[:, None]
+    for peak in peaks[[3, 6]]:
+        signal[:, peak - 150 : peak + 250] = side * 2.0 * wide
+    marks = delineate(
+        signal,
+        sampling_rate_hz=500,
+        r_peak_samples=detect_r_peaks(signal, sampling_rate_hz=500),
+    )
+    assert marks.class_counts[1] == 2
+    assert sum(marks.class_counts) == len(peaks)
+    for ends in INTERVALS.values():
+        assert marks.interval_ms(*ends) == pytest.approx(alone.interval_ms(*ends), abs=4)
+    ectopic = [beat for beat in marks.beats if beat.beat_class > 0]
+    assert len(ectopic) == 2
+    assert all(beat.p_onset is None and beat.qrs_onset is not None for beat in ectopic)
+    assert all(beat.qrs_offset - beat.qrs_onset > 55 for beat in ectopic)
+
+
+def test_every_beat_has_its_marks_in_order(phantom):
+    signal, _ = phantom(9, noise_mv=0.01)
+    peaks = detect_r_peaks(signal, sampling_rate_hz=500)
+    marks = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
+    assert [beat.r_peak for beat in marks.beats] == peaks.tolist()
+    for beat in marks.beats:
+        placed = [beat.at(name) for name in MARK_NAMES if beat.at(name) is not None]
+        assert placed == sorted(placed)
+        assert placed[0] >= 0 and placed[-1] < 5000
+        assert beat.qrs_onset <= beat.r_peak <= beat.qrs_offset
+    whole = [beat for beat in marks.beats if 300 < beat.r_peak < 4700]
+    assert len(whole) >= 8
+    assert all(beat.t_end is not None and beat.p_onset is not None for beat in whole)
+
+
+def test_other_rates_measure_the_same(phantom):
+    twice, _ = phantom(2, rate_hz=1000.0, noise_mv=0.005)
+    once = twice[:, ::2]
+    peaks = detect_r_peaks(once, sampling_rate_hz=500)
+    slow = delineate(once, sampling_rate_hz=500, r_peak_samples=peaks)
+    fast = delineate(twice, sampling_rate_hz=1000, r_peak_samples=2 * peaks)
+    for ends in INTERVALS.values():
+        assert fast.interval_ms(*ends) == pytest.approx(slow.interval_ms(*ends), abs=4)
+
+
+def hostile():
+    generator = np.random.default_rng(0)
+    quiet = 0.002 * generator.normal(size=(12, 5000))
+    everywhere = np.ones((12, 1))
+    yield "flat", np.zeros((12, 5000))
+    yield "noise", 0.3 * generator.normal(size=(12, 5000))
+    walk = np.cumsum(generator.normal(size=(12, 5000)), axis=1)
+    yield "brown noise", 0.01 * walk
+    yield "saturated", np.clip(8 * one_beat_at(70, 1), -0.4, 0.4)
+    lone = quiet.copy()
+    lone[:, 2400:2600] += np.exp(-0.5 * ((np.arange(200) - 100) / 5) ** 2)
+    yield "one beat", lone
+    yield "200 a minute", one_beat_at(200, 2)
+    wave_hz = 5 + np.cumsum(0.02 * generator.normal(size=5000))
+    envelope = 1 + 0.5 * np.sin(2 * np.pi * 0.7 * TIME_S)
+    shifts = generator.uniform(0, 6, (12, 1))
+    phase = 2 * np.pi * np.cumsum(wave_hz) / 500
+    yield "like fibrillation of the ventricles", 0.6 * envelope * np.sin(phase + shifts)
+    yield "square wave", everywhere * np.sign(np.sin(2 * np.pi * TIME_S))
+    yield "not numbers", np.full((12, 5000), np.nan)
+
+
+@pytest.mark.parametrize(("name", "signal"), [pytest.param(n, s, id=n) for n, s in hostile()])
+def test_hostile_signals_never_raise_nor_yield_a_full_set(name, signal, as_record):
+    signal = signal.astype(np.float32)
+    prepared = prepare_ecg(as_record(signal))
+    analysis = analyse_ecg(prepared)
+    full = {"pr_ms", "qrs_ms", "qt_ms"} <= set(analysis.figures)
+    peaks = detect_r_peaks(signal, sampling_rate_hz=500)
+    marks = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
+    assert len(marks.beats) <= len(peaks)
+    if name in ("saturated", "200 a minute"):  # beats indeed: what is stated must be possible
+        assert not full or analysis.figures["qrs_ms"] < 200
+    else:
+        assert not full
+        assert set(analysis.figures) <= {"heart_rate_bpm"}
+
+
+def test_too_few_or_unlike_peaks_have_no_marks_but_a_reason():
+    signal = one_beat_at(70, 1)
+    few = delineate(signal, sampling_rate_hz=500, r_peak_samples=np.array([400]))
+    assert few.representative is None
+    assert set(few.absent) == set(MARK_NAMES)
+    generator = np.random.default_rng(3)
+    noise = generator.normal(size=(12, 5000)).astype(np.float32)
+    unlike = delineate(noise, sampling_rate_hz=500, r_peak_samples=np.arange(200, 4800, 400))
+    assert unlike.representative is None
+    assert "alike" in unlike.absent["qrs_onset"]
