@@ -1,14 +1,22 @@
 """A doctor's report as lines of text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ptacl_core.cli.output import RESEARCH_USE, print_line
+from ptacl_core.records import FIGURE_UNITS
 from ptacl_core.safety.text.printable import clean_text
 
 Report = Mapping[str, Any]
 
-_UNITS = {"pr_ms": "ms", "qrs_ms": "ms", "qt_ms": "ms", "qtc_ms": "ms", "axis_deg": "°"}
+_FIGURE_LABELS = {
+    "heart_rate_bpm": "heart rate",
+    "pr_ms": "PR",
+    "qrs_ms": "QRS",
+    "qt_ms": "QT",
+    "qtc_ms": "QTc Bazett",
+    "axis_deg": "QRS axis",
+}
 
 
 def print_report(report: Report) -> None:
@@ -28,18 +36,32 @@ def _ecg_lines(report: Report) -> list[str]:
     peaks, rate = report["r_peaks_s"], report["heart_rate_bpm"]
     if peaks:
         lines.append(f"  R peaks: {len(peaks)}, at {', '.join(f'{t:.2f}' for t in peaks)} s")
-    figures = [] if rate is None else [f"heart rate {rate:.0f} bpm"]
-    figures += [
-        f"{name.rsplit('_', 1)[0].upper() if name != 'axis_deg' else 'axis'} "
-        f"{value:.0f} {_UNITS[name]}"
-        for name, value in report["measurements"].items()
+    if report["opinions"]:
+        lines += _opinion_lines(report["opinions"])
+    else:
+        lines.append("  measured: nothing" if rate is None else f"  measured: {rate:.0f} bpm")
+    lines += [
+        f"  {statement['text']} ({statement['criterion']})" for statement in report["statements"]
     ]
-    lines.append(f"  measured: {', '.join(figures) or 'nothing'}")
-    device = report["device"]
-    if device["measurements"]:
-        stated = ", ".join(f"{name} {value:.0f}" for name, value in device["measurements"].items())
-        lines.append(f"  the device wrote: {stated}")
+    lines += [f"  the device says: {text}" for text in report["device"]["statements"]]
     return [*lines, _verdict(report), f"  {RESEARCH_USE}"]
+
+
+def _opinion_lines(opinions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Ours, neurokit2's and the device's figures in columns; * marks disagreement with ours."""
+    lines = [f"  {'':<12}{'PTACL':>8}{'neurokit2':>12}{'device':>10}   disagree beyond"]
+    for row in opinions:
+        unit = FIGURE_UNITS[row["figure"]].replace("deg", "°")
+        name = _FIGURE_LABELS[row["figure"]]
+        cells = [
+            ("–" if row[source] is None else f"{row[source]:.0f}")
+            + ("*" if source in row["disagrees_with"] else " ")
+            for source in ("ptacl", "neurokit2", "device")
+        ]
+        lines.append(
+            f"  {name:<12}{cells[0]:>8}{cells[1]:>12}{cells[2]:>10}   {row['limit']:.0f} {unit}"
+        )
+    return lines
 
 
 def _cine_lines(report: Report) -> list[str]:

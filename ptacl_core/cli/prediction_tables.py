@@ -7,6 +7,7 @@ from ptacl_core.cli.output import RESEARCH_USE, print_line
 from ptacl_core.cli.tables import SHORT_NAMES, print_table, start_table
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.shards.spec import MEASUREMENT_NAMES
 
 
 def print_prediction(answer: Mapping[str, Any]) -> None:
@@ -21,7 +22,11 @@ def print_prediction(answer: Mapping[str, Any]) -> None:
     outside = answer["out_of_distribution"]
     verdict = "OUTSIDE what the model was trained on" if outside["flag"] else "within training data"
     print_line(f"  {verdict} (score {outside['score']:.2f}, flagged above 1)")
-    measured = ", ".join(f"{name} {value:.0f}" for name, value in answer["measurements"].items())
+    measured = ", ".join(
+        f"{name} {answer['measurements'][name]:.0f}"
+        for name in MEASUREMENT_NAMES
+        if name in answer["measurements"]
+    )
     rate = answer["heart_rate_bpm"]
     print_line(f"  heart rate {'-' if rate is None else f'{rate:.0f}'} bpm  {measured}")
     _print_phenotypes(answer)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ptacl_core.cohort import Cohort
+from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import MEASUREMENT_NAMES
@@ -38,6 +39,7 @@ def register_shards(
                 ("patients", writer.put_patients),
                 ("visits", writer.put_visits),
                 ("recordings", writer.put_recordings),
+                ("ecg_analyses", writer.put_ecg_analyses),
                 ("phenotypes", writer.put_phenotypes),
                 ("shards", writer.put_shards),
                 ("splits", writer.put_splits),
@@ -53,7 +55,8 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
     """Rows of the store's tables, from the manifest."""
     import pyarrow as pa
 
-    rows = reader.table.to_pylist()
+    nested = [name for name in ANALYSIS_COLUMNS if name not in ("patient", "visit")]
+    rows = reader.table.drop_columns(nested).to_pylist()
     first_visit: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = first_visit.get(row["patient"])
@@ -83,6 +86,7 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
             ]
         ),
         "recordings": pa.Table.from_pylist(_same_keys(recordings)),
+        "ecg_analyses": _with_ecg(reader.table).select(list(ANALYSIS_COLUMNS)),
         "phenotypes": pa.Table.from_pylist(
             [
                 {
@@ -121,6 +125,14 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
             ]
         ),
     }
+
+
+def _with_ecg(table: "pa.Table") -> "pa.Table":
+    """The visits with an ECG that was measured here."""
+    import pyarrow as pa
+
+    is_there = [table.column(name).is_valid().to_numpy() for name in ("ecg_row", "ecg_marks")]
+    return table.filter(pa.array(is_there[0] & is_there[1]))
 
 
 def _ecg_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, Any] | None:

@@ -6,16 +6,17 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ptacl_core.cohort.identity.register import WithdrawnPeople
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.errors import PtaclError
+from ptacl_core.ingest.ecg_columns import describe_analysis
 from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
-from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
+from ptacl_core.preprocess import analyse_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
 from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.files.checksum import compute_text_hash
@@ -153,8 +154,10 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
         else:
             rejections.extend(_reject_findings(task, "ecg", task.ecg, ecg))
             if ecg.is_accepted:
-                measured = measure_ecg(ecg, record)
-                attributes |= {k: v for k, v in measured.items() if k != "heart_rate_bpm"}
+                analysis = analyse_ecg(ecg, record)
+                # The samples before denoising are not stored, nor sent between processes.
+                ecg = replace(ecg, findings=(*ecg.findings, *analysis.findings), unfiltered_mv=None)
+                attributes |= describe_analysis(analysis, record)
                 attributes |= {
                     "ecg_format": record.source_format,
                     "ecg_sha256": hash_recording(task.ecg, task.ecg_hints),

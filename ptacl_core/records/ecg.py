@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.records.finding import Finding
+from ptacl_core.records.marks import BeatMarks
 from ptacl_core.records.person import Person
 
 LEAD_NAMES = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -30,6 +31,10 @@ class EcgRecord:
     lead_names: tuple[str, ...] = LEAD_NAMES
     device_r_peak_samples: Int64[Array, " beat"] | None = None
     device_measurements: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    device_beat_mv: Float32[Array, "12 beat_sample"] | None = None
+    device_beat_rate_hz: float | None = None
+    device_marks: BeatMarks | None = None
+    device_statements: tuple[str, ...] = ()
     person: Person = field(default_factory=Person)
 
     @property

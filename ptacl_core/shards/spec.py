@@ -10,7 +10,7 @@ shards/<shard>/shard.json     kind, version, preprocessing, sizes; written last
 
 from typing import TYPE_CHECKING
 
-from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.records import MARK_NAMES, PHENOTYPE_NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +60,7 @@ def build_manifest_schema() -> "pa.Schema":
     """Columns and types of `manifest.parquet`; a null row number means "no such modality"."""
     import pyarrow as pa
 
+    marks = [(name, pa.int32()) for name in ("beat", "r_peak", "beat_class", *MARK_NAMES)]
     numbers = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2", *PHENOTYPE_NAMES)
     return pa.schema(
         [
@@ -72,6 +73,13 @@ def build_manifest_schema() -> "pa.Schema":
             ("r_peak_samples", pa.list_(pa.int32())),
             ("heart_rate_bpm", pa.float64()),
             *((name, pa.float64()) for name in MEASUREMENT_NAMES),
+            ("ecg_figures", pa.map_(pa.string(), pa.float64())),
+            ("ecg_lead_figures_mv", pa.list_(pa.float32())),
+            ("ecg_marks", pa.list_(pa.struct(marks))),
+            ("ecg_statements", pa.list_(pa.string())),
+            ("device_figures", pa.map_(pa.string(), pa.float64())),
+            ("device_marks", pa.list_(pa.struct(marks))),
+            ("device_statements", pa.list_(pa.string())),
             ("ecg_scale_mv", pa.list_(pa.float32())),
             ("ecg_offset_mv", pa.list_(pa.float32())),
             ("ecg_findings", pa.list_(pa.string())),

@@ -227,3 +227,59 @@ PATIENT_TABLES_OF_RUNS = (
     )
     """,
 )
+
+ECG_ANALYSES = (
+    """
+    CREATE TABLE ecg_marks (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        source VARCHAR NOT NULL,
+        beat INTEGER NOT NULL,
+        beat_class INTEGER,
+        r_peak INTEGER,
+        p_onset INTEGER,
+        p_offset INTEGER,
+        qrs_onset INTEGER,
+        qrs_offset INTEGER,
+        t_peak INTEGER,
+        t_end INTEGER
+    )
+    """,
+    """
+    CREATE TABLE ecg_figures (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        source VARCHAR NOT NULL,
+        name VARCHAR NOT NULL,
+        value DOUBLE NOT NULL,
+        unit VARCHAR
+    )
+    """,
+    """
+    CREATE TABLE ecg_leads (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        lead VARCHAR NOT NULL,
+        p_mv DOUBLE,
+        q_mv DOUBLE,
+        r_mv DOUBLE,
+        s_mv DOUBLE,
+        st_j_mv DOUBLE,
+        st_j60_mv DOUBLE,
+        st_j80_mv DOUBLE,
+        t_mv DOUBLE
+    )
+    """,
+    """
+    CREATE TABLE ecg_statements (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        source VARCHAR NOT NULL,
+        number INTEGER NOT NULL,
+        code VARCHAR,
+        text VARCHAR NOT NULL,
+        criterion VARCHAR,
+        reference VARCHAR
+    )
+    """,
+)

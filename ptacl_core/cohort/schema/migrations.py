@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.schema.history import FIRST_SCHEMA, INTERVAL_GROUPS, PATIENT_TABLES_OF_RUNS
+from ptacl_core.cohort.schema.history import (
+    ECG_ANALYSES,
+    FIRST_SCHEMA,
+    INTERVAL_GROUPS,
+    PATIENT_TABLES_OF_RUNS,
+)
 from ptacl_core.errors import CohortVersionError
 
 if TYPE_CHECKING:
@@ -25,6 +30,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(1, "first schema", FIRST_SCHEMA),
     Migration(2, "interval groups and z-scores of predictions", INTERVAL_GROUPS),
     Migration(3, "what runs know of single patients", PATIENT_TABLES_OF_RUNS),
+    Migration(4, "marks, figures and statements of ECGs", ECG_ANALYSES),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -20,6 +20,7 @@ from ptacl_core.cohort.identity.tombstones import find_erased, refuse_erased
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.schema.tables import INTERNAL_TABLES, TABLE_BY_NAME
 from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
+from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS, unfold_analyses
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -57,6 +58,26 @@ class CohortWriter:
     def put_recordings(self, table: "pa.Table") -> int:
         """Add or replace recordings with their findings; returns the number of rows."""
         return self._put("recordings", table)
+
+    def put_ecg_analyses(self, table: "pa.Table") -> int:
+        """Replace what was measured on some visits' ECGs: marks, figures, leads, statements.
+
+        `table` has the columns `ANALYSIS_COLUMNS`, one row per visit; whatever the store has about
+        those visits' ECGs goes. Returns the number of rows written.
+        """
+        self._connection.register("incoming_analyses", table.select(list(ANALYSIS_COLUMNS)))
+        try:
+            with readable_errors(self._file):
+                rows = unfold_analyses(self._connection, "incoming_analyses")
+                for name in rows:
+                    execute(
+                        self._connection,
+                        f"DELETE FROM {name} WHERE (patient, visit) IN "
+                        "(SELECT patient, visit FROM incoming_analyses)",
+                    )
+        finally:
+            self._connection.unregister("incoming_analyses")
+        return sum(self._put(name, unfolded) for name, unfolded in rows.items())
 
     def put_phenotypes(self, table: "pa.Table") -> int:
         """Add or replace measured phenotypes; returns the number of rows."""

@@ -10,7 +10,9 @@ from ptacl_core.ingest.pairs import read_pair_rows
 from ptacl_core.io import read_cine, read_ecg, read_phenotypes
 from ptacl_core.io.files.delimited_columns import open_delimited
 from ptacl_core.io.phenotypes.columns import find_meaning
-from ptacl_core.preprocess import measure_ecg, prepare_cine, prepare_ecg
+from ptacl_core.preprocess import analyse_ecg, prepare_cine, prepare_ecg
+from ptacl_core.preprocess.measurements import compare_opinions
+from ptacl_core.preprocess.measurements.second_opinion import ask_neurokit
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.safety.text.printable import clean_text
 
@@ -21,12 +23,13 @@ def describe_ecg(path: Path, hints: Mapping[str, Any] | None = None) -> dict[str
     """An ECG as read, what preprocessing says of it, and its clinical figures.
 
     `range_mv` is the least and greatest voltage of each lead as stored, `r_peaks_s` the beats
-    found in the first ten seconds; a rejected recording has no beats and no figures. Raises
-    RecordError when it cannot be read.
+    found in the first ten seconds; a rejected recording has no beats and no figures. `opinions`
+    sets our figures beside neurokit2's and the device's. Raises RecordError when it cannot be read.
     """
     record = read_ecg(path, **(hints or {}))
     prepared = prepare_ecg(record)
-    measured = measure_ecg(prepared, record)
+    analysis = analyse_ecg(prepared, record)
+    second = ask_neurokit(prepared, record)
     with np.errstate(all="ignore"):
         is_known = np.isfinite(record.signal_mv)
         lowest = np.where(is_known, record.signal_mv, np.inf).min(axis=1)
@@ -44,13 +47,19 @@ def describe_ecg(path: Path, hints: Mapping[str, Any] | None = None) -> dict[str
             for index, lead in enumerate(record.lead_names)
         },
         "accepted": prepared.is_accepted,
-        "findings": _unique(prepared.findings),
+        "findings": _unique((*prepared.findings, *analysis.findings)),
         "r_peaks_s": (prepared.r_peak_samples / 500.0).round(3).tolist(),
         "heart_rate_bpm": prepared.heart_rate_bpm,
-        "measurements": {k: v for k, v in measured.items() if k != "heart_rate_bpm"},
+        "measurements": {k: v for k, v in analysis.figures.items() if k != "heart_rate_bpm"},
+        "opinions": compare_opinions(analysis.figures, second, record.device_measurements),
+        "leads_mv": analysis.leads_as_dict(),
+        "statements": [statement.as_dict() for statement in analysis.statements],
+        "marks": analysis.marks_as_dict(),
         "device": {
             "r_peaks": None if device_peaks is None else len(device_peaks),
             "measurements": dict(record.device_measurements),
+            "statements": list(record.device_statements),
+            "has_representative_beat": record.device_beat_mv is not None,
         },
     }
 

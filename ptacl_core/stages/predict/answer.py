@@ -9,10 +9,44 @@ from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Neighbour
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.evaluate import describe_neighbours, name_sex_age_groups
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS, Person
+from ptacl_core.records import (
+    PHENOTYPE_NAMES,
+    PHENOTYPE_UNITS,
+    EcgAnalysis,
+    EcgRecord,
+    Person,
+)
 
 NUM_DESCRIBED = 50
 """Nearest patients whose measured phenotypes are described."""
+
+
+NO_MEASUREMENTS: dict[str, Any] = {
+    "measurements": {},
+    "leads_mv": {},
+    "statements": [],
+    "marks": None,
+    "device": None,
+}
+"""The part of an answer about measurements, for an ECG that cannot be used."""
+
+
+def answer_measurements(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any]:
+    """Figures, amplitudes by lead, statements and marks, and what the device itself wrote."""
+    device = record.device_marks
+    return {
+        "measurements": {
+            name: value for name, value in analysis.figures.items() if name != "heart_rate_bpm"
+        },
+        "leads_mv": analysis.leads_as_dict(),
+        "statements": [statement.as_dict() for statement in analysis.statements],
+        "marks": analysis.marks_as_dict(),
+        "device": {
+            "measurements": dict(record.device_measurements),
+            "marks": None if device is None else device.as_dict(),
+            "statements": list(record.device_statements),
+        },
+    }
 
 
 def answer_phenotypes(

@@ -12,7 +12,7 @@ from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.saliency import explain_ecg
 from ptacl_core.errors import CheckpointError, PtaclError, RecordError
 from ptacl_core.io import read_ecg
-from ptacl_core.preprocess import measure_ecg, prepare_ecg
+from ptacl_core.preprocess import analyse_ecg, prepare_ecg
 from ptacl_core.preprocess.beat_spans import beat_spans
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import (
@@ -27,7 +27,9 @@ from ptacl_core.runs.choose import load_aligned_run
 from ptacl_core.runs.health import explain_unfit
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.stages.predict.answer import (
+    NO_MEASUREMENTS,
     NUM_DESCRIBED,
+    answer_measurements,
     answer_neighbours,
     answer_phenotypes,
 )
@@ -186,17 +188,15 @@ def _answer(
     if k:
         num_wanted = max(k, NUM_DESCRIBED)
         nearest = cohort.neighbours(features.projected[0], k=num_wanted, run=predictor.run_name)
-    measurements = measure_ecg(prepared, record)
+    analysis = analyse_ecg(prepared, record)
     return {
         "file": str(path),
         "accepted": True,
         "run": predictor.run_name,
         "model_warning": predictor.unfit,
-        "findings": [finding.as_dict() for finding in prepared.findings],
+        "findings": [finding.as_dict() for finding in (*prepared.findings, *analysis.findings)],
         "heart_rate_bpm": prepared.heart_rate_bpm,
-        "measurements": {
-            name: value for name, value in measurements.items() if name != "heart_rate_bpm"
-        },
+        **answer_measurements(analysis, record),
         **answer_phenotypes(predictor.readout, features.pooled, person),
         "neighbours": [
             {"patient": neighbour.patient, "similarity": neighbour.similarity}
@@ -218,7 +218,7 @@ def _refusal(
         "error": error,
         "findings": [finding.as_dict() for finding in findings],
         "heart_rate_bpm": None,
-        "measurements": {},
+        **NO_MEASUREMENTS,
         "phenotypes": {},
         "out_of_distribution": None,
         "neighbours": [],
