@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ptacl_app.terminal.graphics import CHOICES
 from ptacl_core import __version__
 from ptacl_core.errors import PtaclError
 
@@ -27,6 +28,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--fps", type=float, metavar="N", help="frames drawn per second at most")
     parser.add_argument(
         "--no-animation", action="store_true", help="nothing moves before it is asked to"
+    )
+    parser.add_argument(
+        "--graphics",
+        choices=CHOICES,
+        help="how pictures are shown (default: what the environment tells; remembered)",
     )
     parser.add_argument("--privacy", action="store_true", help="random names instead of ids")
     parser.add_argument("--config", type=Path, metavar="FILE", help="another config.toml")
@@ -53,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ptacl_app.data.cohort_check import check_cohort, check_terminal
+    from ptacl_app.shell.graphics_choice import choose_remembered
     from ptacl_app.shell.settings import adapt_to_connection, load_settings
     from ptacl_app.terminal.guard import guarded_terminal
 
@@ -65,11 +72,13 @@ def _run(options: argparse.Namespace) -> int:
         fps=options.fps,
         is_still=options.no_animation,
         is_private=options.privacy,
+        graphics=options.graphics,
     )
+    graphics = choose_remembered(settings, is_asked=options.graphics is not None)
     with guarded_terminal():
         from ptacl_app.app import PtaclApp
 
-        app = PtaclApp(cohort, first_patient=options.patient, settings=settings)
+        app = PtaclApp(cohort, first_patient=options.patient, settings=settings, graphics=graphics)
         status = app.run()
         if app.watch_of_terminal is not None:
             app.watch_of_terminal.stop()

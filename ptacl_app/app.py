@@ -11,9 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from rich.segment import Segments
 from rich.text import Text
 from textual import events, work
+from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.reactive import reactive
@@ -41,6 +43,8 @@ from ptacl_app.shell.session import SessionState, get_session_path, load_session
 from ptacl_app.shell.settings import AppSettings, get_state_dir
 from ptacl_app.shell.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
 from ptacl_app.terminal.back_pressure import MAX_QUEUED_WRITES, count_queued_writes
+from ptacl_app.terminal.graphics import Graphics, Protocol, read_cell_px
+from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.terminal.output_guard import OutputGuard
 from ptacl_app.terminal.watch import EXIT_STATUS, TerminalWatch
 from ptacl_app.text.formatting import safe
@@ -105,8 +109,15 @@ class PtaclApp(App[int]):
         settings: AppSettings | None = None,
         time_source: TimeSource = time.monotonic,
         state_dir: Path | None = None,
+        graphics: Graphics | None = None,
+        cell_px: tuple[int, int] | None = None,
     ) -> None:
         self.settings = settings or AppSettings()
+        self.graphics = graphics or Graphics(Protocol.CELLS, "nobody chose")
+        self.images: ImageLayer | None = None
+        if self.graphics.has_pixels:
+            size_px = cell_px or read_cell_px(self.graphics.protocol)
+            self.images = ImageLayer(self.graphics, cell_px=size_px)
         self.time_source = time_source
         self.state_dir = state_dir or get_state_dir()
         self.cohort_path = cohort
@@ -155,7 +166,9 @@ class PtaclApp(App[int]):
         self.set_interval(STALE_CHECK_S, self.check_publication)
 
     def on_unmount(self) -> None:
-        """End the children and close the store, however the app ends."""
+        """End the children, free the terminal's pictures, close the store, however the app ends."""
+        if self.images is not None and self._driver is not None and not self.is_headless:
+            self._driver.write(self.images.close())
         self.predictor.close()
         reader, self.reader = self.reader, None
         if reader is not None:
@@ -326,8 +339,25 @@ class PtaclApp(App[int]):
             "name": safe(os.environ.get("TERM", "?")),
             "cells": f"{self.size.width}×{self.size.height}",
             "colours": colours.get(self.console.color_system or "", "none"),
-            "graphics": "cells",
+            "graphics": self._describe_graphics(),
         }
+
+    def _describe_graphics(self) -> str:
+        text = f"{self.graphics.protocol.value} ({self.graphics.reason})"
+        if self.images is not None:
+            width_px, height_px = self.images.cell_px
+            text += f", cells of {width_px}×{height_px} pixels"
+        return text
+
+    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+        if self.images is not None and isinstance(renderable, CompositorUpdate):
+            renderable = self.images.over(renderable)
+        super()._display(screen, renderable)
+
+    def on_resize(self) -> None:
+        """A resized terminal may have moved or lost its pictures."""
+        if self.images is not None:
+            self.images.forget_screen()
 
     def is_output_backed_up(self) -> bool:
         """True while the terminal has not taken the frames before."""

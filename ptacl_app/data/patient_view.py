@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
+from ptacl_app.drawing.trace import EcgFilter, Trace
 from ptacl_core.arrays import Array, Float32, UInt8
-from ptacl_core.records import PHENOTYPE_UNITS, Finding
+from ptacl_core.records import LEAD_NAMES, PHENOTYPE_UNITS, Finding
+from ptacl_core.records.marks import EcgMarks
 
 
 def _no_values() -> Mapping[str, float]:
@@ -152,12 +155,35 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EcgView:
-    """Ten seconds in millivolts, denoised, with the beats found in them."""
+    """Ten seconds in millivolts, denoised, with the beats found in them.
+
+    `raw` is the whole recording as the file has it; `raw_note` says why it is not there. `marks`
+    are those of the raw recording's first ten seconds, else of the denoised one.
+    """
 
     signal_mv: Float32[Array, "12 sample"]
     r_peak_times_s: tuple[float, ...]
     heart_rate_bpm: float | None
     measurements: Mapping[str, float] = field(default_factory=_no_values)
+    raw: Trace | None = None
+    raw_note: str = ""
+    marks: EcgMarks | None = None
+
+    @property
+    def model_trace(self) -> Trace:
+        """What the model sees, in millivolts."""
+        return Trace(self.signal_mv, SAMPLING_RATE_HZ, LEAD_NAMES)
+
+    @property
+    def filters(self) -> tuple[EcgFilter, ...]:
+        """What can be shown of it, the raw recording first."""
+        return (EcgFilter.MODEL,) if self.raw is None else tuple(EcgFilter)
+
+    @property
+    def mean_rr_s(self) -> float | None:
+        """Mean interval between its beats."""
+        peaks = self.r_peak_times_s
+        return (peaks[-1] - peaks[0]) / (len(peaks) - 1) if len(peaks) > 1 else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,8 @@ NUM_GREYS = 240
 """Palette entries of intensities; those above are outlines."""
 OUTLINE_COLOURS = ((255, 200, 60), (90, 220, 255), (130, 240, 130))
 FIRST_OUTLINE = NUM_GREYS
+BLACK = 255
+"""Palette entry of what lies beside the frame."""
 _SUPERSAMPLING = 3
 _OUTLINE_LEVELS = 4
 _OUTLINE_SHARE = 0.3
@@ -43,6 +45,14 @@ def draw_cine_picture(
     for number, outline in enumerate(outlines):
         _draw_outline(picture, outline, scale=side_px / frame.shape[0], number=number)
     return Picture(picture, build_window_palette(level, width, is_inverted=is_inverted))
+
+
+def centre_picture(picture: Picture, *, width_px: int, height_px: int) -> Picture:
+    """The picture in the middle of a black one of the size given, which is at least as large."""
+    indices = np.full((height_px, width_px), BLACK, np.uint8)
+    top, left = (height_px - picture.height_px) // 2, (width_px - picture.width_px) // 2
+    indices[top : top + picture.height_px, left : left + picture.width_px] = picture.indices
+    return Picture(indices, picture.palette)
 
 
 def build_window_palette(
@@ -85,6 +95,25 @@ def trace_outline(
     return np.stack(
         (centre[0] + smooth * np.sin(angles), centre[1] + smooth * np.cos(angles)), axis=1
     )
+
+
+def find_blood_pool(
+    cine: UInt8[Array, "frame height width"], frame: int
+) -> Float64[Array, "point 2"] | None:
+    """The outline of the bright region in the middle of a frame: an estimate from intensities.
+
+    The threshold lies halfway between dark and bright of the middle third over all frames, the
+    centre at the brightest smooth spot there in the first frame. None where nothing is bright.
+    """
+    third = cine.shape[1] // 3
+    middle = cine[:, third : 2 * third, third : 2 * third].astype(np.float64)
+    threshold = float((np.percentile(middle, 10) + np.percentile(middle, 95)) / 2)
+    bright = middle[0] > threshold
+    if not bright.any():
+        return None
+    rows, columns = np.nonzero(bright)
+    centre = (third + float(rows.mean()), third + float(columns.mean()))
+    return trace_outline(cine[frame], threshold=threshold, centre=centre)
 
 
 def _draw_outline(

@@ -36,6 +36,7 @@ class Layout(Enum):
     SIX_BY_TWO = ("6×2", tuple((row, row + 6) for row in range(6)), False)
     TWELVE_BY_ONE = ("12×1", tuple((row,) for row in range(12)), False)
     ONE_LEAD = ("1 lead", (), False)
+    MEDIAN_BEAT = ("median beat", ((0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8, 11)), False)
 
     @property
     def label(self) -> str:
@@ -82,9 +83,12 @@ class PageView:
     lead: int = 1
     first_band: int = 0
     start_s: float = 0.0
-    zoom: int = 1
+    zoom: float = 1
     gain_mm_per_mv: float = 10.0
     speed_mm_per_s: float = 25.0
+    duration_s: float = DURATION_S
+    sampling_rate_hz: float = SAMPLING_RATE_HZ
+    lead_names: tuple[str, ...] = LEAD_NAMES
 
     @property
     def columns_per_s(self) -> float:
@@ -99,13 +103,15 @@ class PageView:
     @property
     def samples_per_dot(self) -> float:
         """Samples that one dot column covers."""
-        return SAMPLING_RATE_HZ / (self.columns_per_s * raster.DOTS_PER_COLUMN)
+        return self.sampling_rate_hz / (self.columns_per_s * raster.DOTS_PER_COLUMN)
 
     @cached_property
     def bands(self) -> tuple[tuple[int, ...], ...]:
         """The leads of every horizontal band of the layout, the rhythm strip included."""
         if self.layout is Layout.ONE_LEAD:
             return ((self.lead,),)
+        if self.layout is Layout.TWELVE_BY_ONE:
+            return tuple((lead,) for lead in range(len(self.lead_names)))
         _, grid, has_rhythm = self.layout.value
         return (*grid, (1,)) if has_rhythm else grid
 
@@ -128,7 +134,7 @@ class PageView:
     def columns_per_panel(self) -> int:
         """Columns of the narrowest panel; the traces use a whole multiple of it."""
         per_band = max(len(band) for band in self.bands)
-        wanted = int(DURATION_S * self.columns_per_s)
+        wanted = int(self.duration_s * self.columns_per_s)
         there = max(self.num_columns - GUTTER_COLUMNS, per_band)
         return min(there, wanted) // per_band
 
@@ -145,7 +151,7 @@ class PageView:
     @cached_property
     def start_shown_s(self) -> float:
         """Time at the left edge: `start_s` on a whole column, within the recording."""
-        last = max(0.0, DURATION_S - self.page_s)
+        last = max(0.0, self.duration_s - self.page_s)
         column = np.floor(min(max(self.start_s, 0.0), last) * self.columns_per_s + 1e-6)
         return float(column / self.columns_per_s)
 
@@ -180,6 +186,10 @@ class PageView:
         if not 0 <= inside < self.page_columns:
             return None
         return self.start_shown_s + inside / self.columns_per_s
+
+    def holds(self, time_s: float) -> bool:
+        """True when the time is on the page."""
+        return self.column_of(time_s) is not None
 
     def panel_at(self, column: int, row: int) -> Panel | None:
         """The panel under a cell of the page."""
@@ -254,8 +264,8 @@ def _choose_baselines(view: PageView, signal_mv: Float32[Array, "12 sample"]) ->
 def _samples_of(
     view: PageView, panel: Panel, signal_mv: Float32[Array, "12 sample"]
 ) -> Float32[Array, " part"]:
-    first = round(panel.start_s * SAMPLING_RATE_HZ)
-    count = round(panel.num_columns / view.columns_per_s * SAMPLING_RATE_HZ)
+    first = round(panel.start_s * view.sampling_rate_hz)
+    count = round(panel.num_columns / view.columns_per_s * view.sampling_rate_hz)
     return signal_mv[panel.lead, first : first + count]
 
 
@@ -290,7 +300,7 @@ def _draw_panel(
         for column in np.unique(np.flatnonzero(is_beyond) // raster.DOTS_PER_COLUMN):
             cells.characters[row, panel.first_column + column] = ord(mark)
             cells.inks[row, panel.first_column + column] = Ink.CLIPPED
-    name = LEAD_NAMES[panel.lead][: panel.num_columns]
+    name = view.lead_names[panel.lead][: panel.num_columns]
     for offset, letter in enumerate(name):
         cells.characters[panel.first_row, panel.first_column + offset] = ord(letter)
         cells.inks[panel.first_row, panel.first_column + offset] = Ink.LABEL

@@ -16,11 +16,13 @@ from ptacl_app.drawing.glyphs import draw_text
 from ptacl_app.drawing.paper import BOX_MM, GUTTER_MM, MIN_FINE_PX, PaperPage, PaperPanel
 from ptacl_app.drawing.paper_inks import OVERLAYS, TINTS, Ink, Overlay, PaperInks
 from ptacl_app.drawing.picture import Picture
+from ptacl_app.drawing.trace import Trace
 from ptacl_core.arrays import Array, Float32, Int64, UInt8
 
 MAX_LEVEL = 7
 """Steps of coverage of an anti-aliased edge."""
 NUM_LINES = 3
+CURSOR_PX = 2
 STROKE_MM = 0.32
 MIN_STROKE_PX, MAX_STROKE_PX = 1.25, 3.0
 
@@ -35,39 +37,26 @@ class Wave(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Onset or offset of a wave, in seconds of the recording."""
+    """Onset or offset of a wave, in seconds of the recording; `name` and `beat` say which."""
 
     time_s: float
     wave: Wave
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
-    """A recording to draw: all leads at one rate; `offset_s` is when its first sample lies."""
-
-    signal_mv: Float32[Array, "lead sample"]
-    sampling_rate_hz: float
-    lead_names: tuple[str, ...]
-    offset_s: float = 0.0
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.signal_mv.shape[1] / self.sampling_rate_hz
+    name: str = ""
+    beat: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageDetails:
     """What is on the page besides grid and trace.
 
-    `tints` hold a level −4 … 4 for every pixel column (saliency), or None; `ghost` is another
-    recording drawn under the trace; `lead_notes` stand behind the lead's name.
+    `tints` hold a level −4 … 4 for every pixel column (saliency), or None; `ghosts` are other
+    recordings drawn under the trace; `lead_notes` stand behind the lead's name.
     """
 
     selected_lead: int | None = None
     marks: tuple[Mark, ...] = ()
     tints: Int64[Array, " column"] | None = None
-    ghost: Trace | None = None
+    ghosts: tuple[Trace, ...] = ()
     lead_notes: tuple[str, ...] = field(default=())
 
 
@@ -105,9 +94,9 @@ def draw_page(
     canvas = _Canvas(grounds, np.zeros_like(grounds), np.zeros_like(grounds))
     for mark in details.marks:
         _draw_mark(canvas, page, mark)
-    if details.ghost is not None:
+    for ghost in details.ghosts:
         for panel in page.panels:
-            _draw_trace(canvas, page, panel, details.ghost, Ink.GHOST)
+            _draw_trace(canvas, page, panel, ghost, Ink.GHOST)
     for panel in page.panels:
         _draw_trace(canvas, page, panel, trace, Ink.TRACE)
     _draw_pulses(canvas, page)
@@ -119,32 +108,30 @@ def draw_over(
     picture: Picture,
     page: PaperPage,
     *,
+    left_px: int = 0,
     cursor_s: float | None = None,
     step_span_s: tuple[float, float] | None = None,
     calipers_s: Sequence[float] = (),
-    levels_mv: Sequence[tuple[int, float]] = (),
 ) -> Picture:
-    """A copy with cursor, step shading, calipers and voltage levels (lead, mV) on it."""
+    """A copy with cursor, step shading and calipers on it.
+
+    `picture` may be a part of the page, whose left edge lies at `left_px` of the page.
+    """
     indices = picture.indices.copy()
+    width_px = indices.shape[1]
     if step_span_s is not None:
-        first, last = (round(page.x_of(time_s)) for time_s in step_span_s)
-        part = indices[:, max(first, round(page.left_px)) : max(last, 0)]
+        edges = [round(page.x_of(time_s)) for time_s in step_span_s]
+        first, last = max(edges[0], round(page.left_px)) - left_px, edges[1] - left_px
+        part = indices[:, max(first, 0) : max(last, 0)]
         for ground in range(NUM_LINES):
             part[part == ground] = NUM_LINES * TINTS.STEP + ground
-    for times_s, overlay, width_px in (
-        ((cursor_s,), Overlay.CURSOR, 2),
-        (calipers_s, Overlay.CALIPER, 1),
-    ):
-        for time_s in times_s:
-            if time_s is not None and page.holds(time_s):
-                column = int(page.x_of(time_s))
-                indices[:, column : column + width_px] = OVERLAYS[overlay]
-    for lead, level_mv in levels_mv:
-        for panel in page.panels:
-            row = int(panel.baseline_px - level_mv * page.px_per_mv)
-            if panel.lead == lead and 0 <= row < indices.shape[0]:
-                first, last = int(panel.left_px), int(panel.left_px + panel.width_px)
-                indices[row, first:last:2] = OVERLAYS[Overlay.CALIPER]
+    lines = [(time_s, Overlay.CALIPER, 1) for time_s in calipers_s]
+    if cursor_s is not None:
+        lines.append((cursor_s, Overlay.CURSOR, CURSOR_PX))
+    for time_s, overlay, line_px in lines:
+        column = int(page.x_of(time_s)) - left_px
+        if page.holds(time_s) and -line_px < column < width_px:
+            indices[:, max(column, 0) : column + line_px] = OVERLAYS[overlay]
     return Picture(indices, picture.palette)
 
 

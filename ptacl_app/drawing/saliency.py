@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ptacl_app.drawing.ecg_page import GUTTER_COLUMNS, Ink, PageCells, PageView
+from ptacl_app.drawing.paper import PaperPage
 from ptacl_app.drawing.playback import NUM_STEPS
 from ptacl_app.text.formatting import format_change
-from ptacl_core.arrays import Array, Int64
+from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
 
@@ -108,15 +109,33 @@ def place_levels(
 ) -> Int64[Array, " column"]:
     """The level of every column of the page: its step within its beat, 0 outside whole beats."""
     placed = np.zeros(view.num_columns, np.int64)
-    peaks = np.asarray(r_peak_times_s, np.float64)
-    if peaks.size < 2:
-        return placed
     inside = np.arange(view.page_columns)
     middles_s = view.start_shown_s + (inside + 0.5) / view.columns_per_s
-    beats = np.searchsorted(peaks, middles_s, side="right") - 1
+    placed[GUTTER_COLUMNS + inside] = find_levels(middles_s, r_peak_times_s, levels)
+    return placed
+
+
+def find_levels(
+    times_s: Float64[Array, " moment"],
+    r_peak_times_s: Sequence[float],
+    levels: Int64[Array, " step"],
+) -> Int64[Array, " moment"]:
+    """The level of every moment: that of its step within its beat, 0 outside whole beats."""
+    peaks = np.asarray(r_peak_times_s, np.float64)
+    if peaks.size < 2:
+        return np.zeros(times_s.size, np.int64)
+    beats = np.searchsorted(peaks, times_s, side="right") - 1
     is_whole = (beats >= 0) & (beats < peaks.size - 1)
     beats = np.clip(beats, 0, peaks.size - 2)
-    phases = (middles_s - peaks[beats]) / (peaks[beats + 1] - peaks[beats])
+    phases = (times_s - peaks[beats]) / (peaks[beats + 1] - peaks[beats])
     steps = np.clip((phases * NUM_STEPS).astype(np.int64), 0, NUM_STEPS - 1)
-    placed[GUTTER_COLUMNS + inside] = np.where(is_whole, levels[steps], 0)
-    return placed
+    return np.where(is_whole, levels[steps], 0)
+
+
+def place_levels_px(
+    page: PaperPage, r_peak_times_s: Sequence[float], levels: Int64[Array, " step"]
+) -> Int64[Array, " column"]:
+    """The level of every pixel column of a page."""
+    middles_px = np.arange(page.width_px) + 0.5
+    times_s = page.start_shown_s + (middles_px - page.left_px) / page.px_per_s
+    return np.where(middles_px >= page.left_px, find_levels(times_s, r_peak_times_s, levels), 0)

@@ -4,16 +4,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from ptacl_app.data.patient_view import PatientView
-from ptacl_app.drawing.calipers import Calipers
 from ptacl_app.drawing.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
 from ptacl_app.drawing.playback import PlaybackClock, Position
+from ptacl_app.screens.patient_ecg import PatientEcg
 from ptacl_app.screens.patient_lines import (
     describe_cine,
     describe_measurements,
@@ -41,24 +40,17 @@ from ptacl_app.widgets.title_line import TitleLine
 
 PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}
 _FOCUS = {"ecg": "#ecg", "cine": "#cine", "neighbours": "#neighbours"}
-PAN_SHARE = 0.1
 SIDE_BY_SIDE = (120, 34)
 """Columns and rows from which all panes stand side by side."""
 
 
-class PatientScreen(WorkerFaults, Screen[None]):
+class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
     """Watches `app.patient`; owns the one clock of playback."""
 
     BINDINGS: ClassVar = build_bindings("patient")
 
     AUTO_FOCUS = "#ecg"
     scopes = ("patient",)
-    pane: reactive[str] = reactive("ecg")
-    """The pane in use; the only one shown in a small terminal or after `z`."""
-    is_maximised: reactive[bool] = reactive(False)
-    """One pane alone although there is room for all."""
-    arrow_mode: reactive[str] = reactive("")
-    """What the arrows change instead of panning: calipers, window, or nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +59,7 @@ class PatientScreen(WorkerFaults, Screen[None]):
         self.frames = FrameCount()
         self._shown: PatientView | None = None
         self._timer: Timer | None = None
-        self._chosen_zoom: int | None = None
+        self._chosen_zoom: float | None = None
 
     def compose(self) -> ComposeResult:
         """Left: ECG, steps, neighbours and map. Right: cine, findings, numbers."""
@@ -233,10 +225,11 @@ class PatientScreen(WorkerFaults, Screen[None]):
     def show_heads(self) -> None:
         """Write what each pane shows into its head, and into the tabs of a small terminal."""
         ecg = self.query_one("#ecg", EcgPlot)
-        view, patient = ecg.view, self._app.patient
-        detail = describe_page(view)
-        if ecg.calipers is not None and patient is not None and patient.ecg is not None:
-            detail = "calipers  " + ecg.calipers.describe(patient.ecg.signal_mv, view.lead)
+        patient = self._app.patient
+        detail = describe_page(ecg.view, ecg.page, processing=ecg.shown_choice.value)
+        if ecg.calipers is not None and ecg.trace is not None and ecg.ecg is not None:
+            rr_s = ecg.ecg.mean_rr_s
+            detail = "calipers  " + ecg.calipers.describe(ecg.trace, ecg.view.lead, rr_s=rr_s)
         detail = self.overlay.headline or detail
         head = self.query_one("#ecg-head", PaneHead)
         head.detail = detail
@@ -261,8 +254,9 @@ class PatientScreen(WorkerFaults, Screen[None]):
         """One pane or all; a very large terminal starts with larger boxes."""
         self.set_class(self.is_single_pane, "-single")
         if self._chosen_zoom is None:
+            ecg = self.query_one("#ecg", EcgPlot)
             is_huge = self.size.width >= 290 and self.size.height >= 56
-            self.query_one("#ecg", EcgPlot).change(zoom=2 if is_huge else 1)
+            ecg.change(zoom=2 if is_huge and not ecg.has_pixels else 1)
         self.call_after_refresh(self.show_heads)
 
     def watch_pane(self, before: str, after: str) -> None:
@@ -359,6 +353,14 @@ class PatientScreen(WorkerFaults, Screen[None]):
         self.clock.speed = 1.0
         self._show_status(self.clock.position)
 
+    def action_outline(self) -> None:
+        """The blood pool's outline over the cine."""
+        cine = self.query_one("#cine", CinePlot)
+        if self._app.images is None:
+            self.notify("outlines need pixels: ptacl-app --graphics …", markup=False)
+            return
+        cine.toggle_outline()
+
     def action_invert(self) -> None:
         """Black and white exchanged."""
         cine = self.query_one("#cine", CinePlot)
@@ -385,74 +387,6 @@ class PatientScreen(WorkerFaults, Screen[None]):
         """A step was clicked."""
         self.clock.pause()
         self.clock.seek_step(message.step)
-        self._show_position(self.clock.position)
-
-    # --- the ECG
-
-    def action_ecg(self, method: str) -> None:
-        """One of the plot's own steps: layout, gain, speed."""
-        getattr(self.query_one("#ecg", EcgPlot), method)()
-
-    def action_zoom(self, offset: int) -> None:
-        """Larger, smaller, or (0) fitted."""
-        ecg = self.query_one("#ecg", EcgPlot)
-        ecg.change_zoom(offset or None)
-        self._chosen_zoom = ecg.view.zoom
-
-    def action_pan(self, pages: float) -> None:
-        """Pages back or on."""
-        self.query_one("#ecg", EcgPlot).pan(pages)
-
-    def action_calipers(self) -> None:
-        """Two cursors a quarter of the page apart, or none."""
-        ecg = self.query_one("#ecg", EcgPlot)
-        if ecg.calipers is not None:
-            self.action_leave_mode()
-        elif ecg.ecg is not None:
-            start_s, page_s = ecg.view.start_shown_s, ecg.view.page_s
-            self.arrow_mode = "calipers"
-            self.clock.pause()
-            ecg.set_calipers(Calipers((start_s + page_s * 0.375, start_s + page_s * 0.625)))
-
-    def action_leave_mode(self) -> None:
-        """Arrows pan again; the overlay goes; a maximised pane gives way."""
-        if not self.arrow_mode and self.overlay.leave():
-            return
-        if not self.arrow_mode and self.is_maximised:
-            self.is_maximised = False
-        self.arrow_mode = ""
-        self.query_one("#ecg", EcgPlot).set_calipers(None)
-        self._show_status(self.clock.position)
-
-    def action_arrow(self, right: int, down: int) -> None:
-        """What the arrows do depends on what is in hand and where the focus is."""
-        ecg = self.query_one("#ecg", EcgPlot)
-        cine = self.query_one("#cine", CinePlot)
-        if self.arrow_mode == "calipers" and ecg.calipers is not None and right:
-            dot_s = ecg.view.samples_per_dot / 500.0
-            ecg.set_calipers(ecg.calipers.moved(right * dot_s))
-        elif self.arrow_mode == "window":
-            cine.window = cine.window.changed(level=8.0 * down, width=8.0 * right)
-            self._show_status(self.clock.position)
-        elif self.pane == "cine" and right:
-            self.action_step_frames(right)
-        elif right:
-            ecg.pan(PAN_SHARE * right)
-        else:
-            ecg.move_lead(down)
-
-    def on_ecg_plot_view_changed(self) -> None:
-        """The head says what the page shows."""
-        self.show_heads()
-
-    def on_ecg_plot_calipers_moved(self) -> None:
-        """The head says what they measure."""
-        self.show_heads()
-
-    def on_ecg_plot_time_picked(self, message: EcgPlot.TimePicked) -> None:
-        """A click on the ECG moves the clock there."""
-        self.clock.pause()
-        self.clock.seek_time(message.time_s)
         self._show_position(self.clock.position)
 
     # --- what a prediction rests on

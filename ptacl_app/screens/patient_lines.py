@@ -2,10 +2,10 @@
 
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.cine_raster import GreyWindow
-from ptacl_app.drawing.ecg_page import DURATION_S, PageView
+from ptacl_app.drawing.ecg_page import PageView
+from ptacl_app.drawing.paper import PaperPage, describe_scale
 from ptacl_app.drawing.playback import NUM_STEPS, PlaybackClock, Position
 from ptacl_app.text.formatting import MISSING, format_number, format_sex_age, format_share
-from ptacl_core.records import LEAD_NAMES
 
 
 def describe_patient(patient: PatientView, *, name: str, cohort: str | None) -> str:
@@ -23,15 +23,17 @@ def describe_patient(patient: PatientView, *, name: str, cohort: str | None) -> 
     return " · ".join(parts)
 
 
-def describe_page(view: PageView) -> str:
-    """Paper speed, gain, layout and the seconds on the page."""
-    end_s = min(view.start_shown_s + view.page_s, DURATION_S)
+def describe_page(view: PageView, page: PageView | PaperPage, *, processing: str) -> str:
+    """Scale, layout, the seconds on the page, and the processing that the trace has had."""
+    end_s = min(page.start_shown_s + page.page_s, view.duration_s)
     layout = view.layout.label
-    if view.num_bands_shown < len(view.bands):
-        first, last = view.panels[0].lead, view.panels[-1].lead
-        layout += f"  {LEAD_NAMES[first]} … {LEAD_NAMES[last]} ↓↑"
-    scale = f"{view.speed_mm_per_s:g} mm/s  {view.gain_mm_per_mv:g} mm/mV  {layout}"
-    return f"{scale}  {view.start_shown_s:.1f}–{end_s:.1f} s"
+    if page.num_bands_shown < len(view.bands):
+        first, last = page.panels[0].lead, page.panels[-1].lead
+        layout += f"  {view.lead_names[first]} … {view.lead_names[last]} ↓↑"
+    scale = f"{view.speed_mm_per_s:g} mm/s  {view.gain_mm_per_mv:g} mm/mV"
+    if isinstance(page, PaperPage):
+        scale = describe_scale(page)
+    return f"{scale}  {layout}  {page.start_shown_s:.1f}–{end_s:.1f} s  {processing}"
 
 
 def describe_status(

@@ -15,6 +15,7 @@ from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.drawing.playback import TimeSource
 from ptacl_app.shell.session import SessionState
 from ptacl_app.shell.settings import AppSettings
+from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.text.privacy import PatientNames
 
 
@@ -29,6 +30,8 @@ class Services(Protocol):
     predictor: Predictor
     names: PatientNames
     worklist: tuple[str, ...]
+    images: ImageLayer | None
+    """Pictures in the terminal; None where cells are all there is."""
 
     @property
     def reader(self) -> CohortReader | None:

@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field
@@ -36,6 +37,10 @@ class AppSettings(Settings):
     """Go on at the next start where the last one ended (screen, patient, filter, theme)."""
     num_grey_levels: int = Field(default=64, ge=2, le=256)
     """Grey levels of the cine; fewer send less over a slow line."""
+    graphics: Literal["auto", "kitty", "sixel", "iterm", "cells"] = "auto"
+    """How pictures are shown: by the environment, by one of the protocols, or as characters."""
+    paper: Literal["auto", "pink", "dark", "contrast"] = "auto"
+    """The ECG's paper, where there are pixels; `auto`: what goes with the theme."""
     keys: dict[str, str] = Field(default_factory=dict)
     """Other keys for actions, by the action's name: `play = "p,space"`."""
 
@@ -69,6 +74,7 @@ def adapt_to_connection(
     fps: float | None = None,
     is_still: bool = False,
     is_private: bool = False,
+    graphics: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AppSettings:
     """The settings with the command line's options, and gentler over a remote connection.
@@ -91,6 +97,8 @@ def adapt_to_connection(
         changes |= {"use_animation": False, "use_autoplay": False}
     if is_private:
         changes["use_privacy"] = True
+    if graphics is not None:
+        changes["graphics"] = graphics
     return AppSettings.from_mapping(
         {**settings.model_dump(mode="json"), **changes}, source="options of ptacl-app"
     )

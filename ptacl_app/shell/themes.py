@@ -7,6 +7,7 @@ orange, never red against green), and a sign always says the same as the colour.
 from textual.theme import Theme
 
 DEFAULT_THEME = "ptacl-dark"
+CONTRAST_THEME = "ptacl-contrast"
 
 _DARK = {
     "ecg-even": "#0b1512",
@@ -125,7 +126,7 @@ def build_themes() -> tuple[Theme, ...]:
             variables=_PAPER,
         ),
         Theme(
-            name="ptacl-contrast",
+            name=CONTRAST_THEME,
             primary="#56b4e9",
             secondary="#0072b2",
             accent="#e69f00",

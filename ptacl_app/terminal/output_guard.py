@@ -2,7 +2,8 @@
 
 Everything from a file or store is cleaned where it comes in (`cohort_reader`, `inference`,
 the input widgets). This filter sees every line of every widget, toasts and tooltips too,
-and holds even if one of them is forgotten.
+and holds even if one of them is forgotten. The cells of the app's own pictures pass: runs of
+placeholders (a private character), which cleaned text cannot hold.
 """
 
 import unicodedata
@@ -11,6 +12,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
+from ptacl_app.terminal.placeholders import holds_only_cells
 from ptacl_core.safety.text.printable import clean_text
 
 
@@ -24,7 +26,7 @@ class OutputGuard(LineFilter):
             return segments
         return [
             segment
-            if segment.control or segment.text.isprintable()
+            if segment.control or segment.text.isprintable() or holds_only_cells(segment.text)
             else Segment(guard_text(segment.text), segment.style)
             for segment in segments
         ]

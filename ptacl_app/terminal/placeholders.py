@@ -9,6 +9,7 @@ ours have the slot there, so that a picture's cells are known again even where s
 changed their colour: the greyed-out screen behind a dialog is one.
 """
 
+import re
 from dataclasses import dataclass
 
 PLACEHOLDER = "\U0010eeee"
@@ -36,6 +37,7 @@ MARKS = "".join(chr(first + offset) for first, count in _RANGES for offset in ra
 _NUMBERS = {mark: number for number, mark in enumerate(MARKS)}
 CELL_LENGTH = 4
 """Characters of a cell."""
+_CELLS = re.compile(f"(?:{PLACEHOLDER}[{MARKS}]{{3}})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,44 @@ def read_row(text: str) -> PictureCells | None:
     if text != build_row(slot, row, first_column=column, count=count):
         return None
     return PictureCells(slot, row, column, count)
+
+
+def holds_only_cells(text: str) -> bool:
+    """True when nothing but such cells and blanks is in the text."""
+    return _CELLS.sub("", text).strip(" ") == ""
+
+
+def split_runs(text: str) -> list[tuple[str, PictureCells | None]]:
+    """Text in pieces: runs of cells of one row of one slot, and what lies between them.
+
+    Neighbouring runs may have become one text on their way; the marks tell them apart.
+    """
+    pieces: list[tuple[str, PictureCells | None]] = []
+    end = 0
+    for match in _CELLS.finditer(text):
+        if match.start() > end:
+            pieces.append((text[end : match.start()], None))
+        end = match.end()
+        start = match.start()
+        while start < end:
+            run = _read_longest_run(text[start:end])
+            pieces.append((text[start : start + run.count * CELL_LENGTH], run))
+            start += run.count * CELL_LENGTH
+    if end < len(text):
+        pieces.append((text[end:], None))
+    return pieces
+
+
+def _read_longest_run(text: str) -> PictureCells:
+    row, column, slot = (_NUMBERS[mark] for mark in text[1:CELL_LENGTH])
+    longest = min(len(text) // CELL_LENGTH, MAX_CELLS - column)
+    whole = build_row(slot, row, first_column=column, count=longest)
+    if not text.startswith(whole):
+        longest = next(
+            n for n, pair in enumerate(zip(text, whole, strict=False)) if pair[0] != pair[1]
+        )
+        longest = max(longest // CELL_LENGTH, 1)
+    return PictureCells(slot, row, column, longest)
 
 
 def compute_image_id(slot: int, low_bits: int) -> int:

@@ -1,4 +1,4 @@
-"""The short-axis cine in half blocks, at an exact 1, 1/2 or 1/3 of its pixels."""
+"""The short-axis cine: in pixels, or in half blocks at an exact 1, 1/2 or 1/3 of its own."""
 
 from typing import ClassVar
 
@@ -11,6 +11,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ptacl_app.data.patient_view import CineView
+from ptacl_app.drawing.cine_picture import (
+    centre_picture,
+    draw_cine_picture,
+    find_blood_pool,
+)
 from ptacl_app.drawing.cine_raster import (
     NUM_LEVELS,
     GreyWindow,
@@ -18,7 +23,10 @@ from ptacl_app.drawing.cine_raster import (
     compute_auto_window,
     draw_frame,
 )
+from ptacl_app.drawing.picture import Picture
 from ptacl_app.drawing.strips import build_half_block_strips
+from ptacl_app.shell.services import services_of
+from ptacl_app.terminal.image_layer import ImageLayer
 
 MIN_SIZE = (28, 14)
 
@@ -63,7 +71,21 @@ class CinePlot(Widget, can_focus=True):
         self.cine: CineView | None = None
         self.num_levels = num_levels
         self.note = note
+        self.has_outline = False
         self._strips: dict[tuple[int, int, GreyWindow], list[Strip]] = {}
+        self._images: ImageLayer | None = None
+        self._slot = 0
+
+    def on_mount(self) -> None:
+        """Pixels, where the terminal has them."""
+        self._images = services_of(self).images
+        if self._images is not None:
+            self._slot = self._images.claim()
+
+    def on_unmount(self) -> None:
+        """Give the picture back."""
+        if self._images is not None:
+            self._images.release(self._slot)
 
     def show(self, cine: CineView | None, *, note: str = "") -> None:
         """Show another cine (or `note` in its place), windowed to its own intensities."""
@@ -84,6 +106,11 @@ class CinePlot(Widget, can_focus=True):
         if self.cine is not None:
             self.window = compute_auto_window(self.cine.frames)
 
+    def toggle_outline(self) -> None:
+        """The blood pool's outline, as the intensities tell it, on and off; in pixels only."""
+        self.has_outline = not self.has_outline
+        self.refresh()
+
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """The wheel turns frames."""
         event.stop()
@@ -102,29 +129,78 @@ class CinePlot(Widget, can_focus=True):
     @property
     def shown_size(self) -> int | None:
         """Cells across of the picture, None when the pane is too small for any."""
+        if self._images is not None:
+            return self._fit_pixels(self._images)[0] or None
         return choose_size(self.size.width, self.size.height)
 
     def render_line(self, y: int) -> Strip:
         """One row of cells."""
-        width = self.size.width
-        margin = self.get_component_rich_style("cine--margin")
         if self.cine is None or self.frame is None:
             return self._render_note(y, self.note or "no cine")
+        if self._images is not None:
+            return self._render_pixels(y, self._images, self.cine, self.frame)
         if self.app.console.color_system == "standard" and not self.app.no_color:
             return self._render_note(y, "16 colours: no picture. Set TERM=xterm-256color.")
+        return self._render_blocks(y, self.frame)
+
+    def _render_blocks(self, y: int, frame: int) -> Strip:
+        width = self.size.width
+        margin = self.get_component_rich_style("cine--margin")
         size = self.shown_size
         if size is None:
             return self._render_note(y, f"needs {MIN_SIZE[0]}×{MIN_SIZE[1]} cells")
         row = y - (self.size.height - size // 2) // 2
         if not 0 <= row < size // 2:
             return Strip.blank(width, margin)
-        picture = self._draw(self.frame, size)[row]
+        picture = self._draw(frame, size)[row]
         left = (width - size) // 2
         if left == 0 and width == size:
             return picture
         return Strip.join(
             [Strip.blank(left, margin), picture, Strip.blank(width - size - left, margin)]
         )
+
+    def _fit_pixels(self, images: ImageLayer) -> tuple[int, int]:
+        """Columns and rows of cells of the largest square."""
+        width_px, height_px = images.cell_px
+        side_px = min(self.size.width * width_px, self.size.height * height_px)
+        return -(-side_px // width_px), -(-side_px // height_px)
+
+    def _render_pixels(self, y: int, images: ImageLayer, cine: CineView, frame: int) -> Strip:
+        width = self.size.width
+        margin = self.get_component_rich_style("cine--margin")
+        columns, rows = self._fit_pixels(images)
+        columns, rows = min(columns, width), min(rows, self.size.height)
+        row = y - (self.size.height - rows) // 2
+        if not 0 <= row < rows:
+            return Strip.blank(width, margin)
+        images.show(
+            self._slot,
+            (id(cine), frame, columns, rows, self.window, self.has_outline),
+            lambda: self._draw_pixels(images, cine, frame, columns, rows),
+            columns=columns,
+            rows=rows,
+            num_kept=len(cine.frames),
+        )
+        left = (width - columns) // 2
+        cells = images.build_strip(self._slot, row, first_column=0, count=columns, ground=margin)
+        parts = [Strip.blank(left, margin), cells, Strip.blank(width - columns - left, margin)]
+        return Strip.join([part for part in parts if part.cell_length])
+
+    def _draw_pixels(
+        self, images: ImageLayer, cine: CineView, frame: int, columns: int, rows: int
+    ) -> Picture:
+        width_px, height_px = columns * images.cell_px[0], rows * images.cell_px[1]
+        outline = find_blood_pool(cine.frames, frame) if self.has_outline else None
+        picture = draw_cine_picture(
+            cine.frames[frame],
+            side_px=min(width_px, height_px),
+            level=self.window.level,
+            width=self.window.width,
+            is_inverted=self.window.is_inverted,
+            outlines=() if outline is None else (outline,),
+        )
+        return centre_picture(picture, width_px=width_px, height_px=height_px)
 
     def _draw(self, frame: int, size: int) -> list[Strip]:
         key = (frame, size, self.window)

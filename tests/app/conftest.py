@@ -1,6 +1,7 @@
 """A small cohort with everything the app shows, made by the package's own writers."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from textual.pilot import Pilot
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.shell.settings import AppSettings
+from ptacl_app.terminal.graphics import Graphics, Protocol
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.ingest.register import register_shards
@@ -289,8 +291,19 @@ def fake_time() -> FakeTime:
 
 
 @pytest.fixture
+def graphics() -> Graphics:
+    """How pictures are shown: cells, or what `PTACL_TEST_GRAPHICS` (a protocol's name) says."""
+    return make_graphics(os.environ.get("PTACL_TEST_GRAPHICS", Protocol.CELLS.value))
+
+
+def make_graphics(name: str) -> Graphics:
+    """A protocol as if somebody had asked for it."""
+    return Graphics(Protocol(name), "asked for by a test")
+
+
+@pytest.fixture
 def make_app(
-    tmp_path: Path, fake_time: FakeTime, cohort_dir: Path
+    tmp_path: Path, fake_time: FakeTime, cohort_dir: Path, graphics: Graphics
 ) -> Iterator[Callable[..., PtaclApp]]:
     """Makes apps on a private state folder, a fake clock and no settings of the developer's."""
 
@@ -301,6 +314,8 @@ def make_app(
             settings=settings,  # type: ignore[arg-type]
             time_source=fake_time,
             state_dir=tmp_path / "state",
+            graphics=graphics,
+            cell_px=(8, 16),
             **options,  # type: ignore[arg-type]
         )
 

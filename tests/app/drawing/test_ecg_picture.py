@@ -6,7 +6,6 @@ import pytest
 from ptacl_app.drawing.ecg_picture import (
     Mark,
     PageDetails,
-    Trace,
     Wave,
     choose_stroke_px,
     draw_over,
@@ -14,6 +13,7 @@ from ptacl_app.drawing.ecg_picture import (
 )
 from ptacl_app.drawing.paper import PaperPage, describe_scale, measure_extremes
 from ptacl_app.drawing.paper_inks import CONTRAST, OVERLAYS, PAPERS, PINK, Overlay
+from ptacl_app.drawing.trace import Trace
 from ptacl_core.records import LEAD_NAMES
 
 THREE_BY_FOUR = ((0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8, 11), (1,))
@@ -243,7 +243,7 @@ def test_every_paper_keeps_to_its_palette_with_everything_on_it(name):
         selected_lead=1,
         marks=tuple(Mark(0.1 * n, Wave(n % 3)) for n in range(90)),
         tints=(np.arange(927) // 9) % 9 - 4,
-        ghost=make_trace(rng.normal(0, 0.4, (12, 5000))),
+        ghosts=(make_trace(rng.normal(0, 0.4, (12, 5000))),),
     )
     picture = draw_page(page, trace, PAPERS[name], details)
     assert picture.palette.shape == (256, 3)

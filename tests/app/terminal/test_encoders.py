@@ -13,7 +13,9 @@ from ptacl_app.terminal.placeholders import (
     PictureCells,
     build_row,
     compute_image_id,
+    holds_only_cells,
     read_row,
+    split_runs,
 )
 from ptacl_app.terminal.sixel import encode_sixel
 from ptacl_app.terminal.tmux import pass_graphics_through
@@ -137,3 +139,23 @@ def test_a_run_of_cells_is_read_back(first, count):
     assert read_row(text[4:] + text[:4]) is None or count == 1
     assert read_row("plain text") is None
     assert read_row("\U0010eeee" * 4) is None
+
+
+def test_runs_that_have_become_one_text_are_told_apart():
+    runs = [
+        build_row(3, 7, first_column=0, count=5),
+        build_row(4, 7, first_column=0, count=2),
+        build_row(3, 7, first_column=7, count=3),
+    ]
+    pieces = split_runs("ab" + "".join(runs) + " c")
+    assert [text for text, _ in pieces] == ["ab", *runs, " c"]
+    assert [cells for _, cells in pieces] == [
+        None,
+        PictureCells(3, 7, 0, 5),
+        PictureCells(4, 7, 0, 2),
+        PictureCells(3, 7, 7, 3),
+        None,
+    ]
+    assert holds_only_cells("".join(runs) + "  ")
+    assert not holds_only_cells(runs[0] + "x")
+    assert not holds_only_cells(runs[0] + "\U0010eeee")
