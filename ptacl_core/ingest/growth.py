@@ -13,9 +13,10 @@ from ptacl_core.arrays import Array
 from ptacl_core.cohort.identity.aliases import KnownPeople
 from ptacl_core.ingest.shard_files import VisitTask, hash_recording
 from ptacl_core.shards import spec
+from ptacl_core.shards.manifest import read_all_rows
 from ptacl_core.shards.merging import collect_labels, merge_rejections, merge_rows
 from ptacl_core.shards.reader import open_array
-from ptacl_core.shards.writer import StoredVisit, read_all_rows
+from ptacl_core.shards.writer import StoredVisit
 
 _COLUMNS = {"ecg": ("ecg_row", spec.ECG_FILE), "cmr": ("cine_row", spec.CINE_FILE)}
 

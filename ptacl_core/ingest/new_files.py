@@ -19,7 +19,7 @@ from ptacl_core.progress import ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import ShardWriter
-from ptacl_core.shards.writer import find_sequence
+from ptacl_core.shards.manifest import find_sequence
 
 PREFIX = "added-"
 

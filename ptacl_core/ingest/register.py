@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.lock import wait_for_lock
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import MEASUREMENT_NAMES
 
@@ -17,15 +19,25 @@ SPLIT_NAME = "default"
 _DEMOGRAPHICS = ("sex", "age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 
 
+REGISTER_LOCK = ".register.lock"
+REGISTERED_FILE = ".registered.json"
+
+
 def register_shards(
     cohort_dir: Path, *, name: str, source: Literal["simulated", "files"], convention: str
 ) -> None:
     """Bring the store of `cohort_dir` in line with its shards, creating it when it is new.
 
     `source` is "simulated" or "files", `convention` how the phenotypes were measured. Rows
-    are replaced by key, so a second call changes nothing.
+    are replaced by key, so a second call changes nothing. Of jobs that end together each waits
+    for the one before it, and writes nothing where that one has registered its shards as well.
+    Raises CohortLockedError after a long wait.
     """
-    with ShardReader.open(cohort_dir) as reader:
+    shards = cohort_dir / "shards"
+    with (
+        wait_for_lock(shards / REGISTER_LOCK, purpose="register"),
+        ShardReader.open(cohort_dir) as reader,
+    ):
         if not (cohort_dir / "cohort.toml").exists():
             Cohort.create(
                 cohort_dir,
@@ -33,6 +45,9 @@ def register_shards(
                 source=source,
                 preprocessing_hash=reader.preprocessing_hash,
             ).close()
+        wanted = {"manifest_sha256": reader.manifest_sha256, "convention": convention}
+        if _read_registered(shards) == {**wanted, **_count_rows(cohort_dir)}:
+            return
         tables = build_store_tables(reader, convention=convention)
         with Cohort.write(cohort_dir, purpose="register") as writer:
             for table, put in (
@@ -49,6 +64,26 @@ def register_shards(
             writer.put_preprocessing(
                 reader.preprocessing_hash, reader.preprocessing.model_dump(mode="json")
             )
+        write_json(shards / REGISTERED_FILE, {**wanted, **_count_rows(cohort_dir)})
+
+
+_COUNTED = ("patients", "visits", "recordings", "phenotypes", "shards", "splits", "preprocessing")
+
+
+def _count_rows(cohort_dir: Path) -> dict[str, int]:
+    """Rows of the tables that registering writes: a store that was rebuilt or restored differs."""
+    counts = ", ".join(f"(SELECT count(*) FROM {table})" for table in _COUNTED)  # noqa: S608
+    with Cohort.open(cohort_dir) as cohort:
+        (numbers,) = cohort.fetch(f"SELECT {counts}")
+    return dict(zip(_COUNTED, map(int, numbers), strict=True))
+
+
+def _read_registered(shards: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((shards / REGISTERED_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa.Table"]:

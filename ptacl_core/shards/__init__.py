@@ -1,5 +1,6 @@
 """Prepared arrays on disk, ready to train from: plain .npy shards and one Parquet manifest."""
 
+from ptacl_core.shards.manifest import merge_manifests
 from ptacl_core.shards.reader import ShardReader
 from ptacl_core.shards.spec import COVARIATE_NAMES, SPLIT_NAMES
 from ptacl_core.shards.split import assign_exact_splits, assign_split
@@ -9,7 +10,6 @@ from ptacl_core.shards.writer import (
     ShardWriter,
     count_rejections,
     is_complete_shard,
-    merge_manifests,
 )
 
 __all__ = [

@@ -19,8 +19,8 @@ from ptacl_core.errors import ShardError
 from ptacl_core.safety.files.atomic import atomic_path, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
+from ptacl_core.shards.manifest import merge_manifests
 from ptacl_core.shards.reader import open_array
-from ptacl_core.shards.writer import merge_manifests
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +70,7 @@ def erase_people(directory: Path, patients: Collection[str]) -> int:
     for shard in _complete_shards(directory):
         num_rows += _erase_from_shard(shard, set(patients))
     remove_cut_off_shards(directory)
-    merge_manifests(directory)
+    merge_manifests(directory, anew=True)
     return num_rows
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from ptacl_core.errors import ShardError
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
+from ptacl_core.shards.manifest import read_all_rows, read_merged
 from ptacl_core.shards.reader import open_array
-from ptacl_core.shards.writer import read_all_rows, read_merged
 
 if TYPE_CHECKING:
     import pyarrow as pa

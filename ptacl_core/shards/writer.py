@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +16,7 @@ from ptacl_core.records import PreparedCine, PreparedEcg
 from ptacl_core.safety.files.atomic import atomic_path, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
-from ptacl_core.shards.merging import merge_rejections, merge_rows
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+from ptacl_core.shards.manifest import merge_manifests
 
 LABELS_PER_SHARD = 100_000
 """Rows without arrays are small."""
@@ -201,65 +197,6 @@ def count_rejections(directory: Path) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.read_metadata(directory / spec.REJECTED_FILE).num_rows)
-
-
-def find_sequence(directory: Path) -> int:
-    """The number of the last call that wrote a shard here; 0 when none did."""
-    return max((_read_sequence(path) for path in _complete_shards(directory)), default=0)
-
-
-def merge_manifests(directory: Path) -> None:
-    """Write `manifest.parquet` and `rejected.parquet` of all complete shards in `directory`.
-
-    A patient's visit that stands in several shards counts once, as the latest one has it, with
-    what tables said of it laid over.
-    """
-    import pyarrow.parquet as pq
-
-    for name in (spec.MANIFEST_FILE, spec.REJECTED_FILE):
-        with atomic_path(directory / name) as temporary:
-            pq.write_table(read_merged(directory, name), temporary)
-
-
-def read_merged(directory: Path, name: str) -> "pa.Table":
-    """The rows of `name` (manifest or rejected) of all complete shards, a visit once."""
-    table = read_all_rows(directory, spec.MANIFEST_FILE)
-    if name == spec.MANIFEST_FILE:
-        return merge_rows(table)
-    return merge_rejections(read_all_rows(directory, spec.REJECTED_FILE), table)
-
-
-def read_all_rows(directory: Path, name: str) -> "pa.Table":
-    """Every row of every complete shard, oldest first, with the number of the call that wrote it.
-
-    That number is the column `sequence`, which the shards' own files do not have.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    is_manifest = name == spec.MANIFEST_FILE
-    schema = spec.build_manifest_schema() if is_manifest else spec.build_rejected_schema()
-    tables = []
-    for sequence, shard in sorted((_read_sequence(p), p) for p in _complete_shards(directory)):
-        table = pq.read_table(shard / name, schema=schema, memory_map=False)
-        column = pa.array([sequence] * table.num_rows, pa.int64())
-        tables.append(table.append_column("sequence", column))
-    full = schema.append(pa.field("sequence", pa.int64()))
-    return pa.concat_tables(tables) if tables else full.empty_table()
-
-
-def _complete_shards(directory: Path) -> list[Path]:
-    return sorted(path.parent for path in directory.glob(f"*/{spec.DESCRIPTION_FILE}"))
-
-
-def _read_sequence(shard: Path) -> int:
-    """Which call wrote a shard; 0 for shards of before this was kept, and for unreadable ones."""
-    try:
-        document = json.loads((shard / spec.DESCRIPTION_FILE).read_text())
-    except (OSError, ValueError):
-        return 0  # verify names what is damaged
-    sequence = document.get("sequence", 0) if isinstance(document, dict) else 0
-    return sequence if isinstance(sequence, int) else 0
 
 
 def _complete(

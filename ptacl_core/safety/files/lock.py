@@ -2,8 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ptacl_core.errors import CohortLockedError
@@ -32,3 +33,37 @@ def hold_lock(path: Path, *, purpose: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+PATIENCE_S = 600.0
+"""How long a process waits for others that write the same thing."""
+
+
+@contextmanager
+def wait_for_lock(
+    path: Path,
+    *,
+    purpose: str,
+    on_wait: Callable[[CohortLockedError], None] = lambda _error: None,
+    interval_s: float = 0.05,
+) -> Iterator[None]:
+    """As `hold_lock`, after waiting for whoever holds it; `on_wait` hears of it once.
+
+    Raises CohortLockedError after ten minutes.
+    """
+    deadline_s = time.monotonic() + PATIENCE_S
+    was_said = False
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold_lock(path, purpose=purpose))
+            except CohortLockedError as error:
+                if time.monotonic() > deadline_s:
+                    raise
+                if not was_said:
+                    on_wait(error)
+                    was_said = True
+                time.sleep(interval_s)
+            else:
+                break
+        yield

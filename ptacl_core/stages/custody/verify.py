@@ -11,9 +11,9 @@ from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.erasure import remove_cut_off_shards
 from ptacl_core.shards.locks import hold_shards
+from ptacl_core.shards.manifest import merge_manifests
 from ptacl_core.shards.verification import NUM_CHECKS as NUM_SHARD_CHECKS
 from ptacl_core.shards.verification import find_array_rows, verify_shards
-from ptacl_core.shards.writer import merge_manifests
 
 _NUM_OWN_CHECKS = 2
 
@@ -129,7 +129,7 @@ def _repair(layout: CohortLayout, codes: set[str]) -> None:
         if "shard_cut_off" in codes:
             remove_cut_off_shards(layout.shards)
         if "shard_manifest" in codes:
-            merge_manifests(layout.shards)
+            merge_manifests(layout.shards, anew=True)
     if codes & {"unregistered", "shard_manifest"}:
         description = CohortDescription.read(layout)
         register_shards(

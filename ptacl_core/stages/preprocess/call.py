@@ -25,7 +25,7 @@ from ptacl_core.ingest.shard_files import (
 from ptacl_core.ingest.visits import build_tasks, leave_out_erased
 from ptacl_core.progress import ProgressSink
 from ptacl_core.shards import Rejection, ShardWriter, assign_split
-from ptacl_core.shards.writer import find_sequence
+from ptacl_core.shards.manifest import find_sequence
 from ptacl_core.stages.preprocess.summary import PreprocessSummary
 
 
