@@ -160,6 +160,10 @@ def preprocess(
             "--identities", help="Keep who each pseudonym is, in identities.duckdb (mode 0600)."
         ),
     ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Key of another cohort: parts with one key can be merged later."),
+    ] = None,
     sampling_rate_hz: ArrayRateOption = None,
     unit: ArrayUnitOption = None,
     leads: ArrayLeadsOption = None,
@@ -198,6 +202,7 @@ def preprocess(
                 part=stage.parse_part(shard),
                 preview=preview,
                 keep_identities=identities,
+                key_from=key,
                 progress=progress,
             )
     print_outcome(summary, as_json=as_json)
@@ -205,7 +210,28 @@ def preprocess(
         raise typer.Exit(2)
 
 
+def merge(
+    cohort: Annotated[Path, typer.Argument(help="Cohort directory to make or extend.")],
+    parts: Annotated[list[Path], typer.Argument(help="Cohort directories made apart.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Put cohorts that were made without a shared disk, with one key, together."""
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.stages.merge import run as stage
+
+    with ProgressBars() as progress:
+        summary = stage.run(cohort, parts, progress=progress)
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    print_line(
+        f"{summary.parts} parts: {summary.copied} shards copied; the cohort has "
+        f"{summary.people} people and {summary.visits} visits"
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(simulate)
     app.command()(preprocess)
+    app.command()(merge)

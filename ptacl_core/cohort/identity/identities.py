@@ -22,12 +22,12 @@ from ptacl_core.safety.files.lock import hold_lock
 def put_identities(layout: CohortLayout, identifiers: Mapping[str, str]) -> None:
     """Add pseudonym → identifier pairs. Call it only when the person who imports asked for it."""
     with hold_lock(layout.root / ".identities.lock", purpose="identities"):
-        _rewrite(layout, {**_read_all(layout), **identifiers})
+        _rewrite(layout, {**read_all_identities(layout), **identifiers})
 
 
 def read_identifiers(layout: CohortLayout, pseudonyms: Sequence[str]) -> dict[str, str]:
     """Pseudonym → identifier of those that are known; empty when none were ever kept."""
-    known = _read_all(layout)
+    known = read_all_identities(layout)
     return {each: known[each] for each in pseudonyms if each in known}
 
 
@@ -36,13 +36,14 @@ def remove_identities(layout: CohortLayout, pseudonyms: Sequence[str]) -> int:
     if not layout.identities.exists():
         return 0
     with hold_lock(layout.root / ".identities.lock", purpose="identities"):
-        known = _read_all(layout)
+        known = read_all_identities(layout)
         kept = {each: known[each] for each in known if each not in set(pseudonyms)}
         _rewrite(layout, kept)
     return len(known) - len(kept)
 
 
-def _read_all(layout: CohortLayout) -> dict[str, str]:
+def read_all_identities(layout: CohortLayout) -> dict[str, str]:
+    """Pseudonym → identifier of everybody; empty when none were ever kept."""
     if not layout.identities.exists():
         return {}
     with layout.identities.open("rb") as file:

@@ -88,6 +88,28 @@ def open_key(layout: CohortLayout, *, create: bool = False) -> CohortKey:
     return key
 
 
+def supply_key(layout: CohortLayout, file: Path) -> CohortKey:
+    """Give a cohort the key in `file`, so that cohorts made apart have the same pseudonyms.
+
+    Raises CohortError when the file is not a key, or the cohort has another key already.
+    """
+    description = CohortDescription.read(layout)
+    supplied = _read_key(file, layout)
+    own = key_file(description.cohort_id)
+    known = description.key_fingerprint
+    if known is None and own.exists():
+        known = _read_key(own, layout).fingerprint
+    if known not in (None, supplied.fingerprint):
+        raise CohortError(
+            f"{file}: its key is {supplied.fingerprint}, {layout.root.name} has the key {known} "
+            "already; make the cohort anew with the key that its other parts have"
+        )
+    if not own.exists():
+        make_private_folder(own.parent)
+        write_text(own, supplied.secret.hex() + "\n")
+    return open_key(layout)
+
+
 def find_key(layout: CohortLayout, *, create: bool = False) -> CohortKey | None:
     """The key of a cohort, or None where it is not on this machine.
 

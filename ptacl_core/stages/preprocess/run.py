@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ptacl_core.cohort import Cohort, CohortLayout
-from ptacl_core.cohort.identity.keys import CohortKey, open_key
+from ptacl_core.cohort.identity.keys import CohortKey, open_key, supply_key
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
 from ptacl_core.ingest.labels import read_tables
@@ -51,6 +51,7 @@ def run(
     preview: Path | None = None,
     keep_identities: bool = False,
     ecg_hints: Mapping[str, Any] | None = None,
+    key_from: Path | None = None,
     progress: ProgressSink = SILENT,
 ) -> PreprocessSummary:
     """Bring the recordings in `source` into `cohort_dir`, which is made when it is new.
@@ -60,7 +61,9 @@ def run(
     come from `phenotypes`, or from tables found in the source, and hold for recordings of other
     calls too. What an earlier call finished is not made again, unless a file changed. `part` (i, n)
     takes the i-th of n shares of the people; `preview` is a PNG of the crops of this share's cines.
-    Who a pseudonym is goes into a file of its own only with `keep_identities`. `ecg_hints` are
+    Who a pseudonym is goes into a file of its own only with `keep_identities`. `key_from` is the
+    key file of another cohort: cohorts with one key have the same pseudonyms and can be merged.
+    `ecg_hints` are
     those of `read_ecg` for all ECGs whose files lack the facts; arrays without a sidecar then count
     as ECGs.
 
@@ -82,7 +85,7 @@ def run(
         for finding in table.findings:
             progress.say(f"phenotypes: {finding}")
     settings = PreprocessSettings()
-    layout, key = open_or_create(cohort_dir, settings)
+    layout, key = open_or_create(cohort_dir, settings, key_from=key_from)
     workers = num_workers or os.cpu_count() or 1
     call = Call(layout, key, plan, tables, part, workers, progress, ROWS_PER_SHARD)
     index, count = part
@@ -113,9 +116,9 @@ def _nothing_there(source: Sources, plan: Plan) -> RecordError:
 
 
 def open_or_create(
-    cohort_dir: Path, settings: PreprocessSettings
+    cohort_dir: Path, settings: PreprocessSettings, *, key_from: Path | None = None
 ) -> tuple[CohortLayout, CohortKey]:
-    """Layout and key of the cohort, made when they are new.
+    """Layout and key of the cohort, made when they are new; the key may lie in `key_from`.
 
     Array jobs that start together wait for the one that makes them. Raises CohortError when its
     recordings were preprocessed in another way.
@@ -134,6 +137,8 @@ def open_or_create(
                 cohort_dir, name=cohort_dir.name, source="files", preprocessing_hash=settings.hash()
             ).close()
         layout = _open_checked(cohort_dir, settings)
+        if key_from is not None:
+            return layout, supply_key(layout, key_from)
         return layout, open_key(layout, create=True)
 
 

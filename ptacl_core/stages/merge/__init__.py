@@ -1,0 +1,1 @@
+"""`ptacl merge`: cohort directories made without a shared disk become one cohort."""

@@ -1,0 +1,140 @@
+"""Two parts of a cohort made without a shared folder, merged, are the cohort made at once."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ptacl_core.cohort import Cohort
+from ptacl_core.cohort.identity.keys import key_file
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.shards import ShardReader
+
+PLACES = {"shard", "ecg_row", "cine_row"}
+
+
+def key_of(cohort):
+    return key_file(CohortDescription.read(CohortLayout(cohort)).cohort_id)
+
+
+def read_cohort(cohort):
+    """Rows of the manifest and arrays, by pseudonym and visit, and rows of the store."""
+    with ShardReader.open(cohort) as reader:
+        rows = {(r["patient"], r["visit"]): r for r in reader.table.to_pylist()}
+        arrays = {}
+        for index, key in enumerate(zip(reader.patients, reader.visits, strict=True)):
+            for modality, read in (("ecg", reader.read_ecg), ("cmr", reader.read_cine)):
+                if index in reader.rows(needs=(modality,)):
+                    arrays[*key, modality] = read(np.array([index]))
+    with Cohort.open(cohort) as store:
+        tables = {
+            name: sorted(map(repr, store.fetch(query)))
+            for name, query in {
+                "patients": "SELECT * FROM patients",
+                "visits": "SELECT * FROM visits",
+                "phenotypes": "SELECT * FROM phenotypes",
+                "splits": "SELECT split_name, patient, split FROM splits",
+                "recordings": "SELECT * FROM recordings",
+            }.items()
+        }
+    values = {k: {n: v for n, v in row.items() if n not in PLACES} for k, row in rows.items()}
+    return values, arrays, tables
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The source, the cohort made at once, and two parts, each in a folder of its own."""
+    from ptacl_core.stages.preprocess import run as preprocess
+    from ptacl_core.stages.simulate import run as simulate
+
+    folder = tmp_path_factory.mktemp("merging")
+    simulate.run(folder / "files", preset="tiny", num_patients=6, layout="ukb")
+    preprocess.run(folder / "files", folder / "whole", num_workers=1)
+    for part in (0, 1):
+        preprocess.run(
+            folder / "files",
+            folder / f"machine-{part}" / "cohort",
+            num_workers=1,
+            part=(part, 2),
+            key_from=key_of(folder / "whole"),
+        )
+    return folder
+
+
+@pytest.fixture
+def parts(made, tmp_path):
+    """Copies of both parts, to spoil."""
+    names = []
+    for part in (0, 1):
+        shutil.copytree(made / f"machine-{part}", tmp_path / f"machine-{part}")
+        names.append(tmp_path / f"machine-{part}" / "cohort")
+    return names
+
+
+def test_merged_parts_are_the_cohort_made_at_once(made, parts, tmp_path, ptacl):
+    answer = ptacl("merge", tmp_path / "merged", *parts, "--json")
+    assert answer.exit_code == 0, answer.err
+    summary = json.loads(answer.out)
+    assert (summary["parts"], summary["people"]) == (2, 6)
+    whole, merged = read_cohort(made / "whole"), read_cohort(tmp_path / "merged")
+    assert merged[0] == whole[0]
+    assert merged[1].keys() == whole[1].keys()
+    assert all(np.array_equal(merged[1][key], value) for key, value in whole[1].items())
+    assert merged[2] == whole[2]
+    rejected = [
+        pq.read_table(each / "shards" / "rejected.parquet").num_rows
+        for each in (made / "whole", tmp_path / "merged")
+    ]
+    assert rejected[0] == rejected[1]
+    assert ptacl("verify", tmp_path / "merged").exit_code == 0
+    again = json.loads(ptacl("merge", tmp_path / "merged", *parts, "--json").out)
+    assert again == {**summary, "copied": 0}
+    one_by_one = tmp_path / "one-by-one"
+    for part in reversed(parts):
+        assert ptacl("merge", one_by_one, part).exit_code == 0
+    assert read_cohort(one_by_one)[0] == whole[0]
+
+
+def test_a_part_that_was_changed_is_refused_and_nothing_is_written(parts, tmp_path, ptacl):
+    array = next((parts[1] / "shards").glob("*/ecg.npy"))
+    data = bytearray(array.read_bytes())
+    data[-5] ^= 1
+    array.write_bytes(data)
+    answer = ptacl("merge", tmp_path / "merged", *parts)
+    assert answer.exit_code == 2
+    assert "ecg.npy" in answer.err
+    assert not (tmp_path / "merged").exists()
+
+
+def test_parts_that_disagree_are_refused(made, parts, tmp_path, ptacl):
+    from ptacl_core.shards import merge_manifests
+    from ptacl_core.shards.erasure import _refresh_description
+
+    other = tmp_path / "machine-2" / "cohort"
+    shutil.copytree(made / "machine-0" / "cohort", other)
+    for path in (other / "shards").glob("*/manifest.parquet"):
+        table = pq.read_table(path, memory_map=False)
+        column = table.schema.get_field_index("lvedv_ml")
+        if table.column(column).null_count < table.num_rows:
+            changed = table.set_column(column, "lvedv_ml", [[123.4375] * table.num_rows])
+            pq.write_table(changed, path)
+            _refresh_description(path.parent)
+    merge_manifests(other / "shards", anew=True)
+    answer = ptacl("merge", tmp_path / "merged", *parts, other)
+    assert answer.exit_code == 2
+    assert "lvedv_ml in machine-0/cohort and in machine-2/cohort" in answer.err
+    assert not (tmp_path / "merged").exists()
+
+
+def test_parts_of_another_key_are_refused(made, parts, tmp_path, ptacl):
+    from ptacl_core.stages.preprocess import run as preprocess
+
+    stranger = tmp_path / "stranger"
+    preprocess.run(made / "files", stranger, num_workers=1)
+    answer = ptacl("merge", tmp_path / "merged", parts[0], stranger)
+    assert answer.exit_code == 2
+    assert "its key is" in answer.err
+    with pytest.raises(Exception, match="already"):
+        preprocess.run(made / "files", stranger, num_workers=1, key_from=key_of(made / "whole"))
