@@ -20,6 +20,7 @@ _COPIES = (
     ("notes", "note_id, patient, {text}, created_at", "patient"),
     ("saved_cohorts", "{name}, {attrition_json}, store_version, created_at", ""),
     ("saved_cohort_members", "{name}, patient, visit", "patient"),
+    ("moved_marks", "patient, visit, beat, mark, sample, actor, moved_at", "patient"),
 )
 
 

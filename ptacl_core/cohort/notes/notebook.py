@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 _WAIT_S = 20.0
 _NOTES_VERSION = 1
 
+MOVED_MARKS_SQL = (
+    "CREATE TABLE IF NOT EXISTS moved_marks (patient VARCHAR NOT NULL, visit INTEGER NOT NULL, "
+    "beat INTEGER NOT NULL, mark VARCHAR NOT NULL, sample INTEGER, actor VARCHAR NOT NULL, "
+    "moved_at TIMESTAMP NOT NULL)"
+)
+"""Made on every opening: notes that were begun before it existed have it too."""
+
 TABLES_SQL = (
     "CREATE TABLE notes_version (version INTEGER NOT NULL)",
     "CREATE TABLE tags (patient VARCHAR NOT NULL, tag VARCHAR NOT NULL, "
@@ -40,6 +47,7 @@ TABLES_SQL = (
     "CREATE TABLE audit_log (number BIGINT NOT NULL, logged_at TIMESTAMP NOT NULL, "
     "actor VARCHAR NOT NULL, action VARCHAR NOT NULL, details_json VARCHAR, "
     "details_sha256 VARCHAR NOT NULL, previous_hash VARCHAR NOT NULL, hash VARCHAR NOT NULL)",
+    MOVED_MARKS_SQL,
 )
 
 
@@ -277,6 +285,7 @@ class Notes:
                 f"{self.layout.notes}: expected version {_NOTES_VERSION} of the notes, got "
                 f"{version}; use the version of PTACL that wrote them"
             )
+        execute(connection, MOVED_MARKS_SQL)
 
 
 def append_entry(
@@ -286,7 +295,7 @@ def append_entry(
     rows = execute(connection, "SELECT number, hash FROM audit_log ORDER BY number DESC LIMIT 1")
     number, previous = (int(rows[0][0]) + 1, str(rows[0][1])) if rows else (1, audit.FIRST_HASH)
     text, details_sha256 = audit.hash_details(details)
-    logged_at, actor = _now(), _actor()
+    logged_at, actor = _now(), name_actor()
     digest = audit.hash_entry(
         number=number,
         logged_at=logged_at,
@@ -347,7 +356,8 @@ def _delete_saved(connection: "duckdb.DuckDBPyConnection", name: str) -> None:
     execute(connection, "DELETE FROM saved_cohorts WHERE name = ?", [name])
 
 
-def _actor() -> str:
+def name_actor() -> str:
+    """Who writes, for the audit log and for marks that people moved."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
