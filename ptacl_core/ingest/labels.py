@@ -43,10 +43,14 @@ class TableLabels:
 
 @dataclass(frozen=True, slots=True)
 class MatchedLabels:
-    """Rows by pseudonym and visit number, and how many people of which table have recordings."""
+    """Rows by pseudonym and visit number; of each table how many people, with files and in all.
+
+    `subjects` says whose pseudonym is whose.
+    """
 
     values: dict[tuple[str, int], dict[str, Any]]
     matched: dict[str, tuple[int, int]]
+    subjects: dict[str, str]
 
 
 def read_tables(paths: Sequence[Path], set_tables: Sequence[DataSetTable]) -> list[TableLabels]:
@@ -71,6 +75,7 @@ def match_labels(
     """
     values: dict[tuple[str, int], dict[str, Any]] = {}
     matched: dict[str, tuple[int, int]] = {}
+    subjects: dict[str, str] = {}
     for table in tables:
         persons: set[str] = set()
         for label in table.labels:
@@ -80,11 +85,12 @@ def match_labels(
                 patient = key.pseudonym(label.subject)
                 known.add("id", folded, patient)
             persons.add(patient)
+            subjects[label.subject] = patient
             visit = _number(patient, label.visit, visit_numbers)
             if visit is not None:
                 values.setdefault((patient, visit), {}).update(label.values)
         matched[table.name] = len(persons & people), len(persons)
-    return MatchedLabels(values, matched)
+    return MatchedLabels(values, matched, subjects)
 
 
 def count_matches(tables: Sequence[TableLabels], names: set[str]) -> dict[str, tuple[int, int]]:

@@ -119,6 +119,8 @@ def ingest_visits(
             writer.reject(rejection)
         task = result.task
         if result.ecg is not None or result.cine is not None:
+            stored = find_stored(task)
+            counts.pairs += _completes(result, stored)
             writer.add(
                 ShardEntry(
                     task.patient,
@@ -128,11 +130,20 @@ def ingest_visits(
                     result.cine,
                     {**task.attributes, **result.attributes},
                 ),
-                find_stored(task),
+                stored,
             )
         progress.advance("preprocess")
     progress.finish("preprocess")
     return left_out
+
+
+def _completes(result: VisitResult, stored: StoredVisit | None) -> bool:
+    """Whether a new half makes a pair of a visit that lacked it."""
+    if stored is None:
+        return False
+    is_new_ecg = result.cine is None and stored.ecg is None and stored.cine is not None
+    is_new_cine = result.ecg is None and stored.cine is None and stored.ecg is not None
+    return is_new_ecg or is_new_cine
 
 
 def _is_withdrawn(result: VisitResult, withdrawn: WithdrawnPeople) -> bool:

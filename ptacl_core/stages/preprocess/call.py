@@ -140,6 +140,12 @@ class Call:
         matched = match_labels(self.tables, known, self.key, self.numbers, people)
         with Cohort.open(self.layout.root) as cohort:
             erased = cohort.find_erased({patient for patient, _ in matched.values})
+        register = open_register(self.layout, self.key)
+        withdrawn = {
+            patient
+            for subject, patient in matched.subjects.items()
+            if register.holds_identifier(subject)
+        }
         index, count = self.part
         writer = ShardWriter(
             self.layout.shards,
@@ -148,7 +154,7 @@ class Call:
             sequence=find_sequence(self.layout.shards) + 1,
         )
         for (patient, visit), values in sorted(matched.values.items()):
-            if patient in erased or not self.is_mine(patient):
+            if patient in erased | withdrawn or not self.is_mine(patient):
                 continue
             held = holdings.labels.get((patient, visit), {})
             new = {name: value for name, value in values.items() if held.get(name) != value}
