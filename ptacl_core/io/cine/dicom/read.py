@@ -6,6 +6,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float32, Float64
 from ptacl_core.errors import RecordError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.cine.dicom.beats import cut_to_one_beat
 from ptacl_core.io.cine.dicom.header import ImageHeader, read_headers
 from ptacl_core.io.cine.dicom.pixels import load_images
 from ptacl_core.io.cine.dicom.selection import select_short_axis
@@ -18,6 +19,7 @@ MAX_PIXELS = 2**27
 """Pixels of a whole cine, 512 MB as float32 (UK Biobank: a sixth of it)."""
 _PROSPECTIVE_FRACTION = 0.9
 _SPACING_TOLERANCE = 0.1
+_FRAME_INTERVALS_MS = (5.0, 150.0)
 
 
 def is_dicom(source: FileSource) -> bool:
@@ -59,6 +61,13 @@ def read_dicom_cine(paths: Sequence[FileSource]) -> CineRecord:
     images = [image for row in grid for image in row if image is not None]
     middle = grid[len(grid) // 2]
     frame_times_ms = _frame_times_ms(middle, findings)
+    rr_intervals_ms = [image.nominal_interval_ms for image in images if image.nominal_interval_ms]
+    frames, frame_times_ms = cut_to_one_beat(
+        frames,
+        frame_times_ms,
+        rr_interval_ms=float(np.median(rr_intervals_ms)) if rr_intervals_ms else None,
+        findings=findings,
+    )
     _report_gating(images, frame_times_ms, findings)
     _report_variants(images, findings)
     spacing_mm = (_slice_spacing_mm(stack, kept, images, findings), *images[0].spacing_mm)
@@ -172,6 +181,9 @@ def _frame_times_ms(
     frame_intervals_ms = [image.frame_interval_ms for image in present if image.frame_interval_ms]
     if frame_intervals_ms:
         return ranks * float(np.median(frame_intervals_ms))
+    clock_ms = _clock_times_ms(row)
+    if clock_ms is not None:
+        return clock_ms
     rr_intervals_ms = [image.nominal_interval_ms for image in present if image.nominal_interval_ms]
     if rr_intervals_ms:
         rr_interval_ms = float(np.median(rr_intervals_ms))
@@ -188,6 +200,26 @@ def _frame_times_ms(
         Finding("frame_times_unknown", "warning", "the source states no time between frames")
     )
     return np.full(num_frames, np.nan)
+
+
+def _clock_times_ms(row: Sequence[ImageHeader | None]) -> Float64[Array, " frame"] | None:
+    """Times since the first frame by the clock of each image, as real-time series have them.
+
+    None unless the clock steps evenly by what a frame can take: images that a beat or a whole
+    acquisition share one clock time with say nothing.
+    """
+    present = [image for image in row if image is not None]
+    for name in ("acquisition_time", "content_time"):
+        clock_s = [getattr(image, name) for image in present]
+        if len(present) < max(len(row), 3) or None in clock_s:
+            continue
+        times_ms = 1000.0 * (np.array(clock_s, dtype=np.float64) - clock_s[0])
+        steps_ms = np.diff(times_ms)
+        smallest, largest = _FRAME_INTERVALS_MS
+        is_even = steps_ms.max() <= 2 * np.median(steps_ms)
+        if is_even and smallest <= steps_ms.min() and steps_ms.max() <= largest:
+            return times_ms
+    return None
 
 
 def _report_gating(

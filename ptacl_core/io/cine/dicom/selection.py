@@ -1,24 +1,33 @@
 """Which images of an examination are its short-axis cine: by geometry first, names second."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from ptacl_core.errors import UnsupportedFormatError
 from ptacl_core.io.cine.dicom.header import ImageHeader
+from ptacl_core.io.cine.dicom.planes import shares_plane
+from ptacl_core.io.cine.dicom.series_choice import (
+    choose_candidate,
+    describe_choice,
+    rate_series,
+    split_series,
+)
 from ptacl_core.records import Finding
 
-POSITION_TOLERANCE_MM = 1.0
-_ANGLE_TOLERANCE_DEG = 1.0
-_SPACING_TOLERANCE_MM = 1e-3
 _INLINE_CONTOURS = re.compile(r"inline_?vf", re.IGNORECASE)
 _LONG_AXIS = re.compile(
     r"(?<![a-z])(lax|[234] ?_?-?(ch|chamber|cv)|hla|vla|lvot|long[ _-]?axis)(?![a-z])",
     re.IGNORECASE,
 )
 _SHORT_AXIS = re.compile(r"(?<![a-z])(sax|sa|short[ _-]?axis)(?![a-z])", re.IGNORECASE)
+_FLOW = re.compile(r"(?<![a-z])(flow|venc|pc[ -]?mr|pcmri|velocity)(?![a-z])", re.IGNORECASE)
+_PERFUSION = re.compile(r"perf(usion|us)?(?![a-z])|first[ _-]?pass", re.IGNORECASE)
+_TAGGING = re.compile(r"(?<![a-z])(tag(s|ged|ging)?|c?spamm|grid)(?![a-z])", re.IGNORECASE)
+_LATE_ENHANCEMENT = re.compile(
+    r"(?<![a-z])(lge|mde|dmde|psir|late|delayed|viab\w*|de[ _-]?mri)(?![a-z])", re.IGNORECASE
+)
+_MAPPING = re.compile(r"molli|shmolli|(?<![a-z])t[12][ *_-]?(map\w*|star)", re.IGNORECASE)
+_NO_MAGNITUDE = {"P", "PHASE", "PHASE MAP", "VELOCITY MAP", "R", "REAL", "I", "IMAGINARY"}
 _LOCALISER = re.compile(r"(?<![a-z])(localis?zer|localiser|scout)(?![a-z])", re.IGNORECASE)
 
 
@@ -27,8 +36,10 @@ def select_short_axis(
 ) -> tuple[list[ImageHeader], list[Finding]]:
     """The images of the one short-axis cine stack among `headers`, whatever order they come in.
 
-    InlineVF series (contours burned in), long-axis views, localisers and images of another plane,
-    matrix or pixel size are left out, with a finding for each kind. Raises UnsupportedFormatError
+    Phase and velocity images, flow, perfusion, tagging, late enhancement and maps by name, InlineVF
+    series (contours burned in), long-axis views, localisers and images of another plane, series,
+    matrix or pixel size are left out, with a finding for each kind; `series_chosen` names the
+    candidates and by how much the choice won. Raises UnsupportedFormatError
     when several patients are mixed or no short-axis cine is left.
     """
     if len({header.patient_id for header in headers if header.patient_id}) > 1:
@@ -39,6 +50,12 @@ def select_short_axis(
     findings: list[Finding] = []
     kept = _without_copies(sorted(headers, key=_content_key), findings)
     reasons = [
+        ("phase_excluded", "of phase, velocity, real or imaginary parts", _is_no_magnitude),
+        ("flow_excluded", "named as flow", _is_named(_FLOW)),
+        ("perfusion_excluded", "named as perfusion", _is_named(_PERFUSION)),
+        ("tagging_excluded", "named as tagging", _is_named(_TAGGING)),
+        ("enhancement_excluded", "named as late enhancement", _is_named(_LATE_ENHANCEMENT)),
+        ("mapping_excluded", "named as T1 or T2 maps", _is_named(_MAPPING)),
         ("inline_vf_excluded", "with burned-in contours (InlineVF)", _is_inline_vf),
         ("long_axis_excluded", "named as long-axis views", _is_long_axis),
         ("localiser_excluded", "of localisers", _is_localiser),
@@ -62,81 +79,47 @@ def select_short_axis(
             f"expected a short-axis cine, found only images {' and '.join(seen)}; give the "
             "original short-axis series"
         )
-    return _choose_plane(kept, findings), findings
+    return _choose_series(kept, findings), findings
 
 
-def slice_normal(header: ImageHeader) -> np.ndarray:
-    """Unit normal of the image plane, row direction × column direction."""
-    normal = np.cross(header.orientation[:3], header.orientation[3:])
-    return normal / np.linalg.norm(normal)
-
-
-def cluster_positions(positions_mm: np.ndarray) -> np.ndarray:
-    """A slice number for each position along the normal: jitter within a slice is ignored."""
-    order = np.argsort(positions_mm, kind="stable")
-    steps = np.diff(positions_mm[order]) > POSITION_TOLERANCE_MM
-    labels = np.empty(len(positions_mm), dtype=np.int64)
-    labels[order] = np.concatenate([[0], np.cumsum(steps)])
-    return labels
-
-
-def project_positions(headers: Sequence[ImageHeader]) -> np.ndarray:
-    """Position of each image along the stack in mm (formats.md §2.2: never SliceLocation)."""
-    return np.array([header.position_mm for header in headers]) @ slice_normal(headers[0])
-
-
-def _choose_plane(headers: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
-    groups: list[list[ImageHeader]] = []
+def _choose_series(headers: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
+    planes: list[list[ImageHeader]] = []
     for header in headers:
-        for group in groups:
-            if _shares_plane(group[0], header):
-                group.append(header)
+        for plane in planes:
+            if shares_plane(plane[0], header):
+                plane.append(header)
                 break
         else:
-            groups.append([header])
-    scores = [_score(group) for group in groups]
-    best = max(range(len(groups)), key=lambda index: (scores[index], index))
-    has_movement, says_short_axis, num_slices, num_images = scores[best]
-    if not has_movement:
+            planes.append([header])
+    groups = [series for plane in planes for series in split_series(plane)]
+    rated = [rate_series(group, is_contested=False) for group in groups]
+    if sum(one.moves for one in rated) > 1:
+        rated = [rate_series(group, is_contested=True) for group in groups]
+    chosen = choose_candidate(rated)
+    if not chosen.moves:
         raise UnsupportedFormatError(
-            f"expected a cine (several frames of each slice), found {num_images} still images; "
-            "give every frame of the series"
+            f"expected a cine (several frames of each slice), found {len(chosen.images)} still "
+            "images; give every frame of the series"
         )
-    moving = [score for score in scores if score[0]]
-    if num_slices == 1 and not says_short_axis and len(moving) > 1:
+    moving = [one for one in rated if one.moves]
+    says_short_axis = any(_SHORT_AXIS.search(_spaced(one.description)) for one in chosen.images)
+    if chosen.num_slices == 1 and not says_short_axis and len(moving) > 1:
         raise UnsupportedFormatError(
             f"expected a short-axis stack, found {len(moving)} single slices in different planes, "
             "as long-axis views have; give the short-axis series"
         )
-    others = len(headers) - num_images
+    findings += describe_choice(chosen, moving)
+    others = len(headers) - len(chosen.images)
     if others:
         findings.append(
             Finding(
                 "other_planes_excluded",
                 "info",
-                f"{others} images of {len(groups) - 1} other planes, matrices or pixel sizes were "
-                "left out",
+                f"{others} images of {len(groups) - 1} other planes, series, matrices or pixel "
+                "sizes were left out",
             )
         )
-    return groups[best]
-
-
-def _score(group: list[ImageHeader]) -> tuple[bool, bool, int, int]:
-    """(moves, is named short-axis, slices that move, images)."""
-    frames_per_slice = Counter(cluster_positions(project_positions(group)).tolist())
-    num_moving = sum(number > 1 for number in frames_per_slice.values())
-    says_short_axis = any(_SHORT_AXIS.search(_spaced(header.description)) for header in group)
-    return num_moving > 0, says_short_axis, num_moving, len(group)
-
-
-def _shares_plane(first: ImageHeader, second: ImageHeader) -> bool:
-    if (first.layout.rows, first.layout.columns) != (second.layout.rows, second.layout.columns):
-        return False
-    if not np.allclose(first.spacing_mm, second.spacing_mm, rtol=0, atol=_SPACING_TOLERANCE_MM):
-        return False
-    smallest = np.cos(np.deg2rad(_ANGLE_TOLERANCE_DEG))
-    ours, theirs = np.array(first.orientation), np.array(second.orientation)
-    return bool(ours[:3] @ theirs[:3] >= smallest and ours[3:] @ theirs[3:] >= smallest)
+    return chosen.images
 
 
 def _without_copies(headers: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
@@ -175,6 +158,20 @@ def _content_key(header: ImageHeader) -> tuple[object, ...]:
 
 def _spaced(description: str) -> str:
     return description.replace("_", " ")
+
+
+def _is_no_magnitude(header: ImageHeader) -> bool:
+    """Whether the image type names another part than the magnitude, in any vendor's words."""
+    parts = {part for part in header.image_type[2:] if part not in {"M", "MAGNITUDE"}}
+    named_magnitude = len(parts) < len(header.image_type[2:])
+    is_other = bool(parts & _NO_MAGNITUDE) or any(
+        part.startswith(("P_", "R_", "I_", "PHASE ")) and not part.endswith(" M") for part in parts
+    )
+    return is_other and not named_magnitude
+
+
+def _is_named(pattern: re.Pattern[str]) -> Callable[[ImageHeader], bool]:
+    return lambda header: bool(pattern.search(_spaced(header.description)))
 
 
 def _is_inline_vf(header: ImageHeader) -> bool:

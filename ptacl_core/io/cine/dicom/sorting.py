@@ -9,7 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.errors import UnsupportedFormatError
 from ptacl_core.io.cine.dicom.header import ImageHeader
-from ptacl_core.io.cine.dicom.selection import cluster_positions, project_positions
+from ptacl_core.io.cine.dicom.planes import cluster_positions, project_positions
 from ptacl_core.records import Finding
 
 MAX_MISSING_FRACTION = 0.1
