@@ -15,6 +15,7 @@ class Size(StrEnum):
 
     TINY = "tiny"
     DEMO = "demo"
+    WORKSTATION = "workstation"
     PAPER = "paper"
 
 

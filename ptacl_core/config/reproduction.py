@@ -11,7 +11,7 @@ from ptacl_core.config.model import Settings
 from ptacl_core.config.training import Modality, RunSettings, lay_over_preset
 from ptacl_core.errors import ConfigError
 
-SizeName = Literal["tiny", "demo", "paper"]
+SizeName = Literal["tiny", "demo", "workstation", "paper"]
 EncoderSource = Literal["random", "pretrain", "align", "finetune", "supervised"]
 DEMOGRAPHICS = "demographics"
 """Key of the row that knows sex, age, height and BMI only; nothing is trained for it."""
@@ -132,7 +132,7 @@ def load_plan() -> ReproductionPlan:
 
 
 def load_size(name: str) -> ReproductionSize:
-    """One of the sizes tiny, demo, paper. Raises ConfigError."""
+    """One of the sizes tiny, demo, workstation, paper. Raises ConfigError."""
     return ReproductionSize.from_mapping(_read(name), source=f"presets/reproduce/{name}.toml")
 
 

@@ -259,6 +259,11 @@ class RunSettings(Settings):
                 f"ecg_encoder.num_steps {self.ecg_encoder.num_steps} must equal "
                 f"data.num_steps {self.data.num_steps}"
             )
+        if self.align.projection.standardises and self.compute.rows_per_piece > 0:
+            raise ValueError(
+                "align.projection.standardises needs whole batches: "
+                f"set compute.rows_per_piece to 0, got {self.compute.rows_per_piece}"
+            )
         uses_steps = "align" in self.stages and self.align.has_local_loss
         num_times = self.cmr_encoder.num_frames // self.cmr_encoder.patch_frames
         if uses_steps and self.cmr_encoder.family == "resnet":

@@ -6,7 +6,7 @@ on where it stopped.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ptacl_core import __version__
 from ptacl_core.config.training import load_run_settings
@@ -22,6 +22,9 @@ from ptacl_core.stages.train import run as train
 COHORT_PRESET = "demo"
 PTACL_RUN = "ptacl"
 GLOBAL_RUN = "global"
+PRETRAINING: tuple[Literal["ecg", "cmr"], ...] = ("ecg", "cmr")
+"""Stages of the PTACL run whose encoders the Global run takes too."""
+
 RUN_PRESETS = {PTACL_RUN: "demo", GLOBAL_RUN: "demo-global"}
 
 
@@ -58,8 +61,24 @@ def run(
     """
     simulate.run(directory, preset=COHORT_PRESET, kappa_scale=kappa_scale, progress=progress)
     steps = FinishedSteps(directory / "demo.json", {"version": __version__, "seed": seed})
-    for name, preset in RUN_PRESETS.items():
-        settings = load_run_settings(preset, overrides=[f"seed={seed}"])
+    settings_of = {
+        name: load_run_settings(preset, overrides=[f"seed={seed}"])
+        for name, preset in RUN_PRESETS.items()
+    }
+    for stage in PRETRAINING:
+        steps.once(
+            f"pretrain {stage}",
+            lambda stage=stage: train.run(
+                directory,
+                settings_of[PTACL_RUN],
+                stage=stage,
+                resume=True,
+                run_name=PTACL_RUN,
+                progress=progress,
+            ).as_dict(),
+        )
+    for name in (GLOBAL_RUN, PTACL_RUN):  # the last one is what the app opens on
+        settings = settings_of[name]
         steps.once(
             f"train {name}",
             lambda name=name, settings=settings: train.run(

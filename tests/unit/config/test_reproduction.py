@@ -12,7 +12,7 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.evaluate.references import TABLE_1, TABLE_2
 
 PLAN = load_plan()
-SIZES = ("tiny", "demo", "paper")
+SIZES = ("tiny", "demo", "workstation", "paper")
 PAPER_PRESETS = {
     "simclr": "paper-simclr",
     "mae": "paper-regression",
@@ -26,6 +26,13 @@ PAPER_PRESETS = {
     "ptacl": "paper-regression",
     "ptacl-finetuned": "paper-finetune",
     "ptacl-retrieval": "paper-retrieval",
+    "stranger": "control-stranger",
+    "break-phase": "control-break-phase",
+    "shuffled-steps": "control-shuffled-steps",
+    "shuffled-pairs": "control-shuffled-pairs",
+    "ptacl2-shift": "ptacl2-shift",
+    "ptacl2-phase": "ptacl2-phase",
+    "ptacl2-both": "ptacl2-both",
 }
 
 

@@ -54,6 +54,13 @@ def differences(first: str, second: str) -> set[str]:
         ("paper-global", PAPER, {"align.beta"}),
         ("paper-cossim", PAPER, {"align.local_loss"}),
         ("demo-global", "demo", {"align.beta"}),
+        ("control-stranger", PAPER, {"align.control"}),
+        ("control-break-phase", PAPER, {"align.control"}),
+        ("control-shuffled-steps", PAPER, {"align.control"}),
+        ("control-shuffled-pairs", PAPER, {"align.control"}),
+        ("ptacl2-shift", PAPER, {"align.local_loss"}),
+        ("ptacl2-phase", PAPER, {"align.local_loss", "align.temperature_local"}),
+        ("ptacl2-both", PAPER, {"align.local_loss", "align.temperature_local"}),
     ],
 )
 def test_a_baseline_differs_only_in_what_it_is_about(preset, parent, expected):
@@ -97,7 +104,7 @@ def test_a_file_may_build_on_a_preset(tmp_path):
 )
 def test_wrong_values_are_named(overrides, words):
     with pytest.raises(ConfigError, match=words):
-        load_run_settings("demo", overrides=overrides)
+        load_run_settings("tiny", overrides=overrides)
 
 
 def test_unknown_presets_and_files_are_named(tmp_path):
@@ -115,9 +122,9 @@ def test_unknown_presets_and_files_are_named(tmp_path):
 
 def test_the_local_loss_needs_a_time_axis():
     with pytest.raises(ConfigError, match="keeps no time axis"):
-        load_run_settings("demo", overrides=["cmr_encoder.family=resnet"])
+        load_run_settings("tiny", overrides=["cmr_encoder.family=resnet"])
     settings = load_run_settings(
-        "demo", overrides=["cmr_encoder.family=resnet", "align.local_loss=none"]
+        "tiny", overrides=["cmr_encoder.family=resnet", "align.local_loss=none"]
     )
     assert not settings.align.has_local_loss
 
