@@ -108,7 +108,9 @@ class _Resolution:
     def _check_decided(self, index: int, person: Person) -> Person:
         """A recognised layout yields where the file carries another person's identifier."""
         inside = fold_identifier(self.inside[index])
-        is_another = inside in self.decided and inside != fold_identifier(person.subject)
+        is_another = (
+            bool(inside) and inside in self.decided and inside != fold_identifier(person.subject)
+        )
         if self.recordings[index].is_firm or not person.subject or not is_another:
             return person
         return Person("", reason="identity_contradicts", message=_CONTRADICTS)
