@@ -1,6 +1,6 @@
 """What `ptacl evaluate` prints: the readable part of its document; `--json` has it all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ptacl_core.cli.output import RESEARCH_USE, print_line
@@ -13,6 +13,9 @@ from ptacl_core.cli.tables import (
     show_figure,
     start_table,
 )
+from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.table_two import TableTwoRow
+from ptacl_core.safety.text.printable import clean_text
 
 CONTROLS = {
     "shifted_frames": "frames shifted, matches with the moved content",
@@ -23,15 +26,20 @@ CONTROLS = {
 }
 
 
-def print_evaluation(document: Mapping[str, Any]) -> None:
-    """Tables 1 and 2, pairs, alignment with its controls, coverage, subgroups, consistency."""
+def print_evaluation(evaluation: EvaluationDocument) -> None:
+    """What has not learned, the headlines, then every table."""
+    print_failures(evaluation)
+    print_headlines(evaluation)
+    document = evaluation.as_dict()
     print_regression(document["rows"])
+    print_remarks(evaluation.rows)
     for name, why in document["unjudged"].items():
         print_line(f"{name} cannot be judged: {why}")
     for own, table in document["retrieval"].items():
         print_retrieval(table, title=f"Retrieval, ECG to CMR, own CMR {own}")
     print_pairs(document["pair_recall"])
     print_alignment(document["alignment"])
+    print_own(document["alignment"])
     print_controls(document["alignment"]["controls"])
     print_coverage(document)
     print_worst_gaps(document["subgroups"]["worst_gap"])
@@ -44,6 +52,49 @@ def print_evaluation(document: Mapping[str, Any]) -> None:
             f"{consistency['max_abs_difference']:.3f}"
         )
     print_line(f"{document['note']} {RESEARCH_USE}")
+
+
+def print_failures(evaluation: EvaluationDocument) -> None:
+    """Each stage that has not learned, before any number."""
+    for run, stages in evaluation.health.items():
+        for name, stage in stages.items():
+            if not stage.learned:
+                words = clean_text("; ".join(stage.reasons), max_length=1000)
+                print_line(f"NOT LEARNED: run {run}, stage {name}: {words}")
+
+
+def print_headlines(evaluation: EvaluationDocument) -> None:
+    """The two questions that a reader comes with."""
+    for headline in evaluation.headlines:
+        print_line(headline.question)
+        for part in headline.text.split("; "):
+            print_line(f"  {part}")
+
+
+def print_remarks(rows: Sequence[TableTwoRow]) -> None:
+    """Rows that do not reach an untrained encoder or a line, or have not learned."""
+    for row in rows:
+        if row.failures:
+            words = f"has NOT LEARNED: {'; '.join(row.failures)}"
+            print_line(clean_text(f"{row.name}, {row.modality}: {words}", max_length=1000))
+        elif row.remarks:
+            print_line(f"{row.name}, {row.modality}: {'; '.join(row.remarks)}")
+
+
+def print_own(alignment: Mapping[str, Any]) -> None:
+    """Whose heart it is: without the template that all patients share."""
+    rank, top1 = alignment["own_rank"], alignment["centred_top1"]
+    if rank is not None and top1 is not None:
+        print_line(
+            f"  without the template of all patients: top-1 {_bounded(top1)}, chance "
+            f"{top1['chance']:.3f}; own pair at median rank {rank['value']:.0f} "
+            f"[{rank['low']:.0f}, {rank['high']:.0f}], chance {rank['chance']:.0f}"
+        )
+    for kept in alignment["timing_kept"]:
+        cells = ", ".join(f"{name} {_bounded(cell)}" for name, cell in kept["sources"].items())
+        print_line(f"  timing kept, {kept['target']}: {cells}")
+    if alignment["timing_kept"]:
+        print_line(f"    {alignment['timing_note']}")
 
 
 def print_pairs(recall: Mapping[str, Any]) -> None:
@@ -103,7 +154,11 @@ def print_coverage(document: Mapping[str, Any]) -> None:
 
 def print_worst_gaps(worst: Mapping[str, Any]) -> None:
     """The largest difference between two groups of patients, per figure."""
-    names = {"r2": "R²", "mae_sd": "mean absolute error in SD", "bias_sd": "bias in SD"}
+    names = {
+        "r2": "R²",
+        "mean_absolute_error_sd": "mean absolute error in SD",
+        "bias_sd": "bias in SD",
+    }
     for key, gap in worst.items():
         if gap is not None:
             print_line(

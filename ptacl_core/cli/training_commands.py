@@ -148,7 +148,7 @@ def evaluate(
             cohort, run=run, num_resamples=resamples, device=device, progress=progress
         )
     if as_json:
-        print_json(document)
+        print_json(document.as_dict())
     else:
         print_evaluation(document)
 

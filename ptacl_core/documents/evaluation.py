@@ -16,6 +16,9 @@ from ptacl_core.documents.uncertainty import (
     Subgroups,
 )
 
+EVALUATION_FILE = "evaluation.json"
+"""In runs/<run>/evaluation/."""
+
 _RENAMED = {
     "mae": "mean_absolute_error",
     "ccc": "concordance",
@@ -153,7 +156,7 @@ def _rename(value: Any) -> Any:
 
 def _rename_key(key: str) -> str:
     stem, _, suffix = key.rpartition("_")
-    if suffix in ("low", "high") and stem in _RENAMED:
+    if suffix in ("low", "high", "sd") and stem in _RENAMED:
         return f"{_RENAMED[stem]}_{suffix}"
     return _RENAMED.get(key, key)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -58,20 +59,26 @@ def rank_database(
     own: Int64[Array, " query"],
     *,
     depth: int,
-    exclude_self: bool,
+    exclude: Literal["none", "person", "other visits"],
+    person: Int64[Array, " patient"] | None = None,
 ) -> Iterator[TopRanks]:
     """Yield chunks of queries with their `depth` most similar patients, best first.
 
-    `own` is each query's row in the database, left out when `exclude_self`. Memory is bounded
-    by the chunk, not by the square of the cohort.
+    `own` is each query's row in the database; `person` a number per row, equal for visits of
+    one person (None: a row is a person). `exclude` leaves out all of the query's person, or its
+    other visits only. Memory is bounded by the chunk, not by the square of the cohort.
     """
+    people = np.arange(len(database)) if person is None else np.asarray(person)
     chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(database))))
     for first in range(0, len(queries), chunk):
         rows = slice(first, min(first + chunk, len(queries)))
         # Equal vectors must tie: a matrix product may differ in the last bits by column.
         similarity = np.round(queries[rows] @ database.T, _DECIMALS)
-        if exclude_self:
-            similarity[np.arange(len(similarity)), own[rows]] = -np.inf
+        if exclude != "none":
+            is_out = people[own[rows]][:, None] == people
+            if exclude == "other visits":
+                is_out[np.arange(len(is_out)), own[rows]] = False
+            similarity[is_out] = -np.inf
         yield TopRanks(rows, similarity, _top(similarity, depth))
 
 

@@ -12,9 +12,9 @@ from ptacl_core.evaluate.labels import present_pairs
 
 REGRESSION_FIGURES = (
     "r2",
-    "mae",
+    "mean_absolute_error",
     "pearson_r",
-    "ccc",
+    "concordance",
     "bias",
     "loa_low",
     "loa_high",

@@ -120,6 +120,7 @@ def retrieve(
     tolerance_sd: float = 0.5,
     exclude_self: bool = False,
     query_indices: Int64[Array, " query"] | None = None,
+    person: Int64[Array, " patient"] | None = None,
 ) -> dict[str, PhenotypeRetrieval]:
     """The same, query by query.
 
@@ -133,8 +134,10 @@ def retrieve(
             PHENOTYPE_NAMES, or one array per name.
         ks: depths.
         tolerance_sd: half-width of a match in population standard deviations.
-        exclude_self: leave out the query's own patient as a candidate (the paper keeps it).
+        exclude_self: leave out the query's own person, with all visits (the paper keeps it).
         query_indices: database row of each query's patient; None: query i is patient i.
+        person: a number per row of the database, equal for visits of one person; None: each
+            row is a person.
 
     Raises:
         EvaluationError: shapes that do not fit, features that are not finite or all zero.
@@ -152,7 +155,7 @@ def retrieve(
         raise EvaluationError(f"ks must be positive, got {tuple(ks)}")
     names, values = _as_table(phenotypes, len(database))
     own = _own_rows(query_indices, len(queries), len(database))
-
+    people = np.arange(len(database)) if person is None else np.asarray(person)
     judged = [column for column in range(len(names)) if why_undefined(values[:, column]) is None]
     found: dict[int, PhenotypeRetrieval] = {}
     patterns: dict[bytes, list[int]] = {}
@@ -169,6 +172,7 @@ def retrieve(
             database[is_present],
             values[is_present][:, columns],
             new_row[own[kept_queries]],
+            people[is_present],
             depths=depths,
             tolerance_sd=tolerance_sd,
             exclude_self=exclude_self,
@@ -185,7 +189,7 @@ def retrieve(
                 has_match=part.has_match,
                 random_precision=part.random_precision,
                 query_values=values[own[kept_queries], column],
-                num_excluded=int(exclude_self),
+                num_excluded=_count_most_visits(people[is_present]) if exclude_self else 0,
             )
     return {names[column]: found[column] for column in judged if column in found}
 
@@ -208,8 +212,12 @@ def own_pair_ranks(
     database_features: Float[Array, "patient dim"],
     *,
     query_indices: Int64[Array, " query"] | None = None,
+    person: Int64[Array, " patient"] | None = None,
 ) -> Int64[Array, " query"]:
-    """1-based rank of each query's own recording, ties by database index."""
+    """1-based rank of each query's own recording, ties by database index.
+
+    Other visits of the query's person (`person`, a number per row) are no candidates.
+    """
     queries = unit_length(as_features(query_features, name="query_features"), "query_features")
     database = unit_length(
         as_features(database_features, name="database_features"), "database_features"
@@ -220,7 +228,9 @@ def own_pair_ranks(
         )
     own = _own_rows(query_indices, len(queries), len(database))
     ranks = np.empty(len(queries), np.int64)
-    for chunk in rank_database(queries, database, own, depth=1, exclude_self=False):
+    for chunk in rank_database(
+        queries, database, own, depth=1, exclude="other visits", person=person
+    ):
         target = own[chunk.rows]
         ranks[chunk.rows] = chunk.rank_of(target)
     return ranks
@@ -240,6 +250,7 @@ def _retrieve_block(
     database: Float64[Array, "patient dim"],
     values: Float64[Array, "patient target"],
     own: Int64[Array, " query"],
+    people: Int64[Array, " patient"],
     *,
     depths: tuple[int, ...],
     tolerance_sd: float,
@@ -247,7 +258,9 @@ def _retrieve_block(
 ) -> list[_Part]:
     """Phenotypes that are present in the same patients, all of them complete."""
     num_patients, num_queries = len(database), len(queries)
-    num_candidates = num_patients - int(exclude_self)
+    visits = np.unique(people, return_inverse=True, return_counts=True)
+    num_visits = visits[2][visits[1]] if exclude_self else np.zeros(num_patients, np.int64)
+    num_candidates = num_patients - int(num_visits.max(initial=0))
     parts = [
         _Part(
             sd=float(column.std()),
@@ -259,13 +272,15 @@ def _retrieve_block(
         for column in values.T
     ]
     depth = min(num_candidates, max(*depths, 64))
-    for chunk in rank_database(queries, database, own, depth=depth, exclude_self=exclude_self):
+    exclude = "person" if exclude_self else "none"
+    for chunk in rank_database(queries, database, own, depth=depth, exclude=exclude, person=people):
         for part, column in zip(parts, values.T, strict=True):
             is_match = np.abs(column[None, :] - column[own[chunk.rows], None])
             is_match = is_match <= tolerance_sd * part.sd
+            candidates = num_patients - num_visits[own[chunk.rows]]
             if exclude_self:
-                is_match[np.arange(len(is_match)), own[chunk.rows]] = False
-            _judge(part, chunk, is_match, depths=depths, num_candidates=num_candidates)
+                is_match &= people[own[chunk.rows]][:, None] != people
+            _judge(part, chunk, is_match, depths=depths, num_candidates=candidates)
     return parts
 
 
@@ -275,13 +290,13 @@ def _judge(
     is_match: Bool[Array, "query patient"],
     *,
     depths: tuple[int, ...],
-    num_candidates: int,
+    num_candidates: Int64[Array, " query"],
 ) -> None:
     """Write the figures of a chunk of queries into `part`."""
     rows = chunk.rows
     num_matches = is_match.sum(axis=1)
     part.has_match[rows] = num_matches > 0
-    part.random_precision[rows] = num_matches / num_candidates
+    part.random_precision[rows] = num_matches / np.maximum(num_candidates, 1)
     top_matches = np.take_along_axis(is_match, chunk.top, axis=1)
     hits = np.cumsum(top_matches, axis=1)
     for position, k in enumerate(depths):
@@ -292,6 +307,10 @@ def _judge(
     for row in np.flatnonzero(~in_top & (num_matches > 0)):
         first[row] = chunk.first_rank_among(int(row), np.flatnonzero(is_match[row]))
     part.first_match_rank[rows] = first
+
+
+def _count_most_visits(people: Int64[Array, " patient"]) -> int:
+    return int(np.unique(people, return_counts=True)[1].max(initial=1))
 
 
 def _as_table(

@@ -1,7 +1,8 @@
 """Rows of the tables over seeds and patients: intervals of each, differences between them.
 
 All rows are resampled with the same patients, so the difference of two rows' draws is a
-paired bootstrap; predictions of several seeds are averaged after scoring, not before.
+paired bootstrap; predictions of several seeds are averaged after scoring, not before. Seeds
+are resampled as well (`trainings`), the same ones for rows with as many.
 """
 
 from collections.abc import Callable
@@ -10,22 +11,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.evaluate.intervals import Verdict, holm_adjust, judge_difference
+from ptacl_core.evaluate.intervals import holm_adjust
 from ptacl_core.evaluate.metrics import r2
 from ptacl_core.evaluate.resampling import Resamples
+from ptacl_core.evaluate.trainings import TrainingVerdict, average_trainings, judge_trainings
 
 LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowScores:
-    """Figures of one row: per seed, and over resampled patients with the seeds averaged.
+    """Figures of one row: per seed, and over resampled patients and seeds.
 
-    The last figure is the mean over the phenotypes that can be judged.
+    The last figure is the mean over the phenotypes that can be judged. Of a row that is not
+    trained (a line of linear algebra) the sets of predictions are no seeds.
     """
 
     per_seed: Float64[Array, "seed figure"]
     draws: Float64[Array, "resample figure"]
+    is_trained: bool = True
+
+    @property
+    def num_trainings(self) -> int | None:
+        """Number of trainings; None of a row that needs none."""
+        return len(self.per_seed) if self.is_trained else None
 
     @property
     def mean(self) -> Float64[Array, " figure"]:
@@ -61,19 +70,24 @@ class RowDifference:
     high: Float64[Array, " figure"]
     p_value: Float64[Array, " figure"]
     adjusted_p: Float64[Array, " figure"]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[TrainingVerdict, ...]
+    num_trainings: int | None = None
 
 
 def score_row(
     observed: Float64[Array, "patient target"],
     predicted: Float64[Array, "seed patient target"],
     resamples: Resamples,
+    *,
+    is_trained: bool = True,
 ) -> RowScores:
-    """R² of a row's predictions, one set per seed, on the patients and on their resamples."""
+    """R² of a row's predictions, one set per seed, on the patients and on their resamples.
+
+    Without `is_trained` the sets are averaged in every resample (draws of labelled patients).
+    """
     per_seed = np.stack([np.asarray(r2(observed, values)) for values in predicted])
-    draws = np.mean([_resampled_r2(observed, values, resamples) for values in predicted], axis=0)
-    is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
-    return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
+    draws = np.stack([_resampled_r2(observed, values, resamples) for values in predicted])
+    return _collect(per_seed, draws, is_trained=is_trained)
 
 
 def score_means(values: Float64[Array, "seed patient target"], resamples: Resamples) -> RowScores:
@@ -88,24 +102,35 @@ def score_means(values: Float64[Array, "seed patient target"], resamples: Resamp
         _divide(resamples.sums(figures), resamples.sums(present.astype(np.float64)))
         for figures, present in zip(filled, is_present, strict=True)
     ]
-    draws = np.mean(resampled, axis=0)
-    is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
-    return RowScores(_append_mean(per_seed, is_judged), _append_mean(draws, is_judged))
+    return _collect(per_seed, np.stack(resampled), is_trained=True)
 
 
 def compare_rows(first: RowScores, second: RowScores, *, alpha: float = 0.05) -> RowDifference:
-    """Paired differences with verdicts; both rows were scored with the same resamples."""
+    """Paired differences with verdicts; both rows were scored with the same resamples.
+
+    A verdict says no more than the smaller number of trainings allows (`judge_trainings`).
+    """
+    numbers = [row.num_trainings for row in (first, second) if row.num_trainings is not None]
+    num_trainings = min(numbers, default=None)
     draws = first.draws - second.draws
     half = 0.5 * (1.0 - LEVEL)
     low = _over_resamples(draws, lambda values: np.quantile(values, half))
     high = _over_resamples(draws, lambda values: np.quantile(values, 1.0 - half))
     p_value = paired_p_value(draws)
     adjusted = np.append(holm_adjust(p_value[:-1]), p_value[-1])
-    verdicts: tuple[Verdict, ...] = tuple(
-        judge_difference(low[index], high[index], p_value=float(adjusted[index]), alpha=alpha)
+    verdicts: tuple[TrainingVerdict, ...] = tuple(
+        judge_trainings(
+            float(low[index]),
+            float(high[index]),
+            num_trainings=num_trainings,
+            p_value=float(adjusted[index]),
+            alpha=alpha,
+        )
         for index in range(len(low))
     )
-    return RowDifference(first.mean - second.mean, low, high, p_value, adjusted, verdicts)
+    return RowDifference(
+        first.mean - second.mean, low, high, p_value, adjusted, verdicts, num_trainings
+    )
 
 
 def paired_p_value(draws: Float64[Array, "resample figure"]) -> Float64[Array, " figure"]:
@@ -114,6 +139,19 @@ def paired_p_value(draws: Float64[Array, "resample figure"]) -> Float64[Array, "
     smaller = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
     p_value = np.minimum(2.0 * (smaller + 1.0) / (num_used + 1.0), 1.0)
     return np.where(num_used > 0, p_value, np.nan)
+
+
+def _collect(
+    per_seed: Float64[Array, "seed target"],
+    draws: Float64[Array, "seed resample target"],
+    *,
+    is_trained: bool,
+) -> RowScores:
+    averaged = average_trainings(draws) if is_trained else draws.mean(axis=0)
+    is_judged = np.asarray(np.isfinite(per_seed).all(axis=0))
+    return RowScores(
+        _append_mean(per_seed, is_judged), _append_mean(averaged, is_judged), is_trained
+    )
 
 
 def _resampled_r2(

@@ -94,7 +94,7 @@ def run(
             f"evaluate {name}",
             lambda name=name: evaluate.run(
                 directory, run=name, with_baselines=name == PTACL_RUN, progress=progress
-            ),
+            ).as_dict(),
         )
         for name in (PTACL_RUN, GLOBAL_RUN)
     }

@@ -1,8 +1,8 @@
 """Measure a run, then write its model card from what was measured."""
 
 from pathlib import Path
-from typing import Any
 
+from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.stages.evaluate import model_card
 from ptacl_core.stages.evaluate import run as evaluate
@@ -16,7 +16,7 @@ def run(
     device: str = "auto",
     with_baselines: bool = True,
     progress: ProgressSink = SILENT,
-) -> dict[str, Any]:
+) -> EvaluationDocument:
     """`stages.evaluate` of `run` (None: the latest), then `runs/<run>/model_card.md`.
 
     Returns the evaluation's document; raises what the two stages raise.
@@ -29,6 +29,6 @@ def run(
         with_baselines=with_baselines,
         progress=progress,
     )
-    path = model_card.run(cohort_dir, document["run"])
+    path = model_card.run(cohort_dir, document.run)
     progress.say(f"model card: {path}")
     return document

@@ -45,7 +45,7 @@ def build_model_card(facts: Mapping[str, Any]) -> Report:
     blocks += [Heading("Intended use"), Bullets(INTENDED)]
     blocks += [Heading("Out of scope"), Bullets(OUT_OF_SCOPE)]
     blocks += [Heading("Data"), Bullets(_describe_data(facts)), _splits(facts)]
-    blocks += [Heading("Training"), _stages(facts)]
+    blocks += [Heading("Training"), *_describe_health(facts), _stages(facts)]
     blocks += _describe_performance(facts)
     blocks += _describe_subgroups(evaluation)
     blocks += _describe_uncertainty(evaluation)
@@ -128,6 +128,24 @@ def _stages(facts: Mapping[str, Any]) -> Table:
     )
 
 
+def _describe_health(facts: Mapping[str, Any]) -> list[Block]:
+    """Which stages have not learned, before anything else is said of the training."""
+    health = facts.get("health")
+    if not health:
+        return [Paragraph("Whether the stages have learned was not measured.")]
+    failed = [each for each in health if not each["learned"]]
+    if not failed:
+        return [Paragraph(f"All stages have learned: {', '.join(x['stage'] for x in health)}.")]
+    return [
+        Paragraph(
+            f"Stage {each['stage']} has NOT LEARNED: {'; '.join(each['reasons'])}. "
+            f"To try: {'; '.join(each['hints'])}.",
+            is_warning=True,
+        )
+        for each in failed
+    ]
+
+
 def _describe_performance(facts: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [Heading("Performance on held-out patients")]
     evaluation = facts.get("evaluation")
@@ -135,9 +153,15 @@ def _describe_performance(facts: Mapping[str, Any]) -> list[Block]:
     if not rows:
         return [*blocks, Paragraph("Not measured yet: `ptacl evaluate` does it.", is_warning=True)]
     lines = []
+    blocks += [
+        Paragraph(f"{headline['question']} {headline['text']}.")
+        for headline in (evaluation or {}).get("headlines") or ()
+    ]
     for row in rows:
         cells = [show_cell(row["phenotypes"][name], "r2") for name in PHENOTYPE_NAMES]
-        lines.append([f"{row['name']}, {row['modality']}", *cells, show_cell(row["mean"], "r2")])
+        remarks = [*(["NOT LEARNED"] if row.get("failures") else []), *row.get("remarks", ())]
+        name = ", ".join([row["name"], row["modality"], *remarks])
+        lines.append([name, *cells, show_cell(row["mean"], "r2")])
     header = ["Row", *map(short_name, PHENOTYPE_NAMES), "Mean"]
     blocks.append(Table("R² [95 % interval over patients]", header, lines))
     if evaluation is None:
@@ -188,10 +212,12 @@ def _describe_subgroups(evaluation: Mapping[str, Any] | None) -> list[Block]:
 
 
 def _show_error(cell: Mapping[str, Any]) -> str:
-    error = show_interval(cell.get("mae_low"), cell.get("mae_high"), digits=1)
+    error = show_interval(
+        cell.get("mean_absolute_error_low"), cell.get("mean_absolute_error_high"), digits=1
+    )
     bias = show_interval(cell.get("bias_low"), cell.get("bias_high"), digits=1, is_signed=True)
     return (
-        f"{show(cell.get('mae'), digits=1)} {error}\n"
+        f"{show(cell.get('mean_absolute_error'), digits=1)} {error}\n"
         f"bias {show(cell.get('bias'), digits=1, is_signed=True)} {bias}"
     )
 
@@ -225,12 +251,12 @@ def _find_warnings(evaluation: Mapping[str, Any] | None) -> list[str]:
     if evaluation.get("coverage_summary", {}).get("verdict") == "failed":
         warnings.append("On the test patients the prediction intervals covered too few.")
     aligned = [row for row in evaluation["rows"] if row["key"] == "aligned-ecg"]
-    gain = aligned[0]["mean"].get("delta_r2") if aligned else None
+    gain = aligned[0]["mean"].get("delta_over_demographics") if aligned else None
     if gain and gain["low"] is not None and gain["low"] <= 0:
         interval = show_interval(gain["low"], gain["high"], is_signed=True)
         warnings.append(
             "The ECG embedding is not shown to say more than sex, age, height and BMI: Δ mean R² "
-            f"{show(gain['value'], is_signed=True)} {interval}."
+            f"{show(gain['difference'], is_signed=True)} {interval}."
         )
     for name, why in evaluation.get("unjudged", {}).items():
         warnings.append(f"{name} could not be judged: {why}.")

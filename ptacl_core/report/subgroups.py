@@ -20,7 +20,7 @@ _TITLES = {
 }
 _GAPS = {
     "r2": ("R²", ""),
-    "mae_sd": ("mean absolute error", " SD"),
+    "mean_absolute_error_sd": ("mean absolute error", " SD"),
     "bias_sd": ("bias", " SD"),
 }
 
@@ -44,7 +44,7 @@ def describe_subgroups(document: Mapping[str, Any]) -> list[Block]:
         blocks.append(Bullets([describe_gap(key, gap) for key, gap in gaps.items()]))
     for measure, title, digits in (
         ("r2", "R² [95 % interval]", 2),
-        ("mae", "Mean absolute error in the phenotype's unit", 2),
+        ("mean_absolute_error", "Mean absolute error in the phenotype's unit", 2),
         ("bias", "Bias (predicted − observed) in the phenotype's unit", 2),
     ):
         blocks.append(_table(subgroups, measure, title, digits))

@@ -64,13 +64,19 @@ def learned_stages(run_dir: Path) -> dict[str, bool]:
     return {} if health is None else {name: each.learned for name, each in health.stages.items()}
 
 
-def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
-    """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
+def stage_failures(run_dir: Path, stage: str) -> tuple[str, ...]:
+    """Reasons why `stage` of the run has not learned; empty when it has, or is unknown."""
     health = read_health(run_dir)
     verdict = health.stages.get(stage) if health is not None else None
-    if verdict is None or verdict.learned:
+    return () if verdict is None or verdict.learned else verdict.reasons
+
+
+def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
+    """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
+    reasons = stage_failures(run_dir, stage)
+    if not reasons:
         return None
-    return f"run {run_dir.name} has not learned ({stage}): {'; '.join(verdict.reasons)}"
+    return f"run {run_dir.name} has not learned ({stage}): {'; '.join(reasons)}"
 
 
 def explain_unfit(run_dir: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,32 @@ def describe_software() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def describe_code() -> str | None:
+    """The commit of the checkout that runs, with "+changes" where its files differ from it.
+
+    None of an installed package, whose version says it all.
+    """
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "ptacl_core")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit[:12]}{'+changes' if changes.strip() else ''}"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=10,
+    ).stdout
 
 
 def describe_machine() -> dict[str, Any]:

@@ -4,13 +4,24 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_core.arrays import Array, Int64
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.evaluate import AlignmentMeasures, Resamples, measure_alignment
+from ptacl_core.evaluate.own_steps import own_step_ranks, template_centred_top1
 from ptacl_core.stages.evaluate.table_two import finite
 
 
-def evaluate_alignment(ecg: Features, cmr: Features, resamples: Resamples) -> dict[str, Any]:
+def evaluate_alignment(
+    ecg: Features,
+    cmr: Features,
+    resamples: Resamples,
+    *,
+    person: Int64[Array, " patient"] | None = None,
+) -> dict[str, Any]:
     """Section `alignment`: accuracies with intervals and chance, entropy, the mean map.
+
+    `centred_top1` and `own_rank` are without the template; other visits of one `person` (a
+    number per row) are no candidates for the rank.
 
     Where steps cannot be compared every figure is null and `why` says so.
     """
@@ -34,16 +45,44 @@ def evaluate_alignment(ecg: Features, cmr: Features, resamples: Resamples) -> di
             "map": None,
         }
     measures = measure_alignment(ecg.steps, cmr.steps, is_valid=ecg.is_step_valid)
-    chosen = resamples.take(np.flatnonzero(ecg.is_step_valid))
+    valid = np.flatnonzero(ecg.is_step_valid)
+    chosen = resamples.take(valid)
     return {
         **summarise_accuracy(measures, chosen),
         **chance,
+        **_measure_own(
+            ecg.steps[valid], cmr.steps[valid], chosen, None if person is None else person[valid]
+        ),
         "mean_circular_offset": float(measures.circular_offset.mean()),
         "diagonal_mass": measures.diagonal_mass,
         "entropy_nats": measures.entropy_nats,
         "rank_correlation": finite(measures.rank_correlation),
         "patients": len(measures.top1),
         "map": measures.mean_map.tolist(),
+    }
+
+
+def _measure_own(
+    ecg: Array, cmr: Array, resamples: Resamples, person: Int64[Array, " patient"] | None
+) -> dict[str, Any]:
+    """Template-centred top-1, and the rank of the own cine by centred steps."""
+    if len(ecg) < 2:
+        return {"centred_top1": None, "own_rank": None}
+    top1 = resamples.mean_interval(template_centred_top1(ecg, cmr)[:, None])
+    rank = resamples.median_interval(own_step_ranks(ecg, cmr, owner=person))
+    return {
+        "centred_top1": {
+            "value": finite(top1.estimate[0]),
+            "low": finite(top1.low[0]),
+            "high": finite(top1.high[0]),
+            "chance": 1 / ecg.shape[1],
+        },
+        "own_rank": {
+            "value": finite(rank.estimate),
+            "low": finite(rank.low),
+            "high": finite(rank.high),
+            "chance": (len(ecg) + 1) / 2,
+        },
     }
 
 

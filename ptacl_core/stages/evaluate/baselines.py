@@ -13,8 +13,9 @@ from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import ProgressSink
 from ptacl_core.runs.choose import AlignedRun
 from ptacl_core.runs.encoders import build_encoder, load_encoder
+from ptacl_core.runs.health import stage_failures
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.evaluate.table_two import TableTwo
+from ptacl_core.stages.evaluate.rows import EvaluationRows
 
 MODALITIES: tuple[Modality, Modality] = ("ecg", "cmr")
 NETWORK_STAGES: dict[Literal["finetune", "supervised"], tuple[str, str]] = {
@@ -25,9 +26,12 @@ NETWORK_STAGES: dict[Literal["finetune", "supervised"], tuple[str, str]] = {
 
 
 def add_baselines(
-    table: TableTwo, reader: ShardReader, aligned: AlignedRun, progress: ProgressSink
+    rows: EvaluationRows, reader: ShardReader, aligned: AlignedRun, progress: ProgressSink
 ) -> None:
-    """Linear probes of each encoder before training and after pretraining, where it had one."""
+    """Linear probes of each encoder before training and after pretraining, where it had one.
+
+    A pretraining that has not learned is marked.
+    """
     device = next(aligned.ecg_encoder.parameters()).device
     for key in ("random", "pretrained"):
         for modality in MODALITIES:
@@ -45,14 +49,15 @@ def add_baselines(
                     task=f"{key} {modality}",
                     progress=progress,
                 ).pooled
-                for split in (table.train, table.test)
+                for split in (rows.train, rows.test)
             )
             name = "Random encoder" if key == "random" else _pretraining_name(aligned, modality)
-            table.add_probe(f"{key}-{modality}", name, modality, train, test)
+            failures = () if key == "random" else _pretraining_failures(aligned, modality)
+            rows.add_features(f"{key}-{modality}", name, modality, (train, test), failures=failures)
 
 
 def add_networks(
-    table: TableTwo, reader: ShardReader, aligned: AlignedRun, progress: ProgressSink
+    rows: EvaluationRows, reader: ShardReader, aligned: AlignedRun, progress: ProgressSink
 ) -> None:
     """Rows of the run's fine-tuned and supervised networks, with their own predictions.
 
@@ -77,19 +82,20 @@ def add_networks(
             section = getattr(document.settings, stage)
             scores = regress_rows(
                 reader,
-                table.test.rows,
+                rows.test.rows,
                 modality,
                 Regressor(loaded.encoder, loaded.pooling, loaded.head).to(device).eval(),  # pyright: ignore
                 document.settings,
                 task=f"{key} {modality}",
                 progress=progress,
             )
-            table.add_predictions(
+            rows.add_network(
                 f"{key}-{modality}",
                 f"{name}{' (mean pooling)' if section.pooling == 'mean' else ''}",
                 modality,
                 "FN+AP" if section.pooling == "attention" else "FN",
                 _to_units(scores, document, place=f"run {aligned.name}, {folder.name}"),
+                failures=stage_failures(aligned.directory, folder.name),
             )
 
 
@@ -100,6 +106,12 @@ def _to_units(
     if document.target_mean is None or document.target_sd is None:
         raise CheckpointError(f"{place}: no mean and SD of its targets; train the stage again")
     return scores * np.asarray(document.target_sd) + np.asarray(document.target_mean)
+
+
+def _pretraining_failures(aligned: AlignedRun, modality: Modality) -> tuple[str, ...]:
+    source = getattr(aligned.settings.pretrained_from, modality)
+    directory = aligned.directory.parent / source if source else aligned.directory
+    return stage_failures(directory, modality)
 
 
 def _pretraining_name(aligned: AlignedRun, modality: Modality) -> str:

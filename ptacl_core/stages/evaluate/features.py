@@ -31,6 +31,10 @@ class AlignedFeatures:
             return self.ecg_train.pooled, self.ecg_test.pooled
         return self.cmr_train.pooled, self.cmr_test.pooled
 
+    def pairs(self) -> tuple[tuple[Features, Features], tuple[Features, Features]]:
+        """ECG and cine features, of train and of test."""
+        return (self.ecg_train, self.cmr_train), (self.ecg_test, self.cmr_test)
+
     def projected_test(
         self,
     ) -> tuple[Float32[Array, "patient embedding"], Float32[Array, "patient embedding"]]:
@@ -47,8 +51,10 @@ def encode_aligned(
     validation: EvaluationSplit,
     test: EvaluationSplit,
     progress: ProgressSink,
+    *,
+    with_train_steps: bool = False,
 ) -> AlignedFeatures:
-    """Encode each recording once; the steps of a beat for test only."""
+    """Encode each recording once; the steps of a beat for test, and for train when asked."""
 
     def encode_ecg(split: EvaluationSplit) -> Features:
         return encode_ecg_rows(
@@ -57,7 +63,7 @@ def encode_aligned(
             aligned.ecg_encoder,
             aligned.ecg_projection,
             aligned.settings,
-            with_steps=split is test,
+            with_steps=split is test or (with_train_steps and split is train),
             task="aligned ecg",
             progress=progress,
         )
@@ -69,7 +75,7 @@ def encode_aligned(
             aligned.cine_encoder,
             aligned.cine_projection,
             aligned.settings,
-            with_steps=split is test,
+            with_steps=split is test or (with_train_steps and split is train),
             task="aligned cmr",
             progress=progress,
         )

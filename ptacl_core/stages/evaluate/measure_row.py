@@ -1,6 +1,9 @@
 """One row of Table 2: what one encoder, probed or fine-tuned, says of the held-out patients.
 
-runs/<run>/rows/<row>.parquet   patient, visit, phenotype, observed, predicted
+runs/<run>/rows/<row>.parquet   patient, visit, phenotype, observed, predicted; of a probed
+                                encoder also its predictions by number of labels
+                                (labels_<n>_<draw>) and, of an ECG, those of the model with
+                                demographics (nested)
 runs/<run>/rows/<row>.json      what the figures were made from; written last
 """
 
@@ -21,7 +24,7 @@ from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics, lo
 from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows, regress_rows
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import fit_linear_probe
-from ptacl_core.evaluate.label_efficiency import LabelShare, label_efficiency
+from ptacl_core.evaluate.bars import LabelCurve, LabelPoint, Ridge, measure_label_curve
 from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Regressor
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -30,20 +33,28 @@ from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, load_encoder
 from ptacl_core.runs.folder import load_run_config
 from ptacl_core.safety.files.atomic import atomic_path, write_json
 from ptacl_core.shards import ShardReader
+from ptacl_core.stages.evaluate.nested import predict_nested
 
 ROWS_FOLDER = "rows"
+NESTED_COLUMN = "nested"
 NETWORK_STAGES = ("finetune", "supervised")
 """Stages whose own head predicts; all others are read out by a linear probe."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowFigures:
-    """Predictions of one row on the test patients, and the document beside them."""
+    """Predictions of one row on the test patients, and the document beside them.
+
+    `curve` are the predictions by number of labels, `nested` those together with demographics;
+    None of rows that have none.
+    """
 
     patients: tuple[tuple[str, int], ...]
     observed: Float64[Array, "patient target"]
     predicted: Float64[Array, "patient target"]
     document: dict[str, Any]
+    curve: LabelCurve | None = None
+    nested: Float64[Array, "patient target"] | None = None
 
 
 def run(
@@ -87,20 +98,26 @@ def run(
         loaded.encoder.to(target)
         if stage in NETWORK_STAGES:
             predicted = _predict_network(reader, test, loaded, modality, target, progress)
-            curve: list[LabelShare] = []
+            curve, nested = None, None
         else:
             features = [
                 _encode(reader, split, loaded, modality, settings, f"{row} {name}", progress)
                 for name, split in (("train", train), ("test", test))
             ]
             predicted = fit_linear_probe(features[0], train.phenotypes).predict(features[1])
-            curve = label_efficiency(features[0], train.phenotypes, features[1], test.phenotypes)
-        _write_predictions(folder / ROWS_FOLDER / f"{row}.parquet", reader, test, predicted)
+            curve = measure_label_curve(Ridge(features[0], features[1]), train.phenotypes)
+            nested = predict_nested(train, test, *features)[1] if modality == "ecg" else None
+        path = folder / ROWS_FOLDER / f"{row}.parquet"
+        _write_predictions(path, reader, test, predicted, _extra_columns(curve, nested))
         document = {
             **identity,
             "num_train": len(train.rows),
             "num_test": len(test.rows),
-            "label_efficiency": [_describe_share(share) for share in curve],
+            "label_points": [
+                {"labels": point.num_labels, "is_all": point.is_all, "draws": len(point.predicted)}
+                for point in (curve.points if curve is not None else ())
+            ],
+            "has_nested": nested is not None,
             "device": str(target),
             "wall_s": time.monotonic() - started_s,
         }
@@ -128,14 +145,27 @@ def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
         )
         patients = tuple(dict.fromkeys(keys))
         shape = (len(patients), len(PHENOTYPE_NAMES))
-        observed = table.column("observed").to_numpy().reshape(shape)
-        predicted = table.column("predicted").to_numpy().reshape(shape)
+
+        def read(column: str) -> Float64[Array, "patient target"]:
+            return table.column(column).to_numpy().reshape(shape)
+
+        observed, predicted = read("observed"), read("predicted")
+        points = tuple(
+            LabelPoint(
+                point["labels"],
+                point["is_all"],
+                np.stack([read(_name_draw(point["labels"], d)) for d in range(point["draws"])]),
+            )
+            for point in document["label_points"]
+        )
+        nested = read(NESTED_COLUMN) if document["has_nested"] else None
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise CohortError(
             f"run {run_name}: row {row} cannot be read ({type(error).__name__}); "
             f"remove runs/{run_name}/{ROWS_FOLDER} and reproduce again"
         ) from None
-    return RowFigures(patients, observed, predicted, document)
+    curve = LabelCurve(points) if points else None
+    return RowFigures(patients, observed, predicted, document, curve, nested)
 
 
 def predict_from_demographics(cohort_dir: Path) -> RowFigures:
@@ -219,6 +249,7 @@ def _write_predictions(
     reader: ShardReader,
     test: EvaluationSplit,
     predicted: Float64[Array, "patient target"],
+    extra: dict[str, Float64[Array, "patient target"]],
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -234,6 +265,7 @@ def _write_predictions(
             "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(patients)),
             "observed": test.phenotypes.ravel(),
             "predicted": predicted.ravel(),
+            **{name: values.ravel() for name, values in extra.items()},
         }
     )
     with atomic_path(path) as temporary:
@@ -244,18 +276,19 @@ def _name_patients(reader: ShardReader, rows: Int64[Array, " row"]) -> tuple[tup
     return tuple((reader.patients[row], reader.visits[row]) for row in rows)
 
 
-def _describe_share(share: LabelShare) -> dict[str, Any]:
-    return {
-        "share": share.share,
-        "patients": share.num_patients,
-        "mean_r2": [_mean_present(draw) for draw in share.r2],
-        "skipped": share.why_skipped,
+def _extra_columns(
+    curve: LabelCurve | None, nested: Float64[Array, "patient target"] | None
+) -> dict[str, Float64[Array, "patient target"]]:
+    columns = {
+        _name_draw(point.num_labels, draw): predicted
+        for point in (curve.points if curve is not None else ())
+        for draw, predicted in enumerate(point.predicted)
     }
+    return columns if nested is None else {**columns, NESTED_COLUMN: nested}
 
 
-def _mean_present(values: Float64[Array, " target"]) -> float | None:
-    present = values[np.isfinite(values)]
-    return float(present.mean()) if present.size else None
+def _name_draw(num_labels: int, draw: int) -> str:
+    return f"labels_{num_labels}_{draw}"
 
 
 def _read_document(path: Path) -> dict[str, Any] | None:

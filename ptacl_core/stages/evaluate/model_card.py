@@ -1,6 +1,5 @@
 """`runs/<run>/model_card.md`: what a run is, from what is on disk about it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_document
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.model import DocumentError
 from ptacl_core.embedding.patients import EvaluationSplit, describe_rows
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate.resampling import Resamples, draw_resamples
@@ -17,6 +18,7 @@ from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.report.markdown import render_markdown
 from ptacl_core.report.model_card import build_model_card
 from ptacl_core.runs.folder import load_run_config
+from ptacl_core.runs.health import read_health
 from ptacl_core.runs.provenance import describe_machine, describe_software
 from ptacl_core.safety.files.atomic import write_text
 from ptacl_core.shards import ShardReader
@@ -63,6 +65,7 @@ def run(cohort_dir: Path, run_name: str) -> Path:
         },
         "splits": splits,
         "stages": _describe_stages(directory),
+        "health": _describe_health(directory),
         "taken_from": settings.pretrained_from.model_dump(exclude_none=True),
         "evaluation": evaluation,
         "measured_rows": [] if evaluation else _describe_rows(cohort_dir, run_name),
@@ -109,16 +112,26 @@ def _describe_stages(directory: Path) -> list[dict[str, Any]]:
 
 
 def _read_evaluation(directory: Path) -> dict[str, Any] | None:
-    path = directory / "evaluation" / "evaluation.json"
+    path = directory / "evaluation" / EVALUATION_FILE
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text())
-    except ValueError:
+        return EvaluationDocument.read(path).as_dict()
+    except DocumentError as error:
         raise CohortError(
-            f"run {directory.name}: evaluation/{path.name} is damaged; `ptacl evaluate` makes it "
-            "anew"
+            f"run {directory.name}: evaluation/{error}; `ptacl evaluate` makes it anew"
         ) from None
+
+
+def _describe_health(directory: Path) -> list[dict[str, Any]]:
+    """The verdict on each stage; empty of a run trained before it was measured."""
+    health = read_health(directory)
+    if health is None:
+        return []
+    return [
+        {"stage": name, **each.model_dump(include={"learned", "reasons", "hints"})}
+        for name, each in health.stages.items()
+    ]
 
 
 def _describe_rows(cohort_dir: Path, run_name: str) -> list[dict[str, Any]]:

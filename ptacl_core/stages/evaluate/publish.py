@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.table_two import MeanCell
 from ptacl_core.evaluate import REGRESSION_FIGURES
 from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.runs.health import is_control
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 def publish_evaluation(
     cohort_dir: Path,
     aligned: AlignedRun,
-    document: dict[str, Any],
+    document: EvaluationDocument,
     *,
     predictions: "pa.Table",
     retrieval: "pa.Table",
@@ -40,39 +43,53 @@ def publish_evaluation(
         writer.put_evaluation(
             aligned.name,
             build_result_table(aligned.name, document),
-            document=document,
+            document=document.as_dict(),
             predictions=predictions,
             retrieval=retrieval,
         )
+        stages = document.health.get(aligned.name, {})
+        writer.put_health(
+            aligned.name,
+            {name: stage.learned for name, stage in stages.items()},
+            is_control=is_control(aligned.settings),
+        )
 
 
-def build_result_table(run: str, document: dict[str, Any]) -> "pa.Table":
+def build_result_table(run: str, document: EvaluationDocument) -> "pa.Table":
     """One figure per row: regression, retrieval, alignment."""
     import pyarrow as pa
 
     results: list[tuple[Any, ...]] = []
-    for row in document["rows"]:
-        cells = {**row["phenotypes"], "": row["mean"]}
+    for row in document.rows:
+        cells: dict[str, MeanCell] = {**row.phenotypes, "": row.mean}
         for name, cell in cells.items():
             metric = "r2" if name else "mean_r2"
-            place = ("regression", row["key"], row["modality"], name)
-            results.append((*place, metric, cell["r2"], cell["low"], cell["high"]))
+            place = ("regression", row.key, row.modality, name)
+            results.append((*place, metric, cell.r2, cell.low, cell.high))
             for other in REGRESSION_FIGURES[1:-1] if name else ():
-                bounds = (cell[f"{other}_low"], cell[f"{other}_high"])
-                results.append((*place, other, cell[other], *bounds))
-    for own, table in document["retrieval"].items():
+                figure = tuple(getattr(cell, f"{other}{end}") for end in ("", "_low", "_high"))
+                results.append((*place, other, *figure))
+    for own, table in document.retrieval.items():
         for name, scores in table.items():
-            for metric, bounds in scores["intervals"].items():
-                figure = (scores[metric], bounds["low"], bounds["high"])
+            for metric, bounds in scores.intervals.items():
+                figure = (getattr(scores, metric), bounds.low, bounds.high)
                 results.append(("retrieval", own, "ecg", name, metric, *figure))
             results.extend(
-                ("retrieval", own, "", name, metric, scores[metric], None, None)
+                ("retrieval", own, "", name, metric, getattr(scores, metric), None, None)
                 for metric in ("random_p_at_1", "random_p_at_10")
             )
     for metric in ("top1", "within1"):
-        interval = document["alignment"][f"{metric}_interval"] or (None, None)
-        figure = (document["alignment"][metric], *interval)
+        interval = getattr(document.alignment, f"{metric}_interval") or (None, None)
+        figure = (getattr(document.alignment, metric), *interval)
         results.append(("alignment", "", "", "", metric, *figure))
+    for nested in document.nested:
+        for name, found in nested.figures.items():
+            place = ("nested", nested.key, "ecg", "" if name == "mean" else name)
+            results.append((*place, "delta_r2", found.difference, found.low, found.high))
+    for row in document.rows:
+        for point in row.label_curve:
+            place = ("labels", row.key, row.modality, "", f"mean_r2_at_{point.labels}")
+            results.append((*place, point.mean_r2, point.low, point.high))
     names = ("section", "variant", "modality", "phenotype", "metric", "value", "low", "high")
     columns: dict[str, Any] = {"run": [run] * len(results)}
     for index, name in enumerate(names):

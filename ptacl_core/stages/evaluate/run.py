@@ -11,18 +11,31 @@ from typing import Any
 import numpy as np
 
 from ptacl_core import __version__
+from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.health import StageHealth
+from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
 from ptacl_core.embedding.patients import EvaluationSplit, describe_rows, load_split
 from ptacl_core.embedding.readout_fit import find_stored_readout, fit_split_readout
 from ptacl_core.errors import CohortError
-from ptacl_core.evaluate import EvaluationError, draw_resamples, why_undefined
+from ptacl_core.evaluate import (
+    EvaluationError,
+    Resamples,
+    draw_resamples,
+    fit_linear_probe,
+    why_undefined,
+)
+from ptacl_core.evaluate.row_comparison import score_row
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.choose import ALIGN, AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.provenance import describe_code
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.alignment import evaluate_alignment
+from ptacl_core.stages.evaluate.bars import Bars, measure_bars
 from ptacl_core.stages.evaluate.baselines import MODALITIES, add_baselines, add_networks
 from ptacl_core.stages.evaluate.consistency import check_consistency
 from ptacl_core.stages.evaluate.controls import evaluate_controls
@@ -32,11 +45,14 @@ from ptacl_core.stages.evaluate.features import (
     encode_aligned,
     find_residuals,
 )
+from ptacl_core.stages.evaluate.headlines import write_headlines
+from ptacl_core.stages.evaluate.health import check_health, failures_of
 from ptacl_core.stages.evaluate.publish import publish_evaluation
+from ptacl_core.stages.evaluate.rows import EvaluationRows
 from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
-from ptacl_core.stages.evaluate.table_two import TableTwo
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
+from ptacl_core.stages.evaluate.timing import measure_timing, read_simulation
 
 BOOTSTRAP_SEED = 2025
 NOTES = {
@@ -53,11 +69,11 @@ def run(
     device: str = "auto",
     with_baselines: bool = True,
     progress: ProgressSink = SILENT,
-) -> dict[str, Any]:
-    """Evaluate `run` (None: the latest) on the test split; returns the JSON document.
+) -> EvaluationDocument:
+    """Evaluate `run` on the test split (None: the latest one that has learned).
 
-    `with_baselines` adds the rows of demographics, random and pretrained encoders. Raises
-    CohortError when train or test lack pairs, CheckpointError when the run does not fit.
+    `with_baselines` adds the rows without learning and those of random and pretrained encoders.
+    Raises CohortError when train or test lack pairs, CheckpointError when the run does not fit.
     """
     aligned = load_aligned_run(cohort_dir, run, device=device)
     with Cohort.open(cohort_dir) as cohort:  # a store that cannot be read says so before the work
@@ -72,50 +88,137 @@ def run(
             num_resamples=num_resamples,
             patients=test.patients,
         )
-        table_two = TableTwo(train, test, resamples)
+        bars = measure_bars(reader, train, test, progress) if with_baselines else None
+        rows = EvaluationRows(train, test, resamples, bars)
         if with_baselines:
-            add_baselines(table_two, reader, aligned, progress)
-        features = encode_aligned(reader, aligned, train, validation, test, progress)
-        for modality in MODALITIES:
-            fitted, judged = features.pooled(modality)
-            table_two.add_probe(f"aligned-{modality}", "Aligned", modality, fitted, judged)
-        add_networks(table_two, reader, aligned, progress)
-        table_one = evaluate_retrieval(*features.projected_test(), test.phenotypes, resamples)
+            add_baselines(rows, reader, aligned, progress)
+        features = encode_aligned(
+            reader, aligned, train, validation, test, progress,
+            with_train_steps=read_simulation(cohort_dir) is not None,
+        )  # fmt: skip
+        health = _add_aligned(rows, aligned, features)
+        add_networks(rows, reader, aligned, progress)
         tests = (features.ecg_test, features.cmr_test)
         controls = evaluate_controls(reader, test, aligned, tests, resamples, progress)
-    regression = {modality: table_two.figures(f"aligned-{modality}") for modality in MODALITIES}
-    predicted = table_two.predicted("aligned-ecg")
-    document = {
-        "run": aligned.name,
-        "regression": regression,
-        "rows": table_two.rows,
-        **table_one.sections,
-        "alignment": {**evaluate_alignment(*tests, resamples), "controls": controls},
-        "consistency": check_consistency(regression, table_one.sections["retrieval"]),
-        **_cover(aligned, features, train, validation, test),
-        "subgroups": evaluate_subgroups(test, predicted, resamples),
-        "calibration": evaluate_events(
-            test, predicted, find_residuals(features, train, validation), resamples
-        ),
-        "unjudged": find_unjudged(test),
-        "patients": {"train": len(train), "validation": len(validation), "test": len(test)},
-        "resamples": num_resamples,
-        "checkpoint_sha256": aligned.checkpoint_sha256,
-        "software": __version__,
-        "note": note,
-    }
+        data_sha256 = reader.manifest_sha256
+    person = np.unique(np.asarray(test.patients), return_inverse=True)[1]
+    table_one = evaluate_retrieval(
+        *features.projected_test(), test.phenotypes, resamples, person=person
+    )
+    kept, timing_note = measure_timing(
+        cohort_dir, (train, test), features.pairs(), None if bars is None else bars.features["ecg"],
+        resamples,
+    )  # fmt: skip
+    table = rows.table.rows()
+    regression = _summarise_regression(table)
+    predicted = rows.table.predicted("aligned-ecg")
+    document = EvaluationDocument.parse(
+        {
+            "version": EvaluationDocument.VERSION,
+            "run": aligned.name,
+            "headlines": write_headlines(
+                rows.nested,
+                next(row for row in table if row.key == "aligned-ecg"),
+                bar="ridge on the mean beat",
+            ),
+            "health": health,
+            "nested": rows.nested,
+            "regression": regression,
+            "rows": table,
+            **table_one.sections,
+            "retrieval_bar": _retrieve_linear(bars, test, resamples, person),
+            "alignment": {
+                **evaluate_alignment(*tests, resamples, person=person),
+                "timing_kept": kept,
+                "timing_note": timing_note,
+                "controls": controls,
+            },
+            "consistency": check_consistency(regression, table_one.sections["retrieval"]),
+            **_cover(aligned, features, train, validation, test),
+            "subgroups": evaluate_subgroups(test, predicted, resamples),
+            "calibration": evaluate_events(
+                test, predicted, find_residuals(features, train, validation), resamples
+            ),
+            "unjudged": find_unjudged(test),
+            "patients": {"train": len(train), "validation": len(validation), "test": len(test)},
+            "resamples": num_resamples,
+            "departures": aligned.settings.notes,
+            "provenance": {
+                "software": __version__,
+                "code": describe_code(),
+                "settings_hash": aligned.settings.hash(),
+                "data_sha256": data_sha256,
+                "trained_on_sha256": aligned.data_sha256,
+                "checkpoint_sha256": aligned.checkpoint_sha256,
+            },
+            "note": note,
+        },
+        source=f"evaluation of {aligned.name}",
+    )
     folder = aligned.directory / "evaluation"
-    write_json(folder / "evaluation.json", document)
+    write_json(folder / EVALUATION_FILE, document.as_dict())
     publish_evaluation(
         cohort_dir,
         aligned,
         document,
-        predictions=build_predictions(aligned.name, test, table_two.predictions),
+        predictions=build_predictions(aligned.name, test, rows.table.predictions),
         retrieval=build_retrieval(aligned.name, test, table_one.runs),
     )
     for name in FORMER_FILES:
         (folder / name).unlink(missing_ok=True)
     return document
+
+
+def _add_aligned(
+    rows: EvaluationRows, aligned: AlignedRun, features: AlignedFeatures
+) -> dict[str, dict[str, StageHealth]]:
+    """Rows of the aligned encoders and the nested question; returns the run's health.
+
+    The verdict needs the encoders' R², and the rows need the verdict: scores come first.
+    """
+    scores = dict(rows.table.scores)
+    for modality in MODALITIES:
+        train, test = features.pooled(modality)
+        probe = fit_linear_probe(train, rows.train.phenotypes)
+        scores[f"aligned-{modality}"] = score_row(
+            rows.test.phenotypes, probe.predict(test)[None], rows.resamples
+        )
+    health = check_health(aligned, features, rows.test, scores)
+    failures = failures_of(health, aligned.name, ALIGN)
+    for modality in MODALITIES:
+        rows.add_features(
+            f"aligned-{modality}", "Aligned", modality, features.pooled(modality),
+            failures=failures,
+        )  # fmt: skip
+    rows.ask(features.pooled("ecg"), failures=failures)
+    return health
+
+
+def _summarise_regression(table: tuple[TableTwoRow, ...]) -> dict[str, dict[str, Any]]:
+    """R² of the aligned encoders, the section with stable keys."""
+    cells = {row.key: row.phenotypes for row in table}
+    return {
+        modality: {
+            name: {key: getattr(cell, key) for key in ("r2", "low", "high")}
+            for name, cell in cells[f"aligned-{modality}"].items()
+        }
+        for modality in MODALITIES
+    }
+
+
+def _retrieve_linear(
+    bars: Bars | None,
+    test: EvaluationSplit,
+    resamples: Resamples,
+    person: Int64[Array, " patient"],
+) -> dict[str, Any]:
+    """Mean retrieval by linear alignment, beside that of the run."""
+    if bars is None:
+        return {}
+    found = evaluate_retrieval(
+        bars.linear_test["ecg"], bars.linear_test["cmr"], test.phenotypes, resamples, person=person
+    )
+    return found.sections["retrieval_mean"]
 
 
 def _cover(

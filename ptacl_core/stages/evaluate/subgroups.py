@@ -19,7 +19,7 @@ from ptacl_core.stages.evaluate.table_two import finite
 MIN_PATIENTS = 20
 """Groups smaller than this are shown, and take no part in the worst gap."""
 
-_SHOWN = ("r2", "mae", "bias")
+_SHOWN = ("r2", "mean_absolute_error", "bias")
 
 
 def evaluate_subgroups(

@@ -1,24 +1,34 @@
-"""Table 2: how well each set of features, or each network, predicts the phenotypes of test."""
+"""Table 2: how well each set of features, or each network, predicts the phenotypes of test.
 
-from dataclasses import dataclass
-from typing import Any
+Evaluations (one training) and reproductions (several) build their rows here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics
-from ptacl_core.evaluate import (
-    REGRESSION_FIGURES,
-    BootstrapInterval,
-    RegressionTerms,
-    Resamples,
-    fit_linear_probe,
-    summarise_draws,
+from ptacl_core.documents.figures import Bounded, Difference
+from ptacl_core.documents.table_two import (
+    GroupR2,
+    LabelPoint,
+    MeanCell,
+    PhenotypeCell,
+    TableTwoRow,
 )
+from ptacl_core.evaluate import REGRESSION_FIGURES, RegressionTerms, Resamples, summarise_draws
+from ptacl_core.evaluate.row_comparison import RowDifference, RowScores, compare_rows, score_row
+from ptacl_core.evaluate.trainings import average_trainings
 from ptacl_core.records import PHENOTYPE_NAMES
 
 DEMOGRAPHICS = "demographics"
+RANDOM = "random"
 LINEAR_PROBE = "LP"
+RIDGE = "ridge"
+BAR_OF = {"ecg": "ridge-mean-beat", "cmr": "ridge-pixels"}
+"""The line of linear algebra that rows of each modality are held against."""
+FIGURES = (*PHENOTYPE_NAMES, "mean")
 _NUM_TARGETS = len(PHENOTYPE_NAMES)
 
 
@@ -31,131 +41,225 @@ class RowPredictions:
     predicted: Float64[Array, "row target"]
 
 
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What stands in a row beside its figures."""
+
+    published: Mapping[str, float | None] = field(default_factory=dict)
+    published_note: str = ""
+    ceilings: Mapping[str, float] | None = None
+    failures: tuple[str, ...] = ()
+    note: str = ""
+    label_curve: tuple[LabelPoint, ...] = ()
+    weights_sha256: tuple[str | None, ...] = ()
+
+
+NO_FACTS = RowFacts()
+
+
 class TableTwo:
     """One row after another, every figure on the same resampled patients.
 
-    The first row is that of demographics only: ΔR² of the others is over it.
+    The first row is that of demographics only, which the others are compared with.
     """
 
-    def __init__(self, train: EvaluationSplit, test: EvaluationSplit, resamples: Resamples) -> None:
-        self.train, self.test = train, test
-        self.rows: list[dict[str, Any]] = []
-        self.predictions: list[RowPredictions] = []
-        self._resamples = resamples
-        sex = np.asarray(test.sex)
-        self._sexes = {key: np.flatnonzero(sex == key) for key in ("F", "M")}
-        self._reference: tuple[np.ndarray, np.ndarray] | None = None
-        self.add_probe(
-            DEMOGRAPHICS,
-            "Demographics only",
-            "covariates",
-            fill_demographics(train, train),
-            fill_demographics(test, train),
-        )
-
-    def add_probe(
-        self, key: str, name: str, modality: str, train_features: Array, test_features: Array
+    def __init__(
+        self,
+        observed: Float64[Array, "row target"],
+        sex: Sequence[str],
+        resamples: Resamples,
+        demographics: Float64[Array, "row target"],
     ) -> None:
-        """Fit a linear probe on train and append the row of its predictions on test."""
-        probe = fit_linear_probe(train_features, self.train.phenotypes)
-        self.add_predictions(key, name, modality, LINEAR_PROBE, probe.predict(test_features))
+        self.observed, self.resamples = observed, resamples
+        self.predictions: list[RowPredictions] = []
+        self.scores: dict[str, RowScores] = {}
+        self._rows: list[TableTwoRow] = []
+        named = np.asarray(sex)
+        self._sexes = {key: np.flatnonzero(named == key) for key in ("F", "M")}
+        note = RowFacts(note="sex, age, height, BMI; not in the paper")
+        self.add(
+            DEMOGRAPHICS, "Demographics only", "covariates", LINEAR_PROBE, demographics[None],
+            is_trained=False, facts=note,
+        )  # fmt: skip
 
-    def add_predictions(
+    def add(
         self,
         key: str,
         name: str,
         modality: str,
         evaluation: str,
-        predicted: Float64[Array, "row target"],
+        predicted: Float64[Array, "training row target"],
+        *,
+        is_trained: bool,
+        facts: RowFacts = NO_FACTS,
     ) -> None:
-        """Append the row of given predictions; `evaluation` is how they were made (LP, FN …)."""
-        terms = RegressionTerms(self.test.phenotypes, predicted)
-        estimate = terms.figures(terms.terms.sum(axis=0))
-        draws = terms.figures(self._resamples.sums(terms.terms))
-        interval = summarise_draws(estimate, draws)
-        r2 = (estimate[:_NUM_TARGETS], draws[:, :_NUM_TARGETS])
-        if self._reference is None:
-            self._reference = r2
-        cells = _cells(interval)
-        difference = summarise_draws(r2[0] - self._reference[0], r2[1] - self._reference[1])
+        """Append the row of given predictions, one set per training; `evaluation` is how made."""
+        scores = score_row(self.observed, predicted, self.resamples, is_trained=is_trained)
+        self.scores[key] = scores
+        delta = None
+        if key != DEMOGRAPHICS:
+            delta = compare_rows(scores, self.scores[DEMOGRAPHICS])
+        agreement = self._measure_agreement(predicted)
         within = {
             sex: self._within(rows, predicted) for sex, rows in self._sexes.items() if len(rows)
         }
-        for column, cell in enumerate(cells):
-            cell["delta_r2"] = None if key == DEMOGRAPHICS else _bounds(difference, column)
-            cell["within_sex_r2"] = {sex: figures[column] for sex, figures in within.items()}
-        mean = summarise_draws(r2[0].mean(), r2[1].mean(axis=1))
-        mean_difference = summarise_draws(
-            (r2[0] - self._reference[0]).mean(), (r2[1] - self._reference[1]).mean(axis=1)
+        cells = _describe_scores(scores, delta, facts)
+        phenotypes = {
+            phenotype: PhenotypeCell.model_validate(
+                {
+                    **cells[column],
+                    **agreement[column],
+                    "within_sex_r2": {sex: figures[column] for sex, figures in within.items()},
+                }
+            )
+            for column, phenotype in enumerate(PHENOTYPE_NAMES)
+        }
+        self._rows.append(
+            TableTwoRow(
+                key=key,
+                name=name,
+                modality=modality,
+                evaluation=evaluation,
+                num_trainings=scores.num_trainings,
+                phenotypes=phenotypes,
+                mean=MeanCell.model_validate(cells[-1]),
+                failures=facts.failures,
+                label_curve=facts.label_curve,
+                published_note=facts.published_note,
+                note=facts.note,
+                weights_sha256=facts.weights_sha256,
+            )
         )
-        self.rows.append(
-            {
-                "key": key,
-                "name": name,
-                "modality": modality,
-                "evaluation": evaluation,
-                "phenotypes": dict(zip(PHENOTYPE_NAMES, cells, strict=True)),
-                "mean": {
-                    "r2": finite(mean.estimate),
-                    "low": finite(mean.low),
-                    "high": finite(mean.high),
-                    "delta_r2": None if key == DEMOGRAPHICS else _bounds(mean_difference),
-                },
-            }
-        )
-        self.predictions.append(RowPredictions(key, modality, predicted))
+        self.predictions.append(RowPredictions(key, modality, predicted.mean(axis=0)))
 
-    def figures(self, key: str) -> dict[str, dict[str, Any]]:
-        """The cells of one row."""
-        return next(row["phenotypes"] for row in self.rows if row["key"] == key)
+    def rows(self) -> tuple[TableTwoRow, ...]:
+        """All rows, each with what it does not reach."""
+        return tuple(
+            row.model_copy(update={"remarks": self._find_remarks(row)}) for row in self._rows
+        )
 
     def predicted(self, key: str) -> Float64[Array, "row target"]:
         """The predictions of one row."""
         return next(each.predicted for each in self.predictions if each.key == key)
 
+    def _find_remarks(self, row: TableTwoRow) -> tuple[str, ...]:
+        """Whether the row's mean R² lies below the untrained encoder's, or a line's."""
+        if row.num_trainings is None or row.mean.r2 is None:
+            return ()
+        remarks = []
+        for other in self._rows:
+            is_random = other.key == f"{RANDOM}-{row.modality}"
+            is_bar = other.key == BAR_OF.get(row.modality)
+            value = other.mean.r2
+            if other.key == row.key or not (is_random or is_bar) or value is None:
+                continue
+            if row.mean.r2 < value:
+                remarks.append(f"below {other.name} ({value:.3f})")
+        return tuple(remarks)
+
+    def _measure_agreement(
+        self, predicted: Float64[Array, "training row target"]
+    ) -> list[dict[str, float | int | None]]:
+        """Figures in units by phenotype, means over trainings, with their intervals."""
+        terms = [RegressionTerms(self.observed, values) for values in predicted]
+        estimate = np.mean([each.figures(each.terms.sum(axis=0)) for each in terms], axis=0)
+        draws = np.stack([each.figures(self.resamples.sums(each.terms)) for each in terms])
+        interval = summarise_draws(estimate, average_trainings(draws))
+        shape = (len(REGRESSION_FIGURES), _NUM_TARGETS)
+        value, low, high = (
+            each.reshape(shape) for each in (interval.estimate, interval.low, interval.high)
+        )
+        cells = []
+        for column in range(_NUM_TARGETS):
+            cell: dict[str, float | int | None] = {"n": int(value[-1, column])}
+            for index, name in enumerate(REGRESSION_FIGURES[1:-1], start=1):
+                cell[name] = finite(value[index, column])
+                cell[f"{name}_low"] = finite(low[index, column])
+                cell[f"{name}_high"] = finite(high[index, column])
+            cells.append(cell)
+        return cells
+
     def _within(
-        self, rows: np.ndarray, predicted: Float64[Array, "row target"]
-    ) -> list[dict[str, Any]]:
+        self, rows: np.ndarray, predicted: Float64[Array, "training row target"]
+    ) -> list[GroupR2]:
         """R² among some of the patients, about their own mean."""
-        terms = RegressionTerms(self.test.phenotypes[rows], predicted[rows])
-        interval = self._resamples.take(rows).interval(terms.terms, terms.r2)
-        counts = np.isfinite(self.test.phenotypes[rows]).sum(axis=0)
+        chosen = self.resamples.take(rows)
+        scores = score_row(self.observed[rows], predicted[:, rows], chosen)
+        counts = np.isfinite(self.observed[rows]).sum(axis=0)
+        low, high = scores.bound(0.025), scores.bound(0.975)
         return [
-            {**_bounds(interval, column), "n": int(counts[column])}
+            GroupR2(
+                value=finite(scores.mean[column]),
+                low=finite(low[column]),
+                high=finite(high[column]),
+                n=int(counts[column]),
+            )
             for column in range(_NUM_TARGETS)
         ]
 
 
-def finite(value: Any) -> float | None:
+def describe_difference(
+    found: RowDifference, *, failures: Sequence[str] = ()
+) -> dict[str, Difference]:
+    """A paired difference by phenotype and on average, with Holm's p-values and verdicts.
+
+    With `failures` (a row that has not trained) nothing is judged: "not comparable".
+    """
+    why = f"not comparable: {'; '.join(failures)}" if failures else None
+    return {
+        name: Difference(
+            difference=finite(found.difference[index]),
+            low=finite(found.low[index]),
+            high=finite(found.high[index]),
+            p=finite(found.p_value[index]),
+            p_holm=finite(found.adjusted_p[index]),
+            verdict="not comparable" if failures else found.verdicts[index],
+            why=why,
+        )
+        for index, name in enumerate(FIGURES)
+    }
+
+
+def bounded(scores: RowScores, index: int = -1) -> Bounded:
+    """One figure of a row with its interval; the last is the mean."""
+    return Bounded(
+        value=finite(scores.mean[index]),
+        low=finite(scores.bound(0.025)[index]),
+        high=finite(scores.bound(0.975)[index]),
+    )
+
+
+def finite(value: float | np.floating | np.ndarray) -> float | None:
     """A number for JSON: None where it is not defined."""
     return float(value) if np.isfinite(value) else None
 
 
-def _cells(interval: BootstrapInterval) -> list[dict[str, Any]]:
-    """One dictionary per phenotype, R² with its bounds as `low` and `high`."""
-    estimate, low, high = (
-        values.reshape(len(REGRESSION_FIGURES), _NUM_TARGETS)
-        for values in (interval.estimate, interval.low, interval.high)
-    )
-    cells = []
-    for column in range(_NUM_TARGETS):
-        cell: dict[str, Any] = {
-            "r2": finite(estimate[0, column]),
-            "low": finite(low[0, column]),
-            "high": finite(high[0, column]),
-        }
-        for index, name in enumerate(REGRESSION_FIGURES[1:-1], start=1):
-            cell[name] = finite(estimate[index, column])
-            cell[f"{name}_low"] = finite(low[index, column])
-            cell[f"{name}_high"] = finite(high[index, column])
-        cell["n"] = int(estimate[-1, column])
-        cells.append(cell)
+def _describe_scores(
+    scores: RowScores, delta: RowDifference | None, facts: RowFacts
+) -> list[dict[str, object]]:
+    """R² of each phenotype and of their mean, with spread, ceiling and the paper's figure."""
+    columns = (scores.mean, scores.bound(0.025), scores.bound(0.975), scores.bootstrap_sd)
+    deltas = describe_difference(delta, failures=facts.failures) if delta is not None else {}
+    ceilings = dict(facts.ceilings or {})
+    if ceilings:
+        ceilings["mean"] = sum(ceilings.values()) / len(ceilings)
+    cells: list[dict[str, object]] = []
+    for index, name in enumerate(FIGURES):
+        value, low, high, bootstrap_sd = (finite(column[index]) for column in columns)
+        ceiling = ceilings.get(name)
+        reached = value / ceiling if ceiling and value is not None and value >= 0 else None
+        cells.append(
+            {
+                "r2": value,
+                "low": low,
+                "high": high,
+                "seed_sd": finite(scores.seed_sd[index]),
+                "bootstrap_sd": bootstrap_sd,
+                "per_seed": tuple(finite(each) for each in scores.per_seed[:, index]),
+                "delta_over_demographics": deltas.get(name),
+                "published": facts.published.get(name),
+                "ceiling": ceiling,
+                "share_of_ceiling": reached,
+            }
+        )
     return cells
-
-
-def _bounds(interval: BootstrapInterval, index: int | tuple[()] = ()) -> dict[str, Any]:
-    return {
-        "value": finite(interval.estimate[index]),
-        "low": finite(interval.low[index]),
-        "high": finite(interval.high[index]),
-    }

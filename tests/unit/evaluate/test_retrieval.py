@@ -268,3 +268,21 @@ def test_bad_inputs_are_named():
         retrieval_metrics(queries[:1], database, values, query_indices=np.array([40]))
     with pytest.raises(EvaluationError, match="11 columns, but 10 names"):
         retrieval_metrics(queries, database, np.zeros((40, 11)))
+
+
+def test_all_visits_of_a_person_leave_the_candidates_together():
+    rng = np.random.default_rng(9)
+    space = rng.normal(size=(30, 6))
+    values = rng.normal(size=(30, 1))
+    twice, labels = np.concatenate([space, space]), np.concatenate([values, values])
+    person = np.tile(np.arange(30), 2)
+    name = PHENOTYPE_NAMES[0]
+    seen = retrieve(twice, twice, labels, exclude_self=True)[name]
+    assert seen.precision[:, 0].min() == 1.0  # the other visit is found, and matches itself
+    apart = retrieve(twice, twice, labels, exclude_self=True, person=person)[name]
+    once = retrieve(space, space, values, exclude_self=True)[name]
+    np.testing.assert_array_equal(apart.precision[:30, 0], once.precision[:, 0])
+    np.testing.assert_allclose(apart.random_precision[:30], once.random_precision)
+    assert apart.num_candidates == 58
+    ranks = own_pair_ranks(twice, twice[::-1][::-1], person=person)
+    assert ranks.tolist() == [1] * 60

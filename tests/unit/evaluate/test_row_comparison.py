@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from ptacl_core.evaluate import linear_probe_r2, r2
-from ptacl_core.evaluate.label_efficiency import label_efficiency
-from ptacl_core.evaluate.labels import EvaluationError
+from ptacl_core.evaluate import r2
 from ptacl_core.evaluate.resampling import draw_resamples
 from ptacl_core.evaluate.row_comparison import compare_rows, paired_p_value, score_means, score_row
 
@@ -54,8 +52,8 @@ def test_a_row_against_itself_is_not_separated(labels, resamples):
 
 
 def test_better_predictions_are_separated_and_the_other_way_reversed(labels, resamples):
-    good = score_row(labels, noisy(labels, 5.0, 1)[None], resamples)
-    poor = score_row(labels, noisy(labels, 40.0, 2)[None], resamples)
+    good = score_row(labels, noisy(labels, 5.0, 1)[None], resamples, is_trained=False)
+    poor = score_row(labels, noisy(labels, 40.0, 2)[None], resamples, is_trained=False)
     forth, back = compare_rows(good, poor), compare_rows(poor, good)
     assert set(forth.verdicts) == {"separated"}
     assert set(back.verdicts) == {"reversed"}
@@ -89,20 +87,30 @@ def test_means_leave_out_patients_without_the_figure(resamples):
     np.testing.assert_allclose(scores.draws[8, :2], expected)
 
 
-def test_label_efficiency_ends_at_the_whole_probe_and_skips_what_is_too_small():
-    generator = np.random.default_rng(6)
-    features = generator.normal(size=(400, 12))
-    targets = features @ generator.normal(size=(12, 3)) + generator.normal(size=(400, 3))
-    parts = (features[:300], targets[:300], features[300:], targets[300:])
-    curve = label_efficiency(*parts)
-    assert [point.num_patients for point in curve] == [3, 9, 30, 90, 300]
-    assert [len(point.r2) for point in curve] == [0, 0, 5, 5, 1]
-    assert "3 patients for the 13 coefficients" in (curve[0].why_skipped or "")
-    np.testing.assert_allclose(curve[-1].r2[0], linear_probe_r2(*parts))
-    assert curve[2].r2.mean() < curve[3].r2.mean() < curve[4].r2.mean()
+@pytest.mark.parametrize(
+    ("num_seeds", "verdict"),
+    [(1, "too few trainings"), (2, "too few trainings"), (3, "separated on these trainings"),
+     (4, "separated on these trainings"), (5, "separated")],
+)  # fmt: skip
+def test_a_verdict_says_no_more_than_the_trainings_allow(labels, resamples, num_seeds, verdict):
+    good = np.stack([noisy(labels, 5.0, seed) for seed in range(num_seeds)])
+    poor = np.stack([noisy(labels, 40.0, 50 + seed) for seed in range(num_seeds)])
+    rows = [score_row(labels, values, resamples) for values in (good, poor)]
+    assert compare_rows(*rows).verdicts[-1] == verdict
+    mirrored = {"separated": "reversed", "separated on these trainings": "reversed on these "
+                "trainings"}  # fmt: skip
+    assert compare_rows(*rows[::-1]).verdicts[-1] == mirrored.get(verdict, verdict)
+    assert compare_rows(rows[0], rows[0]).verdicts[-1] == "not separated"
 
 
-def test_label_efficiency_refuses_a_share_of_nothing():
-    ones = np.ones((4, 1))
-    with pytest.raises(EvaluationError, match="0"):
-        label_efficiency(ones, ones, ones, ones, shares=(0.0,))
+def test_seeds_are_resampled_with_the_patients(labels, resamples):
+    alike = np.stack([noisy(labels, 10.0, 1)] * 5)
+    spread = np.stack([noisy(labels, scale, 1) for scale in (1.0, 5.0, 10.0, 15.0, 25.0)])
+    one = score_row(labels, alike[:1], resamples)
+    np.testing.assert_allclose(score_row(labels, alike, resamples).draws, one.draws)
+    wide, narrow = (
+        score_row(labels, spread, resamples),
+        score_row(labels, spread, resamples, is_trained=False),
+    )
+    assert (wide.bootstrap_sd > 1.3 * narrow.bootstrap_sd).all()
+    np.testing.assert_allclose(wide.mean, narrow.mean)
