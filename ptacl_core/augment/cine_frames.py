@@ -9,9 +9,12 @@ from ptacl_core.tensors import Float, Generator, Int, Tensor, move_to_device
 def cine_frame_indices(
     *, num_source_frames: int = 50, num_frames: int = 26
 ) -> Int[Tensor, " frame"]:
-    """Frames of evaluation: f_i = ⌊50 · i / 26⌋, so that 13 pairs cover 13 equal phases."""
+    """Frames of evaluation: f_i = ⌊50 · (i + ½) / 26⌋, the middle of each 26th of the cycle.
+
+    So 13 pairs cover 13 equal phases, neither early nor late of what training draws.
+    """
     _require_enough(num_source_frames, num_frames)
-    return torch.arange(num_frames) * num_source_frames // num_frames
+    return (2 * torch.arange(num_frames) + 1) * num_source_frames // (2 * num_frames)
 
 
 def draw_cine_frame_indices(

@@ -102,8 +102,11 @@ def choose_frames(frames: Array, num_frames: int, device: torch.device) -> torch
 
 
 def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, " frame"]:
-    """Frames ⌊source · i / num_frames⌋: evenly over the cycle, from end-diastole."""
-    return np.arange(num_frames, dtype=np.int64) * num_source // num_frames
+    """Frames ⌊source · (i + ½) / num_frames⌋: the middle of each of `num_frames` equal parts.
+
+    Training draws frames anywhere in their parts; their mean is the middle.
+    """
+    return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_source // (2 * num_frames)
 
 
 def encode_in_batches(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.evaluate import r2
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES
 
@@ -46,13 +47,42 @@ def change_manifest(cohort: Path, target: Path, change) -> Path:
 def test_networks_are_rows_with_their_own_predictions(document):
     rows = {row["key"]: row for row in document["rows"]}
     assert list(rows) == [
-        "demographics", "random-ecg", "random-cmr", "pretrained-ecg", "pretrained-cmr",
+        "demographics", "ridge-mean-beat", "ridge-pixels", "linear-ecg", "linear-cmr",
+        "random-ecg", "random-cmr", "pretrained-ecg", "pretrained-cmr",
         "aligned-ecg", "aligned-cmr", "finetuned-ecg", "supervised-ecg", "supervised-cmr",
     ]  # fmt: skip
     kinds = {key: row["evaluation"] for key, row in rows.items()}
     assert (kinds["aligned-ecg"], kinds["finetuned-ecg"]) == ("LP", "FN+AP")
     assert kinds["supervised-cmr"] == "FN"
-    assert document["regression"]["ecg"] == rows["aligned-ecg"]["phenotypes"]
+    for name, cell in document["regression"]["ecg"].items():
+        whole = rows["aligned-ecg"]["phenotypes"][name]
+        assert cell == {key: whole[key] for key in ("r2", "low", "high")}
+
+
+def test_the_document_leads_with_the_nested_question_and_says_what_it_is(document):
+    assert (document["kind"], document["version"]) == ("ptacl-evaluation", 1)
+    assert [headline["key"] for headline in document["headlines"]] == ["nested", "labels"]
+    assert document["nested"][0]["key"] == "ecg"
+    assert document["nested"][0]["question"].startswith("What does the ECG add to sex")
+    again = EvaluationDocument.parse(document, source="evaluation.json")
+    assert again.as_dict() == document
+    assert len(document["provenance"]["data_sha256"]) == 64
+
+
+def test_health_is_by_run_and_stage(document, trained_cohort):
+    stages = document["health"]["tiny"]
+    assert set(stages) >= {"ecg", "cmr", "align", "supervised-ecg"}
+    assert stages["align"]["splits"].keys() == {"training", "validation", "test"}
+    for stage in stages.values():
+        assert stage["learned"] == (not stage["reasons"])
+    with Cohort.open(trained_cohort) as cohort, cohort.opened.cursor() as cursor:
+        rows = cursor.execute(
+            "SELECT variant, value FROM evaluation_results WHERE run = 'tiny' "
+            "AND section = 'health' AND metric = 'learned'"
+        ).fetchall()
+    assert {name: bool(value) for name, value in rows} == {
+        name: stage["learned"] for name, stage in stages.items()
+    }
 
 
 def test_figures_follow_from_the_rows_of_the_store(document, evaluation, trained_cohort):
@@ -99,7 +129,6 @@ def test_evaluating_again_gives_the_same_document(ptacl, trained_cohort, documen
     answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100, "--json")
     assert answer.exit_code == 0, answer.err
     again = json.loads(answer.out)
-    again.pop("version")
     assert again == document
 
 

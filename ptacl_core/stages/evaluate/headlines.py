@@ -43,7 +43,7 @@ def _describe_labels(row: TableTwoRow, bar: str) -> Headline:
     question = f"What do its features save where labels are few, against {bar}?"
     points = [point for point in row.label_curve if point.over_bar is not None]
     if row.failures:
-        text = f"not comparable: {'; '.join(row.failures)}"
+        text = f"not comparable: {row.name} did not train"
         return Headline(key="labels", question=question, text=text)
     text = "; ".join(_describe_point(point) for point in points)
     few = next((point for point in points if point.labels == 100), None)

@@ -46,7 +46,7 @@ def describe_curve(
     bar: ScoredCurve | None,
     *,
     num_draws: int,
-    failures: Sequence[str] = (),
+    untrained: Sequence[str] = (),
 ) -> tuple[LabelPoint, ...]:
     """The document's points; `bar` is the line's curve (None: the row is the line itself)."""
     points = []
@@ -54,7 +54,7 @@ def describe_curve(
         over, needed, is_beyond, saved = None, None, False, None
         value = finite(scores.mean[-1])
         if bar is not None:
-            over = describe_difference(compare_rows(scores, bar[index][2]), failures=failures)
+            over = describe_difference(compare_rows(scores, bar[index][2]), untrained=untrained)
         if bar is not None and value is not None:
             needed, is_reached = labels_needed(
                 value, [each[0] for each in bar], [float(each[2].mean[-1]) for each in bar]

@@ -55,6 +55,8 @@ def ask_nested(
         without=bounded(base),
         with_features=bounded(both),
         num_trainings=both.num_trainings,
-        figures=describe_difference(compare_rows(both, base), failures=failures),
+        figures=describe_difference(
+            compare_rows(both, base), untrained=[f"the encoder of {name}"] if failures else ()
+        ),
         failures=tuple(failures),
     )

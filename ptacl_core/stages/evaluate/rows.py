@@ -66,7 +66,10 @@ class EvaluationRows:
         curve = measure_label_curve(Ridge(train, test), self.train.phenotypes)
         scored = score_curves([curve], self.test.phenotypes, self.resamples, is_trained=True)
         points = describe_curve(
-            scored, self._bar_curves.get(modality), num_draws=NUM_DRAWS, failures=failures
+            scored,
+            self._bar_curves.get(modality),
+            num_draws=NUM_DRAWS,
+            untrained=[name] if failures else (),
         )
         self.table.add(
             key, name, modality, LINEAR_PROBE, probe.predict(test)[None],

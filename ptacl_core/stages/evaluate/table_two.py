@@ -103,7 +103,7 @@ class TableTwo:
         within = {
             sex: self._within(rows, predicted) for sex, rows in self._sexes.items() if len(rows)
         }
-        cells = _describe_scores(scores, delta, facts)
+        cells = _describe_scores(name, scores, delta, facts)
         phenotypes = {
             phenotype: PhenotypeCell.model_validate(
                 {
@@ -199,13 +199,13 @@ class TableTwo:
 
 
 def describe_difference(
-    found: RowDifference, *, failures: Sequence[str] = ()
+    found: RowDifference, *, untrained: Sequence[str] = ()
 ) -> dict[str, Difference]:
     """A paired difference by phenotype and on average, with Holm's p-values and verdicts.
 
-    With `failures` (a row that has not trained) nothing is judged: "not comparable".
+    `untrained` are names of rows that have not learned: nothing is judged then.
     """
-    why = f"not comparable: {'; '.join(failures)}" if failures else None
+    why = f"not comparable: {' and '.join(untrained)} did not train" if untrained else None
     return {
         name: Difference(
             difference=finite(found.difference[index]),
@@ -213,7 +213,7 @@ def describe_difference(
             high=finite(found.high[index]),
             p=finite(found.p_value[index]),
             p_holm=finite(found.adjusted_p[index]),
-            verdict="not comparable" if failures else found.verdicts[index],
+            verdict="not comparable" if untrained else found.verdicts[index],
             why=why,
         )
         for index, name in enumerate(FIGURES)
@@ -235,11 +235,12 @@ def finite(value: float | np.floating | np.ndarray) -> float | None:
 
 
 def _describe_scores(
-    scores: RowScores, delta: RowDifference | None, facts: RowFacts
+    name_of_row: str, scores: RowScores, delta: RowDifference | None, facts: RowFacts
 ) -> list[dict[str, object]]:
     """R² of each phenotype and of their mean, with spread, ceiling and the paper's figure."""
     columns = (scores.mean, scores.bound(0.025), scores.bound(0.975), scores.bootstrap_sd)
-    deltas = describe_difference(delta, failures=facts.failures) if delta is not None else {}
+    untrained = [name_of_row] if facts.failures else []
+    deltas = describe_difference(delta, untrained=untrained) if delta is not None else {}
     ceilings = dict(facts.ceilings or {})
     if ceilings:
         ceilings["mean"] = sum(ceilings.values()) / len(ceilings)

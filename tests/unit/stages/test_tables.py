@@ -7,12 +7,22 @@ from ptacl_core.embedding.patients import fill_demographics
 from ptacl_core.evaluate import fit_linear_probe, pearson_r, r2
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.evaluate.consistency import check_consistency
+from ptacl_core.stages.evaluate.rows import EvaluationRows
 from ptacl_core.stages.evaluate.run import find_unjudged
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
-from ptacl_core.stages.evaluate.table_two import TableTwo
+from ptacl_core.stages.evaluate.table_two import RowFacts, TableTwo
 from ptacl_core.stages.evaluate.tables import build_predictions, build_retrieval
 
-FIGURES = ("mae", "pearson_r", "ccc", "bias", "loa_low", "loa_high", "slope", "intercept")
+FIGURES = (
+    "mean_absolute_error",
+    "pearson_r",
+    "concordance",
+    "bias",
+    "loa_low",
+    "loa_high",
+    "slope",
+    "intercept",
+)
 
 
 def embed(split, seed, *, noise):
@@ -23,14 +33,26 @@ def embed(split, seed, *, noise):
 
 
 @pytest.fixture(scope="module")
-def table(train, held_out, resamples):
-    made = TableTwo(train, held_out, resamples)
-    made.add_probe("good", "Good", "ecg", embed(train, 5, noise=0.3), embed(held_out, 6, noise=0.3))
-    return made
+def rows(train, held_out, resamples):
+    rows = EvaluationRows(train, held_out, resamples, None)
+    features = embed(train, 5, noise=0.3), embed(held_out, 6, noise=0.3)
+    rows.add_features("good", "Good", "ecg", features)
+    rows.ask(features, failures=())
+    return rows
 
 
-def test_rows_carry_every_figure_with_its_interval(table, held_out):
-    good = table.rows[-1]["phenotypes"]
+@pytest.fixture(scope="module")
+def table(rows):
+    return rows.table
+
+
+@pytest.fixture(scope="module")
+def described(table):
+    return [json.loads(json.dumps(row.model_dump(mode="json"))) for row in table.rows()]
+
+
+def test_rows_carry_every_figure_with_its_interval(table, described, held_out):
+    good = described[-1]["phenotypes"]
     predicted = table.predicted("good")
     for column, name in enumerate(PHENOTYPE_NAMES):
         cell = good[name]
@@ -43,49 +65,50 @@ def test_rows_carry_every_figure_with_its_interval(table, held_out):
         assert cell["n"] == 240
     correlation = pearson_r(held_out.phenotypes, predicted)
     assert good["lvm_g"]["pearson_r"] == pytest.approx(correlation[5])
-    json.dumps(table.rows, allow_nan=False)
 
 
-def test_gain_over_demographics_is_paired(table, train, held_out):
-    first, good = table.rows
+def test_gain_over_demographics_is_paired(described, train, held_out):
+    first, good = described
     assert (first["key"], good["key"]) == ("demographics", "good")
-    assert first["phenotypes"]["lvm_g"]["delta_r2"] is None
+    assert first["phenotypes"]["lvm_g"]["delta_over_demographics"] is None
     cell = good["phenotypes"]["lvm_g"]
     gain = cell["r2"] - first["phenotypes"]["lvm_g"]["r2"]
-    assert cell["delta_r2"]["value"] == pytest.approx(gain)
-    assert cell["delta_r2"]["low"] <= gain <= cell["delta_r2"]["high"]
+    assert cell["delta_over_demographics"]["difference"] == pytest.approx(gain)
+    assert cell["delta_over_demographics"]["low"] <= gain <= cell["delta_over_demographics"]["high"]
     probe = fit_linear_probe(fill_demographics(train, train), train.phenotypes)
     expected = r2(held_out.phenotypes, probe.predict(fill_demographics(held_out, train)))
     assert first["phenotypes"]["lvm_g"]["r2"] == pytest.approx(expected[5])
-    assert good["mean"]["delta_r2"]["value"] > 0.2
+    assert good["mean"]["delta_over_demographics"]["difference"] > 0.2
+    assert good["mean"]["delta_over_demographics"]["verdict"] == "too few trainings"
 
 
-def test_within_sex_r2_is_about_the_mean_of_the_sex(table, held_out):
+def test_within_sex_r2_is_about_the_mean_of_the_sex(table, described, held_out):
     rows = np.flatnonzero(np.array(held_out.sex) == "F")
-    cell = table.rows[0]["phenotypes"]["lvm_g"]["within_sex_r2"]["F"]
+    cell = described[0]["phenotypes"]["lvm_g"]["within_sex_r2"]["F"]
     predicted = table.predicted("demographics")
     expected = float(r2(held_out.phenotypes[rows, 5], predicted[rows, 5]))
     assert cell["value"] == pytest.approx(expected)
     assert cell["n"] == len(rows)
     # Sex explains nothing within a sex.
-    assert cell["value"] < table.rows[0]["phenotypes"]["lvm_g"]["r2"]
+    assert cell["value"] < described[0]["phenotypes"]["lvm_g"]["r2"]
 
 
 def test_what_cannot_be_judged_is_null_and_named(train, without_labels, resamples):
-    table = TableTwo(train, without_labels, resamples)
-    cells = table.rows[0]["phenotypes"]
+    row = EvaluationRows(train, without_labels, resamples, None).table.rows()[0]
+    plain = json.loads(json.dumps(row.model_dump(mode="json"), allow_nan=False))
+    cells = plain["phenotypes"]
     for name in PHENOTYPE_NAMES[:3]:
         assert cells[name]["r2"] is None
         assert cells[name]["low"] is None
     assert (cells["lvedv_ml"]["n"], cells["lvsv_ml"]["n"]) == (0, 1)
     assert cells["lvef_pct"]["r2"] is not None
-    assert table.rows[0]["mean"]["r2"] is None
+    judged = [cells[name]["r2"] for name in PHENOTYPE_NAMES[3:]]
+    assert plain["mean"]["r2"] == pytest.approx(np.mean(judged))
     assert find_unjudged(without_labels) == {
         "lvedv_ml": "no label present",
         "lvesv_ml": "the phenotype is constant (60) in 240 patients",
         "lvsv_ml": "one labelled patient only",
     }
-    json.dumps(table.rows, allow_nan=False)
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +125,11 @@ def test_three_directions_with_and_without_the_own_recording(retrieved):
     sections = retrieved.sections
     directions = sections["retrieval_directions"]
     assert {key: tuple(value) for key, value in directions.items()} == {
-        "ecg-cmr": ("included", "excluded"),
         "cmr-ecg": ("included", "excluded"),
         "ecg-ecg": ("excluded",),
     }
-    assert sections["retrieval"] is directions["ecg-cmr"]
-    for choices in directions.values():
+    assert tuple(sections["retrieval"]) == ("included", "excluded")
+    for choices in (sections["retrieval"], *directions.values()):
         for tables in choices.values():
             cell = tables["lvm_g"]
             assert cell["p_at_10"] > cell["random_p_at_10"] + 0.1
@@ -151,10 +173,10 @@ def test_retrieval_without_any_label_says_so(held_out, resamples):
     assert sections["retrieval"] == {"included": {}, "excluded": {}}
     mean = sections["retrieval_mean"]["excluded"]
     assert (mean["p_at_1"]["value"], mean["why"]) == (None, "no phenotype can be judged")
-    assert sections["pair"]["patients"] == 240
+    assert sections["pair_recall"]["ecg-cmr"]["n"] == 240
 
 
-def test_rows_hold_what_the_figures_came_from(table, retrieved, held_out):
+def test_rows_hold_what_the_figures_came_from(table, described, retrieved, held_out):
     predictions = build_predictions("run", held_out, table.predictions).to_pandas()
     assert predictions.columns.tolist() == [
         "run", "variant", "modality", "patient", "visit", "phenotype", "observed", "predicted"
@@ -162,7 +184,7 @@ def test_rows_hold_what_the_figures_came_from(table, retrieved, held_out):
     assert str(predictions["visit"].dtype) == "int32"
     mass = predictions[(predictions.variant == "good") & (predictions.phenotype == "lvm_g")]
     assert len(mass) == 240
-    assert table.rows[-1]["phenotypes"]["lvm_g"]["r2"] == pytest.approx(
+    assert described[-1]["phenotypes"]["lvm_g"]["r2"] == pytest.approx(
         float(r2(mass.observed.to_numpy(), mass.predicted.to_numpy()))
     )
     lines = build_retrieval("run", held_out, retrieved.runs)
@@ -200,3 +222,61 @@ def test_table_one_follows_from_table_two():
     assert abs(found["phenotypes"]["lvm_g"]["difference_included"]) < 0.03
     assert list(found["phenotypes"]) == ["lvm_g"]
     assert check_consistency({"ecg": {}, "cmr": {}}, retrieval)["mean_difference"] is None
+
+
+def test_the_nested_question_holds_demographics_within_the_model_with_both(rows, held_out):
+    nested = rows.nested[0]
+    answer = nested.figures["mean"]
+    assert nested.without.value == pytest.approx(rows.table.rows()[0].mean.r2)
+    assert nested.with_features.value == pytest.approx(nested.without.value + answer.difference)
+    assert answer.low <= answer.difference <= answer.high
+    assert answer.difference > 0.3
+    noise = np.random.default_rng(3).normal(size=(400, 8)), np.zeros((240, 8))
+    useless = EvaluationRows(rows.train, held_out, rows.resamples, None)
+    useless.ask(noise, failures=())
+    assert abs(useless.nested[0].figures["mean"].difference) < 0.02
+    assert useless.nested[0].figures["mean"].verdict == "not separated"
+
+
+def test_label_curves_rise_to_the_row_of_all_labels(described):
+    curve = described[-1]["label_curve"]
+    assert [point["labels"] for point in curve] == [50, 100, 300, 400]
+    assert curve[-1]["is_all"]
+    scores = [point["mean_r2"] for point in curve]
+    assert scores == sorted(scores)
+    for point in curve:
+        assert point["low"] <= point["mean_r2"] <= point["high"]
+        assert point["least"] <= point["mean_r2"] <= point["greatest"]
+
+
+def test_a_row_below_what_needs_no_learning_says_so(held_out, resamples):
+    observed = held_out.phenotypes
+
+    def predict(scale):
+        noise = np.random.default_rng(1).normal(size=observed.shape) * observed.std(axis=0)
+        return (observed + scale * noise)[None]
+
+    table = TableTwo(observed, held_out.sex, resamples, predict(0.9)[0])
+    table.add("ridge-mean-beat", "Ridge", "ecg", "ridge", predict(0.5), is_trained=False)
+    table.add("random-ecg", "Random", "ecg", "LP", predict(0.7), is_trained=True)
+    table.add("poor-ecg", "Poor", "ecg", "LP", predict(0.8), is_trained=True)
+    table.add("good-ecg", "Good", "ecg", "LP", predict(0.1), is_trained=True)
+    table.add("poor-cmr", "Poor", "cmr", "LP", predict(0.8), is_trained=True)
+    remarks = {row.key: row.remarks for row in table.rows()}
+    assert [remark.split(" (")[0] for remark in remarks["poor-ecg"]] == [
+        "below Ridge", "below Random"
+    ]  # fmt: skip
+    assert [remark.split(" (")[0] for remark in remarks["random-ecg"]] == ["below Ridge"]
+    assert remarks["good-ecg"] == remarks["poor-cmr"] == remarks["ridge-mean-beat"] == ()
+
+
+def test_a_row_that_has_not_trained_is_compared_with_nothing(held_out, resamples):
+    observed = held_out.phenotypes
+    table = TableTwo(observed, held_out.sex, resamples, np.zeros_like(observed))
+    facts = RowFacts(failures=("effective rank of the ECG embeddings on test is 1.9",))
+    table.add("global-ecg", "Global", "ecg", "LP", observed[None], is_trained=True, facts=facts)
+    row = table.rows()[-1]
+    delta = row.mean.delta_over_demographics
+    assert delta.verdict == "not comparable"
+    assert delta.why.startswith("not comparable: Global did not train")
+    assert row.failures == facts.failures
