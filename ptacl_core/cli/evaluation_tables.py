@@ -14,7 +14,7 @@ from ptacl_core.cli.tables import (
     start_table,
 )
 from ptacl_core.documents.evaluation import EvaluationDocument
-from ptacl_core.documents.table_two import TableTwoRow
+from ptacl_core.documents.table_two import Headline, TableTwoRow
 from ptacl_core.safety.text.printable import clean_text
 
 CONTROLS = {
@@ -29,7 +29,7 @@ CONTROLS = {
 def print_evaluation(evaluation: EvaluationDocument) -> None:
     """What has not learned, the headlines, then every table."""
     print_failures(evaluation)
-    print_headlines(evaluation)
+    print_headlines(evaluation.headlines)
     document = evaluation.as_dict()
     print_regression(document["rows"])
     print_remarks(evaluation.rows)
@@ -63,9 +63,9 @@ def print_failures(evaluation: EvaluationDocument) -> None:
                 print_line(f"NOT LEARNED: run {run}, stage {name}: {words}")
 
 
-def print_headlines(evaluation: EvaluationDocument) -> None:
+def print_headlines(headlines: Sequence[Headline]) -> None:
     """The two questions that a reader comes with."""
-    for headline in evaluation.headlines:
+    for headline in headlines:
         print_line(headline.question)
         for part in headline.text.split("; "):
             print_line(f"  {part}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.cli.evaluation_tables import print_headlines
 from ptacl_core.cli.output import RESEARCH_USE, print_line
 from ptacl_core.cli.tables import (
     SHORT_NAMES,
@@ -13,14 +14,17 @@ from ptacl_core.cli.tables import (
     show_figure,
     start_table,
 )
+from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.text.printable import clean_text
 
 _WIDTH_WITH_PHENOTYPES = 150
 
 
-def print_reproduction(document: Mapping[str, Any], folder: Path) -> None:
-    """Table 2, the verdicts, and where the report lies."""
+def print_reproduction(reproduction: ReproductionDocument, folder: Path) -> None:
+    """The headlines, Table 2, the verdicts, and where the report lies."""
+    document = reproduction.as_dict()
+    print_headlines(reproduction.headlines)
     print_rows(document["rows"])
     print_comparisons(document["comparisons"])
     print_trend(document["trend"])
@@ -42,12 +46,12 @@ def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
     for name in names:
         table.add_column(SHORT_NAMES[name], justify="right", no_wrap=True)
     for row in rows:
-        figures = row["figures"]
+        remarks = [*(["has not learned"] if row["failures"] else []), *row["remarks"]]
         table.add_row(
-            safe_text(f"{row['title']} ({row['evaluation']})"),
+            safe_text(", ".join([f"{row['name']} ({row['evaluation']})", *remarks])),
             safe_text(row["modality"]),
-            show_figure(figures["mean"]),
-            *(show_figure({"r2": figures[name]["r2"]}) for name in names),
+            show_figure(row["mean"]),
+            *(show_figure({"r2": row["phenotypes"][name]["r2"]}) for name in names),
         )
     print_table(table)
 
@@ -57,10 +61,18 @@ def print_comparisons(comparisons: Sequence[Mapping[str, Any]]) -> None:
     for pair in comparisons:
         mean = pair["figures"]["mean"]
         verdicts = [pair["figures"][name]["verdict"] for name in PHENOTYPE_NAMES]
+        start = f"{pair['first']} - {pair['second']}"
+        if mean["verdict"] == "not comparable":
+            print_line(clean_text(f"{start}: {mean['why']}"))
+            continue
         shown = "-" if mean["difference"] is None else _interval(mean)
+        counts = [
+            sum(verdict.startswith(word) for verdict in verdicts)
+            for word in ("separated", "reversed")
+        ]
         print_line(
-            f"{pair['first']} - {pair['second']}: {shown}, {mean['verdict']}; of ten phenotypes "
-            f"{verdicts.count('separated')} separated, {verdicts.count('reversed')} reversed"
+            f"{start}: {shown}, {mean['verdict']}; of ten phenotypes {counts[0]} separated, "
+            f"{counts[1]} reversed"
         )
 
 

@@ -9,7 +9,17 @@ from ptacl_core.report.numbers import short_name, show, show_cell, show_interval
 from ptacl_core.report.svg.forest_plot import Estimate, draw_forest_plot
 
 FIGURES = (*PHENOTYPE_NAMES, "mean")
-_SERIES = {"separated": 0, "not separated": 4, "reversed": 1}
+_SERIES = {
+    "separated": 0,
+    "separated on these trainings": 0,
+    "not separated": 4,
+    "too few trainings": 4,
+    "not comparable": 4,
+    "reversed on these trainings": 1,
+    "reversed": 1,
+}
+_MARKS = {"separated": " ▲", "separated on these trainings": " △", "reversed": " ▼",
+          "reversed on these trainings": " ▽"}  # fmt: skip
 
 
 def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
@@ -17,6 +27,9 @@ def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
     lines = []
     for pair in document["comparisons"]:
         mean = pair["figures"]["mean"]
+        if mean["verdict"] == "not comparable":
+            lines.append(f"{pair['question']} {mean['why'].capitalize()}.")
+            continue
         lines.append(
             f"{pair['question']} {mean['verdict'].capitalize()}: {name_pair(document, pair)} "
             f"{show(mean['difference'], is_signed=True)} mean R² "
@@ -27,7 +40,7 @@ def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
 
 def name_pair(document: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
     """Titles of both methods of a difference."""
-    titles = {row["key"].removesuffix("-ecg"): row["title"] for row in document["rows"]}
+    titles = {row["key"].removesuffix("-ecg"): row["name"] for row in document["rows"]}
     return f"{titles[pair['first']]} − {titles[pair['second']]}"
 
 
@@ -37,11 +50,12 @@ def describe_comparisons(document: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [
         Heading("Differences between methods"),
         Paragraph(
-            "First minus second on the same test patients, resampled together. Separated: the "
-            "interval lies above 0 and the p-value, adjusted by Holm over the ten phenotypes, is "
-            "at most 0.05; reversed: the same below 0; not separated is an answer as well. "
-            "Patients are resampled, not trainings: with few seeds a difference between two "
-            "trainings can look surer than one between two methods."
+            "First minus second on the same test patients; patients and trainings (seeds) are "
+            "resampled together. Separated: the interval lies above 0 and the p-value is at most "
+            "0.05, adjusted by Holm over all questions for the mean and over the ten phenotypes "
+            "for one of them; reversed: the same below 0; not separated is an answer as well. "
+            "“Separated” needs five trainings of both methods; three or four can be separated "
+            "on these trainings, fewer cannot. A row that has not learned is not comparable."
         ),
     ]
     if not pairs:
@@ -81,7 +95,6 @@ def _overview(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figur
 
 
 def _by_phenotype(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
-    marks = {"separated": " ▲", "reversed": " ▼", "not separated": ""}
     lines = []
     for pair, name_of_pair in zip(pairs, names, strict=True):
         cells = []
@@ -89,11 +102,11 @@ def _by_phenotype(pairs: Sequence[Mapping[str, Any]], names: Sequence[str]) -> T
             figure = pair["figures"][name]
             shown = show_cell(figure, "difference", is_signed=True)
             value, newline, interval = shown.partition("\n")
-            cells.append(f"{value}{marks[figure['verdict']]}{newline}{interval}")
+            cells.append(f"{value}{_MARKS.get(figure['verdict'], '')}{newline}{interval}")
         lines.append([name_of_pair, *cells])
     return Table(
-        "Δ R² by phenotype [95 % interval]; ▲ separated, ▼ reversed, no mark: not separated "
-        "(Holm over the ten)",
+        "Δ R² by phenotype [95 % interval]; ▲ separated, ▼ reversed (hollow: on these "
+        "trainings), no mark: neither (Holm over the ten)",
         ["Difference", *(short_name(name) for name in FIGURES)],
         lines,
     )

@@ -1,9 +1,8 @@
 """The report of `ptacl reproduce`: one document for readers, in HTML and Markdown."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.report.alignment import describe_alignment
 from ptacl_core.report.blocks import Block, Heading, Paragraph, Report
 from ptacl_core.report.comparisons import describe_comparisons, summarise_verdicts
@@ -19,20 +18,22 @@ from ptacl_core.safety.files.atomic import write_json, write_text
 RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 
 
-def write_report(folder: Path, document: Mapping[str, Any]) -> None:
+def write_report(folder: Path, document: ReproductionDocument) -> None:
     """Write report.html, report.md with figures/, and report.json. Raises OSError."""
     report = build_report(document)
     for name, svg in list_figures(report).items():
         write_text(folder / FIGURES_FOLDER / name, svg)
     write_text(folder / "report.md", render_markdown(report))
     write_text(folder / "report.html", render_html(report))
-    write_json(folder / "report.json", dict(document))
+    write_json(folder / "report.json", document.as_dict())
 
 
-def build_report(document: Mapping[str, Any]) -> Report:
+def build_report(reproduction: ReproductionDocument) -> Report:
     """The report's blocks from the document of a reproduction."""
+    document = reproduction.as_dict()
     cohort = document["cohort"]
-    blocks: list[Block] = [Heading("Summary"), summarise_verdicts(document)]
+    blocks: list[Block] = [Heading("Summary"), *_describe_headlines(reproduction)]
+    blocks += [*_describe_health(reproduction), summarise_verdicts(document)]
     blocks.append(Paragraph(document["size_notes"]))
     if not document["is_whole"]:
         blocks.append(
@@ -57,3 +58,26 @@ def build_report(document: Mapping[str, Any]) -> Report:
     blocks += describe_provenance(document)
     title = f"PTACL, both tables reproduced: {cohort['name']}, size {document['size']}"
     return Report(title, (RESEARCH_USE, document["note"]), blocks)
+
+
+def _describe_headlines(reproduction: ReproductionDocument) -> list[Block]:
+    """What the ECG adds to demographics, and what its features save, before any table."""
+    return [Paragraph(f"{each.question} {each.text}.") for each in reproduction.headlines]
+
+
+def _describe_health(reproduction: ReproductionDocument) -> list[Block]:
+    """Every stage that has not learned, and the rows that nothing is compared with."""
+    blocks: list[Block] = [
+        Paragraph(
+            f"Run {run}, stage {name} has not learned: {'; '.join(stage.reasons)}.",
+            is_warning=True,
+        )
+        for run, stages in reproduction.health.items()
+        for name, stage in stages.items()
+        if not stage.learned
+    ]
+    untrained = [f"{row.name} ({row.modality})" for row in reproduction.rows if row.failures]
+    if untrained:
+        words = f"Shown, but compared with nothing: {', '.join(untrained)}."
+        blocks.append(Paragraph(words, is_warning=True))
+    return blocks

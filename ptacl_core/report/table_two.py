@@ -11,7 +11,7 @@ from ptacl_core.report.svg.line_plot import Point, Series, draw_line_plot
 
 FIGURES = (*PHENOTYPE_NAMES, "mean")
 PAPER = "the paper, UK Biobank"
-_CURVE_METHODS = ("ptacl-ecg", "global-ecg", "mae-ecg", "simclr-ecg")
+_CURVE_METHODS = ("ptacl-ecg", "global-ecg", "mae-ecg", "ridge-mean-beat")
 
 
 def describe_table_two(document: Mapping[str, Any]) -> list[Block]:
@@ -30,12 +30,10 @@ def describe_table_two(document: Mapping[str, Any]) -> list[Block]:
         ),
     ]
     for modality, title in (("ecg", "Input ECG"), ("cmr", "Input CMR")):
-        chosen = [row for row in rows if row["modality"] in (modality, "none")]
+        chosen = [row for row in rows if row["modality"] in (modality, "covariates")]
         if any(row["modality"] == modality for row in chosen):
             blocks.append(_table(f"{title}: R² [95 % interval]", chosen))
-    notes = {
-        f"{row['title']}: {row['published_note']}" for row in rows if row.get("published_note")
-    }
+    notes = {f"{row['name']}: {row['published_note']}" for row in rows if row.get("published_note")}
     if notes:
         blocks.append(Paragraph(f"Of the published figures: {'; '.join(sorted(notes))}."))
     blocks += [_forest(document), _spread(rows), *_agreement(rows), *_label_efficiency(rows)]
@@ -45,8 +43,10 @@ def describe_table_two(document: Mapping[str, Any]) -> list[Block]:
 def _table(caption: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     lines = []
     for row in rows:
-        figures = row["figures"]
-        lines.append([_name(row), *(show_cell(figures[name], "r2") for name in FIGURES)])
+        figures = _figures(row)
+        lines.append(
+            [_name(row, with_remarks=True), *(show_cell(figures[name], "r2") for name in FIGURES)]
+        )
         published = [figures[name].get("published") for name in FIGURES]
         if any(value is not None for value in published):
             lines.append([f"  {PAPER}", *(_show_published(value) for value in published)])
@@ -59,19 +59,26 @@ def _show_published(value: float | None) -> str:
     return show(value)
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['title']} ({row['evaluation']})"
+def _name(row: Mapping[str, Any], *, with_remarks: bool = False) -> str:
+    name = f"{row['name']} ({row['evaluation']})"
+    remarks = [*(["has not learned"] if row["failures"] else []), *row["remarks"]]
+    return f"{name}: {', '.join(remarks)}" if with_remarks and remarks else name
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Cells by phenotype, and "mean"."""
+    return {**row["phenotypes"], "mean": row["mean"]}
 
 
 def _forest(document: Mapping[str, Any]) -> Figure:
     estimates = []
     for modality, heading in (("ecg", "Input ECG"), ("cmr", "Input CMR")):
-        chosen = [row for row in document["rows"] if row["modality"] in (modality, "none")]
+        chosen = [row for row in document["rows"] if row["modality"] in (modality, "covariates")]
         if not any(row["modality"] == modality for row in chosen):
             continue
         estimates.append(Estimate(heading, None, is_heading=True))
         for row in chosen:
-            mean = row["figures"]["mean"]
+            mean = row["mean"]
             estimates.append(
                 Estimate(
                     _name(row),
@@ -103,11 +110,11 @@ def _forest(document: Mapping[str, Any]) -> Figure:
 def _spread(rows: Sequence[Mapping[str, Any]]) -> Table:
     lines = []
     for row in rows:
-        mean = row["figures"]["mean"]
-        gain = row.get("delta_over_demographics", {}).get("mean", {})
+        mean = row["mean"]
+        gain = mean["delta_over_demographics"] or {}
         lines.append(
             [
-                f"{_name(row)}, {row['modality'] if row['modality'] != 'none' else 'no recording'}",
+                f"{_name(row)}, {row['modality'] if row['modality'] != 'covariates' else 'no recording'}",
                 show_cell(mean, "r2"),
                 show(mean["seed_sd"], digits=4),
                 show(mean["bootstrap_sd"], digits=4),
@@ -138,7 +145,7 @@ def _spread(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _agreement(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
-    described = [row for row in rows if row.get("agreement")]
+    described = [row for row in rows if row["modality"] != "covariates"]
     lines = []
     for row in described:
         for measure, title in (
@@ -146,7 +153,7 @@ def _agreement(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
             ("pearson_r", "Pearson r"),
             ("concordance", "Lin's concordance"),
         ):
-            cells = [row["agreement"][name][measure] for name in PHENOTYPE_NAMES]
+            cells = [row["phenotypes"][name][measure] for name in PHENOTYPE_NAMES]
             digits = 1 if measure == "mean_absolute_error" else 3
             lines.append(
                 [
@@ -167,7 +174,7 @@ def _agreement(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
 
 
 def _label_efficiency(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
-    curves = {row["key"]: row for row in rows if row.get("label_efficiency")}
+    curves = {row["key"]: row for row in rows if row["label_curve"] and row["modality"] == "ecg"}
     shown = [key for key in _CURVE_METHODS if key in curves] or list(curves)[:4]
     if not shown:
         return []
@@ -175,43 +182,50 @@ def _label_efficiency(rows: Sequence[Mapping[str, Any]]) -> list[Block]:
     for key in shown:
         row = curves[key]
         points = []
-        for point in row["label_efficiency"]:
+        for point in row["label_curve"]:
             if point["mean_r2"] is not None:
                 points.append(
-                    Point(point["patients"], point["mean_r2"], point["least"], point["greatest"])
+                    Point(point["labels"], point["mean_r2"], point["least"], point["greatest"])
                 )
-                ticks[point["patients"]] = str(point["patients"])
-            lines.append(
-                [
-                    row["title"],
-                    show_percent(point["share"]),
-                    str(point["patients"]),
-                    show(point["mean_r2"]),
-                    f"{show(point['least'])} to {show(point['greatest'])}",
-                    point["skipped"] or f"{point['num_probes']} probes",
-                ]
-            )
+                ticks[point["labels"]] = str(point["labels"])
+            lines.append([_name(row), *_describe_point(point)])
         if points:
-            series.append(Series(row["title"], points))
+            series.append(Series(row["name"], points))
     blocks: list[Block] = [
-        Heading("How many labels a probe needs", 3),
+        Heading("What features are worth where labels are few", 3),
         Paragraph(
-            "Linear probes fitted on shares of the training patients, five draws each, the "
-            "encoder unchanged. A share with fewer patients than the probe has coefficients is "
-            "left out."
+            "Ridge with inner folds on the features of some labelled training patients, five "
+            "draws each, the encoder unchanged, beside ridge on the mean beat with the same "
+            "patients. Labels saved: how many more the mean beat needs for the same R²."
         ),
     ]
     if series:
         svg = draw_line_plot(
             series,
             title="Mean R² by number of labelled training patients",
-            description="One curve per method; bars from the least to the greatest probe.",
+            description="One curve per method; bars from the least to the greatest draw.",
             x_label="labelled training patients (logarithmic)",
             y_label="mean R²",
             x_ticks=sorted(ticks.items()),
             is_x_logarithmic=True,
         )
-        caption = "Mean R² by labelled patients; bars span the least and the greatest probe."
+        caption = "Mean R² by labelled patients; bars span the least and the greatest draw."
         blocks.append(Figure("label-efficiency", svg, caption))
-    header = ["Method", "Share of train", "Patients", "Mean R²", "Least to greatest", "Probes"]
-    return [*blocks, Table("Label efficiency, ECG probes", header, lines)]
+    header = [
+        "Method", "Labels", "Mean R² [95 %]", "Least to greatest", "Over the mean beat",
+        "Verdict", "Labels saved",
+    ]  # fmt: skip
+    return [*blocks, Table("R² by number of labels, ECG", header, lines)]
+
+
+def _describe_point(point: Mapping[str, Any]) -> list[str]:
+    over = point["over_bar"] or {}
+    saved = ABSENT if point["saved"] is None else f"{point['saved']:.0f}"
+    return [
+        f"{point['labels']}{' (all)' if point['is_all'] else ''}",
+        show_cell({"r2": point["mean_r2"], "low": point["low"], "high": point["high"]}, "r2"),
+        f"{show(point['least'])} to {show(point['greatest'])}",
+        show_cell(over, "difference", is_signed=True),
+        over.get("why") or over.get("verdict", ABSENT),
+        f"more than {saved}" if point["is_beyond_bar"] else saved,
+    ]

@@ -1,44 +1,68 @@
 """Differences between rows with their verdicts, and the expected order."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ptacl_core.config.reproduction import (
-    DEMOGRAPHICS,
-    Comparison,
-    ReproductionPlan,
-)
-from ptacl_core.evaluate import (
-    EvaluationError,
-    page_trend,
-)
-from ptacl_core.evaluate.row_comparison import (
-    RowDifference,
-    RowScores,
-    compare_rows,
-)
-from ptacl_core.recipes.reproduce.rows import FIGURES, TableTwoRows, plain
+from ptacl_core.config.reproduction import DEMOGRAPHICS, Comparison, ReproductionPlan
+from ptacl_core.documents.figures import Difference
+from ptacl_core.documents.reproduction import RowComparison
+from ptacl_core.documents.table_two import NestedQuestion
+from ptacl_core.evaluate import EvaluationError, holm_adjust, page_trend
+from ptacl_core.evaluate.row_comparison import compare_rows
+from ptacl_core.evaluate.trainings import judge_trainings
+from ptacl_core.recipes.reproduce.rows import TableTwoRows
+from ptacl_core.stages.evaluate.table_two import describe_difference, finite
+
+Asked = TypeVar("Asked", RowComparison, NestedQuestion)
 
 
-def describe_comparisons(plan: ReproductionPlan, table: TableTwoRows) -> list[dict[str, Any]]:
+def describe_comparisons(plan: ReproductionPlan, table: TableTwoRows) -> list[RowComparison]:
     """The plan's differences of ECG rows that were reproduced, each with its verdict."""
-    found = []
-    for pair in plan.comparisons:
-        first, second = (_find_scores(table, key) for key in (pair.first, pair.second))
-        if first is not None and second is not None:
-            found.append(_describe_comparison(pair, first, second))
-    return found
+    found = [_describe_comparison(pair, table) for pair in plan.comparisons]
+    return [each for each in found if each is not None]
+
+
+def adjust_family(
+    comparisons: Sequence[RowComparison], nested: Sequence[NestedQuestion]
+) -> tuple[list[RowComparison], list[NestedQuestion]]:
+    """Holm over the headline questions: the mean of every comparison, and the nested one.
+
+    Verdicts on the mean are made anew from the adjusted p-values; the first nested question is
+    of the family, the others are the same question of other rows.
+    """
+    asked: list[tuple[Difference, int | None]] = [
+        (each.figures["mean"], each.num_trainings) for each in comparisons
+    ]
+    asked += [(each.figures["mean"], each.num_trainings) for each in nested[:1]]
+    p_values = [
+        np.nan if found.p is None or found.verdict == "not comparable" else found.p
+        for found, _ in asked
+    ]
+    adjusted = holm_adjust(np.array(p_values)) if p_values else np.empty(0)
+    judged = [
+        _judge(found, num_trainings, float(p_value))
+        for (found, num_trainings), p_value in zip(asked, adjusted, strict=True)
+    ]
+    count = len(comparisons)
+    return (
+        [_with_mean(each, judged[index]) for index, each in enumerate(comparisons)],
+        [_with_mean(each, judged[count]) for each in nested[:1]] + list(nested[1:]),
+    )
 
 
 def describe_trend(plan: ReproductionPlan, table: TableTwoRows) -> dict[str, Any]:
     """Page's test that R² rises along the plan's order, over phenotypes × seeds."""
     order = [f"{key}-ecg" for key in plan.trend.methods]
     document: dict[str, Any] = {"order": list(plan.trend.methods)}
-    lacking = [key for key in order if key not in table.rows]
+    lacking = [key for key in order if table.scores(key) is None]
     if lacking:
         return {**document, "why_not": f"not reproduced: {', '.join(lacking)}"}
-    scores = np.stack([table.rows[key].scores.per_seed[:, :-1] for key in order], axis=-1)
+    untrained = [key for key in order if table.failures.get(key)]
+    if untrained:
+        return {**document, "why_not": f"not comparable: {', '.join(untrained)} did not train"}
+    scores = np.stack([table.table.scores[key].per_seed[:, :-1] for key in order], axis=-1)
     blocks = scores.reshape(-1, len(order))
     blocks = blocks[np.isfinite(blocks).all(axis=1)]
     try:
@@ -55,37 +79,38 @@ def describe_trend(plan: ReproductionPlan, table: TableTwoRows) -> dict[str, Any
     }
 
 
-def describe_difference(found: RowDifference) -> dict[str, dict[str, Any]]:
-    """A paired difference by phenotype and on average, with Holm's p-values and verdicts."""
-    return {
-        name: {
-            "difference": plain(found.difference[index]),
-            "low": plain(found.low[index]),
-            "high": plain(found.high[index]),
-            "p": plain(found.p_value[index]),
-            "p_holm": plain(found.adjusted_p[index]),
-            "verdict": found.verdicts[index],
-        }
-        for index, name in enumerate(FIGURES)
-    }
+def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison | None:
+    keys = [_row_key(each) for each in (pair.first, pair.second)]
+    first, second = (table.scores(key) for key in keys)
+    if first is None or second is None:
+        return None
+    names = {row.key: row.name for row in table.table.rows()}
+    untrained = [names[key] for key in keys if table.failures.get(key)]
+    found = compare_rows(first, second)
+    per_seed = None
+    if len(first.per_seed) == len(second.per_seed):
+        difference = first.per_seed[:, -1] - second.per_seed[:, -1]
+        per_seed = tuple(finite(value) for value in difference)
+    return RowComparison(
+        first=pair.first,
+        second=pair.second,
+        question=pair.question,
+        figures=describe_difference(found, untrained=untrained),
+        num_trainings=found.num_trainings,
+        seed_differences=per_seed,
+    )
 
 
-def _describe_comparison(pair: Comparison, first: RowScores, second: RowScores) -> dict[str, Any]:
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        "question": pair.question,
-        "figures": describe_difference(compare_rows(first, second)),
-        "seed_differences": (
-            [plain(value) for value in first.per_seed[:, -1] - second.per_seed[:, -1]]
-            if len(first.per_seed) == len(second.per_seed)
-            else None
-        ),
-    }
+def _row_key(method: str) -> str:
+    return DEMOGRAPHICS if method == DEMOGRAPHICS else f"{method}-ecg"
 
 
-def _find_scores(table: TableTwoRows, key: str) -> RowScores | None:
-    if key == DEMOGRAPHICS:
-        return table.demographics
-    row = table.rows.get(f"{key}-ecg")
-    return None if row is None else row.scores
+def _judge(found: Difference, num_trainings: int | None, p_holm: float) -> Difference:
+    if found.verdict == "not comparable" or found.low is None or found.high is None:
+        return found
+    verdict = judge_trainings(found.low, found.high, num_trainings=num_trainings, p_value=p_holm)
+    return found.model_copy(update={"p_holm": finite(p_holm), "verdict": verdict})
+
+
+def _with_mean(asked: Asked, mean: Difference) -> Asked:
+    return asked.model_copy(update={"figures": {**asked.figures, "mean": mean}})

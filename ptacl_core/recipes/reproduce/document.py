@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_document
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.reproduction import (
     Method,
@@ -14,10 +15,20 @@ from ptacl_core.config.reproduction import (
     name_run,
     plan_run,
 )
+from ptacl_core.documents.health import StageHealth
+from ptacl_core.documents.reproduction import ReproducedCohort, ReproductionDocument
+from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.evaluate.references import SOURCE
-from ptacl_core.recipes.reproduce.differences import describe_comparisons, describe_trend
+from ptacl_core.progress import ProgressSink
+from ptacl_core.recipes.reproduce.differences import (
+    adjust_family,
+    describe_comparisons,
+    describe_trend,
+)
 from ptacl_core.recipes.reproduce.durations import describe_durations
 from ptacl_core.recipes.reproduce.evaluations import (
+    MAIN,
+    SECTIONS,
     choose_main,
     describe_alignment,
     load_evaluations,
@@ -25,11 +36,11 @@ from ptacl_core.recipes.reproduce.evaluations import (
 )
 from ptacl_core.recipes.reproduce.retrieval import describe_retrieval
 from ptacl_core.recipes.reproduce.rows import collect_rows, list_unjudged
-from ptacl_core.recipes.reproduce.table_two import describe_rows
-from ptacl_core.runs.provenance import describe_machine, describe_software
+from ptacl_core.runs.health import read_health
+from ptacl_core.runs.provenance import describe_code, describe_machine, describe_software
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages.evaluate.headlines import write_headlines
 
-KIND = "ptacl-reproduction"
-FORMAT = 1
 NOTES = {
     "simulated": "Simulated patients: evidence about the code, never about hearts.",
     "files": "Measured on this cohort's held-out patients.",
@@ -45,64 +56,104 @@ def summarise(
     seeds: Sequence[int],
     steps: Mapping[int, Mapping[str, Mapping[str, Any]]],
     num_resamples: int,
-) -> dict[str, Any]:
-    """Read all that was measured and put it into one document. Raises CohortError."""
+    provenance: Mapping[str, Any],
+    progress: ProgressSink,
+) -> ReproductionDocument:
+    """Read all that was measured and put it into one document. Raises CohortError.
+
+    `provenance` are facts of the call, added to those of software, machine and runs.
+    """
     with Cohort.open(cohort_dir) as cohort:
         description = cohort.description
-    table = collect_rows(cohort_dir, size, methods, seeds, num_resamples=num_resamples)
-    evaluations = load_evaluations(cohort_dir, plan, size, methods, seeds)
-    main = choose_main(evaluations)
-    sections, lacking = take_sections(evaluations[main][0] if main else None)
     card = _read_json(cohort_dir / "card.json")
     ceilings = card.get("phenotypes") if card else None
-    first = next(iter(table.rows.values())).documents[0]
-    return {
-        "kind": KIND,
-        "format": FORMAT,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "size": size.name,
-        "size_notes": size.notes,
-        "seeds": list(seeds),
-        "methods": [method.key for method in methods],
-        "is_whole": len(methods) == len(plan.methods),
-        "note": NOTES[description.source],
-        "published_source": SOURCE,
-        "resamples": num_resamples,
-        "cohort": {
-            "name": description.name,
-            "source": description.source,
-            "preprocessing_hash": description.preprocessing_hash,
-            "patients_hash": first["patients_hash"],
-            "train": first["num_train"],
-            "test": len(table.patients),
-            "unjudged": list_unjudged(table),
-        },
-        "rows": describe_rows(table, ceilings),
-        "comparisons": describe_comparisons(plan, table),
-        "trend": describe_trend(plan, table),
-        "retrieval": describe_retrieval(
-            cohort_dir,
-            size,
-            methods,
-            seeds,
-            evaluations,
-            table,
-            num_resamples=num_resamples,
+    table = collect_rows(
+        cohort_dir, size, methods, seeds,
+        num_resamples=num_resamples, ceilings=ceilings, progress=progress,
+    )  # fmt: skip
+    evaluations = load_evaluations(cohort_dir, plan, size, methods, seeds)
+    main = choose_main(evaluations)
+    sections = take_sections(evaluations[main][0] if main else None)
+    first = next(iter(table.documents.values()))[0]
+    comparisons, nested = adjust_family(
+        describe_comparisons(plan, table), _lead_with(table.nested, MAIN)
+    )
+    rows = table.table.rows()
+    with ShardReader.open(cohort_dir) as reader:
+        data_sha256 = reader.manifest_sha256
+    return ReproductionDocument(
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        size=size.name,
+        size_notes=size.notes,
+        seeds=tuple(seeds),
+        methods=tuple(method.key for method in methods),
+        is_whole=len(methods) == len(plan.methods),
+        note=NOTES[description.source],
+        published_source=SOURCE,
+        resamples=num_resamples,
+        cohort=ReproducedCohort(
+            name=description.name,
+            source=description.source,
+            preprocessing_hash=description.preprocessing_hash,
+            patients_hash=first["patients_hash"],
+            data_sha256=data_sha256,
+            train=first["num_train"],
+            test=len(table.patients),
+            unjudged=list_unjudged(table),
         ),
-        "alignment": describe_alignment(cohort_dir, size, methods, seeds, evaluations),
-        "main": main,
+        headlines=write_headlines(
+            nested,
+            next((row for row in rows if row.key == f"{MAIN}-ecg"), None),
+            bar="ridge on the mean beat",
+        ),
+        health=_collect_health(cohort_dir, plan, size, methods, seeds),
+        rows=rows,
+        nested=tuple(nested),
+        comparisons=tuple(comparisons),
+        trend=describe_trend(plan, table),
+        retrieval=describe_retrieval(
+            cohort_dir, size, methods, seeds, evaluations, table, num_resamples=num_resamples
+        ),
+        alignment=tuple(describe_alignment(cohort_dir, size, methods, seeds, evaluations)),
+        main=main,
         **sections,
-        "left_out": lacking,
-        "provenance": {
+        left_out=() if sections else SECTIONS,
+        provenance={
             "software": describe_software(),
+            "code": describe_code(),
             "machine": describe_machine(),
             "durations": describe_durations(steps),
-            "runs": _describe_runs(plan, size, methods, seeds),
+            "runs": _describe_runs(cohort_dir, plan, size, methods, seeds),
+            **provenance,
         },
-    }
+    )
+
+
+def _lead_with(nested: Sequence[NestedQuestion], key: str) -> list[NestedQuestion]:
+    """The same questions, that of the main method first."""
+    return sorted(nested, key=lambda each: each.key != key)
+
+
+def _collect_health(
+    cohort_dir: Path,
+    plan: ReproductionPlan,
+    size: ReproductionSize,
+    methods: Sequence[Method],
+    seeds: Sequence[int],
+) -> dict[str, dict[str, StageHealth]]:
+    """Health by run and stage, of all runs and seeds that were trained."""
+    found = {}
+    for seed in seeds:
+        for key in plan.list_runs(methods):
+            name = name_run(size.name, seed, key)
+            health = read_health(cohort_dir / "runs" / name)
+            if health is not None:
+                found[name] = dict(health.stages)
+    return found
 
 
 def _describe_runs(
+    cohort_dir: Path,
     plan: ReproductionPlan,
     size: ReproductionSize,
     methods: Sequence[Method],
@@ -113,10 +164,25 @@ def _describe_runs(
             "run": name_run(size.name, seed, key),
             "seed": seed,
             "settings_hash": plan_run(plan, size, key, seed=seed).hash(),
+            **_describe_weights(cohort_dir / "runs" / name_run(size.name, seed, key)),
         }
         for seed in seeds
         for key in plan.list_runs(methods)
     ]
+
+
+def _describe_weights(run_dir: Path) -> dict[str, Any]:
+    """What the run was trained on and came to, so that two results never look the same."""
+    documents = [
+        load_document(path.parent)
+        for path in sorted((run_dir / "checkpoints").glob(f"*/{FINAL}/{DOCUMENT_FILE}"))
+    ]
+    return {
+        "data_sha256": documents[-1].data_sha256 if documents else None,
+        "weights_sha256": {
+            document.stage: document.files[WEIGHTS_FILE].sha256 for document in documents
+        },
+    }
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

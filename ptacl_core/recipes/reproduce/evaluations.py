@@ -1,6 +1,5 @@
 """What `ptacl evaluate` measured of the aligned runs: alignment, coverage, subgroups."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from ptacl_core.config.reproduction import (
     name_run,
 )
 from ptacl_core.config.training import RunSettings
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError
 from ptacl_core.runs.folder import load_run_config
 
@@ -29,7 +30,7 @@ def load_evaluations(
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[EvaluationDocument]]:
     """Run → evaluation documents by seed, of the runs that are evaluated. Raises CohortError."""
     return {
         method.run: [
@@ -45,7 +46,7 @@ def describe_alignment(
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
-    evaluations: Mapping[str, Sequence[dict[str, Any]]],
+    evaluations: Mapping[str, Sequence[EvaluationDocument]],
 ) -> list[dict[str, Any]]:
     """One entry per evaluated method: its mean map over seeds, accuracies, controls.
 
@@ -55,24 +56,23 @@ def describe_alignment(
         _describe_map(
             method,
             load_run_config(cohort_dir / "runs" / name_run(size.name, seeds[0], method.run)),
-            [document["alignment"] for document in evaluations[method.run]],
+            [document.as_dict()["alignment"] for document in evaluations[method.run]],
         )
         for method in methods
         if method.run in evaluations
     ]
 
 
-def choose_main(evaluations: Mapping[str, Sequence[dict[str, Any]]]) -> str | None:
+def choose_main(evaluations: Mapping[str, Sequence[EvaluationDocument]]) -> str | None:
     """The run that the uncertainty and subgroup sections show."""
     if MAIN in evaluations:
         return MAIN
     return next(iter(evaluations), None)
 
 
-def take_sections(document: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
-    """The sections there are, and the names of those that are not."""
-    found = {} if document is None else {key: document[key] for key in SECTIONS if key in document}
-    return found, [key for key in SECTIONS if key not in found]
+def take_sections(document: EvaluationDocument | None) -> dict[str, Any]:
+    """Coverage, subgroups and calibration of an evaluation; empty without one."""
+    return {} if document is None else {key: getattr(document, key) for key in SECTIONS}
 
 
 def _describe_map(
@@ -92,12 +92,22 @@ def _describe_map(
         name: float(np.mean([alignment[name] for alignment in alignments]))
         for name in ("top1", "within1", "diagonal_mass", "entropy_nats", "mean_circular_offset")
     }
+    averaged |= {
+        name: float(np.mean([alignment[name]["value"] for alignment in alignments]))
+        for name in ("centred_top1", "own_rank")
+        if all(alignment[name] is not None for alignment in alignments)
+    }
     first = alignments[0]
     return {
         **facts,
         **averaged,
-        "top1_interval": first["top1_interval"],
-        "within1_interval": first["within1_interval"],
+        **{
+            f"{name}_interval": _mean_interval([each[f"{name}_interval"] for each in alignments])
+            for name in ("top1", "within1")
+        },
+        "own_rank_chance": None if first["own_rank"] is None else first["own_rank"]["chance"],
+        "timing_kept": first["timing_kept"],
+        "timing_note": first["timing_note"],
         "top1_per_seed": [alignment["top1"] for alignment in alignments],
         "top1_chance": first["top1_chance"],
         "within1_chance": first["within1_chance"],
@@ -107,6 +117,15 @@ def _describe_map(
     }
 
 
+def _mean_interval(intervals: Sequence[Sequence[float | None] | None]) -> list[float] | None:
+    """Mean bounds over seeds: each is of the same patients, about its own training."""
+    known = [each for each in intervals if each is not None and None not in each]
+    if not known:
+        return None
+    low, high = np.mean(np.asarray(known, np.float64), axis=0)
+    return [float(low), float(high)]
+
+
 def _name_kind(settings: RunSettings) -> str:
     """How time steps were aligned, in the words of the paper's Fig. 2."""
     if not settings.align.has_local_loss:
@@ -114,12 +133,11 @@ def _name_kind(settings: RunSettings) -> str:
     return "hard" if settings.align.sigma == 0 else "soft"
 
 
-def _load(run_dir: Path) -> dict[str, Any]:
+def _load(run_dir: Path) -> EvaluationDocument:
     try:
-        return json.loads((run_dir / "evaluation" / "evaluation.json").read_text())
-    except (OSError, ValueError) as error:
+        return EvaluationDocument.read(run_dir / "evaluation" / EVALUATION_FILE)
+    except DocumentError as error:
         raise CohortError(
-            f"run {run_dir.name}: evaluation/evaluation.json cannot be read "
-            f"({type(error).__name__}); remove runs/{run_dir.name}/reproduce.json and reproduce "
-            "again"
+            f"run {run_dir.name}: evaluation/{error}; remove runs/{run_dir.name}/reproduce.json "
+            "and reproduce again"
         ) from None

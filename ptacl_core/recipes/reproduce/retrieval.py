@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ptacl_core.arrays import Array, Float64
+from ptacl_core.cohort import Cohort
 from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
+from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import expected_precision
 from ptacl_core.evaluate.references import TABLE_1
@@ -20,19 +20,13 @@ from ptacl_core.evaluate.row_comparison import (
     compare_rows,
     score_means,
 )
-from ptacl_core.recipes.reproduce.differences import describe_difference
-from ptacl_core.recipes.reproduce.rows import (
-    FIGURES,
-    RESAMPLING_SEED,
-    TableTwoRows,
-    plain,
-)
+from ptacl_core.recipes.reproduce.rows import RESAMPLING_SEED, TableTwoRows
 from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.stages.evaluate.table_two import FIGURES, describe_difference, finite
 
 KS = (1, 3, 5, 10, 15)
 OWN = ("included", "excluded")
 DIRECTION = "ecg-cmr"
-FILE = "retrieval.parquet"
 
 Patient = tuple[str, int]
 
@@ -43,7 +37,7 @@ class RetrievedRow:
 
     method: Method
     scores: Mapping[tuple[str, int], RowScores]
-    documents: tuple[dict[str, Any], ...]
+    documents: tuple[EvaluationDocument, ...]
 
 
 def describe_retrieval(
@@ -51,7 +45,7 @@ def describe_retrieval(
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
-    evaluations: Mapping[str, Sequence[dict[str, Any]]],
+    evaluations: Mapping[str, Sequence[EvaluationDocument]],
     table_two: TableTwoRows,
     *,
     num_resamples: int,
@@ -60,20 +54,14 @@ def describe_retrieval(
     chosen = [method for method in methods if method.run in evaluations]
     if not chosen:
         return {"why_not": "no aligned method that is evaluated was reproduced"}
-    folders = [
-        cohort_dir / "runs" / name_run(size.name, seed, method.run)
-        for method in chosen
-        for seed in seeds
-    ]
-    lacking = [path.name for path in folders if not (path / "evaluation" / FILE).exists()]
+    with Cohort.open(cohort_dir) as cohort:
+        read = {
+            method.key: [_read(cohort, name_run(size.name, seed, method.run)) for seed in seeds]
+            for method in chosen
+        }
+    lacking = [key for key, tables in read.items() if not all(table.patients for table in tables)]
     if lacking:
-        return {"why_not": f"no evaluation/{FILE} in {', '.join(lacking)}"}
-    read = {
-        method.key: [
-            _read(cohort_dir / "runs" / name_run(size.name, seed, method.run)) for seed in seeds
-        ]
-        for method in chosen
-    }
+        return {"why_not": f"the store has no retrieval of {', '.join(lacking)}"}
     patients = _shared([table for tables in read.values() for table in tables])
     resamples = draw_resamples(
         len(patients),
@@ -108,22 +96,14 @@ def describe_retrieval(
 class _RetrievalTable:
     """Per query patient and phenotype the precision at each k, of one run."""
 
-    def __init__(self, table: pa.Table) -> None:
-        is_chosen = [name == DIRECTION for name in table.column("direction").to_pylist()]
-        table = table.filter(pa.array(is_chosen))
-        visits = zip(
-            table.column("patient").to_pylist(), table.column("visit").to_pylist(), strict=True
-        )
-        who = list(visits)
+    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        who = [(str(row[0]), int(row[1])) for row in rows]
         self._place = {patient: index for index, patient in enumerate(dict.fromkeys(who))}
         shape = (len(OWN), len(self._place), len(PHENOTYPE_NAMES), len(KS))
         self._precision = np.full(shape, np.nan)
-        rows = [self._place[patient] for patient in who]
-        owns = [OWN.index(own) for own in table.column("own").to_pylist()]
-        names = [PHENOTYPE_NAMES.index(name) for name in table.column("phenotype").to_pylist()]
-        for column, k in enumerate(KS):
-            values = table.column(f"p_at_{k}").to_numpy()
-            self._precision[owns, rows, names, column] = values
+        for patient, (_, _, own, name, *values) in zip(who, rows, strict=True):
+            place = (OWN.index(own), self._place[patient], PHENOTYPE_NAMES.index(name))
+            self._precision[place] = [np.nan if value is None else value for value in values]
 
     @property
     def patients(self) -> Mapping[Patient, int]:
@@ -138,14 +118,14 @@ class _RetrievalTable:
         return self._precision[OWN.index(own), chosen, :, KS.index(k)]
 
 
-def _read(run_dir: Path) -> _RetrievalTable:
-    try:
-        return _RetrievalTable(pq.read_table(run_dir / "evaluation" / FILE))
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise CohortError(
-            f"run {run_dir.name}: evaluation/{FILE} cannot be read ({type(error).__name__}); "
-            f"remove runs/{run_dir.name}/reproduce.json and reproduce again"
-        ) from None
+def _read(cohort: Cohort, run: str) -> _RetrievalTable:
+    """What `ptacl evaluate` put into the store for a run, query by query."""
+    rows = cohort.fetch(
+        "SELECT patient, visit, own, phenotype, p_at_1, p_at_3, p_at_5, p_at_10, p_at_15 "
+        "FROM evaluation_retrieval WHERE run = ? AND direction = ? ORDER BY patient, visit",
+        [run, DIRECTION],
+    )
+    return _RetrievalTable(rows)
 
 
 def _shared(tables: Sequence[_RetrievalTable]) -> list[Patient]:
@@ -168,10 +148,10 @@ def _describe_row(row: RetrievedRow) -> dict[str, Any]:
                 scores = row.scores[own, k]
                 is_compared = own == "included" and name in published
                 cell[f"p_at_{k}"] = {
-                    "value": plain(scores.mean[index]),
-                    "low": plain(scores.bound(0.025)[index]),
-                    "high": plain(scores.bound(0.975)[index]),
-                    "seed_sd": plain(scores.seed_sd[index]),
+                    "value": finite(scores.mean[index]),
+                    "low": finite(scores.bound(0.025)[index]),
+                    "high": finite(scores.bound(0.975)[index]),
+                    "seed_sd": finite(scores.seed_sd[index]),
                     "published": published[name].p_at[k] if is_compared else None,
                 }
             known = published.get(name) if own == "included" else None
@@ -187,18 +167,19 @@ def _describe_row(row: RetrievedRow) -> dict[str, Any]:
         "title": row.method.title,
         "published": row.method.published_retrieval,
         "own": tables,
-        "pair_recall": [document.get("pair_recall") for document in row.documents],
+        "pair_recall": [document.as_dict()["pair_recall"] for document in row.documents],
     }
 
 
 def _average_ranks(
-    documents: Sequence[Mapping[str, Any]], own: str, phenotype: str
+    documents: Sequence[EvaluationDocument], own: str, phenotype: str
 ) -> dict[str, float | None]:
     """Ranks of the first match and the random reference, averaged over seeds."""
     names = ("mean_rank", "median_rank", "random_p_at_1", "random_p_at_10")
-    cells = [document["retrieval"][own].get(phenotype) for document in documents]
+    plain = [document.as_dict() for document in documents]
+    cells = [document["retrieval"][own].get(phenotype) for document in plain]
     if phenotype == "mean":
-        cells = [document["retrieval_mean"][own] for document in documents]
+        cells = [document["retrieval_mean"][own] for document in plain]
     averaged = {}
     for name in names:
         values = [cell[name] for cell in cells if cell is not None and cell.get(name) is not None]
@@ -212,15 +193,20 @@ def _describe_pair(rows: Sequence[RetrievedRow]) -> list[dict[str, Any]]:
     if not {"Global", "PTACL"} <= found.keys():
         return []
     first, second = found["PTACL"], found["Global"]
+    untrained = [row.method.title for row in (first, second) if row.documents[0].failures]
     return [
         {
             "first": first.method.key,
             "second": second.method.key,
             "own": own,
             "k": k,
-            "figures": describe_difference(
-                compare_rows(first.scores[own, k], second.scores[own, k])
-            ),
+            "figures": {
+                name: figure.model_dump(mode="json")
+                for name, figure in describe_difference(
+                    compare_rows(first.scores[own, k], second.scores[own, k]),
+                    untrained=untrained,
+                ).items()
+            },
         }
         for own in OWN
         for k in (1, 10)
@@ -229,19 +215,19 @@ def _describe_pair(rows: Sequence[RetrievedRow]) -> list[dict[str, Any]]:
 
 def _check_consistency(row: RetrievedRow, table_two: TableTwoRows) -> list[dict[str, Any]]:
     """Precision at 10 that both probes' R² allow, beside the one measured, own cine out."""
-    ecg, cmr = (table_two.rows.get(row.method.row(modality)) for modality in ("ecg", "cmr"))
+    ecg, cmr = (table_two.scores(row.method.row(modality)) for modality in ("ecg", "cmr"))
     if ecg is None or cmr is None:
         return []
     measured = row.scores["excluded", 10].mean
-    expected = expected_precision(ecg.scores.mean[:-1], cmr.scores.mean[:-1])
+    expected = expected_precision(ecg.mean[:-1], cmr.mean[:-1])
     return [
         {
             "method": row.method.key,
             "phenotype": name,
-            "r2_ecg": plain(ecg.scores.mean[index]),
-            "r2_cmr": plain(cmr.scores.mean[index]),
-            "expected_p_at_10": plain(np.asarray(expected)[index]),
-            "measured_p_at_10": plain(measured[index]),
+            "r2_ecg": finite(ecg.mean[index]),
+            "r2_cmr": finite(cmr.mean[index]),
+            "expected_p_at_10": finite(np.asarray(expected)[index]),
+            "measured_p_at_10": finite(measured[index]),
         }
         for index, name in enumerate(PHENOTYPE_NAMES)
     ]

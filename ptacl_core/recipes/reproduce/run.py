@@ -22,6 +22,7 @@ from ptacl_core.config.reproduction import (
     plan_run,
 )
 from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.errors import ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes.finished_steps import FinishedSteps
@@ -44,13 +45,13 @@ STEPS_FILE = "reproduce.json"
 class ReproductionSummary:
     """The report's document and where its three files lie."""
 
-    document: dict[str, Any]
+    document: ReproductionDocument
     folder: Path
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document."""
         return {
-            **self.document,
+            **self.document.as_dict(),
             "files": [str(self.folder / name) for name in ("report.html", "report.md")],
         }
 
@@ -93,11 +94,12 @@ def run(
             seeds=list(range(num_seeds)),
             steps=steps,
             num_resamples=num_resamples,
+            provenance={
+                "command": _name_command(cohort_dir.name, rows, num_seeds, size),
+                "this_call_s": time.monotonic() - started_s,
+            },
+            progress=progress,
         )
-        document["provenance"] |= {
-            "command": _name_command(cohort_dir.name, rows, num_seeds, size),
-            "this_call_s": time.monotonic() - started_s,
-        }
         write_report(folder, document)
     progress.say(f"report: {folder / 'report.html'}")
     return ReproductionSummary(document, folder)
