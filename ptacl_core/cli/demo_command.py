@@ -11,6 +11,9 @@ from ptacl_core.cli.output import RESEARCH_USE, print_json, print_line
 from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
+    from ptacl_core.documents.alignment import AlignmentSection
+    from ptacl_core.documents.evaluation import EvaluationDocument
+    from ptacl_core.documents.figures import Bounded
     from ptacl_core.recipes.demo import DemoSummary
 
 NOTE = (
@@ -45,52 +48,71 @@ def demo(
 
 
 def print_summary(summary: "DemoSummary", directory: Path) -> None:
-    """Tables of the demo, each figure with its interval, and the next two commands."""
-    from ptacl_core.cli.tables import print_alignment, print_regression
+    """One screen: what has not learned, the two headlines, rows, and the next two commands."""
+    from ptacl_core.cli.evaluation_tables import print_headlines
+    from ptacl_core.documents.evaluation import EvaluationDocument
     from ptacl_core.recipes.demo import GLOBAL_RUN, PTACL_RUN
 
-    ptacl, global_ = summary.evaluations[PTACL_RUN], summary.evaluations[GLOBAL_RUN]
-    rows = {row["key"]: row for row in ptacl["rows"]}
-    aligned_globally = next(row for row in global_["rows"] if row["key"] == "aligned-ecg")
-    print_regression(
-        [
-            rows["demographics"],
-            rows["random-ecg"],
-            rows["pretrained-ecg"],
-            {**aligned_globally, "name": "Global"},
-            {**rows["aligned-ecg"], "name": "PTACL"},
-            rows["aligned-cmr"],
-        ]
+    ptacl, global_ = (
+        EvaluationDocument.parse(summary.evaluations[name], source=f"demo, run {name}")
+        for name in (PTACL_RUN, GLOBAL_RUN)
     )
-    for own in ("included", "excluded"):
-        print_line(_retrieval_line(ptacl, own))
-    print_alignment(ptacl["alignment"])
-    print_line(_global_alignment_line(global_["alignment"]))
-    print_line("")
+    for run, stages in {**ptacl.health, **global_.health}.items():
+        for name, stage in stages.items():
+            if not stage.learned:
+                print_line(f"NOT LEARNED: run {run}, stage {name}: {stage.reasons[0]}")
+    print_headlines(ptacl.headlines)
+    _print_rows(ptacl, global_)
+    mean = ptacl.retrieval_mean["excluded"].p_at_1
+    print_line(f"Retrieval ECG to CMR, own CMR excluded: P@1 {_bounded(mean)}")
+    print_line(_alignment_line(ptacl.alignment, global_.alignment))
     print_line("Real sample ECGs")
     for answer in summary.predictions:
         print_line(_prediction_line(answer))
-    print_line("")
+    if ptacl.departures:
+        print_line(clean_text(f"Departs from the paper: {ptacl.departures}", max_length=600))
     print_line(f"{NOTE} {RESEARCH_USE}")
-    print_line("")
     print_line(f"next: ptacl-app {directory}")
     question = "SELECT * FROM knn('S000000', 5) ORDER BY rank"
     print_line(f'      ptacl query {directory} "{question}"')
 
 
-def _retrieval_line(document: Mapping[str, Any], own: str) -> str:
-    mean = document["retrieval_mean"][own]
-    cells = [
-        f"{label} {mean[key]['value']:.3f} [{mean[key]['low']:.3f}, {mean[key]['high']:.3f}]"
-        f" (random {mean[f'random_{key}']:.3f})"
-        for key, label in (("p_at_1", "P@1"), ("p_at_10", "P@10"))
+def _print_rows(ptacl: "EvaluationDocument", global_: "EvaluationDocument") -> None:
+    """Mean R² of each row with its interval, and what it does not reach."""
+    from ptacl_core.cli.tables import print_table, start_table
+
+    chosen = [
+        (row.name, row) for row in ptacl.rows if row.key not in ("aligned-ecg", "aligned-cmr")
     ]
-    return f"Retrieval ECG to CMR, mean of ten phenotypes, own CMR {own}: {', '.join(cells)}"
+    for name, document in (("Global", global_), ("PTACL", ptacl)):
+        chosen += [(name, row) for row in document.rows if row.key.startswith("aligned-")]
+    chosen.sort(key=lambda pair: ("covariates", "ecg", "cmr").index(pair[1].modality))
+    table = start_table("Mean R² over ten phenotypes on held-out patients [95 % interval]")
+    for column in ("Row", "Input", "Mean R²", ""):
+        table.add_column(column, justify="right" if column == "Mean R²" else "left")
+    for name, row in chosen:
+        remarks = ["has not learned"] if row.failures else list(row.remarks)
+        figure = Bounded(value=row.mean.r2, low=row.mean.low, high=row.mean.high)
+        table.add_row(name, row.modality, _bounded(figure), ", ".join(remarks))
+    print_table(table)
 
 
-def _global_alignment_line(alignment: Mapping[str, Any]) -> str:
-    low, high = alignment["top1_interval"]
-    return f"Without the local loss (Global): top-1 {alignment['top1']:.3f} [{low:.3f}, {high:.3f}]"
+def _bounded(figure: "Bounded") -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "-"
+    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+
+
+def _alignment_line(ptacl: "AlignmentSection", global_: "AlignmentSection") -> str:
+    """Top-1, and whose heart it is; the diagonal alone is generic appearance of the phases."""
+    text = f"Alignment of steps: top-1 {ptacl.top1:.3f}, Global {global_.top1:.3f}, "
+    text += f"chance {ptacl.top1_chance:.3f}"
+    if ptacl.own_rank is not None and ptacl.own_rank.value is not None:
+        text += (
+            f"; own pair by centred steps at median rank {ptacl.own_rank.value:.0f}, "
+            f"chance {ptacl.own_rank.chance:.0f}"
+        )
+    return text
 
 
 def _prediction_line(answer: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ def _spread(rows: Sequence[Mapping[str, Any]]) -> Table:
         gain = mean["delta_over_demographics"] or {}
         lines.append(
             [
-                f"{_name(row)}, {row['modality'] if row['modality'] != 'covariates' else 'no recording'}",
+                f"{_name(row)}, {row['modality'].replace('covariates', 'no recording')}",
                 show_cell(mean, "r2"),
                 show(mean["seed_sd"], digits=4),
                 show(mean["bootstrap_sd"], digits=4),
