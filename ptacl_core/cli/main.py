@@ -13,6 +13,7 @@ from ptacl_core.cli import (
     doctor_command,
     drift_command,
     reproduce_command,
+    schema_command,
     settings_command,
     training_commands,
 )
@@ -53,6 +54,7 @@ doctor_command.register(app)
 drift_command.register(app)
 settings_command.register(app)
 custody_commands.register(app)
+schema_command.register(app)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The local alignment and its controls (evaluation.md §3.4 and §3.5)."""
+"""The local alignment and its controls (evaluation.md §3.4)."""
 
 from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.model import Part

@@ -2,7 +2,7 @@
 
 The map of ECG phases against cine phases is diagonal as soon as each phase looks like itself,
 whoever's heart it is. With the mean over patients subtracted, step by step (the template),
-only what is the patient's own remains (evaluation.md §3.5).
+only what is the patient's own remains (evaluation.md, "The clock").
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Timing kept: what features tell of a patient's own timing beyond what sets it for everyone.
 
 End-systole depends on heart rate, sex, EF and age; the question is what is left of it, and
-whether features know that (evaluation.md §3.5). On simulated patients the truth is known.
+whether features know that (evaluation.md, "The clock"). On simulated patients the truth is known.
 """
 
 import numpy as np

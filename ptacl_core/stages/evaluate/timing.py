@@ -1,7 +1,7 @@
 """Timing kept, on simulated patients: does the run know when this heart's systole ends.
 
 The truth of end-systole and of the atrial kick comes from the simulator; what both heart rates,
-sex, EF and age say of them is taken out first (evaluation.md §3.5).
+sex, EF and age say of them is taken out first (evaluation.md, "The clock").
 """
 
 import json

@@ -6,6 +6,7 @@ from typing import Any
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, Neighbour
+from ptacl_core.documents.prediction import PredictionDocument
 from ptacl_core.embedding.ecg_input import find_beat_layout
 from ptacl_core.embedding.encoding import Features, encode_ecgs
 from ptacl_core.embedding.readout import ReadOut
@@ -159,10 +160,19 @@ def run(
         cohort.notes.append_audit("predict", **predictor.describe_use(), num_files=len(files))
         for path in files:
             answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
-            answers.append(answer)
+            answers.append(_as_document(answer, with_saliency=with_saliency))
             progress.advance("predict")
     progress.finish("predict")
     return answers
+
+
+def _as_document(answer: Mapping[str, Any], *, with_saliency: bool) -> dict[str, Any]:
+    """The answer as the published document has it; saliency only where it was asked for."""
+    values = {"version": PredictionDocument.VERSION, **answer}
+    document = PredictionDocument.parse(values, source="prediction").as_dict()
+    if not with_saliency:
+        document.pop("saliency")
+    return document
 
 
 def _answer(
