@@ -21,6 +21,7 @@ from ptacl_core.train.recordings import (
     StreamedRecordings,
     Taken,
 )
+from ptacl_core.train.visits import separate_visits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +70,21 @@ class Batch:
 
 
 class BatchOrder:
-    """Rows of every step: each epoch a fresh order, cut into complete global batches."""
+    """Rows of every step: each epoch a fresh order, cut into complete global batches.
 
-    def __init__(self, num_rows: int, batch_size: int, *, seed: int, stage: str, world: World):
+    With `people`, a number per row, no batch holds two visits of one person.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        batch_size: int,
+        *,
+        seed: int,
+        stage: str,
+        world: World,
+        people: Int64[Array, " row"] | None = None,
+    ):
         if batch_size % world.size != 0:
             raise ConfigError(
                 f"stage {stage}: batch_size {batch_size} does not divide among {world.size} "
@@ -84,15 +97,27 @@ class BatchOrder:
         self.num_rows, self.seed, self.stage, self.world = num_rows, seed, stage, world
         self.batch_size = min(batch_size, num_rows - num_rows % world.size)
         self.steps_per_epoch = num_rows // self.batch_size
+        self._people = people
+        self._separated: tuple[int, Int64[Array, " row"]] | None = None
 
     def locate(self, step: int) -> tuple[int, int, Int64[Array, " batch"], int]:
         """(epoch, index in it, this process's positions, where they start) of a step."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = epoch_order(self.num_rows, seed=self.seed, stage=self.stage, epoch=epoch)
+        order = self._order(epoch)
         share = self.batch_size // self.world.size
         start = self.world.rank * share
         first = index * self.batch_size + start
         return epoch, index, order[first : first + share].copy(), start
+
+    def _order(self, epoch: int) -> Int64[Array, " row"]:
+        """The epoch's order, kept until the next one is asked for."""
+        if self._separated is not None and self._separated[0] == epoch:
+            return self._separated[1]
+        order = epoch_order(self.num_rows, seed=self.seed, stage=self.stage, epoch=epoch)
+        if self._people is not None:
+            order = separate_visits(order, self._people, batch_size=self.batch_size)
+        self._separated = (epoch, order)
+        return order
 
 
 class FixedOrder:

@@ -183,6 +183,7 @@ def _build_batches(run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]
         seed=run.settings.seed,
         stage=task.stage,
         world=run.world,
+        people=np.unique([run.reader.patients[row] for row in rows], return_inverse=True)[1],
     )
     return _attach(run, task, rows, order)
 
