@@ -9,13 +9,14 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float32, Int64
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.ecg.device import assemble_beat
 from ptacl_core.io.ecg.leads import (
     check_limb_leads,
     derive_limb_leads,
     find_lead,
     find_missing_leads,
 )
-from ptacl_core.records import LEAD_NAMES, EcgRecord, Finding, Person
+from ptacl_core.records import LEAD_NAMES, BeatMarks, EcgRecord, Finding, Person
 
 MAX_DURATION_S = 24 * 3600.0
 MAX_LEAD_SAMPLES = 24 * 3600 * 1000
@@ -46,7 +47,8 @@ class Channel:
 class Recording:
     """Simultaneous channels of one file and what the device wrote beside them.
 
-    `name` is the file name as messages show it.
+    `name` is the file name as messages show it; `device_beat` the channels of its median beat and
+    their rate in Hz.
     """
 
     name: str
@@ -56,6 +58,9 @@ class Recording:
     findings: Sequence[Finding] = ()
     device_r_peak_samples: Array | None = None
     device_measurements: Mapping[str, float] = field(default_factory=dict)
+    device_beat: tuple[Sequence[Channel], float] | None = None
+    device_marks: BeatMarks | None = None
+    device_statements: tuple[str, ...] = ()
     person: Person = field(default_factory=Person)
 
 
@@ -146,6 +151,8 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
             )
         )
     findings.extend(check_signal(signal_mv))
+    beat = recording.device_beat
+    beat_mv = assemble_beat(None if beat is None else beat[0], findings)
     return EcgRecord(
         signal_mv=signal_mv,
         sampling_rate_hz=float(recording.sampling_rate_hz),
@@ -153,6 +160,10 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
         findings=tuple(findings),
         device_r_peak_samples=_clean_peaks(recording.device_r_peak_samples, lengths[0]),
         device_measurements=MappingProxyType(dict(recording.device_measurements)),
+        device_beat_mv=beat_mv,
+        device_beat_rate_hz=None if beat is None or beat_mv is None else float(beat[1]),
+        device_marks=recording.device_marks,
+        device_statements=recording.device_statements,
         person=recording.person,
     )
 

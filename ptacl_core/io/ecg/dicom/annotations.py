@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array
+from ptacl_core.io.ecg.device import clean_statements
 
 _MEASUREMENTS = {
     "pr interval": "pr_ms",
@@ -13,6 +14,8 @@ _MEASUREMENTS = {
     "qt interval": "qt_ms",
     "qtc interval": "qtc_ms",
     "qrs axis": "axis_deg",
+    "p axis": "p_axis_deg",
+    "t axis": "t_axis_deg",
     "rr interval": "rr_ms",
     "ventricular heart rate": "heart_rate_bpm",
     "heart rate": "heart_rate_bpm",
@@ -48,6 +51,15 @@ def read_device_figures(
     beats = [sample for number, sample in peaks if number >= _FIRST_BEAT_GROUP]
     samples = beats or [sample for _, sample in peaks]
     return (np.array(samples) if samples else None), figures
+
+
+def read_device_statements(dataset: Any) -> tuple[str, ...]:
+    """The interpretation as the cart words it."""
+    texts = (
+        str(annotation.get("UnformattedTextValue") or "")
+        for annotation in dataset.get("WaveformAnnotationSequence") or []
+    )
+    return clean_statements(texts)
 
 
 def _refers_to(annotation: Any, group_number: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent
-from ptacl_core.io.ecg.dicom.annotations import read_device_figures
+from ptacl_core.io.ecg.dicom.annotations import read_device_figures, read_device_statements
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES, find_lead, find_missing_leads
 from ptacl_core.io.ecg.voltage import read_millivolts
@@ -55,8 +55,18 @@ def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         channels = group.read_channels(hints, is_little_endian=little_endian)
         findings += group.skew_findings()
         peaks, measurements = read_device_figures(dataset, group_number=index + 1)
+        statements = read_device_statements(dataset)
     return assemble_ecg(
-        Recording(name, "dicom", group.rate_hz, channels, findings, peaks, measurements)
+        Recording(
+            name,
+            "dicom",
+            group.rate_hz,
+            channels,
+            findings,
+            peaks,
+            measurements,
+            device_statements=statements,
+        )
     )
 
 

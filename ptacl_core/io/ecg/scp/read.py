@@ -9,6 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
+from ptacl_core.io.ecg.device import place_marks
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES
 from ptacl_core.io.ecg.scp.huffman import DEFAULT_TABLE, HuffmanCode, decode_samples, read_table
@@ -20,7 +21,7 @@ from ptacl_core.io.ecg.scp.reference_beats import (
 )
 from ptacl_core.io.ecg.scp.sections import read_sections, short_reads
 from ptacl_core.io.files.bounded_file import read_bytes, shown_name
-from ptacl_core.records import EcgRecord, Finding
+from ptacl_core.records import BeatMarks, EcgRecord, Finding
 
 _MAX_SCP_BYTES = 16 * 1024**2
 _MAX_SAMPLES = 20_000_000
@@ -84,7 +85,10 @@ def read_scp_ecg(path: Path, _hints: EcgHints) -> EcgRecord:
         Channel(lead.label, samples, scale_mv) for lead, samples in zip(leads, signals, strict=True)
     ]
     figures = _read_measurements(sections.get(7))
-    return assemble_ecg(Recording(name, "scp", rate_hz, channels, findings, None, figures))
+    marks = _read_marks(sections.get(7))
+    return assemble_ecg(
+        Recording(name, "scp", rate_hz, channels, findings, None, figures, device_marks=marks)
+    )
 
 
 def _reconstruct(
@@ -291,3 +295,17 @@ def _read_measurements(section: bytes | None) -> dict[str, float]:
     if abs(axis_deg) <= 360:
         figures["axis_deg"] = float(axis_deg)
     return figures
+
+
+def _read_marks(section: bytes | None) -> BeatMarks | None:
+    """Onsets and offsets of section 7's first block, in ms from the reference beat's start."""
+    if section is None or len(section) < 16:
+        return None
+    names = ("p_onset", "p_offset", "qrs_onset", "qrs_offset", "t_end")
+    values = struct.unpack_from("<5H", section, 6)
+    return place_marks(
+        {
+            name: None if value == _NOT_MEASURED else float(value)
+            for name, value in zip(names, values, strict=True)
+        }
+    )

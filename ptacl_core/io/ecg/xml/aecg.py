@@ -3,15 +3,16 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, PtaclError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
+from ptacl_core.io.ecg.device import place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.xml.fields import read_xml_root, text_of
 from ptacl_core.io.files.bounded_file import shown_name
 from ptacl_core.io.files.number_text import parse_number, parse_numbers
-from ptacl_core.records import EcgRecord, Finding
+from ptacl_core.records import BeatMarks, EcgRecord, Finding
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0}
 _MEASUREMENTS = {
@@ -21,6 +22,14 @@ _MEASUREMENTS = {
     "MDC_ECG_TIME_PD_QT": "qt_ms",
     "MDC_ECG_TIME_PD_QTC": "qtc_ms",
     "MDC_ECG_ANGLE_QRS_FRONT": "axis_deg",
+    "MDC_ECG_ANGLE_P_FRONT": "p_axis_deg",
+    "MDC_ECG_ANGLE_T_FRONT": "t_axis_deg",
+    "MDC_ECG_TIME_PD_P": "p_ms",
+}
+_WAVES = {
+    "MDC_ECG_WAVC_PWAVE": ("p_onset", "p_offset"),
+    "MDC_ECG_WAVC_QRSWAVE": ("qrs_onset", "qrs_offset"),
+    "MDC_ECG_WAVC_TWAVE": (None, "t_end"),
 }
 _TIME_CODES = {"TIME_ABSOLUTE", "TIME_RELATIVE"}
 
@@ -62,9 +71,63 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
         for sequence, code in _sequences(sequence_set)
         if code not in _TIME_CODES
     ]
+    derived = chosen.find("derivation/derivedSeries")
     return assemble_ecg(
-        Recording(name, "hl7_aecg", rate_hz, channels, findings, None, _read_measurements(chosen))
+        Recording(
+            name,
+            "hl7_aecg",
+            rate_hz,
+            channels,
+            findings,
+            None,
+            _read_measurements(chosen),
+            device_beat=_read_beat(derived, hints, name, findings),
+            device_marks=_read_marks(derived),
+        )
     )
+
+
+def _read_beat(
+    derived: Element | None, hints: EcgHints, name: str, findings: list[Finding]
+) -> tuple[list[Channel], float] | None:
+    """The representative beat; without it the rhythm is read all the same."""
+    sequence_set = None if derived is None else derived.find("component/sequenceSet")
+    if sequence_set is None:
+        return None
+    try:
+        channels = [
+            _read_lead(sequence, code, hints, name)
+            for sequence, code in _sequences(sequence_set)
+            if code not in _TIME_CODES
+        ]
+        return channels, _read_rate(sequence_set, hints, name)
+    except PtaclError as error:
+        findings.append(unreadable_beat(error))
+        return None
+
+
+def _read_marks(derived: Element | None) -> BeatMarks | None:
+    """Ends of P, QRS and T on the representative beat, in ms from its first sample."""
+    marks_ms: dict[str, float | None] = {}
+    annotations = [] if derived is None else derived.findall("subjectOf/annotationSet//annotation")
+    for annotation in annotations:
+        value = annotation.find("value")
+        names = _WAVES.get(value.get("code", "").upper()) if value is not None else None
+        bounds = annotation.find("support/supportingROI/component/boundary/value")
+        if names is None or bounds is None:
+            continue
+        for name, side in zip(names, ("low", "high"), strict=True):
+            end = bounds.find(side)
+            number = parse_number(end.get("value")) if end is not None else None
+            unit = end.get("unit", "ms") if end is not None else "ms"
+            if (
+                name is not None
+                and name not in marks_ms
+                and number is not None
+                and unit in _SECONDS
+            ):
+                marks_ms[name] = number * _SECONDS[unit] * 1000.0
+    return place_marks(marks_ms)
 
 
 def _is_beat(series: Element) -> bool:
@@ -145,6 +208,6 @@ def _read_measurements(series: Element) -> dict[str, float]:
             continue
         if key.endswith("_ms"):
             number *= _SECONDS.get(value.get("unit", ""), 0.0) * 1000.0
-        if number > 0 or key == "axis_deg":
+        if number > 0 or key.endswith("axis_deg"):
             figures[key] = number
     return figures

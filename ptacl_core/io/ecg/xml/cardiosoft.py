@@ -6,8 +6,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, PtaclError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
+from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.xml.fields import (
@@ -19,7 +20,7 @@ from ptacl_core.io.ecg.xml.fields import (
 )
 from ptacl_core.io.files.bounded_file import shown_name
 from ptacl_core.io.files.number_text import parse_number, parse_numbers
-from ptacl_core.records import EcgRecord, Finding
+from ptacl_core.records import BeatMarks, EcgRecord, Finding
 
 _MEASUREMENTS = {
     "VentricularRate": "heart_rate_bpm",
@@ -28,6 +29,17 @@ _MEASUREMENTS = {
     "QTInterval": "qt_ms",
     "QTCInterval": "qtc_ms",
     "RAxis": "axis_deg",
+    "PAxis": "p_axis_deg",
+    "TAxis": "t_axis_deg",
+    "PDuration": "p_ms",
+    "RRInterval": "rr_ms",
+}
+_MARKS = {
+    "POnset": "p_onset",
+    "POffset": "p_offset",
+    "QOnset": "qrs_onset",
+    "QOffset": "qrs_offset",
+    "TOffset": "t_end",
 }
 _NO_SAMPLE = -32768
 
@@ -72,8 +84,45 @@ def read_cardiosoft_xml(path: Path, hints: EcgHints) -> EcgRecord:
             findings,
             _read_r_times(strip, rate_hz),
             read_measurements(root.find(".//RestingECGMeasurements"), _MEASUREMENTS),
+            device_beat=_read_beat(root, hints, name, findings),
+            device_marks=_read_marks(root),
+            device_statements=clean_statements(
+                text_of(text) for text in root.findall(".//Interpretation/Diagnosis/DiagnosisText")
+            ),
         )
     )
+
+
+def _read_beat(
+    root: Element, hints: EcgHints, name: str, findings: list[Finding]
+) -> tuple[list[Channel], float] | None:
+    """The median beat up to its last valid sample; without it the strip is read all the same."""
+    median = root.find(".//RestingECGMeasurements/MedianSamples")
+    if median is None or median.find("WaveformData") is None:
+        return None
+    try:
+        rate_hz = require_rate_hz(
+            text_of(median, "SampleRate"), name=name, where="MedianSamples/SampleRate"
+        )
+        scale_mv = _read_scale(median, hints, name)
+        last = parse_number(text_of(median, "LastValid"))
+        channels = []
+        for number, waveform in enumerate(median.findall("WaveformData"), start=1):
+            samples = _read_samples(waveform, median, number, name)
+            kept = samples if last is None or last < 1 else samples[: int(last) + 1]
+            channels.append(Channel(waveform.get("lead", ""), kept, scale_mv))
+    except PtaclError as error:
+        findings.append(unreadable_beat(error))
+        return None
+    return channels, rate_hz
+
+
+def _read_marks(root: Element) -> BeatMarks | None:
+    """Onsets and offsets on the median beat, in ms."""
+    measured = root.find(".//RestingECGMeasurements")
+    if measured is None:
+        return None
+    return place_marks({ours: parse_number(text_of(measured, tag)) for tag, ours in _MARKS.items()})
 
 
 def _refuse_exercise(root: Element, strips: list[Element], name: str) -> None:

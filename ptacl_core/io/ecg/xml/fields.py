@@ -65,6 +65,6 @@ def read_measurements(parent: Element | None, names: Mapping[str, str]) -> dict[
     figures: dict[str, float] = {}
     for tag, key in names.items():
         number = parse_number(text_of(parent, tag)) if parent is not None else None
-        if number is not None and key not in figures and (number > 0 or key == "axis_deg"):
+        if number is not None and key not in figures and (number > 0 or key.endswith("axis_deg")):
             figures[key] = number
     return figures

@@ -6,9 +6,15 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import (
+    MissingUnitError,
+    PtaclError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
 from ptacl_core.io.ecg.arrays.nameless import choose_record
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
+from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
 from ptacl_core.io.ecg.voltage import read_millivolts
@@ -22,7 +28,7 @@ from ptacl_core.io.ecg.xml.fields import (
 )
 from ptacl_core.io.files.bounded_file import shown_name
 from ptacl_core.io.files.number_text import parse_number
-from ptacl_core.records import EcgRecord, Finding
+from ptacl_core.records import BeatMarks, EcgRecord, Finding
 
 _MEASUREMENTS = {
     "VentricularRate": "heart_rate_bpm",
@@ -31,7 +37,18 @@ _MEASUREMENTS = {
     "QTInterval": "qt_ms",
     "QTCorrected": "qtc_ms",
     "RAxis": "axis_deg",
+    "PAxis": "p_axis_deg",
+    "TAxis": "t_axis_deg",
 }
+_MARKS = {
+    "POnset": "p_onset",
+    "POffset": "p_offset",
+    "QOnset": "qrs_onset",
+    "QOffset": "qrs_offset",
+    "TOffset": "t_end",
+}
+_MEASURED_HZ = 500.0
+"""Rate at which onsets and offsets count their samples, unless ECGSampleBase says another."""
 _NO_SAMPLE = -32768
 _RATE_TOLERANCE = 0.1
 """Heart rates that differ by more than a tenth show a wrong time base."""
@@ -77,7 +94,52 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
     heart_rate_bpm = measurements.get("heart_rate_bpm")
     peaks = _read_r_samples(root, rate_hz, duration_s, heart_rate_bpm, findings)
     return assemble_ecg(
-        Recording(name, "muse_xml", rate_hz, channels, findings, peaks, measurements)
+        Recording(
+            name,
+            "muse_xml",
+            rate_hz,
+            channels,
+            findings,
+            peaks,
+            measurements,
+            device_beat=_read_beat(waveforms, hints, name, findings),
+            device_marks=_read_marks(root),
+            device_statements=clean_statements(
+                text_of(text) for text in root.findall("Diagnosis/DiagnosisStatement/StmtText")
+            ),
+        )
+    )
+
+
+def _read_beat(
+    waveforms: list[Element], hints: EcgHints, name: str, findings: list[Finding]
+) -> tuple[list[Channel], float] | None:
+    """The median beat's channels and rate; without it the rhythm is read all the same."""
+    medians = [each for each in waveforms if text_of(each, "WaveformType").casefold() == "median"]
+    if not medians:
+        return None
+    try:
+        leads = medians[0].findall("LeadData")
+        return [_read_lead(lead, hints, name) for lead in leads], _read_rate(medians[0], name)
+    except PtaclError as error:
+        findings.append(unreadable_beat(error))
+        return None
+
+
+def _read_marks(root: Element) -> BeatMarks | None:
+    """Onsets and offsets on the median beat, stored in samples of ECGSampleBase."""
+    measured = root.find(".//RestingECGMeasurements")
+    if measured is None:
+        return None
+    base_hz = parse_number(text_of(measured, "ECGSampleBase")) or _MEASURED_HZ
+    if not 50.0 <= base_hz <= 2000.0:
+        return None
+    numbers = {ours: parse_number(text_of(measured, tag)) for tag, ours in _MARKS.items()}
+    return place_marks(
+        {
+            name: None if number is None or number <= 0 else number * 1000.0 / base_hz
+            for name, number in numbers.items()
+        }
     )
 
 

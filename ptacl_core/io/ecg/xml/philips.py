@@ -8,6 +8,7 @@ import numpy as np
 from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
+from ptacl_core.io.ecg.device import clean_statements
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LIMB_LEADS, find_lead
 from ptacl_core.io.ecg.xml.fields import (
@@ -31,7 +32,10 @@ _MEASUREMENTS = {
     "meanqtint": "qt_ms",
     "meanqtc": "qtc_ms",
     "qrsfrontaxis": "axis_deg",
+    "pfrontaxis": "p_axis_deg",
+    "tfrontaxis": "t_axis_deg",
 }
+_STATEMENTS = (("lhsstatement", "rhsstatement"), ("leftstatement", "rightstatement"))
 _RHYTHM_S = 10.0
 _MIN_TAIL_S = 0.1
 _MAX_COMPRESSED_SAMPLES = 120_000
@@ -78,8 +82,20 @@ def read_philips_xml(path: Path, _hints: EcgHints) -> EcgRecord:
             findings,
             None,
             _read_figures(root),
+            device_statements=_read_statements(root),
         )
     )
+
+
+def _read_statements(root: Element) -> tuple[str, ...]:
+    """The interpretation's statements, each with the reason that stands beside it."""
+    texts = []
+    for parent in root.iter():
+        for left, right in _STATEMENTS:
+            if parent.find(left) is not None:
+                parts = (text_of(parent, left), text_of(parent, right))
+                texts.append(": ".join(part for part in parts if part))
+    return clean_statements(texts)
 
 
 def _read_figures(root: Element) -> dict[str, float]:

@@ -53,7 +53,38 @@ def test_scp_and_aecg_of_one_ecg_are_equal_sample_by_sample(samples):
     np.testing.assert_array_equal(scp.signal_mv, aecg.signal_mv)
     shared = {"pr_ms": 148.0, "qrs_ms": 120.0, "qt_ms": 420.0, "axis_deg": -61.0}
     assert dict(scp.device_measurements) == shared
-    assert dict(aecg.device_measurements) == shared | {"qtc_ms": 443.0}
+    more = {"qtc_ms": 443.0, "p_ms": 102.0, "p_axis_deg": 44.0, "t_axis_deg": 86.0}
+    assert dict(aecg.device_measurements) == shared | more
+
+
+def test_the_devices_marks_agree_with_its_intervals_in_every_container(samples):
+    for name in ("ecgtoolkit_Example.scp", "hl7_Example_aECG.xml"):
+        record = read_ecg(samples / name)
+        marks = record.device_marks
+        assert 2 * (marks.qrs_onset - marks.p_onset) == record.device_measurements["pr_ms"]
+        assert 2 * (marks.qrs_offset - marks.qrs_onset) == record.device_measurements["qrs_ms"]
+        assert 2 * (marks.t_end - marks.qrs_onset) == record.device_measurements["qt_ms"]
+
+
+@pytest.mark.parametrize(
+    "name", ["hl7_Example_aECG.xml", "HR06000_cardiosoft.xml", "HR06000_muse.xml"]
+)
+def test_the_devices_beat_is_kept_beside_the_rhythm(samples, name):
+    record = read_ecg(samples / name)
+    assert record.device_beat_mv.shape[0] == 12
+    assert 500 <= record.device_beat_mv.shape[1] <= 600
+    assert record.device_beat_rate_hz == 500.0
+    assert max(compute_limb_residuals_mv(record.device_beat_mv[:6]).values()) <= 0.1
+    assert 0.3 < np.ptp(record.device_beat_mv) < 20
+
+
+def test_the_devices_statements_are_kept_in_its_words(samples):
+    sierra = read_ecg(samples / "sierra_1.03_129DYPRG.xml").device_statements
+    assert "Sinus bradycardia: rate< 50" in sierra
+    assert read_ecg(samples / "pydicom_waveform_ecg.dcm").device_statements == (
+        "RITMO SINUSALE",
+        "ECG NORMALE",
+    )
 
 
 @pytest.mark.parametrize(
