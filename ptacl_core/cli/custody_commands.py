@@ -1,4 +1,4 @@
-"""Commands that guard a cohort: erase, verify, selftest."""
+"""Commands that guard a cohort: withdraw, erase, verify, selftest."""
 
 import sys
 from pathlib import Path
@@ -8,14 +8,57 @@ import typer
 
 from ptacl_core.cli.options import CohortArgument, JsonOption
 from ptacl_core.cli.output import EXIT_INPUT, EXIT_OURS, narrate, print_json
+from ptacl_core.errors import PtaclError
+
+
+def withdraw(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="COHORT... LIST",
+            help="Cohort directories, then a CSV or text file of identifiers, or - for stdin.",
+        ),
+    ],
+    all_cohorts: Annotated[
+        bool, typer.Option("--all-cohorts", help="Also for other cohorts of the same key.")
+    ] = False,
+    stop_training: Annotated[
+        bool, typer.Option("--stop-training", help="Stop trainings with these people.")
+    ] = False,
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put people on the standing register, and take out of every cohort those who are in it.
+
+    Identifiers count in any spelling. Whoever is not here yet stays out when files arrive.
+    Without LIST an interrupted erasure is ended. A second call changes nothing. Exit status 1
+    when a trace is left, 2 when a cohort's key is missing.
+    """
+    from ptacl_core.io.files.identifier_list import STDIN, read_identifier_list
+
+    has_list = places[-1] == STDIN or not places[-1].is_dir()
+    cohorts = places[:-1] if has_list else places
+    if not cohorts:
+        narrate("error: expected a cohort directory before the list")
+        raise typer.Exit(EXIT_INPUT)
+    identifiers = read_identifier_list(places[-1]) if has_list else []
+    if not is_confirmed:
+        _ask(len(set(identifiers)), cohorts)
+    _withdraw(cohorts, identifiers, is_shared=all_cohorts, may_stop=stop_training, as_json=as_json)
 
 
 def erase(
     cohort: CohortArgument,
     people: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="ID...", help="Pseudonyms, or the identifiers their files carried."),
-    ],
+    ] = None,
+    from_list: Annotated[
+        Path | None, typer.Option("--from", help="File with the identifiers; - reads stdin.")
+    ] = None,
+    stop_training: Annotated[
+        bool, typer.Option("--stop-training", help="Stop trainings with these people.")
+    ] = False,
     is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -23,21 +66,53 @@ def erase(
 
     Store, arrays, embeddings, predictions, notes, index, exports, run files and the app's
     memory are made anew without them; then every byte of the directory is searched. Runs that
-    were trained with them are listed. Exit status 1 when a trace is left.
+    were trained with them are listed. The one-person form of `ptacl withdraw`: people stay on
+    its register. Exit status 1 when a trace is left.
     """
-    from ptacl_core.cli.custody_tables import print_certificate
-    from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.stages.custody import erase as stage
+    from ptacl_core.io.files.identifier_list import read_identifier_list
 
+    identifiers = [*(people or ()), *(read_identifier_list(from_list) if from_list else ())]
+    if any(not each.strip() for each in identifiers) or not identifiers:
+        narrate("error: expected pseudonyms or identifiers of people to erase, got none")
+        raise typer.Exit(EXIT_INPUT)
     if not is_confirmed:
-        _ask(len(set(people)), cohort)
-    with ProgressBars() as progress:
-        certificate = stage.run(cohort, people, progress=progress)
+        _ask(len(set(identifiers)), [cohort])
+    _withdraw([cohort], identifiers, is_shared=False, may_stop=stop_training, as_json=as_json)
+
+
+def _withdraw(
+    cohorts: list[Path], identifiers: list[str], *, is_shared: bool, may_stop: bool, as_json: bool
+) -> None:
+    from ptacl_core.cli.custody_tables import print_withdrawal
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.stages.custody import withdraw as stage
+
+    summaries, num_failed = [], 0
+    for cohort in cohorts:
+        try:
+            with ProgressBars() as progress:
+                summary = stage.run(
+                    cohort,
+                    identifiers,
+                    is_shared=is_shared,
+                    may_stop=may_stop,
+                    progress=progress,
+                )
+        except PtaclError as error:
+            if len(cohorts) == 1:
+                raise
+            narrate(f"error: {error}")
+            num_failed += 1
+            continue
+        summaries.append(summary)
+        if not as_json:
+            print_withdrawal(summary)
     if as_json:
-        print_json(certificate.as_dict())
-    else:
-        print_certificate(certificate)
-    if not certificate.is_complete:
+        documents = [summary.as_dict() for summary in summaries]
+        print_json(documents[0] if len(cohorts) == 1 else documents)
+    if num_failed:
+        raise typer.Exit(EXIT_INPUT)
+    if not all(summary.is_complete for summary in summaries):
         raise typer.Exit(EXIT_OURS)
 
 
@@ -90,19 +165,21 @@ def selftest(as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_OURS)
 
 
-def _ask(num_people: int, cohort: Path) -> None:
+def _ask(num_people: int, cohorts: list[Path]) -> None:
     """Go on only after a person typed yes; without a terminal, `--yes` must say it."""
     if not sys.stdin.isatty():
         narrate("error: erasing cannot be undone; confirm it with --yes")
         raise typer.Exit(EXIT_INPUT)
+    names = ", ".join(str(cohort) for cohort in cohorts)
     noun = "person" if num_people == 1 else "people"
-    if not typer.confirm(f"Erase {num_people} {noun} from {cohort} for good?", err=True):
+    if not typer.confirm(f"Erase {num_people} {noun} from {names} for good?", err=True):
         narrate("nothing was changed")
         raise typer.Exit(EXIT_INPUT)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
+    app.command()(withdraw)
     app.command()(erase)
     app.command()(verify)
     app.command()(selftest)

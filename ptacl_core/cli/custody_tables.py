@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ptacl_core.cohort.erasure.certificate import Certificate
     from ptacl_core.cohort.health.self_test import SelfCheck
     from ptacl_core.cohort.health.verification import Verification
+    from ptacl_core.stages.custody.withdraw import WithdrawalSummary
 
 _LINE_CHARACTERS = 500
 
@@ -27,17 +28,35 @@ def print_certificate(certificate: "Certificate") -> None:
     _line(f"  searched: {certificate.num_files_searched} files, {megabytes:.1f} MB")
     for hit in certificate.hits:
         _line(f"  TRACE LEFT: {hit}")
-    for unread in certificate.unread:
-        _line(f"  NOT SEARCHED, cannot be read: {unread}")
+    for unread in certificate.not_searched:
+        _line(f"  NOT SEARCHED: {unread}")
     if certificate.trained_runs:
         _line(
-            f"  runs trained with them: {', '.join(certificate.trained_runs)}; their weights stay"
+            f"  runs trained with them: {', '.join(certificate.trained_runs)}; their weights stay, "
+            "and are marked"
+        )
+        _line("  without them: ptacl train COHORT --config runs/RUN/config.toml --run NEW-NAME")
+    if certificate.unknown_runs:
+        _line(
+            f"  runs that may hold them: {', '.join(certificate.unknown_runs)}; who was in their "
+            "training was not recorded"
         )
     if certificate.open_readers:
         processes = ", ".join(map(str, certificate.open_readers))
         _line(f"  still show the older version until they close: processes {processes}")
     outcome = "nothing of them was found" if certificate.is_complete else "NOT COMPLETE"
     _line(f"  {outcome}; certificate: {certificate.path}")
+
+
+def print_withdrawal(summary: "WithdrawalSummary") -> None:
+    """How many of a list were in the cohort, had left it, or are still to come."""
+    _line(
+        f"{summary.cohort.name}: {summary.listed} listed; {summary.matched} were in the cohort and "
+        f"are erased, {summary.already_gone} had left before, {summary.not_yet_seen} are not in it "
+        "and stay out"
+    )
+    if summary.certificate is not None:
+        print_certificate(summary.certificate)
 
 
 def print_verification(verification: "Verification") -> None:

@@ -74,7 +74,7 @@ def add_files(
     )
     left_out = [f"{clean_text(file.name)}: {file.message}" for file in plan.unused]
     if num_erased:
-        left_out.append(f"{num_erased} people who were erased from this cohort")
+        left_out.append(f"{num_erased} people who withdrew from this cohort")
     left_out += [f"{count} × {reason}" for reason, count in counts.reasons.items()]
     if left_out:
         raise RecordError(

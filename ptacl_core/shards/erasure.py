@@ -41,6 +41,21 @@ def find_people(directory: Path) -> set[str]:
     }
 
 
+def find_sources(directory: Path, patients: Collection[str]) -> set[str]:
+    """SHA-256 of the source files of `patients`, as the manifests of complete shards name them."""
+    wanted = set(patients)
+    return {
+        digest
+        for shard in _complete_shards(directory)
+        for row in _read_table(shard / spec.MANIFEST_FILE)
+        .select(["patient", "ecg_sha256", "cmr_sha256"])
+        .to_pylist()
+        if row["patient"] in wanted
+        for digest in (row["ecg_sha256"], row["cmr_sha256"])
+        if digest
+    }
+
+
 def find_array_pieces(directory: Path, patients: Collection[str]) -> list[bytes]:
     """A telling piece of every array of `patients`, to search for when they are gone.
 

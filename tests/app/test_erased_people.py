@@ -10,7 +10,7 @@ import pytest
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.shell.session import SessionState
 from ptacl_core.errors import PtaclError
-from ptacl_core.stages.custody import erase
+from ptacl_core.stages.custody import withdraw
 
 PERSON = "p0002"
 
@@ -21,7 +21,8 @@ def test_an_erasure_beside_the_open_app_empties_its_session(cohort_dir, tmp_path
     try:
         assert not reader.has_erased()
         reader.load_patient(PERSON)
-        certificate = erase.run(cohort, [PERSON])
+        certificate = withdraw.run(cohort, [PERSON]).certificate
+        assert certificate is not None
         assert certificate.is_complete, certificate.hits
         assert certificate.open_readers == (os.getpid(),)
         assert reader.has_erased()

@@ -29,8 +29,9 @@ pytestmark = pytest.mark.xdist_group("trained")
 
 
 @pytest.fixture(autouse=True)
-def outside(tmp_path, monkeypatch):
+def outside(trained_cohort, tmp_path, monkeypatch):
     """Keys and the app's memory of this test alone."""
+    shutil.copytree(os.environ["PTACL_KEYS"], tmp_path / "keys")  # of the cohort that was trained
     monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "keys"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
@@ -100,6 +101,8 @@ def test_erase_leaves_no_byte_in_the_whole_directory_nor_in_the_apps_memory(
     assert document["removed_shard_rows"] == 2
     assert document["removed_rows"]["predictions"] == 10
     assert document["runs_trained_with_these_people"] in ([], ["tiny"])
+    assert document["runs_that_may_hold_them"] == []
+    assert document["matched"] == 1
     assert document["traces"] == []
     assert document["processes_that_hold_an_older_version"] == []
     after = search_directories([cohort, *remembered], needles)
@@ -114,10 +117,16 @@ def test_erase_leaves_no_byte_in_the_whole_directory_nor_in_the_apps_memory(
         assert opened.count() == len(reader.patients)
         assert opened.neighbours("S000001", k=200)
     assert ptacl("verify", cohort).exit_code == 0
-    again = ptacl("erase", cohort, PERSON, "--yes")
-    assert again.exit_code == 2
-    assert again.err.count("\n") == 1
-    assert PERSON not in again.err
+    before = {path: path.stat().st_mtime_ns for path in cohort.rglob("*") if path.is_file()}
+    again = ptacl("erase", cohort, PERSON, "--yes", "--json")
+    assert again.exit_code == 0, again.err
+    counts = {name: json.loads(again.out)[name] for name in ("matched", "already_gone", "people")}
+    assert counts == {"matched": 0, "already_gone": 1, "people": 0}
+    assert PERSON not in again.out + again.err
+    after = {path: path.stat().st_mtime_ns for path in cohort.rglob("*") if path.is_file()}
+    assert {path for path in after if before.get(path) != after[path]} <= set(
+        cohort.glob(".*.lock")
+    )
     simulated = ptacl("simulate", cohort, "--preset", "tiny", "--patients", 160)
     assert simulated.exit_code == 0, simulated.err
     with Cohort.open(cohort) as opened:
@@ -200,7 +209,7 @@ def test_an_erased_person_comes_back_by_no_way_of_importing(ptacl, tmp_path):
             assert len({row["patient"] for row in opened.patients()}) == 1, way
         rejected = pq.read_table(cohort / "shards" / "rejected.parquet")
         assert len(set(rejected.column("patient").to_pylist()) - {""}) <= 1, way
-    with pytest.raises(RecordError, match="1 people who were erased"):
+    with pytest.raises(RecordError, match="1 people who withdrew"):
         new_files.add_files(cohort, [source / "HR06000.hea"], PreprocessSettings(), progress=SILENT)
     assert search_directories([cohort], text_needles("HR06000")).hits == ()
 

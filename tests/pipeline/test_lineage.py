@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ FIGURES = (
 
 @pytest.fixture
 def cohort(trained_cohort, tmp_path, monkeypatch):
+    shutil.copytree(os.environ["PTACL_KEYS"], tmp_path / "keys")  # of the cohort that was trained
     monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "keys"))
     return Path(shutil.copytree(trained_cohort, tmp_path / "cohort"))
 

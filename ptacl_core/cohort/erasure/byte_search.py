@@ -1,44 +1,39 @@
-"""Search of a whole directory for the bytes of a person: the proof behind an erasure.
+"""Search of whole directories for the bytes of a person: the proof behind an erasure.
 
-Names, contents and what DuckDB, Parquet, gzip and zip files hold inside are searched, for
-every needle in plain bytes and, where the needle is text, as UTF-16, hexadecimal and base64.
-DuckDB and Parquet compress, so that their bytes alone would hide what their rows say.
+Names, contents and what containers hold inside are searched. Links are followed, since a run or
+a folder of shards may lie on another disk. What could not be looked into is told, with the
+reason: a search that saw half of a cohort must not read as one that saw all of it.
 """
 
-import base64
-import gzip
-import re
-import zipfile
-import zlib
+import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from ptacl_core.cohort.erasure.row_text import read_text_of_rows
-from ptacl_core.errors import CohortError
+import numpy as np
 
-_CHUNK_BYTES = 8 * 2**20
-_SHORT_TEXT = 8
-_MAX_INFLATED_BYTES = 4 * 2**30
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    zlib.error,
-    zipfile.BadZipFile,
-    ValueError,
-    NotImplementedError,
-    CohortError,
-)
+from ptacl_core.arrays import Array
+from ptacl_core.cohort.erasure.contents import READ_FAULTS, NotLookedIntoError, read_contents
+from ptacl_core.cohort.erasure.needles import Needle, NeedleFinder, binary_needle, text_needles
+from ptacl_core.progress import SILENT, ProgressSink
 
+__all__ = [
+    "Hit",
+    "Needle",
+    "NotSearched",
+    "SearchReport",
+    "binary_needle",
+    "holds",
+    "search_directories",
+    "text_needles",
+    "walk_files",
+]
 
-@dataclass(frozen=True, slots=True)
-class Needle:
-    """Bytes to look for, and how they come from what was asked (no identifier in it)."""
-
-    data: bytes
-    encoding: str
-    needs_boundary: bool = False
+_PIECE_BYTES = 8 * 2**20
+_TASK = "search"
+_CONTEXT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,155 +45,138 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSearched:
+    """A file, or a part of one, that could not be looked into."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchReport:
-    """What a search has covered and found; `unread` are files that could not be looked into."""
+    """What a search has covered and found; `not_searched` is what could not be looked into."""
 
     num_files: int
     num_bytes: int
     hits: tuple[Hit, ...]
-    unread: tuple[Path, ...]
+    not_searched: tuple[NotSearched, ...] = ()
 
-
-def text_needles(text: str) -> list[Needle]:
-    """The ways in which `text` may stand in a file.
-
-    Short text is looked for between other letters and digits only, or every file would hold it.
-    """
-    plain = text.encode()
-    is_short = len(plain) < _SHORT_TEXT
-    needles = [
-        Needle(plain, "utf-8", is_short),
-        Needle(text.encode("utf-16-le"), "utf-16-le", is_short),
-        Needle(text.encode("utf-16-be"), "utf-16-be", is_short),
-    ]
-    if not is_short:
-        needles.append(Needle(plain.hex().encode(), "hex"))
-        needles.append(Needle(plain.hex().upper().encode(), "hex"))
-        needles.extend(Needle(part, "base64") for part in _base64_cores(plain))
-    return needles
-
-
-def binary_needle(data: bytes) -> Needle:
-    """A piece of an array, at least 16 bytes so that chance does not find it."""
-    if len(data) < 16:
-        raise ValueError(f"a binary needle needs at least 16 bytes, got {len(data)}")
-    return Needle(data, "array")
+    @property
+    def unread(self) -> tuple[Path, ...]:
+        """Files that could not be looked into, each once."""
+        return tuple(dict.fromkeys(each.path for each in self.not_searched))
 
 
 def search_directories(
-    roots: Iterable[Path], needles: Sequence[Needle], *, skip: Iterable[Path] = ()
+    roots: Iterable[Path],
+    needles: Sequence[Needle],
+    *,
+    numbers: Iterable[int] = (),
+    skip: Iterable[Path] = (),
+    progress: ProgressSink = SILENT,
 ) -> SearchReport:
-    """Search every file under `roots` (folders or files), but not `skip`."""
+    """Search every file under `roots` (folders or files), but not `skip`.
+
+    `numbers` are identifiers that tables and arrays may hold as whole numbers.
+    """
     skipped = {path.resolve() for path in skip}
+    finder = NeedleFinder(needles)
+    wanted = np.array(sorted(set(numbers)), np.int64)
     num_files = num_bytes = 0
     hits: list[Hit] = []
-    unread: list[Path] = []
-    for path in _walk(roots):
-        hits.extend(_search_name(path, needles))
-        if path.is_dir() or path.resolve() in skipped:
+    not_searched: list[NotSearched] = []
+    progress.start(_TASK, None, "files")
+    for path in walk_files(roots):
+        hits.extend(_search_name(path, finder))
+        mode = _mode_of(path)
+        if stat.S_ISDIR(mode) or path.resolve() in skipped:
+            continue
+        if not stat.S_ISREG(mode):
+            not_searched.append(NotSearched(path, "not a plain file"))
             continue
         num_files += 1
-        try:
-            num_bytes += path.stat().st_size
-            found = {hit for stream in _streams(path) for hit in _search_stream(stream, needles)}
-        except _UNREADABLE:
-            unread.append(path)
-            continue
+        num_bytes += path.stat().st_size
+        found, fault = _search_file(path, finder, wanted)
         hits.extend(Hit(path, encoding) for encoding in sorted(found))
-    return SearchReport(num_files, num_bytes, tuple(hits), tuple(unread))
+        if fault is not None:
+            not_searched.append(NotSearched(path, fault))
+        progress.advance(_TASK)
+    progress.finish(_TASK)
+    return SearchReport(num_files, num_bytes, tuple(hits), tuple(not_searched))
 
 
 def holds(data: bytes, needles: Sequence[Needle]) -> str | None:
-    """The encoding of the first needle in `data`; None without any."""
-    for needle in needles:
-        if _find(data, needle):
-            return needle.encoding
-    return None
+    """The encoding of a needle in `data`; None without any."""
+    found = NeedleFinder(needles).find(data)
+    return min(found) if found else None
 
 
-def _walk(roots: Iterable[Path]) -> Iterator[Path]:
-    for root in roots:
-        if root.is_symlink() or not root.exists():
-            continue
-        yield root
-        if root.is_dir():
-            yield from (path for path in sorted(root.rglob("*")) if not path.is_symlink())
+def walk_files(roots: Iterable[Path]) -> Iterator[Path]:
+    """Everything under `roots`, each folder and file once, links followed, in order of names."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [root for root in reversed(list(roots)) if os.path.lexists(root)]
+    while waiting:
+        path = waiting.pop()
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # a link to nowhere: there is nothing to read
+        if stat.S_ISDIR(status.st_mode):
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            yield path
+            waiting.extend(sorted(path.iterdir(), reverse=True))
+        elif (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            yield path
 
 
-def _search_name(path: Path, needles: Sequence[Needle]) -> list[Hit]:
-    encoding = holds(path.name.encode(errors="surrogateescape"), needles)
-    return [Hit(path, f"name, {encoding}")] if encoding is not None else []
-
-
-def _streams(path: Path) -> Iterator[BinaryIO]:
-    """The file as it is, and what it holds when it is a known container."""
-    with path.open("rb") as stream:
-        start = stream.read(12)
-        stream.seek(0)
-        yield stream
-    if start[:2] == b"\x1f\x8b":
-        with gzip.open(path, "rb") as inflated:
-            yield cast(BinaryIO, inflated)
-    elif start[8:] == b"DUCK":
-        yield from read_text_of_rows(path)
-    elif start[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MAX_INFLATED_BYTES:
-                raise ValueError("an archive that holds more than can be searched")
-            for member in archive.infolist():
-                with archive.open(member) as inflated:
-                    yield cast(BinaryIO, inflated)
-    elif start[:4] == b"PAR1":
-        import io
-
-        yield io.BytesIO(_parquet_text(path))
-
-
-def _parquet_text(path: Path) -> bytes:
-    """All text of a Parquet file, one value a line."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    lines: list[str] = []
+def _mode_of(path: Path) -> int:
     try:
-        with pq.ParquetFile(path, memory_map=False) as file:
-            for batch in file.iter_batches():
-                for column in batch.columns:
-                    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                        lines.extend(value for value in column.to_pylist() if value is not None)
-                    elif pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
-                        lines.extend(str(value) for value in column.to_pylist())
-    except pa.ArrowException as error:
-        raise ValueError(str(error)) from None
-    return "\n".join(lines).encode()
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return stat.S_IFDIR  # gone since it was listed: nothing to search
 
 
-def _search_stream(stream: BinaryIO, needles: Sequence[Needle]) -> set[str]:
-    overlap = max((len(needle.data) for needle in needles), default=1) + 1
+def _search_name(path: Path, finder: NeedleFinder) -> list[Hit]:
+    found = finder.find(path.name.encode(errors="surrogateescape"))
+    return [Hit(path, f"name, {min(found)}")] if found else []
+
+
+def _search_file(path: Path, finder: NeedleFinder, wanted: Array) -> tuple[set[str], str | None]:
     found: set[str] = set()
-    tail = b""
-    while piece := stream.read(_CHUNK_BYTES):
-        window = tail + piece
-        for needle in needles:
-            if needle.encoding not in found and _find(window, needle):
-                found.add(needle.encoding)
-        tail = window[-overlap:]
+    try:
+        for contents in read_contents(path, with_numbers=len(wanted) > 0):
+            if contents.stream is not None:
+                found |= _search_stream(contents.stream, finder)
+            if contents.numbers is not None and _holds_number(contents.numbers, wanted):
+                found.add("integer")
+    except NotLookedIntoError as error:
+        return found, str(error)
+    except READ_FAULTS as error:
+        return found, f"cannot be read ({type(error).__name__})"
+    return found, None
+
+
+def _search_stream(stream: BinaryIO, finder: NeedleFinder) -> set[str]:
+    """Every needle is judged once, with what stands before and behind it."""
+    found: set[str] = set()
+    window, piece, start = b"", stream.read(_PIECE_BYTES), 0
+    while piece:
+        window += piece
+        piece = stream.read(_PIECE_BYTES)
+        found |= finder.find(window, start, len(window) - (_CONTEXT_BYTES if piece else 0))
+        window = window[-finder.overlap - 2 * _CONTEXT_BYTES :]
+        start = min(_CONTEXT_BYTES, len(window))
     return found
 
 
-def _find(window: bytes, needle: Needle) -> bool:
-    if not needle.needs_boundary:
-        return needle.data in window
-    pattern = rb"(?<![A-Za-z0-9_-])" + re.escape(needle.data) + rb"(?![A-Za-z0-9_-])"
-    return re.search(pattern, window) is not None
-
-
-def _base64_cores(data: bytes) -> list[bytes]:
-    """The part of a base64 text that does not depend on its neighbours, at the 3 alignments."""
-    cores = []
-    for lead in range(3):
-        encoded = base64.b64encode(b"\0" * lead + data)
-        first = -(-lead * 4 // 3) + (1 if lead else 0)
-        last = ((lead + len(data)) // 3) * 4
-        cores.append(encoded[first:last])
-    return [core for core in cores if len(core) >= _SHORT_TEXT]
+def _holds_number(values: Array, wanted: Array) -> bool:
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+        values = values[(values >= wanted[0]) & (values <= wanted[-1])]
+        values = values[values == np.floor(values)].astype(np.int64)
+    elif values.dtype.kind == "u":
+        values = values[values <= np.iinfo(np.int64).max].astype(np.int64)
+    return bool(len(values)) and bool(np.isin(values, wanted).any())

@@ -1,6 +1,7 @@
 """The certificate of an erasure: what was removed, what was searched, what was found."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,14 +11,25 @@ from typing import Any
 from ptacl_core import __version__
 from ptacl_core.cohort.erasure.byte_search import SearchReport
 from ptacl_core.cohort.erasure.derived_files import CleanedFile
+from ptacl_core.cohort.erasure.journal import Journal
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_json
 
+LIMITS = (
+    "Copies outside this folder, backups, logs of other people's queries and free blocks of the "
+    "disk were not searched; weights of the runs above were trained with these people, or may have "
+    "been. What could not be looked into stands under not_searched."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What an erasure removed and searched; written to `path`, without a pseudonym."""
+    """What an erasure removed and searched; written to `path`, without a pseudonym.
+
+    `trained_runs` saw one of the people, `unknown_runs` may have: it was not recorded who was
+    in them.
+    """
 
     path: Path
     tombstones: tuple[str, ...]
@@ -25,13 +37,19 @@ class Certificate:
     removed_shard_rows: int
     cleaned_files: tuple[CleanedFile, ...]
     trained_runs: tuple[str, ...]
+    unknown_runs: tuple[str, ...]
     num_files_searched: int
     num_bytes_searched: int
     hits: tuple[str, ...]
-    unread: tuple[str, ...]
+    not_searched: tuple[str, ...]
     open_readers: tuple[int, ...]
     is_complete: bool
     notes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """What could not be looked into; see `not_searched`."""
+        return self.not_searched
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON document of `ptacl erase`."""
@@ -44,82 +62,63 @@ class Certificate:
                 {"file": each.file, "action": each.action} for each in self.cleaned_files
             ],
             "runs_trained_with_these_people": list(self.trained_runs),
+            "runs_that_may_hold_them": list(self.unknown_runs),
             "files_searched": self.num_files_searched,
             "bytes_searched": self.num_bytes_searched,
             "traces": list(self.hits),
-            "files_not_readable": list(self.unread),
+            "not_searched": list(self.not_searched),
             "processes_that_hold_an_older_version": list(self.open_readers),
             "is_complete": self.is_complete,
             "certificate": str(self.path),
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What an erasure has removed."""
-
-    tombstones: list[str]
-    trained_runs: tuple[str, ...]
-    num_shard_rows: int
-    removed: dict[str, int]
-    cleaned: list[CleanedFile]
-    noted: dict[str, int]
-
-
-def certify(layout: CohortLayout, done: Done, searched: SearchReport) -> Certificate:
-    """Write the certificate of what is `done`, after the search. Raises CohortError."""
+def certify(
+    layout: CohortLayout, journal: Journal, tombstones: Sequence[str], searched: SearchReport
+) -> Certificate:
+    """Write the certificate of what the journal says is done. Raises CohortError."""
     moment = datetime.now(UTC)
     path = layout.erasures / f"{moment.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns()}.json"
-    is_complete = not searched.hits and not searched.unread
     certificate = Certificate(
         path=path,
-        tombstones=tuple(done.tombstones),
-        removed_rows=done.removed,
-        removed_shard_rows=done.num_shard_rows,
-        cleaned_files=tuple(done.cleaned),
-        trained_runs=done.trained_runs,
+        tombstones=tuple(tombstones),
+        removed_rows=dict(journal.removed_rows),
+        removed_shard_rows=journal.removed_shard_rows,
+        cleaned_files=tuple(CleanedFile(file, action) for file, action in journal.cleaned_files),
+        trained_runs=tuple(journal.trained_runs),
+        unknown_runs=tuple(journal.unknown_runs),
         num_files_searched=searched.num_files,
         num_bytes_searched=searched.num_bytes,
         hits=tuple(f"{_relative(layout, hit.path)} ({hit.encoding})" for hit in searched.hits),
-        unread=tuple(_relative(layout, each) for each in searched.unread),
+        not_searched=tuple(
+            f"{_relative(layout, each.path)}: {each.reason}" for each in searched.not_searched
+        ),
         open_readers=find_open_readers(layout),
-        is_complete=is_complete,
-        notes=done.noted,
+        is_complete=not searched.hits and not searched.not_searched,
+        notes=dict(journal.removed_notes),
     )
+    document = certificate.as_dict()
+    for name in ("certificate", "traces"):
+        del document[name]
     try:
         layout.erasures.mkdir(exist_ok=True, mode=0o700)
         write_json(
             path,
             {
                 "kind": "ptacl-erasure-certificate",
-                "version": 1,
+                "version": 2,
                 "erased_at": moment.isoformat(timespec="seconds"),
                 "software": __version__,
-                "num_people": len(done.tombstones),
-                "tombstones": done.tombstones,
-                "removed_rows": done.removed,
-                "removed_shard_rows": done.num_shard_rows,
-                "removed_notes": done.noted,
-                "cleaned_files": [
-                    {"file": each.file, "action": each.action} for each in done.cleaned
-                ],
-                "files_searched": searched.num_files,
-                "bytes_searched": searched.num_bytes,
+                "tombstones": list(tombstones),
+                **document,
                 "traces_found": len(certificate.hits),
-                "files_not_readable": list(certificate.unread),
-                "is_complete": is_complete,
-                "runs_trained_with_these_people": list(done.trained_runs),
-                "processes_that_hold_an_older_version": list(certificate.open_readers),
-                "limits": (
-                    "Copies outside this folder, backups, and free blocks of the disk were not "
-                    "searched; weights of the runs above were trained with these people."
-                ),
+                "limits": LIMITS,
             },
         )
     except OSError as error:
         raise CohortError(
             f"{path}: the people are erased, but the certificate could not be written "
-            f"({error.strerror or error}); free some space, then erase them again"
+            f"({error.strerror or error}); free some space, then run the same command again"
         ) from None
     return certificate
 

@@ -1,10 +1,12 @@
 """Exports and files of runs that name an erased person: rows dropped, or the file removed."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptacl_core.cohort.erasure.byte_search import walk_files
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.writing.rebuild import ERASED
 from ptacl_core.errors import CohortError
@@ -13,6 +15,12 @@ from ptacl_core.safety.files.atomic import atomic_path, write_bytes
 _LINE_FORMATS = {".csv", ".tsv", ".jsonl", ".log", ".txt"}
 _TEXT_FORMATS = {".toml", ".md", ".json", ".svg", ".html"}
 _MAX_TEXT_BYTES = 2**30
+FIRST_READOUT_WITHOUT_ROWS = 3
+_TABLES_OF_PATIENTS = (
+    "*/embedding-parts/*.parquet",
+    "*/alignment.parquet",
+    "*/evaluation/*.parquet",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +31,24 @@ class CleanedFile:
     action: str
 
 
-def clean_derived_files(layout: CohortLayout, people: Sequence[str]) -> list[CleanedFile]:
+def clean_derived_files(
+    layout: CohortLayout, people: Sequence[str], identifiers: Sequence[str] = ()
+) -> list[CleanedFile]:
     """Clean `exports/` and `runs/`; returns what was done. Raises CohortError.
 
     Exports that name a person are removed. In runs, lines and rows that name a person are
-    dropped, and names in other text become "[erased]".
+    dropped, and names in other text become "[erased]". Links are followed. What a former version
+    kept in runs of every patient (read-outs with reference rows, parts of embeddings that are not
+    merged) is removed whole: `ptacl embed` makes it anew.
     """
-    pattern = _mention_of(people)
-    cleaned = []
+    pattern = _mention_of([*people, *identifiers])
+    cleaned = [
+        CleanedFile(str(path.relative_to(layout.root)), "removed: it held a row per patient")
+        for path in _remove_patient_rows(layout)
+    ]
     for folder in (layout.exports, layout.runs):
-        for path in sorted(folder.rglob("*")) if folder.exists() else ():
-            if path.is_symlink() or not path.is_file():
+        for path in walk_files([folder]):
+            if not path.is_file():
                 continue
             try:
                 action = _clean(path, pattern, set(people), is_export=folder == layout.exports)
@@ -45,6 +60,28 @@ def clean_derived_files(layout: CohortLayout, people: Sequence[str]) -> list[Cle
                 shown = pattern.sub(ERASED.encode(), str(path.relative_to(layout.root)).encode())
                 cleaned.append(CleanedFile(shown.decode(), action))
     return cleaned
+
+
+def _remove_patient_rows(layout: CohortLayout) -> list[Path]:
+    """Read-outs of before version 3, parts of embeddings, maps and tables of evaluations."""
+    removed = []
+    for document in layout.runs.glob("*/readout/readout.json"):
+        if _read_version(document) < FIRST_READOUT_WITHOUT_ROWS:
+            for path in (document, document.with_name("readout.safetensors")):
+                path.unlink(missing_ok=True)
+            removed.append(document)
+    for pattern in _TABLES_OF_PATIENTS:
+        for path in layout.runs.glob(pattern):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
+
+
+def _read_version(document: Path) -> int:
+    try:
+        return int(json.loads(document.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def remove_naming_files(files: Sequence[Path], people: Sequence[str]) -> list[CleanedFile]:
@@ -63,9 +100,11 @@ def remove_naming_files(files: Sequence[Path], people: Sequence[str]) -> list[Cl
     return removed
 
 
-def _mention_of(people: Sequence[str]) -> re.Pattern[bytes]:
-    names = "|".join(re.escape(person) for person in sorted(people, key=len, reverse=True))
-    return re.compile(rf"(?<![A-Za-z0-9_-])(?:{names})(?![A-Za-z0-9_-])".encode())
+def _mention_of(texts: Sequence[str]) -> re.Pattern[bytes]:
+    """Any of the texts as whole words; numbers not inside longer numbers."""
+    ordered = sorted({text for text in texts if text}, key=len, reverse=True)
+    names = "|".join(re.escape(text) for text in ordered)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])".encode())
 
 
 def _clean(

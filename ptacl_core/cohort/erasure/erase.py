@@ -1,44 +1,38 @@
 """A withdrawn person leaves the cohort: everything is made anew without them, then searched.
 
-Deleting rows is not enough: the bytes stay in the file. So the store, the notes and the
-identities are rebuilt, indexes are deleted (they are caches), exports and run files that name
+Deleting rows is not enough: the bytes stay in the file. So the store, the notes, the lineage and
+the identities are rebuilt, indexes are deleted (they are caches), exports and run files that name
 the person are cleaned, the shards' own code removes the arrays, and the whole directory is
-searched for the person's bytes. What remains is a tombstone, a keyed hash that keeps them from
-coming back, and a certificate that names nobody.
+searched for the person's bytes. What remains is a keyed hash that keeps them from coming back, a
+mark on the runs that were trained with them, and a certificate that names nobody.
 """
 
-import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
-from ptacl_core.cohort.erasure.byte_search import (
-    Needle,
-    SearchReport,
-    binary_needle,
-    search_directories,
-    text_needles,
-)
-from ptacl_core.cohort.erasure.certificate import Certificate, Done, certify
-from ptacl_core.cohort.erasure.derived_files import (
-    clean_derived_files,
-    remove_naming_files,
-)
+from ptacl_core.cohort.erasure.byte_search import SearchReport, search_directories
+from ptacl_core.cohort.erasure.certificate import Certificate, certify
+from ptacl_core.cohort.erasure.derived_files import clean_derived_files, remove_naming_files
+from ptacl_core.cohort.erasure.journal import Journal, journal_files, read_journal, remove_journal
+from ptacl_core.cohort.erasure.needles import Needle, binary_needle, number_of, text_needles
 from ptacl_core.cohort.identity.identities import read_identifiers, remove_identities
-from ptacl_core.cohort.identity.keys import open_key
-from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.identity.keys import CohortKey, open_key
+from ptacl_core.cohort.identity.lineage import RunsOfPeople, find_runs, forget_people, read_marks
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes.erasure import erase_notes
+from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.cohort.publication import current_publication, open_published, publish
 from ptacl_core.cohort.writing.rebuild import rebuild_store
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import hold_lock
 
 _VECTOR_BYTES = 32
-JOURNAL_NAME = ".erasure.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +54,14 @@ class BeyondStore:
     `known` are people of whom something is there all the same (a rejected file), `array_pieces`
     bytes of their arrays to search for, `identifiers` how files and people outside name them,
     `state_files` what the terminal app remembers of this cohort: removed when it names them.
+    `run_stages` are the runs of the cohort with their stages.
     """
 
     known: frozenset[str] = frozenset()
     array_pieces: tuple[bytes, ...] = ()
     identifiers: tuple[str, ...] = ()
     state_files: tuple[Path, ...] = ()
+    run_stages: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def erase_patients(
@@ -75,79 +71,95 @@ def erase_patients(
     erase_shards: EraseShards | None = None,
     beyond: BeyondStore | None = None,
     also_search: Sequence[Path] = (),
+    progress: ProgressSink = SILENT,
 ) -> Certificate:
     """Take people out of a cohort directory and prove it.
 
     `erase_shards` removes their arrays and is required when they have any; `beyond` is what is
     known of them outside the store; `also_search` are files and folders outside the cohort
-    that must not name them either. An erasure that was interrupted is finished by the next
-    one. Raises CohortError when a person is not known, CohortLockedError when another process
-    writes; `is_complete` of the certificate is False when a trace was found or a file could
-    not be read.
+    that must not name them either. An erasure that was interrupted is finished by the next one,
+    which may have no people of its own. Raises CohortError when a person is not known,
+    CohortLockedError when another process writes; `is_complete` of the certificate is False when
+    a trace was found or something could not be searched.
     """
-    people = sorted(set(patients))
-    if not people or any(not person.strip() for person in people):
-        raise CohortError("expected the pseudonyms of people to erase, got none (or empty text)")
+    if any(not person.strip() for person in patients):
+        raise CohortError("expected the pseudonyms of people to erase, got empty text")
     with hold_lock(layout.writer_lock, purpose="erase"):
-        pending = read_journal(layout)
-        people = sorted(set(people) | set(pending["patients"]))
+        journal = read_journal(layout)
+        if not patients and journal.is_empty:
+            raise CohortError("expected the pseudonyms of people to erase, got none")
         beyond = beyond or BeyondStore()
-        facts = _gather(layout, people, beyond, was_started=bool(pending["patients"]))
+        people = sorted({*patients, *journal.patients})
+        facts = _gather(layout, people, beyond, was_started=not journal.is_empty)
         if facts.num_shard_rows and erase_shards is None:
             raise CohortError(
                 f"{layout.shards}: {facts.num_shard_rows} arrays of these people are there, and no "
                 "code to remove them was given (erase_shards)"
             )
-        tombstones = [open_key(layout, create=True).tombstone(person) for person in people]
-        needles = [bytes.fromhex(each) for each in pending["needles"]]
-        needles += [*facts.vectors, *beyond.array_pieces]
-        _write_journal(layout, people, needles)
-        shards = ShardErasure(0)
-        if erase_shards is not None:
-            shards = erase_shards(layout.root, people)
-            needles.extend(shards.needles)
-            _write_journal(layout, people, needles)
-        removed = _rebuild(layout, people, tombstones)
-        cleaned = clean_derived_files(layout, people)
-        cleaned += remove_naming_files(beyond.state_files, people)
-        if layout.index.exists():
-            shutil.rmtree(layout.index)
-        remove_identities(layout, people)
-        noted = erase_notes(layout, people, tombstones=tombstones)
-        layout.root.joinpath(JOURNAL_NAME).unlink()
-        _remove_cut_off_journals(layout)
-        texts = list(dict.fromkeys([*people, *facts.identifiers, *beyond.identifiers]))
-        also_search = [*also_search, *beyond.state_files]
-        searched = _search(layout, texts, needles, also_search)
-        done = Done(tombstones, facts.trained_runs, shards.num_rows, removed, cleaned, noted)
-        return certify(layout, done, searched)
+        key = open_key(layout, create=True)
+        existing = {**dict.fromkeys(facts.runs, ()), **beyond.run_stages}
+        runs = find_runs(layout, key=key, people=people, existing=existing)
+        journal.add_people(people, [*facts.identifiers, *beyond.identifiers])
+        journal.add_needles([*facts.vectors, *beyond.array_pieces])
+        journal.trained_runs = sorted({*journal.trained_runs, *runs.trained})
+        journal.unknown_runs = sorted(
+            {*journal.unknown_runs, *runs.unknown} - set(journal.trained_runs)
+        )
+        journal.write(layout)
+        _remove_everywhere(layout, journal, key, erase_shards, beyond, progress)
+        searched = _search(layout, journal, [*also_search, *beyond.state_files], progress)
+        tombstones = [key.tombstone(person) for person in journal.patients]
+        certificate = certify(layout, journal, tombstones, searched)
+        _note_certificate(layout, certificate)
+        remove_journal(layout)
+        return certificate
 
 
-def _remove_cut_off_journals(layout: CohortLayout) -> None:
-    """Journals whose writing was killed before their rename; they name people too."""
-    for left_over in layout.root.glob(f".{JOURNAL_NAME}.*.tmp"):
-        left_over.unlink()
+def _remove_everywhere(
+    layout: CohortLayout,
+    journal: Journal,
+    key: CohortKey,
+    erase_shards: EraseShards | None,
+    beyond: BeyondStore,
+    progress: ProgressSink,
+) -> None:
+    """Every place in turn; the journal counts what each has lost, whoever finishes it."""
+    people = journal.patients
+    if erase_shards is not None:
+        progress.say("erasing: the arrays")
+        shards = erase_shards(layout.root, people)
+        journal.removed_shard_rows += shards.num_rows
+        journal.add_needles(shards.needles)
+        journal.write(layout)
+    runs = RunsOfPeople(tuple(journal.trained_runs), tuple(journal.unknown_runs))
+    forget_people(layout, key=key, people=people, runs=runs)
+    progress.say("erasing: the store is made anew")
+    tombstones = [key.tombstone(person) for person in people]
+    journal.add_removed(_rebuild(layout, people, tombstones), into=journal.removed_rows)
+    journal.write(layout)
+    cleaned = clean_derived_files(layout, people, journal.identifiers)
+    cleaned += remove_naming_files(beyond.state_files, people)
+    journal.cleaned_files += [[each.file, each.action] for each in cleaned]
+    if layout.index.exists():
+        shutil.rmtree(layout.index)
+    remove_identities(layout, people)
+    noted = erase_notes(layout, people, tombstones=tombstones)
+    journal.add_removed(noted, into=journal.removed_notes)
+    journal.write(layout)
 
 
-def read_journal(layout: CohortLayout) -> dict[str, list[str]]:
-    """People and needles of an erasure that has begun and not ended; empty lists without."""
-    file = layout.root / JOURNAL_NAME
-    if not file.exists():
-        return {"patients": [], "needles": []}
-    try:
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
-        return {key: [str(each) for each in document[key]] for key in ("patients", "needles")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CohortError(
-            f"{file}: cannot be read ({type(error).__name__}); an erasure was interrupted: erase "
-            "the people again after deleting this file"
-        ) from None
+def _note_certificate(layout: CohortLayout, certificate: Certificate) -> None:
+    """The audit log says which certificates there must be."""
+    notes = Notes(layout, CohortDescription.read(layout).cohort_id)
+    notes.append_audit(
+        "certificate", file=certificate.path.name, sha256=compute_sha256(certificate.path)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
     num_shard_rows: int
-    trained_runs: tuple[str, ...]
+    runs: tuple[str, ...]
     identifiers: list[str]
     vectors: list[bytes]
 
@@ -180,20 +192,13 @@ def _gather(
                     "SELECT count(*) FROM shards WHERE list_contains(?::VARCHAR[], patient)",
                     [people],
                 )[0][0]
-                runs = execute(
-                    connection,
-                    "SELECT DISTINCT r.run FROM runs r JOIN splits s USING (split_name) "
-                    "WHERE list_contains(?::VARCHAR[], s.patient) AND s.split <> 'test' "
-                    "AND (s.assigned_at IS NULL OR r.created_at IS NULL "
-                    "OR s.assigned_at <= r.created_at) ORDER BY r.run",
-                    [people],
-                )
+                runs = execute(connection, "SELECT run FROM runs")
                 vectors = _vector_bytes(connection, people)
         finally:
             connection.close()
     return _Facts(
         num_shard_rows=int(num_shard_rows),
-        trained_runs=tuple(row[0] for row in runs),
+        runs=tuple(str(row[0]) for row in runs),
         identifiers=list(read_identifiers(layout, people).values()),
         vectors=vectors,
     )
@@ -228,6 +233,7 @@ def _rebuild(layout: CohortLayout, people: list[str], tombstones: list[str]) -> 
             tombstones=tombstones,
             version=version,
             purpose="erase",
+            marks={name: mark.num_people for name, mark in read_marks(layout).items()},
         )
         publish(layout, private, version=version)
     except OSError as error:
@@ -242,18 +248,17 @@ def _rebuild(layout: CohortLayout, people: list[str], tombstones: list[str]) -> 
 
 
 def _search(
-    layout: CohortLayout, texts: list[str], pieces: list[bytes], also_search: Sequence[Path]
+    layout: CohortLayout, journal: Journal, also_search: Sequence[Path], progress: ProgressSink
 ) -> SearchReport:
+    texts = [*journal.patients, *journal.identifiers]
     needles: list[Needle] = [needle for text in texts for needle in text_needles(text)]
-    needles.extend(binary_needle(piece) for piece in dict.fromkeys(pieces))
-    return search_directories([layout.root, *also_search], needles)
-
-
-def _write_journal(layout: CohortLayout, people: list[str], needles: list[bytes]) -> None:
-    document = {"patients": people, "needles": [needle.hex() for needle in needles]}
-    try:
-        write_json(layout.root / JOURNAL_NAME, document)
-    except OSError as error:
-        raise CohortError(
-            f"{layout.root}: the erasure could not be begun ({error.strerror or error})"
-        ) from None
+    needles.extend(binary_needle(bytes.fromhex(piece)) for piece in journal.needles)
+    numbers = [number for text in texts if (number := number_of(text)) is not None]
+    progress.say("erasing: every byte is searched")
+    return search_directories(
+        [layout.root, *also_search],
+        list(dict.fromkeys(needles)),
+        numbers=numbers,
+        skip=journal_files(layout),
+        progress=progress,
+    )

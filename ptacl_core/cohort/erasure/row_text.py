@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - names in statements are those that the file itself lists, quoted
-"""The text in the rows of a DuckDB file, which the file itself keeps compressed."""
+"""The text and numbers in the rows of a DuckDB file, which the file itself keeps compressed."""
 
 import io
 import time
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
+from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort.engine import (
     connect_reader,
     descriptor_path,
@@ -44,6 +47,31 @@ def read_text_of_rows(path: Path) -> Iterator[BinaryIO]:
                 for schema, table, column in columns:
                     place = f"{quote_name(schema)}.{quote_name(table)}"
                     yield from _read_column(connection, place, quote_name(column))
+        finally:
+            connection.close()
+
+
+def read_numbers_of_rows(path: Path) -> Iterator[Int64[Array, " row"]]:
+    """Every column of whole numbers of every table of `path`, in pieces. Raises CohortError."""
+    with path.open("rb") as file:
+        connection = _connect(file.fileno(), path)
+        try:
+            with readable_errors(path):
+                columns = execute(
+                    connection,
+                    "SELECT schema_name, table_name, c.column_name FROM duckdb_columns() c "
+                    "JOIN duckdb_tables() t USING (database_name, schema_name, table_name) "
+                    "WHERE database_name = current_catalog() AND c.data_type IN "
+                    "('INTEGER', 'BIGINT', 'UINTEGER', 'UBIGINT', 'HUGEINT') ORDER BY ALL",
+                )
+                for schema, table, column in columns:
+                    place = f"{quote_name(schema)}.{quote_name(table)}"
+                    found = connection.execute(
+                        f"SELECT DISTINCT {quote_name(column)} FROM {place} WHERE "
+                        f"{quote_name(column)} BETWEEN 0 AND {np.iinfo(np.int64).max}"
+                    )
+                    while rows := found.fetchmany(_ROWS_AT_ONCE):
+                        yield np.array([row[0] for row in rows], np.int64)
         finally:
             connection.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.engine import connect_reader, execute, readable_errors
-from ptacl_core.cohort.erasure.erase import JOURNAL_NAME
+from ptacl_core.cohort.erasure.journal import JOURNAL_NAME
 from ptacl_core.cohort.health import store_checks
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.identity.keys import open_key

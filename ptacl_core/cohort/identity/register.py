@@ -139,6 +139,14 @@ def write_register(
     return compute_sha256(files[0])
 
 
+def is_written_beside_key(register: WithdrawalRegister, key: CohortKey) -> bool:
+    """Whether the register beside the key holds everybody of `register`."""
+    shared = _read(shared_register_file(key.fingerprint))
+    return register.people.keys() <= shared.people.keys() and (
+        register.recordings <= shared.recordings
+    )
+
+
 def register_file(layout: CohortLayout) -> Path:
     """Where the register of one cohort lies."""
     return layout.root / FILE_NAME

@@ -2,9 +2,10 @@
 
 The check runs in the console's process. It is one of three walls: the others are the settings
 of `connect_reader` (no files, no extensions, no settings) and the process itself (memory
-limit, deadline). What is not known here is refused: kinds of table, names of tables, table
-functions; of scalar functions those are refused that tell about the machine, the session or
-the engine, that run text as SQL, or that only wait.
+limit, deadline). What is not known here is refused: kinds of table, names of tables, functions.
+The name of a common table expression holds where the engine lets it hold: those before it in its
+WITH and what comes after see it, itself only when it is recursive. The engine's own list of the
+tables of a statement must hold none but ours as well.
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ptacl_core.cohort.sql.functions import ALLOWED_FUNCTIONS, OPERATORS
 from ptacl_core.errors import QueryError
 
 if TYPE_CHECKING:
@@ -27,77 +29,14 @@ _TABLE_KINDS = frozenset(
     | {"PIVOT", "SHOW_REF", "COLUMN_DATA"}
 )
 
-DENIED_FUNCTIONS = frozenset(
-    (
-        "add_parquet_key",
-        "alias",
-        "combine",
-        "combine_aggr",
-        "copy_database",
-        "create_sort_key",
-        "current_catalog",
-        "current_connection_id",
-        "current_database",
-        "current_query",
-        "current_query_id",
-        "current_role",
-        "current_schema",
-        "current_schemas",
-        "current_setting",
-        "current_transaction_id",
-        "current_user",
-        "currval",
-        "enable_logging",
-        "finalize",
-        "get_block_size",
-        "get_current_time",
-        "getenv",
-        "getvariable",
-        "glob",
-        "hive_partition_component",
-        "import_database",
-        "in_search_path",
-        "inet_client_addr",
-        "inet_client_port",
-        "inet_server_addr",
-        "inet_server_port",
-        "invoke",
-        "json_deserialize_sql",
-        "json_execute_serialized_sql",
-        "json_serialize_plan",
-        "json_serialize_sql",
-        "nextval",
-        "parse_duckdb_log_message",
-        "pg_conf_load_time",
-        "pg_postmaster_start_time",
-        "pg_sleep",
-        "pg_typeof",
-        "query",
-        "query_table",
-        "random_seed",
-        "session_user",
-        "setseed",
-        "setval",
-        "sleep",
-        "sleep_ms",
-        "st_setcrs",
-        "stats",
-        "to_aggregate_state",
-        "transaction_timestamp",
-        "txid_current",
-        "user",
-        "vector_type",
-        "version",
-        "which_secret",
-        "write_log",
-    )
-)
+_OWN_PLACES = frozenset({"store", "main"})
+_COMMON_NODES = ("CTE_NODE", "RECURSIVE_CTE_NODE")
+_DEFINITIONS = ("query", "left", "right")
+"""Parts of a node that defines a common table expression; the rest sees its name."""
 _SESSION_NAMES = frozenset(
     {"current_catalog", "current_database", "current_role", "current_schema", "current_user"}
     | {"session_user", "user"}
 )
-_DENIED_PREFIXES = ("__", "read_", "duckdb_", "pragma_", "parquet_", "sniff_", "pg_", "has_")
-_DENIED_SUFFIXES = ("_privilege", "_scan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +62,7 @@ def check_statement(
     if "\0" in statement:
         raise QueryError("expected a SELECT statement, got a NUL character in it")
     document = _parse(connection, statement)
+    _check_engines_list(connection, statement, tables)
     checker = _Checker(tables)
     try:
         checker.check(document["statements"][0], frozenset())
@@ -154,6 +94,23 @@ def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> dict[str,
     return document
 
 
+def _check_engines_list(
+    connection: "duckdb.DuckDBPyConnection", statement: str, tables: frozenset[str]
+) -> None:
+    """The tables that the engine itself finds in the statement are ours."""
+    for name in connection.get_table_names(statement, qualified=True):
+        parts = [name] if name.startswith('"') else name.split(".")
+        if parts[-1].strip('"').casefold() not in tables or not set(parts[:-1]) <= _OWN_PLACES:
+            raise _not_ours(tables)
+
+
+def _not_ours(tables: frozenset[str]) -> QueryError:
+    return QueryError(
+        "a table or view is not part of the store (or not open to queries); "
+        f"there are: {', '.join(sorted(tables))}"
+    )
+
+
 class _Checker:
     def __init__(self, tables: frozenset[str]) -> None:
         self.tables = tables
@@ -167,7 +124,7 @@ class _Checker:
             return
         if not isinstance(node, dict):
             return
-        known = known | _common_tables(node)
+        known = self._check_common_tables(node, known)
         self._check_kinds_of_tables(node)
         kind = node.get("type")
         if kind == "BASE_TABLE":
@@ -185,8 +142,30 @@ class _Checker:
         if "function_name" in node:
             self._check_function(node)
         for name, each in node.items():
-            if not (kind == "TABLE_FUNCTION" and name == "function"):
+            is_checked = name == "cte_map" or (kind == "TABLE_FUNCTION" and name == "function")
+            is_checked |= kind in _COMMON_NODES and name in _DEFINITIONS
+            if not is_checked:
                 self.check(each, known)
+
+    def _check_common_tables(
+        self, node: Mapping[str, Any], known: frozenset[str]
+    ) -> frozenset[str]:
+        """Check what a node's common table expressions hold; the names that its rest sees."""
+        common = node.get("cte_map")
+        entries = common.get("map") if isinstance(common, dict) else None
+        for entry in entries or ():
+            name = str(entry.get("key", "")).casefold()
+            self.check(entry.get("value"), known)
+            known |= {name}
+        if node.get("type") in _COMMON_NODES:
+            name = str(node.get("cte_name") or node.get("ctename") or "").casefold()
+            is_recursive = node.get("type") == "RECURSIVE_CTE_NODE"
+            for part in _DEFINITIONS:
+                # the first half of a recursive expression does not see it yet
+                sees_itself = is_recursive and part == "right"
+                self.check(node.get(part), known | ({name} if sees_itself else set()))
+            known |= {name}
+        return known - {""}
 
     def _check_kinds_of_tables(self, node: Mapping[str, Any]) -> None:
         if isinstance(node.get("from_table"), dict):
@@ -215,10 +194,7 @@ class _Checker:
         # `store.patients` parses with "store" as the schema
         is_ours |= name.casefold() in self.tables and schema == "store" and not catalog
         if not is_ours or catalog not in ("", "store") or not set(path[:-1]) <= {"store", "main"}:
-            raise QueryError(
-                "a table or view is not part of the store (or not open to queries); "
-                f"there are: {', '.join(sorted(self.tables))}"
-            )
+            raise _not_ours(self.tables)
 
     def _check_table_function(self, node: Mapping[str, Any]) -> None:
         function = node.get("function")
@@ -238,14 +214,11 @@ class _Checker:
 
     def _check_function(self, node: Mapping[str, Any]) -> None:
         name = str(node["function_name"]).casefold()
-        if (
-            name in DENIED_FUNCTIONS
-            or name.startswith(_DENIED_PREFIXES)
-            or name.endswith(_DENIED_SUFFIXES)
-        ):
-            raise QueryError(f"the function {name!r} is not allowed in a query")
         if name == "knn":
             raise QueryError("knn is a table function: SELECT * FROM knn('<patient>', 10)")
+        is_qualified = bool(node.get("schema") or node.get("catalog"))
+        if is_qualified or not (name in ALLOWED_FUNCTIONS or name in OPERATORS):
+            raise QueryError(f"the function {name!r} is not allowed in a query")
 
 
 def _check_column(node: Mapping[str, Any]) -> None:
@@ -253,18 +226,6 @@ def _check_column(node: Mapping[str, Any]) -> None:
     names = node.get("column_names") or node.get("names") or []
     if len(names) == 1 and str(names[0]).casefold() in _SESSION_NAMES:
         raise QueryError(f"the name {str(names[0])!r} is not allowed in a query")
-
-
-def _common_tables(node: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the common table expressions that a query node defines."""
-    names = set()
-    common = node.get("cte_map")
-    if isinstance(common, dict):
-        for entry in common.get("map") or ():
-            names.add(str(entry.get("key", "")).casefold())
-    if node.get("type") in ("CTE_NODE", "RECURSIVE_CTE_NODE"):
-        names.add(str(node.get("cte_name") or node.get("ctename") or "").casefold())
-    return frozenset(names - {""})
 
 
 def _qualified(node: Mapping[str, Any]) -> list[str]:

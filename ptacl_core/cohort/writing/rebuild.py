@@ -2,7 +2,7 @@
 """Stores made anew without some people: deleted rows stay in a DuckDB file, so none is edited."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,10 +47,12 @@ def rebuild_store(
     tombstones: Sequence[str],
     version: int,
     purpose: str,
+    marks: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Write the store `source` to a new file `target` without some people.
 
-    Returns how many rows each table lost. Text that names them elsewhere becomes "[erased]".
+    `marks` are runs with the number of people of their training who left. Returns how many rows
+    each table lost. Text that names them elsewhere becomes "[erased]".
     Raises CohortError, also when anything of them is left.
     """
     connection = connect_writer(target)
@@ -72,6 +74,12 @@ def rebuild_store(
                 "WHERE fresh NOT IN (SELECT tombstone FROM tombstones)",
                 [list(tombstones), _now()],
             )
+            for run, num_people in (marks or {}).items():
+                execute(
+                    connection,
+                    "UPDATE runs SET withdrawn_people = ? WHERE run = ?",
+                    [num_people, run],
+                )
             build_derived(connection)
             execute(
                 connection,

@@ -28,12 +28,14 @@ from ptacl_core.io.files.dicom_sniffing import HEAD_BYTES, is_dicom_head, sniff_
 from ptacl_core.io.identity.dicom_facts import read_dicom_head, to_facts
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
 from ptacl_core.io.identity.inside import read_facts
+from ptacl_core.safety.files.scratch import make_scratch
 
 __all__ = ["FoundFile", "discover", "discover_listed"]
 
 _LIMITS = ArchiveLimits(
     max_archive_bytes=1024**4, max_total_bytes=256 * 1024**3, max_members=2_000_000
 )
+
 _SAFE_PART = re.compile(r"\w[\w .,()+=@&'-]{0,60}")  # letters of any script, no separators
 _MAX_PARTS = 16
 _NUM_PROBED = 16
@@ -161,7 +163,7 @@ class _Walk:
 
     def _find_scratch(self) -> Path:
         if self.scratch is None:
-            self.scratch = Path(tempfile.mkdtemp(prefix="ptacl-discover-"))
+            self.scratch = make_scratch("ptacl-discover-")
             atexit.register(shutil.rmtree, self.scratch, ignore_errors=True)
         self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.scratch

@@ -130,7 +130,8 @@ def test_an_erased_person_leaves_no_byte_and_a_certificate(planted: Path) -> Non
     assert run.joinpath("residuals.csv").read_text() == "patient,error\nsim-000001,2\n"
     assert pq.read_table(run / "rows.parquet").column("patient").to_pylist() == ["sim-000001"]
     document = json.loads(certificate.path.read_text())
-    assert document["runs_trained_with_these_people"] == ["align-1"]
+    assert document["runs_trained_with_these_people"] == []
+    assert document["runs_that_may_hold_them"] == ["align-1"]  # it was made without lineage
     assert document["removed_rows"]["phenotypes"] == 10
     assert document["removed_rows"]["embeddings_24"] == 2
     assert document["removed_shard_rows"] == 1
@@ -203,7 +204,9 @@ def test_a_trace_that_nothing_removes_is_told(planted: Path) -> None:
         "runs/align-1/predictions.bin",
         "session.json",
     }
-    assert certificate.unread == ("runs/align-1/broken.parquet",)
+    assert [each.partition(":")[0] for each in certificate.not_searched] == [
+        "runs/align-1/broken.parquet"
+    ]
     assert json.loads(certificate.path.read_text())["is_complete"] is False
 
 
