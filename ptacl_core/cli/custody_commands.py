@@ -121,6 +121,9 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Make anew what is derived from other files.")
     ] = False,
+    light: Annotated[
+        bool, typer.Option("--light", help="Sizes in place of hashes of large files: seconds.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Prove a cohort directory whole, or name each defect.
@@ -132,7 +135,7 @@ def verify(
     from ptacl_core.stages.custody import verify as stage
 
     with ProgressBars() as progress:
-        verification = stage.run(cohort, repair=repair, progress=progress)
+        verification = stage.run(cohort, repair=repair, is_light=light, progress=progress)
     if as_json:
         print_json(verification.as_dict())
     else:

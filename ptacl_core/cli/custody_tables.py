@@ -65,6 +65,8 @@ def print_verification(verification: "Verification") -> None:
         _line(f"repaired  {defect}")
     for defect in verification.defects:
         _line(f"defect    {defect}")
+    for remark in verification.remarks:
+        _line(f"note      {remark}")
     if verification.is_whole:
         print_line(f"whole: {verification.num_checks} checks, no defect")
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.safety.files.lock import hold_lock, read_holder
 
 _PATTERNS = (".preprocess-*.lock", ".simulate.lock")
 
@@ -20,3 +20,12 @@ def hold_shards(cohort_dir: Path, *, purpose: str) -> Iterator[None]:
             for lock in sorted(cohort_dir.glob(pattern)):
                 stack.enter_context(hold_lock(lock, purpose=purpose))
         yield
+
+
+def is_any_held(cohort_dir: Path) -> bool:
+    """Whether a command that writes shards is at work in `cohort_dir`; takes no lock."""
+    return any(
+        read_holder(lock) is not None
+        for pattern in _PATTERNS
+        for lock in sorted(cohort_dir.glob(pattern))
+    )

@@ -21,8 +21,13 @@ from ptacl_core.safety.files.lock import hold_lock
 
 def put_identities(layout: CohortLayout, identifiers: Mapping[str, str]) -> None:
     """Add pseudonym → identifier pairs. Call it only when the person who imports asked for it."""
+    from ptacl_core.cohort.notes.notebook import note_file
+
+    is_new = not layout.identities.exists()
     with hold_lock(layout.root / ".identities.lock", purpose="identities"):
         _rewrite(layout, {**read_all_identities(layout), **identifiers})
+    if is_new:
+        note_file(layout, "identities")
 
 
 def read_identifiers(layout: CohortLayout, pseudonyms: Sequence[str]) -> dict[str, str]:

@@ -294,7 +294,10 @@ def _read(
 
 def _change(layout: CohortLayout, change: Callable[["duckdb.DuckDBPyConnection"], None]) -> None:
     """Write the file anew with a change applied, one process at a time."""
+    from ptacl_core.cohort.notes.notebook import note_file
+
     file = lineage_file(layout)
+    is_new = not file.exists()
     with _hold_in_turn(layout):
         try:
             with atomic_path(file, mode=0o600) as temporary:
@@ -313,6 +316,8 @@ def _change(layout: CohortLayout, change: Callable[["duckdb.DuckDBPyConnection"]
                 f"{file}: could not be written ({error.strerror or error}); free some space, then "
                 "run the same command again"
             ) from None
+    if is_new and layout.description.exists():
+        note_file(layout, "lineage")
 
 
 def _copy(connection: "duckdb.DuckDBPyConnection", source: Path) -> None:

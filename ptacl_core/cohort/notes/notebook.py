@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import connect_writer, execute, readable_errors
-from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes import audit
 from ptacl_core.cohort.notes.audit_heads import AuditHead, read_heads, write_head
 from ptacl_core.errors import CohortError, CohortLockedError
@@ -286,6 +286,11 @@ class Notes:
                 f"{version}; use the version of PTACL that wrote them"
             )
         execute(connection, MOVED_MARKS_SQL)
+
+
+def note_file(layout: CohortLayout, action: str) -> None:
+    """Put into the audit log that a file of this kind was begun: it must be there from now on."""
+    Notes(layout, CohortDescription.read(layout).cohort_id).append_audit(action)
 
 
 def append_entry(

@@ -5,64 +5,100 @@ from pathlib import Path
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.health.verification import Verification, verify_cohort
-from ptacl_core.errors import CheckpointError, CohortError, CohortLockedError, ShardError
+from ptacl_core.errors import CheckpointError, CohortError, ShardError
 from ptacl_core.ingest.register import register_shards
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.safety.files.disks import find_network_disk
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.erasure import remove_cut_off_shards
-from ptacl_core.shards.locks import hold_shards
+from ptacl_core.shards.locks import hold_shards, is_any_held
 from ptacl_core.shards.manifest import merge_manifests
 from ptacl_core.shards.verification import NUM_CHECKS as NUM_SHARD_CHECKS
 from ptacl_core.shards.verification import find_array_rows, verify_shards
+from ptacl_core.stages.custody.inventory import NUM_CHECKS as NUM_INVENTORY_CHECKS
+from ptacl_core.stages.custody.inventory import check_inventory, find_orphans, repair_inventory
 
 _NUM_OWN_CHECKS = 2
+_TASK = "verify"
 
 
-def run(cohort_dir: Path, *, repair: bool = False, progress: ProgressSink = SILENT) -> Verification:
+def run(
+    cohort_dir: Path,
+    *,
+    repair: bool = False,
+    is_light: bool = False,
+    progress: ProgressSink = SILENT,
+) -> Verification:
     """Name every defect of `cohort_dir`; with `repair`, make anew what is derived.
 
     Repaired are manifests, overview and views, indexes, rights of files, what dead processes
-    left behind, and rows of the store that the shards' manifests tell. Arrays, weights and
-    what people wrote are not derived: their defects stay. Raises CohortError when the
+    left behind, rows of the store that the shards' manifests tell, and evaluations that the
+    store holds. Arrays, weights and what people wrote are not derived: their defects stay.
+    `is_light` compares sizes in place of hashes of the large files. Raises CohortError when the
     directory is no cohort.
     """
     layout = CohortLayout(cohort_dir.absolute())
     CohortDescription.read(layout)
+    progress.start(_TASK, 2, "parts")
     progress.say("verifying the store, the shards and the runs")
-    store = verify_cohort(layout.root, repair=repair)
-    found = _check_beyond_store(layout)
+    store = verify_cohort(layout.root, repair=repair, is_light=is_light)
+    progress.advance(_TASK)
+    found = _check_beyond_store(layout, is_light=is_light)
+    progress.advance(_TASK)
+    progress.finish(_TASK)
     repaired: tuple[Defect, ...] = ()
     if repair and any(each.is_repairable for each in found):
         _repair(layout, {each.code for each in found if each.is_repairable})
-        again = _check_beyond_store(layout)
+        again = _check_beyond_store(layout, is_light=is_light)
         left = {(each.code, each.place) for each in again}
         repaired = tuple(each for each in found if (each.code, each.place) not in left)
         found = again
-    num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS
-    return Verification(num_checks, (*store.defects, *found), (*store.repaired, *repaired))
+    num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS + NUM_INVENTORY_CHECKS
+    return Verification(
+        num_checks,
+        (*store.defects, *found),
+        (*store.repaired, *repaired),
+        tuple(_collect_remarks(layout)),
+    )
 
 
-def _check_beyond_store(layout: CohortLayout) -> list[Defect]:
+def _collect_remarks(layout: CohortLayout) -> list[str]:
+    remarks = [f"{name} belongs to nothing in this cohort" for name in find_orphans(layout)]
+    kind = find_network_disk(layout.root)
+    if kind is not None:
+        remarks.append(
+            f"the cohort lies on a network disk ({kind}): locks may not hold between machines, so "
+            "let one machine at a time write to it"
+        )
+    return remarks
+
+
+def _check_beyond_store(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     is_written = _is_written(layout)
     defects = [
         Defect(each.code, f"shards/{each.place}", each.message, each.is_repairable)
-        for each in verify_shards(layout.shards)
+        for each in verify_shards(layout.shards, is_light=is_light)
         if not (is_written and each.is_repairable)
     ]
     codes = {each.code for each in defects}
     if not (is_written or codes & {"shard", "shard_manifest"}):
         defects.extend(_check_rows_of_store(layout))
-    defects.extend(_check_runs(layout))
+    defects.extend(_check_runs(layout, is_light=is_light))
+    known = {(each.code, each.place) for each in defects}
+    defects.extend(each for each in check_inventory(layout) if (each.code, each.place) not in known)
     return defects
 
 
 def _is_written(layout: CohortLayout) -> bool:
     """True while a command writes shards: what it has not finished is no defect."""
+    return is_any_held(layout.root)
+
+
+def _size_of(path: Path) -> int:
     try:
-        with hold_shards(layout.root, purpose="verify"):
-            return False
-    except CohortLockedError:
-        return True
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
@@ -102,7 +138,7 @@ def _rows_told_by_shards(layout: CohortLayout) -> set[tuple[str, int, str, str, 
         }
 
 
-def _check_runs(layout: CohortLayout) -> list[Defect]:
+def _check_runs(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     """Every checkpoint and read-out is byte for byte what was written."""
     from ptacl_core.checkpoint import load_document, load_tensors  # loads torch
     from ptacl_core.embedding.readout import ReadOut
@@ -112,8 +148,11 @@ def _check_runs(layout: CohortLayout) -> list[Defect]:
         place = str(path.parent.relative_to(layout.root))
         try:
             document = load_document(path.parent)
-            for name in document.files:
-                load_tensors(path.parent, document, name)
+            for name, stored in document.files.items():
+                if not is_light:
+                    load_tensors(path.parent, document, name)
+                elif _size_of(path.parent / name) != stored.num_bytes:
+                    raise CheckpointError(f"{name} is missing or cut short")
         except CheckpointError as error:
             defects.append(Defect("checkpoint", place, str(error)))
     for folder in sorted(layout.runs.glob("*/readout")):
@@ -130,6 +169,8 @@ def _repair(layout: CohortLayout, codes: set[str]) -> None:
             remove_cut_off_shards(layout.shards)
         if "shard_manifest" in codes:
             merge_manifests(layout.shards, anew=True)
+    if "evaluation" in codes:
+        repair_inventory(layout)
     if codes & {"unregistered", "shard_manifest"}:
         description = CohortDescription.read(layout)
         register_shards(

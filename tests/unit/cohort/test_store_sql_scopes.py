@@ -20,7 +20,7 @@ SHADOWS = (
     "SELECT 1 WHERE EXISTS (WITH a AS (SELECT * FROM {t}), {t} AS (SELECT 1) SELECT * FROM a)",
     "WITH {t} AS (SELECT 1) SELECT * FROM main.{t}",
     "WITH {t} AS (SELECT 1) SELECT * FROM store.main.{t}",
-    "WITH {t} AS (SELECT 1) SELECT * FROM overview JOIN LATERAL (SELECT * FROM store.{t}) q ON true",
+    "WITH {t} AS (SELECT 1) SELECT * FROM overview, LATERAL (SELECT * FROM store.{t}) q",
     "DESCRIBE {t}",
     "SUMMARIZE {t}",
     "SELECT * FROM (DESCRIBE {t})",
@@ -31,7 +31,8 @@ SHADOWS = (
 ALLOWED = (
     "WITH a AS (SELECT patient FROM overview), b AS (SELECT * FROM a) SELECT count(*) FROM b",
     "WITH tombstones AS (SELECT 1 AS x) SELECT x FROM tombstones",
-    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 5) SELECT max(x) FROM r",
+    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 5) "
+    "SELECT max(x) FROM r",
     "WITH overview AS (SELECT 1 AS x) SELECT x FROM overview",
     "SELECT (WITH t AS (SELECT 3 AS x) SELECT x FROM t) + (SELECT count(*) FROM patients)",
     "WITH a AS (SELECT 1 AS x) SELECT * FROM a UNION ALL SELECT * FROM a",

@@ -1,0 +1,259 @@
+"""The closed inventory: what the store, the lineage, the audit log and runs refer to is there."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
+from ptacl_core.cohort.health.defects import Defect
+from ptacl_core.cohort.identity.lineage import StageRecord, lineage_file, read_stages
+from ptacl_core.cohort.identity.register import register_file
+from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.errors import CohortError, ConfigError, PtaclError
+from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.checksum import compute_sha256
+from ptacl_core.safety.files.lock import read_holder
+
+NUM_CHECKS = 7
+_RESTORE = "restore it from a copy"
+_ROOT_NAMES = {
+    "cohort.toml", "cohort.duckdb", "manifest.json", "notes.duckdb", "identities.duckdb",
+    "lineage.duckdb", "withdrawn.json", "shards", "runs", "index", "exports", "erasures", "reports",
+    "card.json", "card.md", "generation.json", "simulation.json", "demo.json",
+}  # fmt: skip
+_SHARD_FILES = {"ecg.npy", "cine.npy", "manifest.parquet", "rejected.parquet", "shard.json"}
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredRun:
+    run: str
+    checkpoint_sha256: str | None
+    config: Mapping[str, Any]
+    has_predictions: bool
+    evaluation: Mapping[str, Any] | None
+
+
+def check_inventory(layout: CohortLayout) -> list[Defect]:
+    """Every file that something refers to, present and the one that is meant."""
+    defects = list(_check_audited(layout))
+    try:
+        stages = read_stages(layout)
+    except CohortError as error:
+        stages = []
+        defects.append(Defect("lineage", lineage_file(layout).name, str(error)))
+    try:
+        stored = _read_runs(layout)
+    except CohortError:
+        stored = []  # the checks of the store name what is wrong with it
+    defects.extend(_check_recorded(layout, stages))
+    for run in stored:
+        defects.extend(_check_stored_run(layout, run))
+    for folder in _run_folders(layout):
+        defects.extend(_check_log(folder))
+    return defects
+
+
+def find_orphans(layout: CohortLayout) -> list[str]:
+    """What lies in the cohort and belongs to nothing that is known; no defect."""
+    found = [
+        path.name
+        for path in sorted(layout.root.iterdir())
+        if path.name not in _ROOT_NAMES and not path.name.startswith(".")
+    ]
+    shards = sorted(layout.shards.glob("*/*")) if layout.shards.is_dir() else []
+    found += [
+        str(path.relative_to(layout.root))
+        for path in shards
+        if path.name not in _SHARD_FILES and not path.name.startswith(".")
+    ]
+    return found
+
+
+def repair_inventory(layout: CohortLayout) -> None:
+    """Write evaluations that the store holds and their runs lack."""
+    for run in _read_runs(layout):
+        if run.evaluation is not None and (layout.runs / run.run).is_dir():
+            path = _evaluation_file(layout, run.run)
+            if not _holds(path, run.evaluation):
+                write_json(path, run.evaluation)
+
+
+def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
+    with Cohort.open(layout.root) as cohort:
+        predicted = {row[0] for row in cohort.fetch("SELECT DISTINCT run FROM predictions")}
+        return [
+            _StoredRun(
+                each.run,
+                each.checkpoint_sha256,
+                json.loads(each.config_json or "{}"),
+                each.run in predicted,
+                cohort.evaluation_document(each.run),
+            )
+            for each in cohort.runs()
+        ]
+
+
+def _check_audited(layout: CohortLayout) -> Iterator[Defect]:
+    """Files that the audit log says were written: identities, lineage, register, certificates."""
+    notes = Notes(layout, CohortDescription.read(layout).cohort_id)
+    try:
+        entries = notes.audit_log()
+    except CohortError:
+        return  # the checks of the notes name what is wrong with them
+    actions = {entry.action for entry in entries}
+    for action, file in (("identities", layout.identities), ("lineage", lineage_file(layout))):
+        if action in actions and not file.exists():
+            message = f"it was written here, and is not there any more; {_RESTORE}"
+            yield Defect(f"{action}_missing", file.name, message)
+    registers = [entry.details for entry in entries if entry.action == "withdraw" and entry.details]
+    if registers:
+        expected = registers[-1].get("register_sha256")
+        yield from _compare(layout, register_file(layout), expected, code="register")
+    for entry in entries:
+        if entry.action == "certificate" and entry.details:
+            path = layout.erasures / str(entry.details.get("file", ""))
+            yield from _compare(layout, path, entry.details.get("sha256"), code="certificate")
+
+
+def _compare(layout: CohortLayout, path: Path, sha256: Any, *, code: str) -> Iterator[Defect]:
+    place = str(path.relative_to(layout.root))
+    if not path.is_file():
+        yield Defect(f"{code}_missing", place, f"the audit log names it; {_RESTORE}")
+    elif compute_sha256(path) != sha256:
+        yield Defect(f"{code}_changed", place, f"it is not what was written; {_RESTORE}")
+
+
+def _check_recorded(layout: CohortLayout, stages: list[StageRecord]) -> Iterator[Defect]:
+    """Final weights of every stage that ended are those that it ended with."""
+    for stage in stages:
+        if stage.weights_sha256 is None:
+            continue
+        folder = layout.runs / stage.run / "checkpoints" / stage.stage / "final"
+        if read_holder(layout.runs / stage.run / "trainer.lock") is not None:
+            continue  # a training writes here
+        yield from _check_weights(layout, folder, stage.weights_sha256, "the lineage")
+
+
+def _check_weights(
+    layout: CohortLayout, folder: Path, sha256: str, source: str
+) -> Iterator[Defect]:
+    place = str(folder.relative_to(layout.root))
+    found = _read_weights_hash(folder)
+    if found is None:
+        message = f"{source} names these weights, and they are not there; {_RESTORE}"
+        yield Defect("checkpoint_missing", place, message)
+    elif found != sha256:
+        message = f"these are not the weights that {source} names: another training's; {_RESTORE}"
+        yield Defect("foreign_checkpoint", place, message)
+
+
+def _read_weights_hash(folder: Path) -> str | None:
+    """What the checkpoint says of its weights; None when there is none to be read."""
+    if not (folder / "weights.safetensors").is_file():
+        return None
+    document: Any = _read_json(folder / "checkpoint.json")
+    try:
+        return str(document["document"]["files"]["weights.safetensors"]["sha256"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _check_stored_run(layout: CohortLayout, run: _StoredRun) -> Iterator[Defect]:
+    folder = layout.runs / run.run
+    place = f"runs/{run.run}"
+    if run.checkpoint_sha256 is None:
+        return  # of before the store named weights
+    if not folder.is_dir():
+        message = f"the store holds results of this run, and its folder is not there; {_RESTORE}"
+        yield Defect("run_missing", place, message)
+        return
+    final = folder / "checkpoints" / "align" / "final"
+    yield from _check_weights(layout, final, run.checkpoint_sha256, "the store")
+    yield from _check_config(folder, place, run.config)
+    if run.has_predictions:
+        document = _read_json(folder / "readout" / "readout.json")
+        again = f"`ptacl embed COHORT --run {run.run}` makes it anew"
+        if document is None or not (folder / "readout" / "readout.safetensors").is_file():
+            message = f"the store holds predictions, and the read-out is not there; {again}"
+            yield Defect("readout_missing", f"{place}/readout", message)
+        elif document.get("checkpoint_sha256") != run.checkpoint_sha256:
+            message = f"it was made for other weights than the store names; {again}"
+            yield Defect("foreign_readout", f"{place}/readout", message)
+    if run.evaluation is not None and not _holds(_evaluation_file(layout, run.run), run.evaluation):
+        message = "it is not the evaluation that the store holds"
+        file = f"{place}/evaluation/evaluation.json"
+        yield Defect("evaluation", file, message, is_repairable=True)
+
+
+def _check_config(folder: Path, place: str, config: Mapping[str, Any]) -> Iterator[Defect]:
+    from ptacl_core.runs.folder import load_run_config
+
+    try:
+        found = load_run_config(folder).model_dump(mode="json")
+    except (ConfigError, PtaclError) as error:
+        yield Defect("run_config", f"{place}/config.toml", str(error))
+        return
+    names = set(found) & set(config)
+    if any(found[name] != config[name] for name in names - {"device", "notes", "data"}):
+        message = f"these are not the settings that the store names; {_RESTORE}"
+        yield Defect("run_config", f"{place}/config.toml", message)
+
+
+def _run_folders(layout: CohortLayout) -> list[Path]:
+    if not layout.runs.is_dir():
+        return []
+    return [path for path in sorted(layout.runs.iterdir()) if path.is_dir()]
+
+
+def _check_log(folder: Path) -> Iterator[Defect]:
+    """The log of a run reaches to the end of every stage that is finished."""
+    finals = sorted(folder.glob("checkpoints/*/final/checkpoint.json"))
+    if not finals or read_holder(folder / "trainer.lock") is not None:
+        return
+    place = f"runs/{folder.name}/metrics.jsonl"
+    try:
+        text = (folder / "metrics.jsonl").read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.splitlines() if line]
+        is_whole = text.endswith("\n")
+        steps: dict[str, list[int]] = {}
+        for line in lines:
+            steps.setdefault(str(line["stage"]), []).append(int(line["step"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Defect("log_truncated", place, f"cannot be read ({type(error).__name__})")
+        return
+    short = [path.parents[1].name for path in finals if not _reaches_end(path, steps)]
+    if short or not is_whole:
+        where = f" of {', '.join(short)}" if short else ""
+        yield Defect("log_truncated", place, f"its end{where} is missing; {_RESTORE}")
+
+
+def _reaches_end(final: Path, steps: Mapping[str, list[int]]) -> bool:
+    """Whether the last step logged is no further from the end than steps are from another."""
+    document: Any = _read_json(final)
+    try:
+        last = int(document["document"]["position"]["step"])
+    except (KeyError, TypeError):
+        return True  # the check of the checkpoint names what is wrong with it
+    logged = sorted(set(steps.get(final.parents[1].name, [])))
+    if not logged:
+        return last == 0
+    gaps = [after - before for before, after in zip([0, *logged], logged, strict=False)]
+    return last - logged[-1] < max(gaps)
+
+
+def _evaluation_file(layout: CohortLayout, run: str) -> Path:
+    return layout.runs / run / "evaluation" / "evaluation.json"
+
+
+def _holds(path: Path, document: Mapping[str, Any]) -> bool:
+    return _read_json(path) == json.loads(json.dumps(document))
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

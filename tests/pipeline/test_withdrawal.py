@@ -1,0 +1,202 @@
+"""ptacl withdraw, as a data manager uses it on a trained cohort: who leaves, who stays out."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identity.keys import open_key
+from ptacl_core.cohort.identity.lineage import find_runs, lineage_file, read_marks, read_stages
+from ptacl_core.cohort.identity.register import register_file
+from ptacl_core.errors import CheckpointError, CohortLockedError
+from ptacl_core.progress import SILENT
+from ptacl_core.runs.lineage import STOP_FILE, check_may_train, list_run_stages
+from ptacl_core.runs.trainings import settle_trainings
+from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.shards import ShardReader
+
+pytestmark = pytest.mark.xdist_group("trained")
+TRAINED = "S000003"
+
+
+@pytest.fixture
+def cohort(trained_cohort, tmp_path, monkeypatch):
+    shutil.copytree(os.environ["PTACL_KEYS"], tmp_path / "keys")
+    monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return Path(shutil.copytree(trained_cohort, tmp_path / "cohort"))
+
+
+def people_of(cohort: Path, split: str) -> list[str]:
+    with ShardReader.open(cohort) as reader:
+        pairs = zip(reader.patients, reader.splits, strict=True)
+        return sorted({patient for patient, part in pairs if part == split})
+
+
+def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, cohort, tmp_path):
+    member = people_of(cohort, "train")[0]
+    listed = tmp_path / "w99999_20260101.csv"
+    listed.write_text(f"{member}\r\n9000555\r\n9000556\r\n")
+    answer = ptacl("withdraw", cohort, listed, "--yes", "--json")
+    assert answer.exit_code == 0, answer.err
+    document = json.loads(answer.out)
+    assert {name: document[name] for name in ("listed", "matched", "already_gone")} == {
+        "listed": 3, "matched": 1, "already_gone": 0
+    }  # fmt: skip
+    assert document["not_yet_seen"] == 2
+    assert document["runs_trained_with_these_people"] == ["tiny"]
+    assert document["is_complete"], document
+    register = register_file(CohortLayout(cohort))
+    assert register.stat().st_mode & 0o777 == 0o600
+    assert "9000555" not in register.read_text()
+    assert member not in answer.out + answer.err
+    with Cohort.open(cohort) as opened:
+        assert opened.runs()[0].withdrawn_people == 1
+        assert member in opened.find_erased([member, "S000001"])
+    assert "trained" in ptacl("query", cohort, "SELECT withdrawn_people AS trained FROM runs").out
+    before = register.read_bytes()
+    again = json.loads(ptacl("withdraw", cohort, listed, "--yes", "--json").out)
+    assert (again["matched"], again["already_gone"], again["not_yet_seen"]) == (0, 1, 2)
+    assert register.read_bytes() == before
+    verified = ptacl("verify", cohort)
+    assert verified.exit_code == 0, verified.out
+
+
+def test_without_the_key_it_says_that_it_cannot_tell(ptacl, cohort, tmp_path, monkeypatch):
+    monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "nowhere"))
+    answer = ptacl("erase", cohort, TRAINED, "--yes")
+    assert answer.exit_code == 2
+    assert "cannot be told" in answer.err
+    assert "not in this cohort" not in answer.err
+    assert not register_file(CohortLayout(cohort)).exists()
+
+
+def test_lineage_is_right_whatever_happens_after_the_training(ptacl, cohort):
+    layout = CohortLayout(cohort)
+    assert lineage_file(layout).stat().st_mode & 0o777 == 0o600
+    stages = {each.stage for each in read_stages(layout)}
+    assert stages >= {"ecg", "cmr", "align", "readout"}
+    simulated = ptacl("simulate", cohort, "--preset", "tiny", "--patients", 160)
+    assert simulated.exit_code == 0, simulated.err
+    key, existing = open_key(layout), list_run_stages(layout)
+    for split, expected in (("train", ("tiny",)), ("val", ("tiny",)), ("test", ())):
+        people = people_of(cohort, split)[:1]
+        assert find_runs(layout, key=key, people=people, existing=existing).trained == expected
+    lineage_file(layout).unlink()
+    people = people_of(cohort, "train")[:1]
+    old = find_runs(layout, key=key, people=people, existing=existing)
+    assert (old.trained, old.unknown) == ((), ("tiny",))
+
+
+def test_a_training_under_way_is_refused_or_stopped_and_told_why(cohort):
+    layout = CohortLayout(cohort)
+    lock = cohort / "runs" / "tiny" / "trainer.lock"
+    with hold_lock(lock, purpose="training"):
+        with pytest.raises(CohortLockedError, match=r"tiny \(process .*--stop-training"):
+            settle_trainings(layout, {"tiny"}, may_stop=False, progress=SILENT)
+        settle_trainings(layout, {"other"}, may_stop=False, progress=SILENT)
+        lineage_file(layout).rename(cohort / "away")  # nobody knows who is in it
+        with pytest.raises(CohortLockedError):
+            settle_trainings(layout, set(), may_stop=False, progress=SILENT)
+        (cohort / "away").rename(lineage_file(layout))
+    (cohort / "runs" / "tiny" / STOP_FILE).write_text("withdrawn")
+    with (
+        ShardReader.open(cohort) as reader,
+        pytest.raises(CheckpointError, match="people in it were withdrawn"),
+    ):
+        check_may_train(cohort, "tiny", reader, SILENT)
+
+
+_TRAIN = (
+    "import sys; sys.path.append(sys.argv.pop(1)); from ptacl_core.cli.main import main; main()"
+)
+
+
+def test_a_stopped_training_says_why_and_is_marked(ptacl, cohort):
+    root = str(Path(__file__).resolve().parents[2])
+    steps = "pretrain_ecg.optimisation.steps=100000"
+    command = [sys.executable, "-P", "-c", _TRAIN, root, "train", str(cohort), "--preset", "tiny"]
+    with subprocess.Popen(
+        [*command, "--run", "second", "--stage", "ecg", "--set", steps],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as training:
+        metrics = cohort / "runs" / "second" / "metrics.jsonl"
+        while training.poll() is None and not metrics.exists():
+            pass
+        person = people_of(cohort, "train")[0]
+        refused = ptacl("erase", cohort, person, "--yes")
+        assert refused.exit_code == 2, refused.err
+        assert "second (process" in refused.err
+        answer = ptacl("erase", cohort, person, "--yes", "--stop-training", "--json")
+        _, errors = training.communicate(timeout=120)
+    assert answer.exit_code == 0, answer.err
+    assert training.returncode == 2
+    assert "were withdrawn while it ran" in errors
+    document = json.loads(answer.out)
+    assert set(document["runs_trained_with_these_people"]) == {"second", "tiny"}
+    assert read_marks(CohortLayout(cohort)).keys() == {"second", "tiny"}
+    going_on = ptacl(
+        "train", cohort, "--preset", "tiny", "--run", "second", "--resume", "--set", steps
+    )
+    assert going_on.exit_code == 2
+    assert "withdrawn" in going_on.err
+
+
+def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
+    """Every matrix under runs/, and every linear map of it by the other matrices there."""
+    with Cohort.open(cohort) as opened:
+        embeddings = [
+            opened.embeddings("tiny", modality, space)
+            for modality in ("ecg", "cmr")
+            for space in ("pooled", "projected")
+        ]
+    matrices = list(_read_matrices(cohort / "runs"))
+    assert len(matrices) > 50
+    train = set(people_of(cohort, "train"))
+    for found in embeddings:
+        rows = np.flatnonzero([patient in train for patient in found.patients])
+        points = found.vectors[rows].astype(np.float64)
+        spread = points.std(axis=0) + 1e-12
+        for candidate in _derive(matrices, points.shape[1]):
+            gap = np.abs((candidate[:, None] - points[None]) / spread).max(axis=2)
+            assert gap.min() > 1e-3
+    planted = [*matrices, points[:1]]
+    assert any(
+        np.abs(each[:, None] - points[None]).max(axis=2).min() < 1e-6
+        for each in _derive(planted, points.shape[1])
+    ), "the test is blind"
+
+
+def _read_matrices(folder: Path):
+    from safetensors.numpy import load_file
+
+    for path in sorted(folder.rglob("*.safetensors")):
+        for values in load_file(path).values():
+            if values.ndim and values.dtype.kind == "f" and values.size < 10**6:
+                yield values.reshape(-1, values.shape[-1]).astype(np.float64)
+    assert not list(folder.rglob("*.parquet"))
+    assert not list(folder.rglob("*.npy"))
+
+
+def _derive(matrices: list[np.ndarray], dim: int):
+    """The rows that have `dim` numbers, also after (pseudo-)inverses and shifts of one another."""
+    maps = [each for each in matrices if dim in each.shape and min(each.shape) > 1]
+    shifts = [each for each in matrices if each.shape == (1, dim)] + [np.zeros((1, dim))]
+    for matrix in matrices:
+        if matrix.shape[1] == dim:
+            yield matrix
+    small = [each for each in matrices if 1 < len(each) <= 400 and each.shape[1] <= 64]
+    for matrix in small:
+        for way in maps:
+            for transform in (np.linalg.pinv(way), way, way.T, np.linalg.pinv(way).T):
+                if transform.shape == (matrix.shape[1], dim):
+                    for shift in shifts:
+                        yield matrix @ transform + shift
