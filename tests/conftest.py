@@ -31,6 +31,7 @@ def private_folders(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PTACL_KEYS", str(folder / "keys"))
         patch.setenv("XDG_STATE_HOME", str(folder / "state"))
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))
         yield
 
 

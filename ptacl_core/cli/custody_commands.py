@@ -1,13 +1,14 @@
 """Commands that guard a cohort: withdraw, erase, verify, selftest."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ptacl_core.cli.options import CohortArgument, JsonOption
-from ptacl_core.cli.output import EXIT_INPUT, EXIT_OURS, narrate, print_json
+from ptacl_core.cli.output import EXIT_INPUT, EXIT_OURS, narrate, print_json, print_line
 from ptacl_core.errors import PtaclError
 
 
@@ -116,6 +117,31 @@ def _withdraw(
         raise typer.Exit(EXIT_OURS)
 
 
+class Access(StrEnum):
+    """What the group of a cohort may do."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+
+
+def share(
+    cohort: CohortArgument,
+    access: Annotated[Access, typer.Argument(help="What the group may do.")] = Access.READ,
+    group: Annotated[
+        str | None, typer.Option(help="Name of the group (default: the folder's own).")
+    ] = None,
+) -> None:
+    """Open a cohort to a group, to read or to write, or close it again.
+
+    Identities, lineage and the register of withdrawn people stay the owner's alone.
+    """
+    from ptacl_core.stages.custody import share as stage
+
+    num_changed = stage.run(cohort, access.value, group=group)
+    print_line(f"{cohort}: the group may {access.value}; rights changed: {num_changed}")
+
+
 def verify(
     cohort: CohortArgument,
     repair: Annotated[
@@ -184,5 +210,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(withdraw)
     app.command()(erase)
+    app.command()(share)
     app.command()(verify)
     app.command()(selftest)

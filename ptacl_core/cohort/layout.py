@@ -88,6 +88,12 @@ class CohortLayout:
         return self.root / ".notes.lock"
 
 
+def list_secret_files(layout: CohortLayout) -> tuple[Path, ...]:
+    """Files that are their owner's alone, however the cohort is shared."""
+    names = ("identities.duckdb", "lineage.duckdb", "withdrawn.json", ".erasure.json")
+    return tuple(layout.root / name for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class CohortDescription:
     """What `cohort.toml` says."""

@@ -16,7 +16,7 @@ from typing import Any
 from ptacl_core.cohort.engine import refuse_stray_wal
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.atomic import choose_file_mode, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 
 KIND = "ptacl-store-manifest"
@@ -73,7 +73,7 @@ def publish(layout: CohortLayout, private: Path, *, version: int) -> Publication
 
     Called with the writer's lock held. Raises OSError; the published store is then the old one.
     """
-    private.chmod(0o600)
+    private.chmod(choose_file_mode(layout.root))
     _sync(private)
     new = Publication.of(private, version=version)
     old = current_publication(layout) if layout.store.exists() else None

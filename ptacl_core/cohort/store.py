@@ -293,9 +293,12 @@ class Cohort:
         similarity) that can be joined in the same statement. Refused, with QueryError: all but
         SELECT, files, settings, extensions, functions that tell about the machine; a statement
         that runs longer than `deadline_s` or needs too much memory is ended. At most `max_rows`
-        rows come back and `is_truncated` tells that there were more.
+        rows come back and `is_truncated` tells that there were more. The statement is noted in
+        the user's own log (`ptacl_core.cohort.notes.readings`).
         """
-        self.notes.append_audit("query", statement=statement, store_version=self.version)
+        from ptacl_core.cohort.notes.readings import log_reading
+
+        log_reading(self.description, "query", statement=statement, store_version=self.version)
         return self.run_statement(statement, max_rows=max_rows, deadline_s=deadline_s)
 
     def export(

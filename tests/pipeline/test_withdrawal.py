@@ -151,52 +151,66 @@ def test_a_stopped_training_says_why_and_is_marked(ptacl, cohort):
 
 
 def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
-    """Every matrix under runs/, and every linear map of it by the other matrices there."""
+    """Every row of numbers under runs/, also through the linear maps that lie beside it."""
     with Cohort.open(cohort) as opened:
         embeddings = [
             opened.embeddings("tiny", modality, space)
             for modality in ("ecg", "cmr")
             for space in ("pooled", "projected")
         ]
-    matrices = list(_read_matrices(cohort / "runs"))
+    matrices, maps = _read_matrices(cohort / "runs")
     assert len(matrices) > 50
+    assert not [
+        path for kind in ("parquet", "npy", "npz") for path in cohort.glob(f"runs/**/*.{kind}")
+    ]
     train = set(people_of(cohort, "train"))
     for found in embeddings:
         rows = np.flatnonzero([patient in train for patient in found.patients])
         points = found.vectors[rows].astype(np.float64)
-        spread = points.std(axis=0) + 1e-12
-        for candidate in _derive(matrices, points.shape[1]):
-            gap = np.abs((candidate[:, None] - points[None]) / spread).max(axis=2)
-            assert gap.min() > 1e-3
-    planted = [*matrices, points[:1]]
-    assert any(
-        np.abs(each[:, None] - points[None]).max(axis=2).min() < 1e-6
-        for each in _derive(planted, points.shape[1])
-    ), "the test is blind"
+        assert _least_gap(points, _derive(matrices, maps, points.shape[1])) > 1e-3
+        whitening = next(each for each in maps if each.shape[1] > 1)
+        if whitening.shape[0] == points.shape[1]:
+            planted = (points[:1] - points.mean(axis=0)) @ whitening
+            maps_and_mean = [*maps, points.mean(axis=0)[None]]
+            derived = _derive([planted], maps_and_mean, points.shape[1])
+            assert _least_gap(points, derived) < 1e-6, "the test is blind"
 
 
-def _read_matrices(folder: Path):
+def _read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Every tensor as rows; those of read-outs, which turn embeddings into something, as maps."""
     from safetensors.numpy import load_file
 
+    matrices, maps = [], []
     for path in sorted(folder.rglob("*.safetensors")):
         for values in load_file(path).values():
-            if values.ndim and values.dtype.kind == "f" and values.size < 10**6:
-                yield values.reshape(-1, values.shape[-1]).astype(np.float64)
-    assert not list(folder.rglob("*.parquet"))
-    assert not list(folder.rglob("*.npy"))
+            if values.ndim and values.dtype.kind == "f":
+                rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
+                matrices.append(rows)
+                if path.parent.name == "readout":
+                    maps.append(rows)
+    return matrices, maps
 
 
-def _derive(matrices: list[np.ndarray], dim: int):
-    """The rows that have `dim` numbers, also after (pseudo-)inverses and shifts of one another."""
-    maps = [each for each in matrices if dim in each.shape and min(each.shape) > 1]
-    shifts = [each for each in matrices if each.shape == (1, dim)] + [np.zeros((1, dim))]
+def _derive(matrices: list[np.ndarray], maps: list[np.ndarray], dim: int):
+    """Rows of `dim` numbers: as they stand, and after the maps, their inverses and shifts."""
+    shifts = [np.zeros((1, dim)), *(each for each in maps if each.shape == (1, dim))]
+    ways = [np.eye(dim)]
+    for way in maps:
+        if dim in way.shape and min(way.shape) > 1 and max(way.shape) <= 64:
+            ways += [way, way.T, np.linalg.pinv(way), np.linalg.pinv(way).T]
     for matrix in matrices:
-        if matrix.shape[1] == dim:
-            yield matrix
-    small = [each for each in matrices if 1 < len(each) <= 400 and each.shape[1] <= 64]
-    for matrix in small:
-        for way in maps:
-            for transform in (np.linalg.pinv(way), way, way.T, np.linalg.pinv(way).T):
-                if transform.shape == (matrix.shape[1], dim):
-                    for shift in shifts:
-                        yield matrix @ transform + shift
+        for way in ways:
+            if way.shape == (matrix.shape[1], dim):
+                for shift in shifts:
+                    yield matrix @ way + shift
+
+
+def _least_gap(points: np.ndarray, candidates) -> float:
+    """How near any candidate comes to any point, in units of the points' spread."""
+    scaled = points / (points.std(axis=0) + 1e-12)
+    least = np.inf
+    for candidate in candidates:
+        rows = candidate / (points.std(axis=0) + 1e-12)
+        squared = (rows**2).sum(axis=1)[:, None] + (scaled**2).sum(axis=1) - 2 * rows @ scaled.T
+        least = min(least, float(np.sqrt(np.maximum(squared, 0)).min()))
+    return least

@@ -25,6 +25,7 @@ from ptacl_core.cohort.identity.lineage import RunsOfPeople, find_runs, forget_p
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes.erasure import erase_notes
 from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.cohort.notes.readings import redact_readings
 from ptacl_core.cohort.publication import current_publication, open_published, publish
 from ptacl_core.cohort.writing.rebuild import rebuild_store
 from ptacl_core.errors import CohortError
@@ -144,6 +145,9 @@ def _remove_everywhere(
         shutil.rmtree(layout.index)
     remove_identities(layout, people)
     noted = erase_notes(layout, people, tombstones=tombstones)
+    redacted = redact_readings(CohortDescription.read(layout).cohort_id, people)
+    if redacted:
+        noted = {**noted, "own_log_redacted": redacted}
     journal.add_removed(noted, into=journal.removed_notes)
     journal.write(layout)
 

@@ -55,7 +55,7 @@ class Journal:
     def write(self, layout: CohortLayout) -> None:
         """Write it atomically. Raises CohortError."""
         try:
-            write_json(layout.root / JOURNAL_NAME, {"version": 2, **asdict(self)})
+            write_json(layout.root / JOURNAL_NAME, {"version": 2, **asdict(self)}, mode=0o600)
         except OSError as error:
             raise CohortError(
                 f"{layout.root}: the erasure could not be noted down ({error.strerror or error}); "

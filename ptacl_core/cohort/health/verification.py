@@ -13,8 +13,9 @@ from ptacl_core.cohort.erasure.journal import JOURNAL_NAME
 from ptacl_core.cohort.health import store_checks
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.identity.keys import open_key
-from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.cohort.layout import CohortDescription, CohortLayout, list_secret_files
 from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.cohort.notes.readings import find_reading_faults
 from ptacl_core.cohort.opened_store import OpenedStore
 from ptacl_core.cohort.publication import (
     Publication,
@@ -25,8 +26,9 @@ from ptacl_core.cohort.search.index import KIND as INDEX_KIND
 from ptacl_core.cohort.search.index import build_index, find_valid_entry, read_entries
 from ptacl_core.cohort.writing.transaction import write_cohort
 from ptacl_core.errors import CohortError, CohortVersionError
+from ptacl_core.safety.files.atomic import choose_file_mode
 from ptacl_core.safety.files.checksum import compute_sha256
-from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.safety.files.lock import hold_lock, read_holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,8 @@ def _leftovers(layout: CohortLayout) -> list[Path]:
 
 
 def _abandoned_in(folder: Path, lock: Path) -> list[Path]:
-    if folder.is_dir():
-        with suppress(CohortError), hold_lock(lock, purpose="verify"):
-            return _private_files(folder)
+    if folder.is_dir() and read_holder(lock) is None:
+        return _private_files(folder)
     return []  # nothing there, or somebody is at work: then these files are theirs
 
 
@@ -141,12 +142,16 @@ def _private_files(folder: Path) -> list[Path]:
 
 
 def _check_rights(layout: CohortLayout) -> list[Defect]:
-    """Files are for their owner alone."""
+    """Files are for their owner alone, or for the group that the cohort is shared with."""
     defects = []
+    root_mode = layout.root.stat().st_mode
+    shared = root_mode & 0o070 if root_mode & stat.S_ISGID else 0
+    secrets = set(list_secret_files(layout))
     for path in [layout.root, *layout.root.rglob("*")]:
         with suppress(FileNotFoundError):
             mode = path.lstat().st_mode
-            if not stat.S_ISLNK(mode) and mode & 0o077:
+            allowed = 0 if path in secrets else shared
+            if not stat.S_ISLNK(mode) and mode & 0o077 & ~allowed:
                 place = str(path.relative_to(layout.root))
                 message = f"readable by others (mode {stat.S_IMODE(mode):04o})"
                 defects.append(Defect("rights", place, message, is_repairable=True))
@@ -224,7 +229,14 @@ def _check_notes(layout: CohortLayout) -> list[Defect]:
         faults = notes.find_tampering()
     except CohortError as error:
         return [Defect("notes", layout.notes.name, str(error))]
-    return [Defect("audit_log", layout.notes.name, fault) for fault in faults]
+    try:
+        own = find_reading_faults(CohortDescription.read(layout).cohort_id)
+    except CohortError as error:
+        own = [str(error)]
+    return [
+        *(Defect("audit_log", layout.notes.name, fault) for fault in faults),
+        *(Defect("own_log", "the log of your queries", fault) for fault in own),
+    ]
 
 
 def _check_key(layout: CohortLayout) -> list[Defect]:
@@ -254,7 +266,10 @@ def _repair_files(layout: CohortLayout, codes: set[str]) -> None:
     if "rights" in codes:
         for path in [layout.root, *layout.root.rglob("*")]:
             if not path.is_symlink():
-                path.chmod(0o700 if path.is_dir() else 0o600)
+                is_secret = path in list_secret_files(layout)
+                folder_mode = stat.S_IMODE(layout.root.stat().st_mode)
+                file_mode = 0o600 if is_secret else choose_file_mode(layout.root)
+                path.chmod((folder_mode & 0o2770) | 0o700 if path.is_dir() else file_mode)
 
 
 def _rewrite_manifest(layout: CohortLayout) -> None:

@@ -36,11 +36,6 @@ def read_identifiers(layout: CohortLayout, pseudonyms: Sequence[str]) -> dict[st
     return {each: known[each] for each in pseudonyms if each in known}
 
 
-def read_all_identities(layout: CohortLayout) -> dict[str, str]:
-    """Pseudonym → identifier of everybody; empty when none were ever kept."""
-    return _read_all(layout)
-
-
 def remove_identities(layout: CohortLayout, pseudonyms: Sequence[str]) -> int:
     """Forget people; returns how many were known."""
     if not layout.identities.exists():
@@ -67,7 +62,7 @@ def read_all_identities(layout: CohortLayout) -> dict[str, str]:
 
 def _rewrite(layout: CohortLayout, identifiers: Mapping[str, str]) -> None:
     try:
-        with atomic_path(layout.identities) as temporary:
+        with atomic_path(layout.identities, mode=0o600) as temporary:
             temporary.unlink()
             connection = connect_writer(temporary)
             try:

@@ -130,7 +130,7 @@ def write_register(
         try:
             if file.parent == keys_folder():
                 make_private_folder(file.parent)
-            write_json(file, document)
+            write_json(file, document, mode=0o600)
         except OSError as error:
             raise CohortError(
                 f"{file}: the register of withdrawn people could not be written "

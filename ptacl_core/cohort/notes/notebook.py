@@ -1,12 +1,12 @@
 """What people write about a cohort: tags, notes, saved cohorts, and the audit log.
 
-It lives in `notes.duckdb`, apart from the store, so that a note never copies a cohort. Every
-use opens the file for a moment under a lock; several processes take turns.
+It lives in `notes.duckdb`, apart from the store, so that a note never copies a cohort. A change is
+made to a copy, under a lock, and the copy takes the file's place; readers take no lock.
 """
 
 import getpass
 import json
-import time
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,18 +14,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ptacl_core.cohort.engine import connect_writer, execute, readable_errors
+from ptacl_core.cohort.engine import (
+    connect_reader,
+    connect_writer,
+    descriptor_path,
+    execute,
+    readable_errors,
+)
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes import audit
 from ptacl_core.cohort.notes.audit_heads import AuditHead, read_heads, write_head
-from ptacl_core.errors import CohortError, CohortLockedError
-from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.errors import CohortError
+from ptacl_core.safety.files.atomic import choose_file_mode, sync
+from ptacl_core.safety.files.lock import wait_for_lock
 
 if TYPE_CHECKING:
     import duckdb
 
-_WAIT_S = 20.0
 _NOTES_VERSION = 1
+_WAIT_S = 20.0
 
 MOVED_MARKS_SQL = (
     "CREATE TABLE IF NOT EXISTS moved_marks (patient VARCHAR NOT NULL, visit INTEGER NOT NULL, "
@@ -107,7 +114,7 @@ class Notes:
 
     def tags(self, patient: str | None = None) -> dict[str, list[str]]:
         """Patient to tags, of one patient or of all that have any."""
-        with self.opened() as connection:
+        with self.read() as connection:
             rows = execute(
                 connection,
                 "SELECT patient, list(tag ORDER BY tag) FROM tags "
@@ -136,7 +143,7 @@ class Notes:
 
     def notes(self, patient: str | None = None) -> list[Note]:
         """Notes about a patient, or all, the oldest first."""
-        with self.opened() as connection:
+        with self.read() as connection:
             rows = execute(
                 connection,
                 "SELECT note_id, patient, text, created_at FROM notes "
@@ -181,7 +188,7 @@ class Notes:
 
     def saved_cohorts(self) -> list[SavedCohort]:
         """Saved cohorts by name."""
-        with self.opened() as connection:
+        with self.read() as connection:
             rows = execute(connection, "SELECT * FROM saved_cohorts ORDER BY name")
         return [
             SavedCohort(
@@ -192,7 +199,7 @@ class Notes:
 
     def saved_cohort_members(self, name: str) -> list[tuple[str, int]]:
         """(patient, visit) of a saved cohort. Raises CohortError when there is none."""
-        with self.opened() as connection:
+        with self.read() as connection:
             if not execute(connection, "SELECT 1 FROM saved_cohorts WHERE name = ?", [name]):
                 raise CohortError(f"expected the name of a saved cohort, got {name!r}")
             rows = execute(
@@ -218,7 +225,7 @@ class Notes:
 
     def audit_log(self) -> list[audit.AuditEntry]:
         """All entries, the oldest first."""
-        with self.opened() as connection:
+        with self.read() as connection:
             return [entry for entry, _ in read_entries(connection)]
 
     def find_tampering(self) -> list[str]:
@@ -226,7 +233,7 @@ class Notes:
         if not self.layout.notes.exists():
             heads = read_heads(self.layout, self.cohort_id)
             return ["the audit log is gone"] if any(head.number for head in heads) else []
-        with self.opened() as connection:
+        with self.read() as connection:
             pairs = read_entries(connection)
         entries, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return audit.find_tampering(entries, texts, read_heads(self.layout, self.cohort_id))
@@ -240,36 +247,80 @@ class Notes:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of the notes, waiting for others. Raises CohortLockedError."""
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            lock = hold_lock(self.layout.notes_lock, purpose="notes")
-            try:
-                lock.__enter__()
-            except CohortLockedError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-                continue
-            try:
-                yield
-            finally:
-                lock.__exit__(None, None, None)
+        with wait_for_lock(self.layout.notes_lock, purpose="notes", patience_s=_WAIT_S):
+            yield
+
+    @contextmanager
+    def read(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """The file as it is now, for reading: no lock is taken and nothing is written."""
+        try:
+            file = self.layout.notes.open("rb")
+        except FileNotFoundError:
+            with self._nothing_written() as connection:
+                yield connection
             return
+        except OSError as error:
+            raise CohortError(
+                f"{self.layout.notes}: cannot be read ({error.strerror}); its owner can share it "
+                "with `ptacl share`"
+            ) from None
+        with file:
+            connection = connect_reader(descriptor_path(file.fileno()), label=self.layout.notes)
+            try:
+                with readable_errors(self.layout.notes):
+                    yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _nothing_written(self) -> "Iterator[duckdb.DuckDBPyConnection]":
+        import duckdb
+
+        connection = duckdb.connect(":memory:")
+        try:
+            for statement in TABLES_SQL:
+                execute(connection, statement)
+            yield connection
+        finally:
+            connection.close()
 
     @contextmanager
     def _transaction(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        is_new = not self.layout.notes.exists()
-        connection = connect_writer(self.layout.notes)
+        """Change a copy and put it in the file's place, so that readers need no lock."""
+        private = self.layout.root / f".{self.layout.notes.name}.private"
+        log = private.with_name(private.name + ".wal")
         try:
-            with readable_errors(self.layout.notes):
-                if is_new:
-                    self.layout.notes.chmod(0o600)
-                execute(connection, "BEGIN TRANSACTION")
-                self._make_tables(connection)
-                yield connection
-                execute(connection, "COMMIT")
+            for left_over in (private, log):
+                left_over.unlink(missing_ok=True)
+            if self.layout.notes.exists():
+                self._merge_stray_log()
+                shutil.copyfile(self.layout.notes, private)
+            connection = connect_writer(private)
+            try:
+                with readable_errors(self.layout.notes):
+                    execute(connection, "BEGIN TRANSACTION")
+                    self._make_tables(connection)
+                    yield connection
+                    execute(connection, "COMMIT")
+                    execute(connection, "CHECKPOINT")
+            finally:
+                connection.close()
+            private.chmod(choose_file_mode(self.layout.root))
+            sync(private)
+            private.replace(self.layout.notes)
+        except OSError as error:
+            raise CohortError(
+                f"{self.layout.notes}: could not be written ({error.strerror or error}); what was "
+                "there before is intact: free some space, then try again"
+            ) from None
         finally:
-            connection.close()
+            for left_over in (private, log):
+                left_over.unlink(missing_ok=True)
+
+    def _merge_stray_log(self) -> None:
+        """Of a writer of an earlier version that was killed."""
+        if self.layout.notes.with_name(self.layout.notes.name + ".wal").exists():
+            connect_writer(self.layout.notes).close()
 
     def _make_tables(self, connection: "duckdb.DuckDBPyConnection") -> None:
         known = execute(

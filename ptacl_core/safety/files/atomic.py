@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,11 +11,12 @@ from typing import Any
 
 
 @contextmanager
-def atomic_path(target: Path, *, mode: int = 0o600) -> Iterator[Path]:
+def atomic_path(target: Path, *, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary path in the folder of `target`; on success it replaces `target`.
 
     On any exception the temporary file is removed and `target` stays as it was. The file is
-    synced before the rename and the folder after it. Raises OSError (disk full, no right).
+    synced before the rename and the folder after it. `mode` None: for those whom the folder is
+    open to (`choose_file_mode`). Raises OSError (disk full, no right).
     """
     make_folder(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
@@ -22,10 +24,10 @@ def atomic_path(target: Path, *, mode: int = 0o600) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(mode)
-        _sync(temporary)
+        temporary.chmod(choose_file_mode(target.parent) if mode is None else mode)
+        sync(temporary)
         temporary.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             temporary.unlink()
@@ -33,29 +35,51 @@ def atomic_path(target: Path, *, mode: int = 0o600) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and those above it that are missing, for this user alone. Raises OSError."""
+    """Make `folder` and those above it that are missing, open to whom the first one there is.
+
+    Raises OSError.
+    """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
+        group = stat.S_IMODE(each.parent.stat().st_mode) & 0o070
+        if group and _is_cohort_place(each):
+            each.chmod(0o2700 | group)
 
 
-def write_bytes(target: Path, data: bytes, *, mode: int = 0o600) -> None:
+def choose_file_mode(folder: Path) -> int:
+    """Rights of a new file in `folder`: its owner's, and those of the group that may look in.
+
+    A folder is shared with a group by its setgid bit (`ptacl share`); others never count.
+    """
+    mode = folder.stat().st_mode
+    if not mode & stat.S_ISGID:
+        return 0o600
+    return 0o600 | (mode & 0o060)
+
+
+def _is_cohort_place(folder: Path) -> bool:
+    return bool(folder.parent.stat().st_mode & stat.S_ISGID)
+
+
+def write_bytes(target: Path, data: bytes, *, mode: int | None = None) -> None:
     """Replace `target` with `data` atomically."""
     with atomic_path(target, mode=mode) as temporary:
         temporary.write_bytes(data)
 
 
-def write_text(target: Path, text: str, *, mode: int = 0o600) -> None:
+def write_text(target: Path, text: str, *, mode: int | None = None) -> None:
     """Replace `target` with UTF-8 `text` atomically."""
     write_bytes(target, text.encode(), mode=mode)
 
 
-def write_json(target: Path, document: Any, *, mode: int = 0o600) -> None:
+def write_json(target: Path, document: Any, *, mode: int | None = None) -> None:
     """Replace `target` with `document` as indented JSON atomically (NaN is refused)."""
     write_text(target, json.dumps(document, indent=1, allow_nan=False) + "\n", mode=mode)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or folder on the disk before what follows. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

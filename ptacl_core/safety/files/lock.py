@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ptacl_core.errors import CohortLockedError
+from ptacl_core.safety.files.atomic import choose_file_mode
 
 
 @contextmanager
@@ -20,6 +21,8 @@ def hold_lock(path: Path, *, purpose: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        if os.fstat(descriptor).st_uid == os.getuid():
+            os.fchmod(descriptor, choose_file_mode(path.parent))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,12 +49,13 @@ def wait_for_lock(
     purpose: str,
     on_wait: Callable[[CohortLockedError], None] = lambda _error: None,
     interval_s: float = 0.05,
+    patience_s: float = PATIENCE_S,
 ) -> Iterator[None]:
     """As `hold_lock`, after waiting for whoever holds it; `on_wait` hears of it once.
 
-    Raises CohortLockedError after ten minutes.
+    Raises CohortLockedError after `patience_s`.
     """
-    deadline_s = time.monotonic() + PATIENCE_S
+    deadline_s = time.monotonic() + patience_s
     was_said = False
     with ExitStack() as held:
         while True:

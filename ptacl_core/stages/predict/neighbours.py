@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ptacl_core.cohort import Cohort, Direction, Neighbour
+from ptacl_core.cohort.notes.readings import log_reading
 from ptacl_core.errors import CohortError
 
 
@@ -24,7 +25,9 @@ def run(
     """
     with Cohort.open(cohort_dir) as cohort:
         if not Path(query).exists():
-            cohort.notes.append_audit("neighbours", patient=query, run=run, direction=direction)
+            log_reading(
+                cohort.description, "neighbours", patient=query, run=run, direction=direction
+            )
             found = cohort.neighbours(
                 query, k=k, run=run, direction=cast("Direction", direction), where=where
             )
@@ -36,7 +39,7 @@ def run(
             from ptacl_core.stages.predict.run import EcgPredictor
 
             predictor = EcgPredictor(cohort_dir, run, device=device)
-            cohort.notes.append_audit("neighbours", **predictor.describe_use(), num_files=1)
+            log_reading(cohort.description, "neighbours", **predictor.describe_use(), num_files=1)
             found = cohort.neighbours(
                 predictor.embed_file(Path(query)),
                 k=k,

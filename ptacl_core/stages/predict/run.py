@@ -6,6 +6,7 @@ from typing import Any
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, Neighbour
+from ptacl_core.cohort.notes.readings import log_reading
 from ptacl_core.documents.prediction import PredictionDocument
 from ptacl_core.embedding.ecg_input import find_beat_layout
 from ptacl_core.embedding.encoding import Features, encode_ecgs
@@ -157,7 +158,7 @@ def run(
     answers = []
     progress.start("predict", len(files), "ECGs")
     with Cohort.open(cohort_dir) as cohort:
-        cohort.notes.append_audit("predict", **predictor.describe_use(), num_files=len(files))
+        log_reading(cohort.description, "predict", **predictor.describe_use(), num_files=len(files))
         for path in files:
             answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
             answers.append(_as_document(answer, with_saliency=with_saliency))

@@ -9,7 +9,14 @@ import pytest
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.engine import connect_writer, execute
+from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.cohort.notes.audit_heads import head_file
+from ptacl_core.cohort.notes.readings import (
+    find_reading_faults,
+    read_readings,
+    reading_log,
+    redact_readings,
+)
 from ptacl_core.errors import CohortError, QueryError
 
 NAME = "sim-000003"
@@ -84,7 +91,10 @@ def test_many_threads_write_at_once_and_nothing_is_lost(cohort: Cohort) -> None:
     assert cohort.notes.find_tampering() == []
 
 
-def test_every_query_and_export_is_in_the_audit_log(cohort: Cohort) -> None:
+def test_every_query_is_in_the_readers_log_and_every_export_in_the_cohorts(
+    cohort: Cohort,
+) -> None:
+    before = len(read_readings(cohort.description.cohort_id))
     cohort.sql("SELECT 1")
     with pytest.raises(QueryError):
         cohort.sql("DROP TABLE runs")
@@ -92,14 +102,52 @@ def test_every_query_and_export_is_in_the_audit_log(cohort: Cohort) -> None:
     with Cohort.write(cohort.path, purpose="embed") as writer:
         writer.put_audit("model_use", run="align-1")
     log = cohort.notes.audit_log()
-    assert [entry.action for entry in log] == ["query", "query", "export", "model_use"]
-    assert [(entry.details or {}).get("statement") for entry in log[:3]] == [
+    assert [entry.action for entry in log] == ["export", "model_use"]
+    asked = read_readings(cohort.description.cohort_id)[before:]
+    assert [(entry.details or {}).get("statement") for entry in [*asked, log[0]]] == [
         "SELECT 1",
         "DROP TABLE runs",
         "SELECT 2 AS two",
     ]
-    assert all(entry.actor for entry in log)
-    assert "salt" not in (log[0].details or {})
+    assert all(entry.actor for entry in [*asked, *log])
+    assert "salt" not in (asked[0].details or {})
+
+
+def test_the_readers_log_is_chained_and_loses_people_on_erasure(
+    cohort: Cohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    cohort_id = cohort.description.cohort_id
+    for number in range(3):
+        cohort.sql(f"SELECT {number} FROM patients WHERE patient = 'sim-00000{number}'")
+    assert find_reading_faults(cohort_id) == []
+    assert redact_readings(cohort_id, ["sim-000001"]) == 1
+    assert find_reading_faults(cohort_id) == []
+    assert [entry.details is None for entry in read_readings(cohort_id)] == [False, True, False]
+    file = reading_log(cohort_id)
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    assert find_reading_faults(cohort_id)
+
+
+def test_a_reader_writes_nothing_and_takes_no_lock(cohort_path: Path) -> None:
+    def look() -> dict[str, int]:
+        return {
+            str(path): path.lstat().st_mtime_ns for path in [cohort_path, *cohort_path.rglob("*")]
+        }
+
+    with Cohort.open(cohort_path) as cohort:
+        cohort.notes.add_tag("sim-000001", "x")
+    before = look()
+    with Cohort.open(cohort_path) as cohort:
+        cohort.sql("SELECT count(*) FROM overview")
+        cohort.patients("lvef_pct > 50")
+        cohort.neighbours("sim-000001")
+        assert cohort.notes.tags() == {"sim-000001": ["x"]}
+        cohort.notes.audit_log()
+        cohort.notes.saved_cohorts()
+    verify_cohort(cohort_path)
+    assert look() == before
 
 
 def _fill_log(cohort: Cohort) -> None:
