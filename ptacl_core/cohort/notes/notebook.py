@@ -268,6 +268,7 @@ class Notes:
             connection = connect_reader(descriptor_path(file.fileno()), label=self.layout.notes)
             try:
                 with readable_errors(self.layout.notes):
+                    self._check_version(connection)
                     yield connection
             finally:
                 connection.close()
@@ -330,6 +331,9 @@ class Notes:
             for statement in TABLES_SQL:
                 execute(connection, statement)
             execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
+        self._check_version(connection)
+
+    def _check_version(self, connection: "duckdb.DuckDBPyConnection") -> None:
         version = execute(connection, "SELECT max(version) FROM notes_version")[0][0]
         if version != _NOTES_VERSION:
             raise CohortError(
