@@ -7,6 +7,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32, Float64
 from ptacl_core.config.preprocess import CineSettings
 from ptacl_core.errors import ConfigError
+from ptacl_core.preprocess.cavity import find_phases
 from ptacl_core.preprocess.cine_resample import crop_frames, resample_cycle
 from ptacl_core.preprocess.heart_centre import find_heart_centre, find_segmentation_centre
 from ptacl_core.records import CineRecord, Finding, PreparedCine
@@ -15,6 +16,8 @@ _LEFT_VENTRICLE_LABELS = (1, 2)
 _FEW_FRAMES = 12
 _PLAUSIBLE_CYCLE_MS = (350.0, 2500.0)
 _MUCH_PADDING = 0.25
+_NEAR_CYCLE = 0.2
+"""The cavity is nearly as large for a fifth of the cycle before the R wave."""
 
 
 def prepare_cine(record: CineRecord, settings: CineSettings | None = None) -> PreparedCine:
@@ -23,8 +26,9 @@ def prepare_cine(record: CineRecord, settings: CineSettings | None = None) -> Pr
     The middle slice (or the middle of those with left ventricle in the segmentation) is resampled
     to square pixels of `pixel_mm`, cut around the heart centre (given, from the segmentation, or
     found from movement) with zeros outside the image, resampled to 50 phases of the cycle, clipped
-    at the upper percentile and min-max scaled over the whole sequence (method.md §2). Frame 0, the
-    one nearest the R wave, stays first as end-diastole.
+    at the upper percentile and min-max scaled over the whole sequence (method.md §2). End-diastole
+    comes first: as the source states it, else frame 0, the one nearest the R wave, unless the
+    largest cavity lies far from it.
 
     `findings` are those of the record and of this step; a cine that cannot be used carries a
     finding of severity "reject" and zeros.
@@ -36,14 +40,15 @@ def prepare_cine(record: CineRecord, settings: CineSettings | None = None) -> Pr
     slice_index = _choose_slice(record, settings.slice_choice, findings)
     finite, num_bad = _finite_stack(record.frames)
     centre_px = _choose_centre(record, finite, slice_index, settings, findings)
-    cine = finite[slice_index]
+    cine, timing = _put_end_diastole_first(record, finite[slice_index], centre_px, findings)
     step_px = _steps_px(record.spacing_mm, settings.pixel_mm, findings)
     cropped, padded = crop_frames(
         cine - cine.min(), centre_px=centre_px, step_px=step_px, size_px=settings.size_px
     )
     _report_padding(padded, findings)
     if num_bad:
-        _report_non_finite(record.frames[slice_index], centre_px, step_px, settings, findings)
+        source = np.roll(record.frames[slice_index], -timing[0], axis=0)
+        _report_non_finite(source, centre_px, step_px, settings, findings)
     _report_time(record, settings, findings)
     frames = np.zeros(cropped.shape)
     if len(cropped) >= 2:
@@ -56,7 +61,67 @@ def prepare_cine(record: CineRecord, settings: CineSettings | None = None) -> Pr
         centre_px=centre_px,
         frame_interval_ms=_interval_ms(record, settings.num_frames),
         findings=tuple(findings),
+        end_diastole_frame=timing[0],
+        end_systole_phase=_to_phase(timing, len(cine), settings.num_frames),
     )
+
+
+def _put_end_diastole_first(
+    record: CineRecord,
+    cine: Float32[Array, "frame height width"],
+    centre_px: tuple[float, float],
+    findings: list[Finding],
+) -> tuple[Float32[Array, "frame height width"], tuple[int, int | None]]:
+    """The cycle from end-diastole on; that frame and end-systole, in frames of the source.
+
+    What the source states counts; else frame 0, the one at the R wave, as long as the largest
+    cavity lies within `_NEAR_CYCLE` of it; else the frame of the largest cavity.
+    """
+    num_frames = len(cine)
+    found = None
+    if num_frames > 1 and all(0 < value < math.inf for value in record.spacing_mm[1:]):
+        spacing_mm = record.spacing_mm[1], record.spacing_mm[2]
+        found = find_phases(cine, centre_px=centre_px, spacing_mm=spacing_mm)
+    stated = record.end_diastole
+    first = 0 if stated is None else stated
+    is_far = found is not None and _apart(found.end_diastole, first, num_frames) > _NEAR_CYCLE
+    if found is not None and is_far and stated is None:
+        first = found.end_diastole
+        message = (
+            f"the largest cavity is in frame {first} of {num_frames} (from 0), not near the first; "
+            "the cycle was turned so that it comes first"
+        )
+        findings.append(Finding("end_diastole_moved", "warning", message))
+    elif found is not None and is_far:
+        message = (
+            f"the source states frame {first} of {num_frames} as end-diastole, the largest cavity "
+            f"is in frame {found.end_diastole}; the stated one was taken"
+        )
+        findings.append(Finding("end_diastole_disagrees", "warning", message))
+    end_systole = found.end_systole if found is not None else None
+    stated_es = record.end_systole
+    if stated_es is not None:
+        if end_systole is not None and _apart(end_systole, stated_es, num_frames) > _NEAR_CYCLE:
+            message = (
+                f"the source states frame {stated_es} of {num_frames} as end-systole, the smallest "
+                f"cavity is in frame {end_systole}; the stated one was taken"
+            )
+            findings.append(Finding("end_systole_disagrees", "warning", message))
+        end_systole = stated_es
+    return np.roll(cine, -first, axis=0) if first else cine, (first, end_systole)
+
+
+def _apart(frame: int, other: int, num_frames: int) -> float:
+    """Distance of two frames on the closed cycle, in parts of it."""
+    steps = abs(frame - other) % num_frames
+    return min(steps, num_frames - steps) / num_frames
+
+
+def _to_phase(timing: tuple[int, int | None], num_frames: int, num_phases: int) -> int | None:
+    first, end_systole = timing
+    if end_systole is None:
+        return None
+    return round((end_systole - first) % num_frames * num_phases / num_frames) % num_phases
 
 
 def _choose_slice(record: CineRecord, choice: str, findings: list[Finding]) -> int:

@@ -14,7 +14,8 @@ class CineRecord:
     `frames` are raw intensities, slices ordered along the stack, frames by time from the
     R-wave trigger; `spacing_mm` is (slice, row, column); `frame_times_ms` counts from the
     trigger, of the middle slice. `segmentation` (1 LV cavity, 2 LV myocardium, 3 RV cavity)
-    is there only when the source has one.
+    is there only when the source has one. `end_diastole` and `end_systole` are the frames (from
+    0) that the source itself states, `person` what it says of sex, age and size.
     """
 
     frames: Float32[Array, "slice frame height width"]
@@ -24,3 +25,5 @@ class CineRecord:
     findings: tuple[Finding, ...] = ()
     segmentation: UInt8[Array, "slice frame height width"] | None = None
     person: Person = field(default_factory=Person)
+    end_diastole: int | None = None
+    end_systole: int | None = None

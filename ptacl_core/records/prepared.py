@@ -34,7 +34,9 @@ class PreparedCine:
     """One slice over one cycle: 50 frames from end-diastole, the heart in the middle.
 
     `frames` lie in [0, 1]; `centre_px` is the heart centre (row, column) in the source image,
-    `frame_interval_ms` the time between the 50 frames (None: not stated by the source).
+    `frame_interval_ms` the time between the 50 frames (None: not stated by the source),
+    `end_diastole_frame` the source's frame that became the first, `end_systole_phase` the one of
+    the 50 with the smallest cavity (None: the cavity hardly changes).
     """
 
     frames: Float32[Array, "50 84 84"]
@@ -42,6 +44,8 @@ class PreparedCine:
     centre_px: tuple[float, float]
     frame_interval_ms: float | None = None
     findings: tuple[Finding, ...] = ()
+    end_diastole_frame: int = 0
+    end_systole_phase: int | None = None
 
     @property
     def is_accepted(self) -> bool:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from ptacl_core.errors import RecordError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import ConfigError, RecordError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.cine.acdc_info import add_stated_facts
 from ptacl_core.io.cine.arrays import CineHints, read_array_cine
 from ptacl_core.io.cine.dicom.read import is_dicom, read_dicom_cine
 from ptacl_core.io.cine.ismrmrd import HDF5_MAGIC, read_ismrmrd_cine
@@ -42,6 +43,8 @@ def read_cine(
     spacing_mm: Sequence[float] | None = None,
     frame_interval_ms: float | None = None,
     array_name: str | None = None,
+    end_diastole: int | None = None,
+    end_systole: int | None = None,
 ) -> CineRecord:
     """The short-axis cine stack at `path`: raw float32 [slice, frame, height, width].
 
@@ -59,6 +62,8 @@ def read_cine(
         spacing_mm: Of an array: (slice, row, column) or (row, column).
         frame_interval_ms: Of an array: time between frames.
         array_name: Which array of an NPZ.
+        end_diastole: The frame (from 0) that a data set's table states, as M&Ms does.
+        end_systole: The same for end-systole.
 
     Raises:
         UnreadableFileError: missing, empty, cut short or damaged.
@@ -69,14 +74,24 @@ def read_cine(
     hints = CineHints(axes, spacing_mm, frame_interval_ms, array_name)
     try:
         if source.is_dir():
-            return _read_folder(source)
-        check_file(source, max_bytes=ArchiveLimits().max_archive_bytes)
-        return _read_file(source, hints)
+            record = _read_folder(source)
+        else:
+            check_file(source, max_bytes=ArchiveLimits().max_archive_bytes)
+            record = _read_file(source, hints)
     except (OSError, ValueError) as error:  # a path or disk that fails on the way
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise UnreadableFileError(
             f"{shown_name(source)}: the path cannot be read ({reason}); check its name and rights"
         ) from error
+    stated = {"end_diastole": end_diastole, "end_systole": end_systole}
+    given = {name: frame for name, frame in stated.items() if frame is not None}
+    for name, frame in given.items():
+        if not 0 <= frame < record.frames.shape[1]:
+            raise ConfigError(
+                f"{shown_name(source)}: {name} {frame} is not one of the {record.frames.shape[1]} "
+                "frames, counted from 0"
+            )
+    return replace(record, **given) if given else record
 
 
 def _read_file(source: Path, hints: CineHints) -> CineRecord:
@@ -86,7 +101,8 @@ def _read_file(source: Path, hints: CineHints) -> CineRecord:
         return _read_dicom([source], shown_name(source))
     if is_nifti(head):
         beside = source.with_name(f"seg_{source.name}")
-        return read_nifti_cine(source, segmentation_path=beside if beside.is_file() else None)
+        record = read_nifti_cine(source, segmentation_path=beside if beside.is_file() else None)
+        return add_stated_facts(record, source)
     if head.startswith(b"\x93NUMPY") or (head.startswith(b"PK\3\4") and b".npy" in head[:256]):
         return read_array_cine(source, hints)
     if is_raw_image(head):
@@ -156,7 +172,7 @@ def _read_files(files: Sequence[ExtractedFile], shown: str) -> CineRecord:
     if dicom:
         return _read_dicom_files(files, dicom, shown)
     if len(volumes) == 1:
-        return read_nifti_cine(volumes[0][0])
+        return add_stated_facts(read_nifti_cine(volumes[0][0]), volumes[0][0])
     if parts := find_nifti_set(volumes):
         with _named(shown):
             return read_nifti_set(parts)
