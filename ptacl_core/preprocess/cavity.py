@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float32, Float64
+from ptacl_core.arrays import Array, Bool, Float32, Float64
 
 _REACH_MM = 38.0
 _SMOOTHING_MM = 1.5
@@ -61,7 +61,7 @@ def measure_cavity_mm2(
     1979); of the regions in each frame the one that overlaps most with the cavity of the mean
     image counts, so that the right ventricle beside it does not join by turns.
     """
-    from scipy.ndimage import gaussian_filter, label
+    from scipy.ndimage import gaussian_filter
 
     height, width = cine.shape[1:]
     row_mm = (np.arange(height)[:, None] - centre_px[0]) * spacing_mm[0]
@@ -78,19 +78,35 @@ def measure_cavity_mm2(
     if not np.ptp(frames[:, near]) > 0:
         return np.zeros(len(cine))
     threshold = _divide(frames[:, near])
-    cavity = _central_region(frames.mean(axis=0) > threshold, near, distance_mm[window], label)
+    bright = (frames.mean(axis=0) > threshold) & near
+    cavity = _central_region(bright, near, distance_mm[window])
     areas = np.zeros(len(cine))
     for at, frame in enumerate(frames):
-        regions, number = label((frame > threshold) & near)
+        regions = _label((frame > threshold) & near)
+        number = int(regions.max())
         if number:
             overlap = np.bincount(regions[cavity], minlength=number + 1)[1:]
             areas[at] = np.count_nonzero(regions == 1 + int(overlap.argmax()))
     return areas * spacing_mm[0] * spacing_mm[1]
 
 
-def _central_region(is_bright, near, distance_mm, label) -> np.ndarray:
+def _label(is_bright: Bool[Array, "height width"]) -> np.ndarray:
+    """The number of the connected region of each pixel, 0 for those in none."""
+    from scipy.ndimage import label
+
+    regions = np.zeros(is_bright.shape, np.int32)
+    label(is_bright, output=regions)
+    return regions
+
+
+def _central_region(
+    is_bright: Bool[Array, "height width"],
+    near: Bool[Array, "height width"],
+    distance_mm: Float64[Array, "height width"],
+) -> Bool[Array, "height width"]:
     """The bright region nearest to the centre, of those that are more than specks."""
-    regions, number = label(is_bright & near)
+    regions = _label(is_bright)
+    number = int(regions.max())
     if number == 0:
         return near
     sizes = np.bincount(regions.ravel())[1:]
