@@ -172,7 +172,7 @@ def print_events(calibration: Mapping[str, Any]) -> None:
     """Phenotypes below a limit as probabilities."""
     for name, event in calibration.items():
         start = f"P({name}): {event['events']} of {event['n']} patients"
-        if "brier" not in event:
+        if event["brier"] is None:
             print_line(f"{start}; {event['why']}")
             continue
         auc = event["auc"]

@@ -1,5 +1,7 @@
 """Whether each stage of a run has learned: runs/<run>/health.json, and a section of others."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from ptacl_core.documents.model import Document, Part
@@ -63,3 +65,31 @@ class RunHealth(Document):
     def failures(self) -> dict[str, tuple[str, ...]]:
         """Reasons by stage, of those that have not learned."""
         return {name: stage.reasons for name, stage in self.stages.items() if not stage.learned}
+
+
+HEALTH_FILE = "health.json"
+"""In runs/<run>/."""
+
+
+def read_health(run_dir: Path) -> RunHealth | None:
+    """The run's health; None of a run trained before it was measured.
+
+    Raises DocumentError when the file is damaged.
+    """
+    path = run_dir / HEALTH_FILE
+    return RunHealth.read(path) if path.exists() else None
+
+
+def stage_failures(run_dir: Path, stage: str) -> tuple[str, ...]:
+    """Reasons why `stage` of the run has not learned; empty when it has, or is unknown."""
+    health = read_health(run_dir)
+    verdict = health.stages.get(stage) if health is not None else None
+    return () if verdict is None or verdict.learned else verdict.reasons
+
+
+def explain_failure(run_dir: Path, *, stage: str = "align") -> str | None:
+    """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
+    reasons = stage_failures(run_dir, stage)
+    if not reasons:
+        return None
+    return f"run {run_dir.name} has not learned ({stage}): {'; '.join(reasons)}"

@@ -1,5 +1,7 @@
 """The document of `ptacl predict`: one per file, in a list."""
 
+from typing import Any
+
 from pydantic import Field
 
 from ptacl_core.documents.model import Document, Part
@@ -63,7 +65,8 @@ class PredictionDocument(Document):
     """What one ECG says; of a file that cannot be used, `error` in one line and no figures.
 
     `model_warning` stands before every number: the run has not learned, or is a negative
-    control. Research use only.
+    control. `leads_mv`, `statements`, `marks` and `device` are what the delineation, and the
+    recording device itself, say of the ECG. Research use only.
     """
 
     KIND = "ptacl-prediction"
@@ -77,6 +80,10 @@ class PredictionDocument(Document):
     findings: tuple[FindingPart, ...] = ()
     heart_rate_bpm: float | None = None
     measurements: dict[str, float | None] = Field(default_factory=dict)
+    leads_mv: dict[str, Any] = Field(default_factory=dict)
+    statements: tuple[dict[str, Any], ...] = ()
+    marks: dict[str, Any] | None = None
+    device: dict[str, Any] | None = None
     phenotypes: dict[str, PredictedPhenotype] = Field(default_factory=dict)
     z_score_note: str | None = None
     coverage: float | None = None

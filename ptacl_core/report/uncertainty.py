@@ -18,9 +18,9 @@ def describe_uncertainty(document: Mapping[str, Any]) -> list[Block]:
         blocks.append(Paragraph(f"Method {document['main']}, first seed, aligned ECG."))
     coverage = document.get("coverage")
     if coverage:
-        blocks += _describe_coverage(coverage, document.get("coverage_summary", {}))
+        blocks += _describe_coverage(coverage, (document.get("coverage_summary") or {}))
     else:
-        reason = document.get("coverage_summary", {}).get("text", "it was not measured")
+        reason = (document.get("coverage_summary") or {}).get("text", "it was not measured")
         blocks.append(Paragraph(f"No coverage: {reason}.", is_warning=True))
     calibration = document.get("calibration")
     if calibration:
@@ -99,11 +99,11 @@ def _describe_calibration(calibration: Mapping[str, Any]) -> list[Block]:
             [
                 name.replace("_pct", " (%) "),
                 f"{found['events']} of {found['n']}",
-                show_cell(found["brier"], digits=4) if "brier" in found else "–",
+                show_cell(found["brier"], digits=4) if found.get("brier") else "–",
                 show(found.get("brier_of_prevalence"), digits=4),
                 show(found.get("ece"), digits=4),
                 show_cell(auc) if auc else "–",
-                found.get("why", ""),
+                found.get("why") or "",
             ]
         )
     if series:

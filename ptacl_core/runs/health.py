@@ -4,23 +4,30 @@ from pathlib import Path
 
 from ptacl_core.config.health import HealthSettings
 from ptacl_core.config.training import RunSettings
-from ptacl_core.documents.health import HealthLimits, RunHealth, StageHealth
+from ptacl_core.documents.health import (
+    HEALTH_FILE,
+    HealthLimits,
+    RunHealth,
+    StageHealth,
+    explain_failure,
+    read_health,
+    stage_failures,
+)
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.evaluate.health import HealthThresholds
 from ptacl_core.runs.folder import load_run_config
 from ptacl_core.safety.files.atomic import write_json
 
-HEALTH_FILE = "health.json"
-ALIGN = "align"
-
-
-def read_health(run_dir: Path) -> RunHealth | None:
-    """The run's health; None of a run trained before it was measured.
-
-    Raises DocumentError when the file is damaged.
-    """
-    path = run_dir / HEALTH_FILE
-    return RunHealth.read(path) if path.exists() else None
+__all__ = [
+    "explain_failure",
+    "explain_unfit",
+    "is_control",
+    "learned_stages",
+    "read_health",
+    "stage_failures",
+    "store_health",
+    "thresholds_of",
+]
 
 
 def thresholds_of(settings: HealthSettings) -> HealthThresholds:
@@ -62,21 +69,6 @@ def learned_stages(run_dir: Path) -> dict[str, bool]:
     """The verdict by stage; empty of a run whose health was not measured."""
     health = read_health(run_dir)
     return {} if health is None else {name: each.learned for name, each in health.stages.items()}
-
-
-def stage_failures(run_dir: Path, stage: str) -> tuple[str, ...]:
-    """Reasons why `stage` of the run has not learned; empty when it has, or is unknown."""
-    health = read_health(run_dir)
-    verdict = health.stages.get(stage) if health is not None else None
-    return () if verdict is None or verdict.learned else verdict.reasons
-
-
-def explain_failure(run_dir: Path, *, stage: str = ALIGN) -> str | None:
-    """One line why `stage` of the run counts as not learned; None when it has, or is unknown."""
-    reasons = stage_failures(run_dir, stage)
-    if not reasons:
-        return None
-    return f"run {run_dir.name} has not learned ({stage}): {'; '.join(reasons)}"
 
 
 def explain_unfit(run_dir: Path) -> str | None:

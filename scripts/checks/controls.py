@@ -76,7 +76,7 @@ def measure(folder: Path, arm: Arm, *, seed: int, arguments: argparse.Namespace)
     embed.run(cohort, run=name)
     return evaluate.run(
         cohort, run=name, num_resamples=arguments.resamples, with_baselines=arm is PTACL
-    )
+    ).as_dict()
 
 
 def mean_r2(document: dict[str, Any], key: str) -> float | None:

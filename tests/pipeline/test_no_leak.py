@@ -36,7 +36,7 @@ def run_pipeline(cohort: Path, *, kappa_scale: float | None) -> dict:
     settings = load_run_settings("demo", overrides=SHORT)
     train.run(cohort, settings, stage="all", run_name="short")
     embed.run(cohort, run="short")
-    return evaluate.run(cohort, run="short", num_resamples=200)
+    return evaluate.run(cohort, run="short", num_resamples=200).as_dict()
 
 
 def heart_rate_r2(cohort: Path) -> np.ndarray:

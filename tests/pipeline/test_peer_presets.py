@@ -83,7 +83,7 @@ def test_a_row_of_one_modality_trains(cohort, preset):
 def test_a_peer_that_is_built_differently_is_evaluated(cohort, preset):
     train_tiny(cohort, preset)
     embed.run(cohort, run=preset)
-    document = evaluate.run(cohort, run=preset, num_resamples=100, with_baselines=False)
+    document = evaluate.run(cohort, run=preset, num_resamples=100, with_baselines=False).as_dict()
     for modality in ("ecg", "cmr"):
         assert np.isfinite([row["r2"] for row in document["regression"][modality].values()]).all()
     assert 0 <= document["retrieval"]["included"]["lvef_pct"]["p_at_1"] <= 1
