@@ -29,6 +29,7 @@ class CohortPreset(StrEnum):
     DEMO = "demo"
     EASY = "easy"
     BENCH = "bench"
+    TIMING = "timing"
 
 
 class Layout(StrEnum):

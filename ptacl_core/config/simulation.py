@@ -5,6 +5,8 @@ The equations are those of `ptacl_core.simulate`; the marks say where a default 
 knowledge, [I] chosen here. The simulator is evidence about the code, never about hearts.
 """
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -15,6 +17,7 @@ from pydantic import Field, model_validator
 from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.model import Settings
 from ptacl_core.config.simulation_cine import SimulatedCineSettings
+from ptacl_core.config.simulation_coupling import CouplingSettings
 from ptacl_core.config.simulation_ecg import SimulatedEcgSettings
 from ptacl_core.config.simulation_population import (
     LabelNoiseSettings,
@@ -25,7 +28,7 @@ from ptacl_core.config.simulation_population import (
 from ptacl_core.config.simulation_timing import TimingSettings
 from ptacl_core.errors import ConfigError
 
-COHORT_PRESETS = ("tiny", "demo", "easy", "bench")
+COHORT_PRESETS = ("tiny", "demo", "easy", "bench", "timing")
 """Named cohorts; fixed before any model was trained, never retuned."""
 
 
@@ -86,9 +89,18 @@ class SimulationSettings(Settings):
     label_noise: LabelNoiseSettings = LabelNoiseSettings()
     strata: StrataSettings = StrataSettings()
     timing: TimingSettings = TimingSettings()
+    coupling: CouplingSettings = CouplingSettings()
     latents: LatentSettings = LatentSettings()
     cine: SimulatedCineSettings = SimulatedCineSettings()
     ecg: SimulatedEcgSettings = SimulatedEcgSettings()
+
+    def hash(self) -> str:
+        """As of all settings; without coupling that of a cohort made before there was any."""
+        values = self.model_dump(mode="json")
+        if self.coupling.strength == 0:
+            del values["coupling"]
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @model_validator(mode="after")
     def _check_shares(self) -> "SimulationSettings":
@@ -108,7 +120,8 @@ def load_cohort_settings(
     """Settings of a named cohort, with keys replaced.
 
     Args:
-        preset: "tiny" (512 pairs), "demo" (1,500), "easy" (4,000), "bench" (39,932).
+        preset: "tiny" (512 pairs), "demo" (1,500), "easy" (4,000), "bench" (39,932),
+            "timing" (4,000, electrical and mechanical timing coupled).
         assignments: `key=value` with dotted keys, such as "strata.athlete=0.2"; `overrides`
             win over them.
         **overrides: keys of `SimulationSettings`; a mapping replaces keys inside its group;

@@ -7,6 +7,7 @@ from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.simulate.moments import collect_truth, describe_truth
 from ptacl_core.simulate.probes import ProbeFeatures, fit_pca_r2, fit_ridge_r2
+from ptacl_core.simulate.timing_truth import collect_timing, describe_timing
 
 CARD_VERSION = 2
 """Version of the card's document."""
@@ -72,6 +73,11 @@ def compute_dataset_card(
         **describe_truth(truth, num_train=num_train),
         "generation": None if generation is None else asdict(generation),
     }
+    if settings.coupling.strength > 0:
+        table = collect_timing(settings, settings.num_patients)
+        card["timing"] = describe_timing(table, num_train=num_train) | {
+            "coupling": settings.coupling.strength
+        }
     if features is not None:
         card["probes"] = _compute_probes(features, num_probe_train)
     return card

@@ -12,6 +12,15 @@ _PROBE_TITLES = {
     "ecg_ridge": "ECG mean beat, ridge",
     "cine_ridge": "cine pixels, ridge",
 }
+_PAIR_TITLES = {
+    "qt_end_systole": "QT and end-systole",
+    "pr_kick": "PR and the begin of the atrial kick",
+    "qrs_ejection_start": "QRS and the begin of ejection",
+}
+_GAIN_TITLES = {
+    "electrical": "PR, QRS and QT of the ECG",
+    "mechanical": "ejection, end-systole and kick of the cine",
+}
 
 
 def format_card(card: dict[str, Any]) -> str:
@@ -45,7 +54,31 @@ def format_card(card: dict[str, Any]) -> str:
     lines += ["", "## Moments", "", *_moments_table(card["phenotypes"])]
     lines += ["", "## What can be known (R² on patients not fitted on)", ""]
     lines += _ceilings_table(card)
+    if "timing" in card:
+        lines += ["", "## Electromechanical coupling", "", *_timing_lines(card["timing"])]
     return "\n".join(lines) + "\n"
+
+
+def _timing_lines(timing: dict[str, Any]) -> list[str]:
+    pairs = timing["partial_correlations"]
+    lines = [
+        f"Coupling {timing['coupling']:g}. Partial correlations given both heart rates, sex, LVEF "
+        f"and age, {timing['num_patients']} patients not in fibrillation, standard error "
+        f"{timing['standard_error']:.3f}:",
+        "",
+        *(f"- {title}: {pairs[name]:.3f}" for name, title in _PAIR_TITLES.items()),
+        "",
+        "What an oracle gains in R² from timing, beyond all that the sizes of the ECG's waves "
+        "show: a ceiling for what any local loss can add.",
+        "",
+        f"| timing | {' | '.join(_COLUMNS)} |",
+        "|---" * (len(_COLUMNS) + 1) + "|",
+    ]
+    for kind, title in _GAIN_TITLES.items():
+        gains = timing["oracle_gain_r2"][kind]
+        cells = " | ".join(f"{gains[name]:+.3f}" for name in PHENOTYPE_NAMES)
+        lines.append(f"| {title} | {cells} |")
+    return lines
 
 
 def _moments_table(phenotypes: dict[str, dict[str, float | None]]) -> list[str]:

@@ -1,6 +1,6 @@
 """PR, QRS and QT of each patient's ECG from the visible latents (§4.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,12 +45,17 @@ def draw_intervals(
     *,
     settings: SimulatedEcgSettings,
     nuisance: float,
+    share_systole: Callable[[Tensor], Tensor] | None = None,
 ) -> Intervals:
     """Intervals by the latents' couplings and the patients' own spread.
 
     `latents` come already times the share of the couplings that the large waves keep.
+    `share_systole` gives QT's own deviation what it has in common with end-systole.
     """
-    noise = nuisance * draw_normals(seed, indices, Stream.INTERVALS, 8)
+    own = draw_normals(seed, indices, Stream.INTERVALS, 8)
+    if share_systole is not None:
+        own[:, 3] = share_systole(own[:, 3])
+    noise = nuisance * own
     block_ms = settings.qrs_block_ms * (rhythm.conduction > 0)
     qrs_ms = settings.qrs_ms + combine_latents(latents, settings.qrs_couplings_ms)
     qrs_ms = (qrs_ms + settings.qrs_spread_ms * noise[:, 0]).clamp(min=60) + block_ms

@@ -14,6 +14,7 @@ from ptacl_core.simulate.cine import (
     render_slices,
     shape_slice,
 )
+from ptacl_core.simulate.coupling import draw_coupling
 from ptacl_core.simulate.ecg import draw_recording, render_ecg
 from ptacl_core.simulate.faults import apply_lead_faults, draw_lead_faults
 from ptacl_core.simulate.geometry import HeartGeometry, draw_geometry
@@ -33,7 +34,13 @@ from ptacl_core.simulate.rhythm import (
     Rhythm,
     draw_rhythm,
 )
-from ptacl_core.simulate.timing import NUM_FRAMES, CycleTiming, compute_filled_share, draw_timing
+from ptacl_core.simulate.timing import (
+    NUM_FRAMES,
+    CycleTiming,
+    ElectricalLink,
+    compute_filled_share,
+    draw_timing,
+)
 from ptacl_core.simulate.tissue import draw_tissue
 from ptacl_core.simulate.waves import draw_waves
 from ptacl_core.tensors import Float, Int, Tensor
@@ -224,8 +231,31 @@ def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientT
         pvc_share=settings.pvc_share,
         bbb_share=settings.bbb_share,
     )
+    coupling = draw_coupling(seed, indices, settings.coupling)
+    intervals = draw_intervals(
+        seed,
+        indices,
+        (1 - settings.hidden_energy) * latents,
+        rhythm,
+        settings=settings.ecg,
+        nuisance=settings.nuisance,
+        share_systole=None if coupling is None else coupling.share_systole,
+    )
+    link = None
+    if coupling is not None:
+        link = ElectricalLink(
+            coupling,
+            intervals,
+            qrs_before_r=settings.ecg.qrs_before_r,
+            pr_heart_rate_slope_ms=settings.ecg.pr_heart_rate_slope_ms,
+        )
     timing = draw_timing(
-        seed, indices, population, settings.timing, is_fibrillating=rhythm.is_fibrillating
+        seed,
+        indices,
+        population,
+        settings.timing,
+        is_fibrillating=rhythm.is_fibrillating,
+        link=link,
     )
     uniforms = draw_uniforms(seed, indices, Stream.TIMING, 4)
     shift = torch.floor(uniforms[:, 0] * NUM_FRAMES).to(torch.int64)
@@ -249,14 +279,7 @@ def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientT
             settings.cine,
             slice_mismatch=settings.slice_mismatch,
         ),
-        intervals=draw_intervals(
-            seed,
-            indices,
-            (1 - settings.hidden_energy) * latents,
-            rhythm,
-            settings=settings.ecg,
-            nuisance=settings.nuisance,
-        ),
+        intervals=intervals,
         lead_faults=draw_lead_faults(seed, indices, share=settings.lead_fault_share),
         phase_shift_frames=shift if settings.break_phase else torch.zeros_like(shift),
         infarct=torch.stack((depth, 2 * torch.pi * uniforms[:, 1]), dim=1),

@@ -31,6 +31,7 @@ class Stream(IntEnum):
     TISSUE = 11
     STACK = 12
     WAVES = 13
+    COUPLING = 14
 
 
 def _generator(seed: int, index: int, stream: Stream, kind: int) -> np.random.Generator:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from ptacl_core.config.simulation_timing import TimingSettings
+from ptacl_core.simulate.coupling import Coupling
+from ptacl_core.simulate.intervals import Intervals
 from ptacl_core.simulate.population import Population, choose_by_sex
 from ptacl_core.simulate.randomness import Stream, draw_normals
 from ptacl_core.tensors import Bool, Float, Tensor
@@ -28,6 +30,16 @@ class CycleTiming:
     ejection_exponent: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ElectricalLink:
+    """The ECG's intervals and how the cycle's timing follows them."""
+
+    coupling: Coupling
+    intervals: Intervals
+    qrs_before_r: float
+    pr_heart_rate_slope_ms: float
+
+
 def draw_timing(
     seed: int,
     indices: Sequence[int],
@@ -35,9 +47,15 @@ def draw_timing(
     settings: TimingSettings,
     *,
     is_fibrillating: Bool[Tensor, " patient"],
+    link: ElectricalLink | None = None,
 ) -> CycleTiming:
-    """Systolic and diastolic intervals in the scanner; no atrial kick in fibrillation."""
-    noise = draw_normals(seed, indices, Stream.TIMING, 8).unbind(dim=1)
+    """Systolic and diastolic intervals in the scanner; no atrial kick in fibrillation.
+
+    `link` couples them to the ECG's intervals.
+    """
+    noise = list(draw_normals(seed, indices, Stream.TIMING, 8).unbind(dim=1))
+    if link is not None:
+        noise[0] = link.coupling.share_systole(noise[0])
     heart_rate = population.heart_rate_mri_bpm
     rr_ms = 60_000 / heart_rate
     low_ef = (settings.low_ef_threshold - population.lvef).clamp(min=0) / 0.15
@@ -48,6 +66,8 @@ def draw_timing(
         + settings.pep_low_ef_ms * low_ef
         - settings.q_to_r_ms
     ).clamp(min=20)
+    if link is not None:
+        ejection_start_ms = ejection_start_ms + link.coupling.delay_ejection_ms(link.intervals)
     ejection_ms = (
         choose_by_sex(is_male, settings.lvet_intercept_ms)
         + choose_by_sex(is_male, settings.lvet_heart_rate_slope_ms) * heart_rate
@@ -66,6 +86,13 @@ def draw_timing(
     filling_ms = rr_ms - mitral_opening_ms
     early_ms = settings.early_filling_ms + settings.early_filling_sd_ms * noise[2]
     kick_ms = settings.atrial_kick_ms + settings.atrial_kick_sd_ms * noise[3]
+    if link is not None:
+        kick_ms = link.coupling.couple_kick_ms(
+            kick_ms,
+            link.intervals,
+            qrs_before_r=link.qrs_before_r,
+            pr_change_ms=link.pr_heart_rate_slope_ms * (heart_rate - population.heart_rate_ecg_bpm),
+        )
     share = (
         settings.atrial_share
         + settings.atrial_share_age_slope * (population.age_years - 64)
