@@ -1,6 +1,5 @@
 """What is measured, as mathematics only: NumPy float64 in and out, no torch (evaluation.md)."""
 
-from ptacl_core.evaluate.alignment import AlignmentMeasures, alignment_map, measure_alignment
 from ptacl_core.evaluate.conformal import (
     ConformalIntervals,
     Coverage,
@@ -50,12 +49,12 @@ from ptacl_core.evaluate.metrics import (
     pearson_r,
     r2,
 )
-from ptacl_core.evaluate.neighbour_distribution import (
+from ptacl_core.evaluate.outliers import OutlierDetector, fit_outlier_detector
+from ptacl_core.evaluate.people.neighbour_distribution import (
     NeighbourDistribution,
     describe_neighbours,
 )
-from ptacl_core.evaluate.outliers import OutlierDetector, fit_outlier_detector
-from ptacl_core.evaluate.population_groups import (
+from ptacl_core.evaluate.people.population_groups import (
     AGE_BANDS,
     BMI_BANDS,
     UNKNOWN,
@@ -63,7 +62,7 @@ from ptacl_core.evaluate.population_groups import (
     name_bmi_bands,
     name_sex_age_groups,
 )
-from ptacl_core.evaluate.reference_ranges import ReferenceRanges, fit_reference_ranges
+from ptacl_core.evaluate.people.reference_ranges import ReferenceRanges, fit_reference_ranges
 from ptacl_core.evaluate.regression_figures import REGRESSION_FIGURES, RegressionTerms
 from ptacl_core.evaluate.resampling import Resamples, draw_resamples
 from ptacl_core.evaluate.retrieval import (
@@ -73,6 +72,7 @@ from ptacl_core.evaluate.retrieval import (
     retrieval_metrics,
     retrieve,
 )
+from ptacl_core.evaluate.steps.alignment import AlignmentMeasures, alignment_map, measure_alignment
 
 __all__ = [
     "AGE_BANDS",

@@ -15,7 +15,7 @@ from ptacl_core.documents.health import (
 )
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.evaluate.health import HealthThresholds
-from ptacl_core.runs.folder import load_run_config
+from ptacl_core.runs.folder import CONFIG_FILE, load_run_config
 from ptacl_core.safety.files.atomic import write_json
 
 __all__ = [
@@ -62,7 +62,7 @@ def store_health(
 
 def is_control(settings: RunSettings) -> bool:
     """Whether the run was trained as a negative control, such as against a stranger's cine."""
-    return settings.align.model_dump().get("control", "none") != "none"
+    return settings.align.control != "none"
 
 
 def learned_stages(run_dir: Path) -> dict[str, bool]:
@@ -76,6 +76,7 @@ def explain_unfit(run_dir: Path) -> str | None:
     failure = explain_failure(run_dir)
     if failure is not None:
         return failure
-    if is_control(load_run_config(run_dir)):
+    # A run of which only checkpoints were copied has no settings to say that it is a control.
+    if (run_dir / CONFIG_FILE).exists() and is_control(load_run_config(run_dir)):
         return f"run {run_dir.name} is a negative control"
     return None

@@ -34,11 +34,9 @@ from ptacl_core.runs.choose import ALIGN, AlignedRun, check_preprocessing, load_
 from ptacl_core.runs.provenance import describe_code
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.evaluate.alignment import evaluate_alignment
 from ptacl_core.stages.evaluate.bars import Bars, measure_bars
 from ptacl_core.stages.evaluate.baselines import MODALITIES, add_baselines, add_networks
 from ptacl_core.stages.evaluate.consistency import check_consistency
-from ptacl_core.stages.evaluate.controls import evaluate_controls
 from ptacl_core.stages.evaluate.events import evaluate_events
 from ptacl_core.stages.evaluate.features import (
     AlignedFeatures,
@@ -49,10 +47,12 @@ from ptacl_core.stages.evaluate.headlines import write_headlines
 from ptacl_core.stages.evaluate.health import check_health, failures_of
 from ptacl_core.stages.evaluate.publish import publish_evaluation
 from ptacl_core.stages.evaluate.rows import EvaluationRows
+from ptacl_core.stages.evaluate.steps.alignment import evaluate_alignment
+from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
+from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
 from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
-from ptacl_core.stages.evaluate.timing import measure_timing, read_simulation
 
 BOOTSTRAP_SEED = 2025
 NOTES = {

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ptacl_core.evaluate import EvaluationError, measure_alignment
-from ptacl_core.evaluate.own_steps import centre_steps, own_step_ranks, template_centred_top1
-from ptacl_core.evaluate.timing_kept import partial_r2, predict_beyond
+from ptacl_core.evaluate.steps.own_steps import centre_steps, own_step_ranks, template_centred_top1
+from ptacl_core.evaluate.steps.timing_kept import partial_r2, predict_beyond
 
 
 def steps_of(own, template, rng, noise=0.0):

@@ -26,12 +26,12 @@ from ptacl_core.models import TokenEncoder
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import AlignedRun
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.evaluate.alignment import (
+from ptacl_core.stages.evaluate.steps.alignment import (
     no_accuracy,
     summarise_accuracy,
     why_no_alignment,
 )
-from ptacl_core.stages.evaluate.control_figures import (
+from ptacl_core.stages.evaluate.steps.control_figures import (
     judge_others,
     judge_positions,
     judge_shifts,

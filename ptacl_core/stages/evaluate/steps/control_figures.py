@@ -7,7 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.evaluate import Resamples, judge_difference, measure_alignment
-from ptacl_core.stages.evaluate.alignment import no_accuracy, summarise_accuracy
+from ptacl_core.stages.evaluate.steps.alignment import no_accuracy, summarise_accuracy
 from ptacl_core.stages.evaluate.table_two import finite
 
 _SHIFT_VERDICTS = {

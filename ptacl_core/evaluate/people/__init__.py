@@ -1,0 +1,1 @@
+"""People and their groups: bands, reference ranges, what the nearest patients have."""
