@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ptacl_core.errors import UnsupportedFormatError
+from ptacl_core.io.ecg.binary.mfer import is_mfer
 from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, check_file, read_head, shown_name
 from ptacl_core.io.files.dicom_sniffing import is_dicom_head
 from ptacl_core.safety.text.printable import clean_text
@@ -24,6 +25,11 @@ EcgFormat = Literal[
     "npz",
     "hdf5",
     "matlab",
+    "ishne",
+    "mfer",
+    "schiller_xml",
+    "eli_xml",
+    "ge_mac_xml",
     "parquet",
     "csv",
 ]
@@ -36,7 +42,16 @@ _XML_ROOTS: dict[str, EcgFormat] = {
     "RestingECG": "muse_xml",
     "restingecgdata": "philips_xml",
     "AnnotatedECG": "hl7_aecg",
+    "MegaCare": "hl7_aecg",  # the same series under a root of its own
+    "sapphire": "ge_mac_xml",
+    "ECG": "eli_xml",
 }
+_NAMED_ROOTS = {
+    "ECGData": "an Edan export (ECGData), whose structure is not public; export aECG, SCP or DICOM",
+    "Observation": "a FHIR Observation; export the recording itself (aECG, SCP, DICOM, WFDB)",
+    "Bundle": "a FHIR Bundle; export the recording itself (aECG, SCP, DICOM, WFDB)",
+}
+"""XML that is known for what it is and not read."""
 
 _OWN_KINDS: dict[bytes, EcgFormat] = {
     b"\x93NUMPY": "npy",
@@ -44,6 +59,7 @@ _OWN_KINDS: dict[bytes, EcgFormat] = {
     _HDF5_MAGIC: "hdf5",
     b"MATLAB 5.0": "matlab",
     b"MATLAB 7.3": "matlab",
+    b"ISHNE1.0": "ishne",
     b"0       ": "edf",
     b"\xffBIOSEMI": "edf",
 }
@@ -59,7 +75,6 @@ _OTHER_KINDS = (
     (b"\xfd7zXZ", "xz-compressed data; unpack it first"),
     (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
     (b"Rar!", "a RAR archive; unpack it first"),
-    (b"ISHNE1.0", "an ISHNE Holter file; convert it to EDF or WFDB"),
     (b"ANN  1.0", "an ISHNE annotation file, without samples"),
     (b"GDF ", "a GDF file; convert it to EDF"),
     (b"\x80\x02", "a Python pickle, which can run code and is never opened; save as NPY"),
@@ -72,7 +87,8 @@ _OTHER_KINDS = (
 
 READ_FORMATS = (
     "WFDB, DICOM waveform, CardioSoft XML, MUSE XML, Philips XML, HL7 aECG, SCP-ECG, EDF, BDF, "
-    "CSV, NPY, NPZ, Parquet, HDF5, MATLAB 5 and 7.3"
+    "CSV, NPY, NPZ, Parquet, HDF5, MATLAB 5 and 7.3, ISHNE, MFER, Schiller, Mortara ELI, GE MAC "
+    "and MegaCare XML"
 )
 
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -131,6 +147,8 @@ def detect_ecg_format(path: Path) -> EcgFormat:
 
 
 def _detect_binary(head: bytes, name: str, size: int) -> EcgFormat | None:
+    if is_mfer(head):
+        return "mfer"
     if is_dicom_head(head):
         return "dicom"
     for magic, kind in _OWN_KINDS.items():
@@ -180,6 +198,12 @@ def _detect_xml(text: str, name: str) -> EcgFormat:
     if root is None:
         raise UnsupportedFormatError(
             f"{name}: the XML shows no root element in its first 64 KB; export it again"
+        )
+    if root[1].lower().endswith("schilleredi"):
+        return "schiller_xml"
+    if root[1] in _NAMED_ROOTS:
+        raise UnsupportedFormatError(
+            f"{name}: expected an ECG recording, found {_NAMED_ROOTS[root[1]]}"
         )
     if root[1] not in _XML_ROOTS:
         if "<RestingECG>" in text:  # an export of several

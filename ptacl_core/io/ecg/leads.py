@@ -37,7 +37,7 @@ LEAD_CODES = {
 }
 """Lead numbers shared by SCP-ECG, MDC and DICOM."""
 
-_PREFIX = re.compile(r"^(?:(?:MDC[_ ]?ECG[_ ]?LEAD|LEAD|ECG|EKG)[\s_:.\-]*)+")
+_PREFIX = re.compile(r"^(?:(?:(?:MDC|NOM)[_ ]?ECG[_ ]?LEAD|LEAD|ECG|EKG)[\s_:.\-]*)+")
 _SUFFIX = re.compile(r"\s*\((?:EINTHOVEN|GOLDBERGER|WILSON)\)$")
 _LEAD = re.compile(r"(?:D[\s_]?)?(I{1,3})|D[\s_]?([123])|A[\s_]?V[\s_\-]?([RLF])|V[\s_\-]?([1-6])")
 

@@ -26,6 +26,11 @@ _READERS: dict[EcgFormat, tuple[str, str]] = {
     "npz": ("arrays.array_files", "read_npz_ecg"),
     "hdf5": ("arrays.hdf5", "read_hdf5_ecg"),
     "matlab": ("arrays.matlab", "read_matlab_ecg"),
+    "ishne": ("binary.ishne", "read_ishne_ecg"),
+    "mfer": ("binary.mfer", "read_mfer_ecg"),
+    "schiller_xml": ("xml.carts", "read_schiller_xml"),
+    "eli_xml": ("xml.carts", "read_eli_xml"),
+    "ge_mac_xml": ("xml.carts", "read_ge_mac_xml"),
 }
 _NAMELESS_FORMATS = {"csv", "parquet", "npy", "npz", "hdf5", "matlab"}
 

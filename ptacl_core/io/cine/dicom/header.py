@@ -14,6 +14,7 @@ from ptacl_core.io.cine.dicom.pixel_layout import (
     PixelLayout,
     check_pixel_layout,
 )
+from ptacl_core.io.ecg.person_facts import dicom_person
 from ptacl_core.io.files.dicom_elements import (
     HeaderEndsError,
     NotPlainError,
@@ -30,6 +31,7 @@ from ptacl_core.io.files.dicom_values import (
     read_whole,
 )
 from ptacl_core.io.files.file_source import FileSource, open_source, read_part, source_size
+from ptacl_core.records import Person
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -47,6 +49,10 @@ _TAGS = [
     "SOPInstanceUID",
     "ImageType",
     "PatientID",
+    "PatientSex",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
     "SeriesInstanceUID",
     "SeriesNumber",
     "SeriesDescription",
@@ -99,6 +105,7 @@ class ImageHeader:
     description: str
     image_type: tuple[str, ...]
     patient_id: str
+    person: Person
     orientation: tuple[float, ...]
     position_mm: tuple[float, ...]
     spacing_mm: tuple[float, float]
@@ -209,6 +216,7 @@ def _parse(dataset: "Dataset | PlainHeader", path: FileSource, syntax: str) -> l
         "description": read_text(dataset, "SeriesDescription"),
         "image_type": tuple(read_text(dataset, "ImageType").upper().split("\\")),
         "patient_id": read_text(dataset, "PatientID"),
+        "person": dicom_person(dataset),
         "instance_number": read_whole(dataset, "InstanceNumber"),
         "acquisition_number": read_whole(dataset, "AcquisitionNumber"),
         "acquisition_time": read_clock_s(dataset, "AcquisitionTime"),

@@ -74,7 +74,14 @@ def read_dicom_cine(paths: Sequence[FileSource]) -> CineRecord:
     if len(grid) == 1:
         findings.append(Finding("single_slice", "info", "the source holds one slice"))
     source_format = "dicom_enhanced" if images[0].is_enhanced else "dicom"
-    return CineRecord(frames, spacing_mm, frame_times_ms, source_format, tuple(findings))
+    return CineRecord(
+        frames,
+        spacing_mm,
+        frame_times_ms,
+        source_format,
+        tuple(findings),
+        person=images[0].person,
+    )
 
 
 def _read_all_headers(paths: Sequence[FileSource]) -> tuple[list[ImageHeader], list[Finding]]:

@@ -12,6 +12,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_e
 from ptacl_core.io.ecg.dicom.annotations import read_device_figures, read_device_statements
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES, find_lead, find_missing_leads
+from ptacl_core.io.ecg.person_facts import dicom_person
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.files.bounded_file import check_file, shown_name
 from ptacl_core.io.files.library_faults import library_faults
@@ -66,6 +67,7 @@ def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
             peaks,
             measurements,
             device_statements=statements,
+            person=dicom_person(dataset),
         )
     )
 

@@ -12,6 +12,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_e
 from ptacl_core.io.ecg.device import place_marks
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES
+from ptacl_core.io.ecg.person_facts import scp_person
 from ptacl_core.io.ecg.scp.huffman import DEFAULT_TABLE, HuffmanCode, decode_samples, read_table
 from ptacl_core.io.ecg.scp.reference_beats import (
     BeatPlan,
@@ -87,7 +88,17 @@ def read_scp_ecg(path: Path, _hints: EcgHints) -> EcgRecord:
     figures = _read_measurements(sections.get(7))
     marks = _read_marks(sections.get(7))
     return assemble_ecg(
-        Recording(name, "scp", rate_hz, channels, findings, None, figures, device_marks=marks)
+        Recording(
+            name,
+            "scp",
+            rate_hz,
+            channels,
+            findings,
+            None,
+            figures,
+            device_marks=marks,
+            person=scp_person(sections.get(1)),
+        )
     )
 
 

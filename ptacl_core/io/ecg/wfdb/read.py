@@ -1,13 +1,17 @@
 """WFDB records (PhysioNet): a text header beside one or several signal files, or segments."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ptacl_core.io.ecg.hints import EcgHints
+from ptacl_core.io.ecg.person_facts import wfdb_person
 from ptacl_core.io.ecg.wfdb.header import read_header
 from ptacl_core.io.ecg.wfdb.segments import read_segments, segment_path
 from ptacl_core.io.ecg.wfdb.signals import name_signals, read_signals, signal_path
-from ptacl_core.io.files.bounded_file import shown_name
+from ptacl_core.io.files.bounded_file import read_bytes, shown_name
 from ptacl_core.records import EcgRecord
+
+_MAX_HEADER_BYTES = 1024**2
 
 
 def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
@@ -21,9 +25,12 @@ def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
     """
     header = read_header(header_path)
     if header.segments:
-        return read_segments(header_path, header, hints)
-    signals = name_signals(header, hints, name=shown_name(header_path))
-    return read_signals(header_path, signals)
+        record = read_segments(header_path, header, hints)
+    else:
+        signals = name_signals(header, hints, name=shown_name(header_path))
+        record = read_signals(header_path, signals)
+    comments = read_bytes(header_path, max_bytes=_MAX_HEADER_BYTES)
+    return replace(record, person=wfdb_person(comments))
 
 
 def list_record_files(header_path: Path) -> list[Path]:

@@ -43,7 +43,7 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
     """
     name = shown_name(path)
     root = read_xml_root(path)
-    series = [one for one in root.findall("component/series") if not _is_beat(one)]
+    series = [one for one in root.findall(".//component/series") if not _is_beat(one)]
     sets = [
         (one, sequence_set)
         for one in series

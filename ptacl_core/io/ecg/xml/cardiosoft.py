@@ -10,6 +10,7 @@ from ptacl_core.errors import MissingUnitError, PtaclError, UnsupportedFormatErr
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
 from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
+from ptacl_core.io.ecg.person_facts import cardiosoft_person
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.xml.fields import (
     check_count,
@@ -86,6 +87,7 @@ def read_cardiosoft_xml(path: Path, hints: EcgHints) -> EcgRecord:
             read_measurements(root.find(".//RestingECGMeasurements"), _MEASUREMENTS),
             device_beat=_read_beat(root, hints, name, findings),
             device_marks=_read_marks(root),
+            person=cardiosoft_person(root),
             device_statements=clean_statements(
                 text_of(text) for text in root.findall(".//Interpretation/Diagnosis/DiagnosisText")
             ),

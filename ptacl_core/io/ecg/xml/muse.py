@@ -17,6 +17,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
 from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
+from ptacl_core.io.ecg.person_facts import muse_person
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.xml.fields import (
     check_count,
@@ -104,6 +105,7 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
             measurements,
             device_beat=_read_beat(waveforms, hints, name, findings),
             device_marks=_read_marks(root),
+            person=muse_person(root),
             device_statements=clean_statements(
                 text_of(text) for text in root.findall("Diagnosis/DiagnosisStatement/StmtText")
             ),

@@ -126,7 +126,7 @@ KINDS = [
     case(
         "ishne",
         lambda s: s.save("a.ecg", b"ISHNE1.0" + bytes(600)),
-        UnsupportedFormatError,
+        UnreadableFileError,
         ("ISHNE",),
     ),
     case(
