@@ -30,6 +30,7 @@ from ptacl_app.data.patient_view import (
     SavedCohortView,
 )
 from ptacl_app.data.recording_reader import RecordingReader
+from ptacl_app.data.run_choice import choose_default, describe_faults, list_standings
 from ptacl_app.data.run_view import build_patient_table, build_run_view
 from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Float32
@@ -218,6 +219,7 @@ class CohortReader:
             out_of_distribution=self._find_distribution(patient, visit_number, run),
             neighbours=neighbours,
             coverage=coverage,
+            run_faults=self.describe_run_faults(run),
             similarity_map=similarity_map,
             map_note=map_note,
         )
@@ -357,13 +359,20 @@ class CohortReader:
     def find_run(self) -> str | None:
         """The run whose predictions and neighbours are shown.
 
-        The one that was chosen, else the newest with embeddings or predictions.
+        The one that was chosen, else the newest that has learned and is not a control.
         """
-        chosen = self._chosen_run
-        if chosen is not None:
-            return chosen
-        found = self._cohort.fetch("SELECT run FROM latest_run")
-        return None if not found else str(found[0][0])
+        if self._chosen_run is not None:
+            return self._chosen_run
+        return choose_default(list_standings(self._cohort.fetch))
+
+    def describe_run_faults(self, run: str | None) -> tuple[str, ...]:
+        """What is said before any number of a run that is not to be taken unasked."""
+        if run is None:
+            return ()
+        standing = next(
+            (each for each in list_standings(self._cohort.fetch) if each.run == run), None
+        )
+        return tuple(describe_faults(standing, self._cohort.evaluation_document(run)))
 
     def choose_run(self, run: str | None) -> None:
         """Show the predictions and neighbours of `run`; None: the newest.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_app.data.ecg_marks import find_marks
 from ptacl_app.data.patient_view import (
     EcgView,
     FileSource,
@@ -19,9 +20,11 @@ from ptacl_app.data.patient_view import (
 )
 from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
 from ptacl_app.drawing.saliency import Saliency, read_saliency
+from ptacl_app.drawing.trace import Trace
 from ptacl_app.text.formatting import safe
+from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, PtaclError, RecordError
-from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, Finding, parse_person
 from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerFailedError
 
 DEADLINE_S = 180.0
@@ -55,8 +58,9 @@ class Predictor:
         run: str | None,
         num_neighbours: int = 10,
         hints: Mapping[str, Any] | None = None,
+        person: str = "",
     ) -> PatientView:
-        """The file as a patient to show.
+        """The file as a patient to show; `person` is `sex=F,age=61,height=165,weight=70`.
 
         Raises MissingUnitError when `hints` must tell what the file lacks, RecordError for a
         file that is no ECG, PtaclError when the model's process
@@ -69,14 +73,19 @@ class Predictor:
             "run": run,
             "num_neighbours": num_neighbours,
             "hints": dict(hints or {}),
+            "person": person,
         }
         document, leads = self._ask(request)
         if "error" in document:
             kind = MissingUnitError if document["needs_hints"] else RecordError
             raise kind(document["error"])
         view = build_view(path.name, document, leads)
+        told = parse_person(person)
         return replace(
-            view, source=FileSource(path.absolute(), MappingProxyType(dict(hints or {})))
+            view,
+            sex=told.sex,
+            age_years=told.age_years,
+            source=FileSource(path.absolute(), MappingProxyType(dict(hints or {}))),
         )
 
     def explain(self, view: PatientView, *, cohort: Path, run: str | None) -> dict[str, Saliency]:
@@ -137,7 +146,10 @@ class Predictor:
 
 def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientView:
     """The child's answer as a patient to show; everything in it is made safe to print."""
-    signal_mv = np.frombuffer(leads, np.float32).reshape(NUM_LEADS, document["num_samples"])
+    values = np.frombuffer(leads, np.float32)
+    num_model = NUM_LEADS * document["num_samples"]
+    signal_mv = values[:num_model].reshape(NUM_LEADS, document["num_samples"])
+    raw = _read_raw(values[num_model:], document)
     answer: Mapping[str, Any] = document.get("answer") or {}
     findings = [_read_finding(each) for each in answer.get("findings") or document["findings"]]
     if "model_error" in document:
@@ -147,6 +159,7 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
     verdict = answer.get("out_of_distribution")
     predicted = answer.get("phenotypes") or {}
     peaks = np.asarray(document["r_peak_samples"], np.float64) / SAMPLING_RATE_HZ
+    model = Trace(signal_mv, SAMPLING_RATE_HZ, LEAD_NAMES)
     return PatientView(
         patient=safe(name, max_length=60),
         visit=0,
@@ -163,6 +176,9 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
                 for key, value in (answer.get("measurements") or {}).items()
                 if value is not None
             },
+            raw=raw,
+            raw_note="" if raw is not None else "the file's own samples are not there",
+            marks=find_marks(raw or model, tuple(peaks.tolist())),
         ),
         cine=None,
         phenotypes=tuple(
@@ -192,6 +208,15 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
         coverage=answer.get("coverage"),
         origin="file",
     )
+
+
+def _read_raw(values: Array, document: Mapping[str, Any]) -> Trace | None:
+    """The recording as the file has it; None from a child that did not send it."""
+    names = tuple(safe(name, max_length=8) for name in document.get("raw_lead_names") or ())
+    if not names or values.size == 0 or values.size % len(names):
+        return None
+    signal_mv = values.reshape(len(names), -1)
+    return Trace(signal_mv, float(document["raw_rate_hz"]), names)
 
 
 def _read_finding(document: Mapping[str, Any]) -> Finding:

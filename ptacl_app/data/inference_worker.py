@@ -23,7 +23,7 @@ from ptacl_core.ingest.new_files import add_files
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import prepare_ecg
 from ptacl_core.progress import SILENT
-from ptacl_core.records import PreparedEcg
+from ptacl_core.records import PreparedEcg, parse_person
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import ShardReader
 
@@ -59,10 +59,13 @@ def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         "heart_rate_bpm": prepared.heart_rate_bpm,
         "r_peak_samples": prepared.r_peak_samples.tolist(),
         "num_samples": int(prepared.signal_mv.shape[1]),
+        "raw_rate_hz": float(record.sampling_rate_hz),
+        "raw_lead_names": list(record.lead_names),
     }
     if prepared.is_accepted and request["cohort"] is not None:
         document |= _predict(path, request)
-    return document, np.ascontiguousarray(prepared.signal_mv, np.float32).tobytes()
+    signals = (prepared.signal_mv, record.signal_mv)  # as the model sees it, as the file has it
+    return document, b"".join(np.ascontiguousarray(each, np.float32).tobytes() for each in signals)
 
 
 def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -74,8 +77,9 @@ def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
             run=request["run"],
             k=request["num_neighbours"],
             hints=request["hints"],
+            person=parse_person(request["person"]),
         )
-    except (CohortError, CheckpointError) as error:
+    except (CohortError, CheckpointError, ConfigError) as error:
         return {"model_error": clean_text(str(error), max_length=600)}
     return {"answer": answers[0]}
 

@@ -3,7 +3,7 @@
 Every text in them is already safe to print; every array is read-only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -126,6 +126,13 @@ class PhenotypeValue:
         return (self.predicted.value - self.reference.mean) / self.reference.sd
 
     @property
+    def measured_z_score(self) -> float | None:
+        """Measured value in standard deviations of the same sex in this cohort."""
+        if self.measured is None or self.reference is None or self.reference.sd <= 0:
+            return None
+        return (self.measured - self.reference.mean) / self.reference.sd
+
+    @property
     def is_outside(self) -> bool:
         """True when the predicted value lies outside the reference range."""
         if self.predicted is None or self.reference is None:
@@ -151,6 +158,12 @@ class Neighbour:
     sex: str | None = None
     age_years: float | None = None
     measured: Mapping[str, float] = field(default_factory=_no_values)
+
+
+def measure_spread(neighbours: Sequence[Neighbour]) -> float:
+    """Largest less smallest similarity of a list; 1 of a single one, which nothing is beside."""
+    values = [each.similarity for each in neighbours]
+    return max(values) - min(values) if len(values) > 1 else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,6 +245,8 @@ class PatientView:
     similarity_map: Float32[Array, "13 13"] | None = None
     map_note: str = ""
     coverage: float | None = None
+    run_faults: tuple[str, ...] = ()
+    """What is said of the run before any of its numbers."""
     origin: str = "cohort"
     source: FileSource | None = None
 

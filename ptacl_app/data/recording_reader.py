@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_app.data.ecg_marks import find_marks
 from ptacl_app.data.patient_view import CineView, EcgView
 from ptacl_app.drawing.cine_raster import estimate_end_systole
 from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
+from ptacl_app.drawing.trace import Trace
 from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.errors import ShardError
-from ptacl_core.records import Finding
+from ptacl_core.records import LEAD_NAMES, Finding
 from ptacl_core.shards import ShardReader
 
 MAX_MV = 50.0
 """No electrode on the skin sees more: beyond it the array is damaged, not the heart."""
+NO_RAW = "a cohort keeps the denoised ECG; load the file itself (ctrl+o) to see it raw"
 MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 
 
@@ -81,9 +84,12 @@ def _build_ecg(shards: ShardReader, rows: Int64[Array, " row"], row: Mapping[str
             f"ECG array: expected voltages within ±{MAX_MV:g} mV, got others; it is damaged: "
             "run `ptacl verify`"
         )
+    peaks_s = tuple((shards.r_peaks(rows)[0] / SAMPLING_RATE_HZ).tolist())
     return EcgView(
         signal_mv=signal_mv,
-        r_peak_times_s=tuple((shards.r_peaks(rows)[0] / SAMPLING_RATE_HZ).tolist()),
+        r_peak_times_s=peaks_s,
+        raw_note=NO_RAW,
+        marks=find_marks(Trace(signal_mv, SAMPLING_RATE_HZ, LEAD_NAMES), peaks_s),
         heart_rate_bpm=row["heart_rate_bpm"],
         measurements={name: row[name] for name in MEASUREMENT_NAMES if row[name] is not None},
     )

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from ptacl_app.data.patient_view import CineView, EcgView, PatientView
+from ptacl_app.data.patient_view import CineView, EcgView, PatientView, measure_spread
 from ptacl_app.drawing.ecg_page import DURATION_S, SAMPLING_RATE_HZ
 from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
@@ -16,6 +16,7 @@ from ptacl_app.text.formatting import (
     format_prediction,
     format_quantity,
     format_sex_age,
+    format_similarity,
 )
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, UInt8
@@ -184,10 +185,11 @@ def _write_neighbours(patient: PatientView) -> str:
         *(PHENOTYPE_LABELS[value.name] for value in patient.phenotypes),
     )
     rows = []
+    spread = measure_spread(patient.neighbours)
     for neighbour in patient.neighbours:
         cells = [
             str(neighbour.rank),
-            f"{neighbour.similarity:.3f}",
+            format_similarity(neighbour.similarity, spread=spread),
             format_sex_age(neighbour.sex, neighbour.age_years),
             *(
                 format_number(neighbour.measured.get(value.name), unit=value.unit)

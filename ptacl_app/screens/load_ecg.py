@@ -1,5 +1,6 @@
 """Asks for an ECG file, has it read and predicted from in the child process, then shows it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import PathSuggester
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import MissingUnitError, PtaclError
+from ptacl_core.records import parse_person
 
 COLD_NOTE = "reading, and starting the model (the first time takes some seconds) …  Esc cancels"
 WARM_NOTE = "reading and predicting …  Esc cancels"
@@ -40,6 +42,10 @@ class LoadEcgScreen(Dialog[None]):
                 placeholder="path (→ completes; a file can be dropped here)",
                 suggester=PathSuggester(),
                 id="path",
+            )
+            yield SafeInput(
+                placeholder="whose it is, if known:  sex=F,age=61,height=165,weight=70",
+                id="person",
             )
             yield HintForm(id="hints")
             yield LoadingIndicator()
@@ -73,17 +79,19 @@ class LoadEcgScreen(Dialog[None]):
             self._start(path)
 
     def _start(self, path: Path) -> None:
+        person = self.query_one("#person", SafeInput).value.strip()
         try:
             hints = self.query_one(HintForm).read()
+            parse_person(person)
         except PtaclError as error:
             self.say(safe(error), is_failure=True)
             return
         self.add_class("-busy")
         self.say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
-        self.predict(path, hints)
+        self.predict(path, hints, person)
 
     @work(thread=True, exclusive=True, group="predict", exit_on_error=False)
-    def predict(self, path: Path, hints: dict[str, Any]) -> None:
+    def predict(self, path: Path, hints: dict[str, Any], person: str) -> None:
         """Ask the child; `PredictionFinished` or `PredictionFailed` follows."""
         app = self._app
         reader = app.reader
@@ -93,9 +101,11 @@ class LoadEcgScreen(Dialog[None]):
                 cohort=None if reader is None else reader.path,
                 run=None if reader is None else reader.find_run(),
                 hints=hints,
+                person=person,
             )
             if reader is not None:
                 view = reader.describe_neighbours(view)
+                view = replace(view, run_faults=reader.describe_run_faults(view.run))
         except PredictionCancelledError:
             return
         except PtaclError as error:

@@ -75,6 +75,16 @@ def format_phenotype(name: str, value: float | None) -> str:
     return format_quantity(value, PHENOTYPE_UNITS[name])
 
 
+def format_similarity(value: float, *, spread: float) -> str:
+    """A cosine with as many digits as tell its list apart: two, three from a spread of 0.02 on.
+
+    A list whose similarities all but agree does not rank anything: `≈` says so.
+    """
+    if spread < 0.005:
+        return f"≈{value:.1f}".replace("-", "−")
+    return f"{value:.{3 if spread >= 0.02 else 2}f}".replace("-", "−")
+
+
 def format_count(count: int) -> str:
     """A count in groups of three: `40 000`."""
     return f"{count:,}".replace(",", "\u202f")

@@ -98,6 +98,9 @@ class EcgChoices(EcgShown):
 
     def cycle_filter(self) -> None:
         """The next processing that there is."""
+        if self.ecg is not None and self.ecg.raw is None and self.ecg.raw_note:
+            self.notify(self.ecg.raw_note, markup=False)
+            return
         choices = (EcgFilter.MODEL,) if self.ecg is None else self.ecg.filters
         place = choices.index(self.shown_choice) if self.shown_choice in choices else -1
         self.choice = choices[(place + 1) % len(choices)]

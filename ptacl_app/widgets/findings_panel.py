@@ -1,5 +1,7 @@
 """Quality findings and the out-of-distribution verdict: read before any number."""
 
+from textwrap import wrap
+
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
@@ -14,7 +16,7 @@ class FindingsPanel(Widget):
     """The verdict first, then the findings, the gravest first."""
 
     DEFAULT_CSS = """
-    FindingsPanel { height: auto; max-height: 5; background: $panel; padding: 0 1; }
+    FindingsPanel { height: auto; max-height: 7; background: $panel; padding: 0 1; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -33,6 +35,7 @@ class FindingsPanel(Widget):
         if patient is None:
             return []
         lines = [_describe_distribution(patient)]
+        lines += [("$warning-ink bold", f"! {fault}") for fault in patient.run_faults]
         ranked = sorted(patient.findings, key=lambda finding: _ORDER[finding.severity])
         lines += [
             (
@@ -46,23 +49,31 @@ class FindingsPanel(Widget):
         return lines
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One row per line; a pane too low cuts, the last line then says how many are left."""
-        del container, viewport, width
-        return max(len(self.lines), 1)
+        """One row per line, more for what is never cut; the pane may be lower."""
+        del container, viewport
+        return max(len(self._lay_out(width)), 1)
+
+    def _lay_out(self, width: int) -> list[tuple[str, str]]:
+        """The verdict and what speaks against the run wrapped, findings cut to a row each."""
+        patient = self.patient
+        num_whole = 0 if patient is None else 1 + len(patient.run_faults)
+        width = max(width, 8)
+        rows: list[tuple[str, str]] = []
+        for number, (style, text) in enumerate(self.lines):
+            if number < num_whole:
+                rows += [(style, row) for row in wrap(text, width, subsequent_indent="  ")]
+            else:
+                rows.append((style, text if len(text) <= width else text[: width - 1] + "…"))
+        return rows
 
     def render(self) -> Content:
-        """The lines that fit."""
-        lines = self.lines
+        """The rows that fit."""
+        rows = self._lay_out(self.size.width)
         room = max(self.size.height, 1)
-        if len(lines) > room:
-            hidden = len(lines) - room + 1
-            lines = [*lines[: room - 1], ("$quiet-ink", f"… {hidden} more: F2")]
-        width = max(self.size.width, 1)
-        shown = [
-            Content.styled(text if len(text) <= width else text[: width - 1] + "…", style)
-            for style, text in lines
-        ]
-        return Content("\n").join(shown)
+        if len(rows) > room:
+            hidden = len(rows) - room + 1
+            rows = [*rows[: room - 1], ("$quiet-ink", f"… {hidden} more: F2")]
+        return Content("\n").join([Content.styled(text, style) for style, text in rows])
 
 
 def _describe_distribution(patient: PatientView) -> tuple[str, str]:

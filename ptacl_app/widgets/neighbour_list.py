@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from rich.text import Text
 
-from ptacl_app.data.patient_view import Neighbour, PatientView
+from ptacl_app.data.patient_view import Neighbour, PatientView, measure_spread
 from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
     format_number,
     format_sex_age,
+    format_similarity,
     safe,
 )
 from ptacl_app.widgets.whole_columns import WholeColumnTable
@@ -51,13 +52,14 @@ class NeighbourList(WholeColumnTable):
         chosen = self.selected
         self.neighbours = neighbours
         predicted = _predicted(patient)
+        spread = measure_spread(neighbours)
         with self.app.batch_update():
             self.clear()
             for neighbour in neighbours:
                 self.add_row(
                     Text(str(neighbour.rank), justify="right"),
                     Text(safe(name_of(neighbour.patient), max_length=24)),
-                    Text(f"{neighbour.similarity:.3f}".replace("-", "−"), justify="right"),
+                    Text(format_similarity(neighbour.similarity, spread=spread), justify="right"),
                     Text(format_sex_age(neighbour.sex, neighbour.age_years)),
                     *(_build_cell(neighbour, name, predicted.get(name)) for name in self.shown),
                 )

@@ -25,7 +25,7 @@ MAIN_PHENOTYPES = ("lvedv_ml", "lvesv_ml", "lvef_pct", "lvm_g", "rvedv_ml", "rve
 """What is shown first when there is room for six rows only."""
 _LABEL, _VALUE, _MEASURED, _INTERVAL, _Z = 10, 5, 5, 10, 5
 _MIN_BAR = 6
-"""Columns that the bar keeps before the z-score joins it. 42 hold all, 37 all but the z-score."""
+"""Columns that the bar keeps before z-scores join: 47 hold both, 42 the prediction's, 37 none."""
 _COMPACT_ROWS = 3
 """Up to this height the line that says where the numbers come from is left out."""
 _DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
@@ -35,6 +35,7 @@ _DOT, _OUTSIDE, _LINE, _DIAMOND = "●", "!", "━", "◆"
 class _Columns:
     bar: int
     has_z: bool
+    has_measured_z: bool
 
 
 class PhenotypePanel(Widget):
@@ -133,12 +134,16 @@ class PhenotypePanel(Widget):
     def _build_head(self, columns: _Columns) -> list[Segment]:
         known = None if self.patient is None else self.patient.coverage
         coverage = "interval" if known is None else f"{100 * known:.0f} %"
-        text = "predicted".rjust(_LABEL + _VALUE) + coverage.rjust(_INTERVAL)
-        title = "usual range" if columns.bar >= len("usual range") else "usual"
-        text += " " + title.center(columns.bar)[: columns.bar]
+        text = "predicted".rjust(_LABEL + _VALUE)
         if columns.has_z:
             text += "z".rjust(_Z)
-        return [Segment(text + "CMR".rjust(_MEASURED), self._style("head"))]
+        text += coverage.rjust(_INTERVAL)
+        title = "usual range" if columns.bar >= len("usual range") else "usual"
+        text += " " + title.center(columns.bar)[: columns.bar]
+        text += "CMR".rjust(_MEASURED)
+        if columns.has_measured_z:
+            text += "z".rjust(_Z)
+        return [Segment(text, self._style("head"))]
 
     def _build_row(self, value: PhenotypeValue, columns: _Columns) -> list[Segment]:
         unit, predicted = value.unit, value.predicted
@@ -151,17 +156,19 @@ class PhenotypePanel(Widget):
             shown = PREDICTED + format_number(predicted.value, unit=unit)
             interval = format_interval(predicted.low, predicted.high, unit)
         segments.append(Segment(shown.rjust(_VALUE), ink))
+        if columns.has_z:
+            segments.append(Segment(_format_z(value.z_score).rjust(_Z), ink))
         segments.append(Segment(interval.rjust(_INTERVAL), ink))
         segments.append(Segment(" ", self._style("label")))
         segments.extend(self._build_bar(value, columns.bar))
-        if columns.has_z:
-            z = "" if value.z_score is None else format_signed(value.z_score)
-            segments.append(Segment(z.rjust(_Z), ink))
         measured = format_number(value.measured, unit=unit)
         is_known = value.measured is not None
         segments.append(
             Segment(measured.rjust(_MEASURED), self._style("measured" if is_known else "quiet"))
         )
+        if columns.has_measured_z:
+            z_score = _format_z(value.measured_z_score)
+            segments.append(Segment(z_score.rjust(_Z), self._style("quiet")))
         return segments
 
     def _build_bar(self, value: PhenotypeValue, width: int) -> list[Segment]:
@@ -206,8 +213,12 @@ class PhenotypePanel(Widget):
 
 def _lay_out(width: int) -> _Columns:
     room = width - (_LABEL + _VALUE + _INTERVAL + 1 + _MEASURED)
-    has_z = room >= _MIN_BAR + _Z
-    return _Columns(max(room - (_Z if has_z else 0), 0), has_z)
+    num_z = min(max((room - _MIN_BAR) // _Z, 0), 2)
+    return _Columns(max(room - num_z * _Z, 0), num_z >= 1, num_z == 2)
+
+
+def _format_z(z_score: float | None) -> str:
+    return "" if z_score is None else format_signed(z_score)
 
 
 def _rank(value: PhenotypeValue) -> int:
@@ -247,6 +258,7 @@ def _describe_origin(patient: PatientView) -> str:
         (value.reference for value in patient.phenotypes if value.reference is not None), None
     )
     parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
+    parts.append("● predicted ◆ CMR" if patient.has_predictions else "◆ CMR")
     if reference is not None:
         people = {"F": "women", "M": "men"}.get(patient.sex or "", "of the same sex")
         parts.append(f"usual: 95 % of {reference.num_patients} {people}")
