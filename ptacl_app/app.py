@@ -354,10 +354,10 @@ class PtaclApp(App[int]):
             renderable = self.images.over(renderable)
         super()._display(screen, renderable)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """A resized terminal may have moved or lost its pictures."""
         if self.images is not None:
-            self.images.forget_screen()
+            self.images.forget_screen(columns=event.size.width, rows=event.size.height)
 
     def is_output_backed_up(self) -> bool:
         """True while the terminal has not taken the frames before."""

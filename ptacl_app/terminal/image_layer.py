@@ -11,7 +11,7 @@ Textual 8.2.8 (pinned) has no public way to see an update; `_runs_of` reads its 
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.control import Control
@@ -57,6 +57,7 @@ class _Shown:
 class _Slot:
     """What a widget shows: the pictures that it keeps by key, the current one, its version."""
 
+    on_lost: Callable[[], object]
     pictures: OrderedDict[Hashable, _Shown] = field(default_factory=OrderedDict)
     current: _Shown | None = None
     version: int = 0
@@ -77,14 +78,18 @@ class ImageLayer:
         self._farewells: list[str] = []
         self._encoded: OrderedDict[Hashable, str] = OrderedDict()
         self._owners = CellOwners()
+        self._limit: tuple[int, int] | None = None
 
     # --- for the widgets
 
-    def claim(self) -> int:
-        """A slot of one's own; 0 when there is none left."""
+    def claim(self, on_lost: Callable[[], object]) -> int:
+        """A slot of one's own; 0 when there is none left.
+
+        `on_lost` is called when its pictures are gone and the widget is to be painted anew.
+        """
         slot = self._free.pop() if self._free else 0
         if slot:
-            self._slots[slot] = _Slot()
+            self._slots[slot] = _Slot(on_lost)
         return slot
 
     def release(self, slot: int) -> None:
@@ -142,13 +147,22 @@ class ImageLayer:
             segments.append(Segment(" " * (count - inside), ground))
         return Strip(segments, count)
 
-    def forget_screen(self) -> None:
-        """The terminal was resized: what became of its pictures is not known; all are due again."""
+    def forget_screen(self, *, columns: int, rows: int) -> None:
+        """The terminal was resized: what became of its pictures is not known; all are due again.
+
+        Kitty 0.26 drops every picture of the screen that the app is on. Updates of the layout
+        before may still come: what they write beyond the new size is cut off.
+        """
+        self._limit = columns, rows
         self._owners = CellOwners()
         for state in self._slots.values():
-            if state.placed:
-                self._uploads.append(kitty.remove_placements(state.placed_number))
-            state.placed = []
+            for shown in state.pictures.values():
+                if self.graphics.protocol in (Protocol.KITTY, Protocol.KITTY_PLACED):
+                    self._uploads.append(kitty.forget(shown.number))
+            state.pictures.clear()
+            state.current = None
+            state.placed, state.placed_number = [], 0
+            state.on_lost()
 
     def close(self) -> str:
         """What frees every picture in the terminal."""
@@ -168,7 +182,7 @@ class ImageLayer:
         """The update's text, with everything that its pictures need before and after."""
         has_cells = self.graphics.protocol is Protocol.KITTY
         body = []
-        for x, y, strip in _runs_of(update):
+        for x, y, strip in self._cut(_runs_of(update)):
             if not any(PLACEHOLDER in segment.text for segment in strip):
                 if not has_cells:
                     self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
@@ -185,6 +199,16 @@ class ImageLayer:
         return self._wrap(uploads) + "".join(body) + after + self._wrap(farewells)
 
     # --- parts
+
+    def _cut(self, runs: Iterator[tuple[int, int, Strip]]) -> Iterator[tuple[int, int, Strip]]:
+        for x, y, strip in runs:
+            if self._limit is None:
+                yield x, y, strip
+                continue
+            columns, rows = self._limit
+            if y < rows and x < columns:
+                is_cut = x + strip.cell_length > columns
+                yield x, y, strip.crop(0, columns - x) if is_cut else strip
 
     def _send(self, slot: int, picture: Picture, *, columns: int, rows: int) -> _Shown:
         self._last_number += 1
@@ -257,14 +281,14 @@ class ImageLayer:
             shown = state.current
             painted += [
                 _move_to(block.x, block.y) + self._encode(shown, block)
-                for block in self._owners.blocks_to_paint(slot, state.version)
+                for block in _clip(self._owners.blocks_to_paint(slot, state.version), shown)
             ]
         return "".join(painted)
 
     def _place(self, slot: int, state: _Slot) -> str:
         """Placements follow what is visible; the new ones come before the old ones go."""
         shown = state.current
-        blocks = [] if shown is None else self._owners.blocks_of(slot)
+        blocks = [] if shown is None else _clip(self._owners.blocks_of(slot), shown)
         number = 0 if shown is None else shown.number
         if blocks == state.placed and number == state.placed_number:
             return ""
@@ -274,15 +298,13 @@ class ImageLayer:
             text += kitty.remove_placements(before)
         if shown is not None:
             for index, block in enumerate(blocks, start=1):
-                left, top, width, height = self._source_px(shown, block)
-                if width > 0 and height > 0:
-                    text += _move_to(block.x, block.y) + kitty.place(
-                        number,
-                        index,
-                        source_px=(left, top, width, height),
-                        columns=block.columns,
-                        rows=block.rows,
-                    )
+                text += _move_to(block.x, block.y) + kitty.place(
+                    number,
+                    index,
+                    source_px=self._source_px(shown, block),
+                    columns=block.columns,
+                    rows=block.rows,
+                )
         is_kept = any(each.number == before for each in state.pictures.values())
         if before and before != number and is_kept:
             text += kitty.remove_placements(before)
@@ -351,6 +373,19 @@ def _runs_of(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
                     yield x, y, strip
                 elif min(end, last) > x:
                     yield x, y, strip.crop(0, min(end, last) - x)
+
+
+def _clip(blocks: list[CellBlock], shown: _Shown) -> list[CellBlock]:
+    """Without the cells that a smaller picture no longer has: they are about to be overwritten."""
+    clipped = [
+        replace(
+            block,
+            columns=min(block.columns, shown.columns - block.picture_column),
+            rows=min(block.rows, shown.rows - block.picture_row),
+        )
+        for block in blocks
+    ]
+    return [block for block in clipped if block.columns > 0 and block.rows > 0]
 
 
 def _pieces_of(strip: Strip) -> Iterator[tuple[Segment, PictureCells | None]]:

@@ -80,7 +80,7 @@ class CinePlot(Widget, can_focus=True):
         """Pixels, where the terminal has them."""
         self._images = services_of(self).images
         if self._images is not None:
-            self._slot = self._images.claim()
+            self._slot = self._images.claim(self.refresh)
 
     def on_unmount(self) -> None:
         """Give the picture back."""

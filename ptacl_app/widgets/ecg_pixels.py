@@ -1,6 +1,6 @@
 """The ECG page in pixels: one picture that stays, and narrow ones for what moves over it."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +30,9 @@ class MovingLines:
 class EcgPixels:
     """Draws a page once, and again only the cells under what has moved."""
 
-    def __init__(self, layer: ImageLayer) -> None:
+    def __init__(self, layer: ImageLayer, *, on_lost: Callable[[], object]) -> None:
         self._layer = layer
-        self._slots = [layer.claim() for _ in range(1 + NUM_STRIPS)]
+        self._slots = [layer.claim(on_lost) for _ in range(1 + NUM_STRIPS)]
         self._serial = 0
         self._base: tuple[Hashable, Picture] | None = None
         self._spans: tuple[tuple[int, int], ...] = ()

@@ -53,7 +53,7 @@ class EcgPlot(EcgMouse, can_focus=True):
         """Pixels, where the terminal has them."""
         images = services_of(self).images
         if images is not None:
-            self._pixels = EcgPixels(images)
+            self._pixels = EcgPixels(images, on_lost=self.refresh)
             self.cell_px = images.cell_px
 
     def on_unmount(self) -> None:

@@ -78,7 +78,8 @@ async def test_intervals_are_numbers_at_every_width(make_app, settle):
             rows = [row for row in rows_of(panel) if "~" in row]
             assert len(rows) >= 6
             for row in rows:
-                predicted, interval = row.split("~")[1].split()[:2]
+                predicted, *others = row.split("~")[1].split()
+                interval = next(each for each in others if "–" in each)  # the z stands before it
                 low, high = (float(each) for each in interval.split("–"))
                 assert low < float(predicted) < high
 

@@ -32,19 +32,10 @@ def terminals(monkeypatch):
         if is_shown and app.images is not None and app._running:
             if not found or (found[-1].columns, found[-1].rows) != app.size:
                 found.append(ReferenceTerminal(*app.size, CELL_PX))
-                if len(found) > 1:
-                    found[-1].images = found[-2].images
             found[-1].feed(app.images.render(renderable, app.console))
 
     monkeypatch.setattr(PtaclApp, "_display", write)
     return found
-
-
-def expected_of(app, widget, selector):
-    """The picture that a widget should show, from the widget's own drawing."""
-    images = app.images
-    slots = widget._pixels._slots if isinstance(widget, EcgPlot) else [widget._slot]
-    return [images._slots[slot].current for slot in slots]
 
 
 def seen_of(terminal, widget):
