@@ -201,7 +201,8 @@ def _place(task: VisitTask, modality: str, path: Path) -> tuple[str, ...]:
 
 
 def _mark(task: VisitTask, visit: int, modality: str, path: Path) -> tuple[str, ...]:
-    hints = repr(sorted(task.ecg_hints.items())) if modality == "ecg" else ""
+    given = task.ecg_hints if modality == "ecg" else task.cmr_hints
+    hints = repr(sorted(given.items()))
     centre = repr(task.cmr_centre_px) if modality == "cmr" else ""
     return task.patient, str(visit), modality, hints, centre, *_stamps(path)
 

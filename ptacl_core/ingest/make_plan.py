@@ -202,6 +202,8 @@ def _plan_visits(
     for each in known:
         person, found = each.person, each.laid.found
         if each.laid.reason:
+            if each.laid.reason == "other_version":
+                found = replace(found, modality="unknown")  # nothing is missing without it
             plan.unused.append(_unused(found, each.laid.reason, each.laid.message))
         elif not person.subject:
             plan.unused.append(_unused(found, person.reason, person.message))

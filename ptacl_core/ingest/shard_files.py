@@ -53,6 +53,7 @@ class VisitTask:
     ecg_hints: dict[str, Any] = field(default_factory=dict)
     split: str = ""
     is_numbered: bool = False
+    cmr_hints: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +178,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
                 ecg = None
     if task.cmr is not None:
         try:
-            stack = read_cine(task.cmr)
+            stack = read_cine(task.cmr, **task.cmr_hints)
             cine = prepare_cine(stack, _with_centre(settings.cine, task.cmr_centre_px))
         except PtaclError as error:
             rejections.append(_reject_error(task, "cmr", task.cmr, error))

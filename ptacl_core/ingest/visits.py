@@ -28,6 +28,7 @@ def build_tasks(
             cmr_centre_px=visit.centre_px,
             ecg_hints=dict(visit.ecg.hints) if visit.ecg is not None else {},
             split=known.get(patients[visit.subject], visit.split),
+            cmr_hints=dict(visit.cmr.hints) if visit.cmr is not None else {},
             is_numbered=visit.label == str(visit.number),
         )
         for visit in plan.visits

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ptacl_core.io.files.dicom_sniffing import HEAD_BYTES, is_dicom_head, sniff_kind
-from ptacl_core.io.identity.dicom_facts import read_dicom_head, to_facts
-from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
+from ptacl_core.io.identity.dicom_facts import EXAM_VALUES, read_dicom_head, to_facts
+from ptacl_core.io.identity.facts import InsideFacts
 
 _IMAGE_ENDINGS = {"", ".dcm", ".ima", ".dicom"}
 
@@ -32,9 +32,10 @@ class FolderImages:
     images: dict[Exam, list[Path]] = field(default_factory=dict)
     places: dict[Exam, list[Path]] = field(default_factory=dict)
 
-    def holds(self, path: Path) -> bool:
-        """Whether `path` is one of its MR images."""
-        return any(path in files for files in self.images.values())
+    @property
+    def files(self) -> set[Path]:
+        """All MR images in the folder."""
+        return {file for files in self.images.values() for file in files}
 
 
 @dataclass(slots=True)
@@ -93,12 +94,11 @@ class ImageTree:
             head = read_start(file)
             if head is None or not is_dicom_head(head) or sniff_kind(head) != "mr":
                 continue
-            values = read_dicom_head(head)
-            facts = to_facts(values)
-            exam = values.get("study_uid") or f"{folder}", facts.identifier
+            values = read_dicom_head(head, EXAM_VALUES)
+            exam = values.get("study_uid") or f"{folder}", values.get("patient_id")
             by_exam[exam].append(file)
-            if self.facts.get(exam, NO_FACTS).acquired is None:
-                self.facts[exam] = facts
+            if exam not in self.facts:
+                self.facts[exam] = to_facts(read_dicom_head(head))
         return dict(by_exam)
 
 

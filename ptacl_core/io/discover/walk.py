@@ -129,8 +129,9 @@ class _Walk:
         parts = series | find_segment_headers(
             [file for file in listing.files if file.suffix.lower() == ".hea"]
         )
+        parts |= found.files
         for file in listing.files:
-            if file not in parts and not found.holds(file):
+            if file not in parts:
                 yield from self.visit_file(file, name / file.name, depth=depth, in_folder=True)
         for folder in listing.folders:
             yield from self.visit_folder(folder, name / folder.name, depth=depth)

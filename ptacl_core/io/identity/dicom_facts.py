@@ -1,6 +1,7 @@
 """Patient, study and time in the first kilobytes of a DICOM file, without a parser."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,11 +43,15 @@ class DicomHead:
         return self.values.get(name, "")
 
 
-def read_dicom_head(head: bytes) -> DicomHead:
+EXAM_VALUES = ("study_uid", "patient_id")
+"""What tells one examination from another."""
+
+
+def read_dicom_head(head: bytes, names: Iterable[str] = tuple(_TAGS)) -> DicomHead:
     """The values in the first bytes of a file in explicit or implicit little endian."""
     values: dict[str, str] = {}
-    for name, pattern in _PATTERNS.items():
-        match = pattern.search(head)
+    for name in names:
+        match = _PATTERNS[name].search(head)
         if match is None:
             continue
         length = int.from_bytes(match[1] or match[2], "little")

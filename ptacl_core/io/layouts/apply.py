@@ -111,6 +111,9 @@ def _lay_out(
     record = groups.get("record", "")
     row = next((row for table in tables if (row := table.find(place, record)) is not None), None)
     subject = row.subject if row is not None else groups.get("subject", "")
+    hints = dict(rule.hints)
+    if rule.modality == "cmr":
+        hints |= {k: v for table in tables for k, v in table.find_frames(subject).items()}
     return [
         LaidOut(
             file,
@@ -118,7 +121,7 @@ def _lay_out(
             (row.visit if row is not None else "") or groups.get("visit", ""),
             record,
             rule.rank,
-            hints=dict(rule.hints),
+            hints=hints,
             time=row.time if row is not None else None,
             is_decided=True,
         )

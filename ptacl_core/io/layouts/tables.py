@@ -10,6 +10,9 @@ from ptacl_core.errors import RecordError
 from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
 from ptacl_core.io.layouts.model import TableRule
 
+_FRAMES = {"ed_frame": "end_diastole", "es_frame": "end_systole"}
+"""Our names of columns → what `read_cine` calls them."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
@@ -32,6 +35,7 @@ class DataSetTable:
     rows: list[TableRow] = field(default_factory=list)
     by_file: dict[str, list[tuple[tuple[str, ...], TableRow]]] = field(default_factory=dict)
     by_record: dict[str, TableRow] = field(default_factory=dict)
+    by_subject: dict[str, TableRow] = field(default_factory=dict)
     num_skipped: int = 0
 
     def find(self, place: PurePosixPath, record: str) -> TableRow | None:
@@ -42,6 +46,16 @@ class DataSetTable:
         if fitting:
             return max(fitting, key=lambda each: each[0])[1]
         return self.by_record.get(_number(record)) if record else None
+
+    def find_frames(self, subject: str) -> dict[str, int]:
+        """End-diastole and end-systole of a person's cine, as frames from 0, where it has them."""
+        row = self.by_subject.get(subject)
+        frames: dict[str, int] = {}
+        for column, name in self.rule.columns.items():
+            cell = _number(row.cells.get(column, "")) if row is not None else ""
+            if name in _FRAMES and cell.isdecimal():
+                frames[_FRAMES[name]] = int(cell) - self.rule.first_frame
+        return {name: frame for name, frame in frames.items() if frame >= 0}
 
     def choose(self, where: dict[str, str]) -> list[TableRow]:
         """The rows in order whose cells are as `where` says."""
@@ -104,6 +118,7 @@ def _add_row(table: DataSetTable, cells: dict[str, str]) -> None:
         cells,
     )
     table.rows.append(row)
+    table.by_subject.setdefault(row.subject, row)
     if row.record:
         table.by_record.setdefault(row.record, row)
     for column in rule.file:

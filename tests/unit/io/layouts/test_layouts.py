@@ -73,7 +73,8 @@ def test_ptb_xl_takes_one_rate_and_keeps_people_together(tmp_path):
     assert made.layouts == ("ptb_xl",)
     assert people(made) == {"15709": 2, "88": 1}
     assert {visit.ecg.path.name for visit in made.visits} == {f"{n:05d}_hr.hea" for n in (1, 2, 3)}
-    assert made.count_reasons() == {"other_version": 3}
+    assert [file.reason for file in made.unused] == ["other_version"] * 3
+    assert made.count()["recordings_left_out"] == 0
     assert {visit.subject: visit.split for visit in made.visits} == {"15709": "train", "88": "val"}
     assert labels(made)["15709"] == {"age_years": 56.0, "sex": "F"}  # PTB-XL codes 1 for women
 
@@ -156,6 +157,7 @@ def test_mnms_joins_its_table(tmp_path):
     )
     made = plan(tmp_path)
     assert people(made) == {"A0S9V9": 1}
+    assert made.visits[0].cmr.hints == {"end_diastole": 0, "end_systole": 8}
     known = labels(made)["A0S9V9"]
     assert known == {"age_years": 51.0, "sex": "F", "height_cm": 165.0, "weight_kg": 60.0}
 
