@@ -12,7 +12,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort.embedding_rows import EmbeddingKey, read_vectors
 from ptacl_core.cohort.engine import connect_reader
-from ptacl_core.cohort.search.exact import normalise, search_exact
+from ptacl_core.cohort.search.exact import normalise, search_exact_many
 from ptacl_core.errors import CohortError
 
 _SEED = 1
@@ -68,7 +68,7 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
     num_probes = min(_NUM_PROBES, vectors.shape[0])
     rows = np.linspace(0, vectors.shape[0] - 1, num_probes).astype(np.int64)
     k = min(_PROBE_K, vectors.shape[0])
-    exact = [search_exact(vectors[row], vectors, unit, k=k)[0] for row in rows]
+    exact = search_exact_many(vectors[rows], vectors, unit, k=k)[0]
     recall = 0.0
     for ef in _EF_STEPS:
         index.set_ef(max(ef, k))

@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 
 from ptacl_core.cohort import Cohort, store
 from ptacl_core.cohort.health.verification import verify_cohort
-from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
+from ptacl_core.cohort.search.exact import (
+    cosine_similarity,
+    normalise,
+    search_exact,
+    search_exact_many,
+)
 from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.safety.processes.parent_watch import WATCH_INTERVAL_S
@@ -50,6 +55,37 @@ def test_exact_search_is_the_float64_order_also_among_near_ties(
     assert np.array_equal(similarity, cosine_similarity(query, vectors)[positions])
     again, _ = search_exact(query, vectors, normalise(vectors), k=k)
     assert np.array_equal(again, positions)
+
+
+@pytest.mark.parametrize("share_allowed", [1.0, 0.3, 0.002])
+def test_exact_search_among_many_vectors_with_few_allowed(share_allowed: float) -> None:
+    generator = np.random.default_rng(1)
+    vectors = generator.standard_normal((3000, 24)).astype(np.float32)
+    vectors[1700], vectors[2100] = vectors[4], 3 * vectors[4]
+    unit = normalise(vectors)
+    is_allowed = generator.random(3000) < share_allowed
+    is_allowed[[4, 1700, 2100]] = True
+    for query in (vectors[4], generator.standard_normal(24).astype(np.float32)):
+        similarity = np.where(is_allowed, cosine_similarity(query, vectors), -np.inf)
+        count = min(20, int(is_allowed.sum()))
+        expected = np.argsort(-similarity, kind="stable")[:count]
+        positions, _ = search_exact(query, vectors, unit, k=20, is_allowed=is_allowed)
+        assert positions.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(("num", "k"), [(3000, 10), (70, 10), (5, 10), (300, 1)])
+def test_many_queries_get_what_each_gets_alone(num: int, k: int) -> None:
+    generator = np.random.default_rng(2)
+    vectors = generator.standard_normal((num, 24)).astype(np.float32)
+    vectors[num // 2] = vectors[1]
+    queries = np.concatenate([vectors[:3], generator.standard_normal((150, 24))]).astype(np.float32)
+    unit = normalise(vectors)
+    positions, similarities = search_exact_many(queries, vectors, unit, k=k)
+    for row, query in enumerate(queries):
+        alone = search_exact(query, vectors, unit, k=k)
+        assert np.array_equal(positions[row], alone[0])
+        assert np.array_equal(similarities[row], alone[1])
+    assert search_exact_many(queries[:0], vectors, unit, k=k)[0].shape == (0, min(k, num))
 
 
 def test_similarity_is_the_cosine_whatever_the_lengths() -> None:
