@@ -32,6 +32,10 @@ VARIANTS = {
         "align.cine_augmentation.rotation_deg=30.0",
         "align.cine_augmentation.crop_scale=[0.6, 1.0]",
     ),
+    "beats": (
+        *BARE, "ecg_encoder.family=beat", "ecg_encoder.num_samples=5000",
+        "data.ecg_crop_samples=5000", "cmr_encoder.family=pooled",
+    ),
     "pieces": (*BARE, "compute.rows_per_piece=3", "compute.recompute_blocks=true"),
 }  # fmt: skip
 
@@ -84,7 +88,7 @@ def test_embedding_evaluation_and_prediction_run_in_bf16(cuda, cohort, whole_run
     per_batch = cuda.count() / math.ceil(2 * NUM_PATIENTS / 64)
     assert per_batch < 12
     document = evaluate.run(cohort, run=name, num_resamples=20, device="cuda")
-    assert document["patients"]["test"] > 0
+    assert document.patients.test > 0
     predictor = EcgPredictor(cohort, name, device="cuda")
     _, prepared = predictor.prepare(sample, {})
     assert torch.isfinite(torch.from_numpy(predictor.encode(prepared).pooled)).all()
