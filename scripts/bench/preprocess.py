@@ -232,7 +232,7 @@ def make_report(rounds: int) -> str:
             "ours, method `pywt`": (lambda s: denoise_ecg(s, method="pywt"), MAX_TURN),
             "per-lead pywt loop": (loop_pywt, MAX_TURN),
             "`prepare_ecg` whole (ours)": (prepare, MAX_TURN),
-            "`prepare_ecg` and `measure_ecg` (neurokit2's delineation)": (prepare_and_measure, 1),
+            "`prepare_ecg` and `measure_ecg` (ours)": (prepare_and_measure, 1),
             "`subtract_als_baseline` (ours)": (subtract_als_baseline, 1),
             "the laboratory's ALS, sparse solver": (laboratory_als, 1),
             "neurokit2 `ecg_clean`, 12 leads": (neurokit_clean, 1),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float32, Int64
+from ptacl_core.preprocess.medians import median_along
 
 BEFORE = 250
 AFTER = 400
@@ -84,7 +85,9 @@ def _grow_class(
 ) -> tuple[Bool[Array, " beat"], Int64[Array, " beat"]]:
     """The beats that are like the most typical one, and the shift that lays each on their mean."""
     template = _choose_seed(windows)
-    is_alike, shift = _find_alike(windows, template)
+    # Every other sample tells which beats are alike, and by how much they are apart, well enough.
+    is_alike, half_shift = _find_alike(windows[:, :, ::2], template[:, ::2])
+    shift = 2 * half_shift
     template = _shifted_mean(windows[is_alike], shift[is_alike])
     return _find_alike(windows, template)
 
@@ -122,7 +125,7 @@ def average_beats(
     mean = beats.sum(axis=1) / cover
     deviation = (beats - mean[:, None]) * share
     power = np.einsum("lbs,lbs->lb", deviation, deviation) / share.sum(axis=1)
-    typical = np.maximum(np.median(power, axis=1, keepdims=True), 1e-10)
+    typical = np.maximum(np.asarray(median_along(power, axis=1))[:, None], 1e-10)
     weight = typical / np.maximum(power, 0.25 * typical)
     weight = np.where(power > _MAX_RESIDUAL_RATIO**2 * typical, _MIN_WEIGHT_SHARE, weight)
     weight = weight.astype(np.float32)
@@ -198,10 +201,8 @@ def _match(
     num_shifts = windows.shape[2] - width + 1
     sliding = np.lib.stride_tricks.sliding_window_view(windows, width, axis=2)
     product = np.einsum("blks,ls->bk", sliding, template, optimize=True)
-    sums = np.cumsum(np.pad(windows, ((0, 0), (0, 0), (1, 0))), axis=2, dtype=np.float64)
-    squares = np.cumsum(np.pad(windows**2, ((0, 0), (0, 0), (1, 0))), axis=2, dtype=np.float64)
-    total = sums[:, :, width:] - sums[:, :, :-width]
-    power = squares[:, :, width:] - squares[:, :, :-width] - total**2 / width
+    total = _running_sum(windows, width)
+    power = _running_sum(windows * windows, width) - total * total / np.float32(width)
     power = np.maximum(power.sum(axis=1), 1e-12)
     own = max(float((template**2).sum()), 1e-12)
     correlation = product / np.sqrt(power * own)
@@ -211,6 +212,15 @@ def _match(
     rows = np.arange(len(windows))
     ratio = product[rows, best] / own
     return correlation[rows, best], best - num_shifts // 2, ratio
+
+
+def _running_sum(
+    values: Float32[Array, "beat lead sample"], width: int
+) -> Float32[Array, "beat lead shift"]:
+    """The sum of `width` neighbours, for every place where they fit."""
+    sums = np.zeros((*values.shape[:2], values.shape[2] + 1), np.float32)
+    np.cumsum(values, axis=2, out=sums[:, :, 1:])
+    return sums[:, :, width:] - sums[:, :, :-width]
 
 
 def _shifted_mean(

@@ -11,6 +11,7 @@ from ptacl_core.preprocess.delineation.slopes import main_directions, smooth
 P_REACH, T_REACH = 12, 20
 """Samples (24 and 40 ms) by which P and T of one beat may lie elsewhere than the average's."""
 
+_STRIDE = 2
 _MARGIN = 8
 _HALF_WIDTH = 4
 _MIN_FIT = 0.7
@@ -71,26 +72,31 @@ def move_wave(
     shape = (direction @ template)[0]
     shape = shape - shape.mean()
     path = smooth((direction @ live).astype(np.float32), _HALF_WIDTH)[0]
+    shape = shape[::_STRIDE]
     start = r_samples - BEFORE + max(0, onset - _MARGIN)
-    index = start[:, None] + np.arange(-reach, len(shape) + reach)
+    index = start[:, None] + np.arange(-reach, _STRIDE * len(shape) + reach, _STRIDE)
     pieces = path[np.clip(index, 0, live.shape[1] - 1)].astype(np.float64)
     sliding = np.lib.stride_tricks.sliding_window_view(pieces, len(shape), axis=1)
     product = sliding @ shape
     power = ((sliding - sliding.mean(axis=2, keepdims=True)) ** 2).sum(axis=2)
     fit = product / np.sqrt(np.maximum(power * (shape @ shape), 1e-20))
     best = np.argmax(fit, axis=1)
-    is_good = (fit[np.arange(len(best)), best] >= _MIN_FIT) & (best > 0) & (best < 2 * reach)
-    return np.where(is_good, best - reach, 0)
+    last = fit.shape[1] - 1
+    is_good = (fit[np.arange(len(best)), best] >= _MIN_FIT) & (best > 0) & (best < last)
+    return np.where(is_good, _STRIDE * best - reach, 0)
 
 
 def _segments(
     live: Float32[Array, "lead sample"], r_samples: Int64[Array, " beat"], low: int, high: int
-) -> Float32[Array, "beat lead sample"]:
-    start = r_samples - BEFORE + low
-    is_whole = (start >= 0) & (start + high - low <= live.shape[1])
-    index = start[is_whole][:, None] + np.arange(high - low)
-    smoothed = smooth(live, _HALF_WIDTH)
-    return smoothed[:, index].transpose(1, 0, 2)
+) -> Float32[Array, "beat lead segment"]:
+    """The smoothed leads from `low` to `high` of each beat that has them whole."""
+    start = r_samples - BEFORE + low - _HALF_WIDTH
+    width = high - low + 2 * _HALF_WIDTH
+    is_whole = (start >= 0) & (start + width <= live.shape[1])
+    index = start[is_whole][:, None] + np.arange(width)
+    cut = live[:, index].transpose(1, 0, 2)
+    flat = smooth(cut.reshape(-1, width), _HALF_WIDTH)[:, _HALF_WIDTH:-_HALF_WIDTH]
+    return flat.reshape(cut.shape[0], cut.shape[1], -1)
 
 
 def _detrend(segments: Float32[Array, "beat lead sample"]) -> Float64[Array, "beat lead sample"]:

@@ -13,6 +13,7 @@ from ptacl_core.preprocess.delineation.slopes import (
     main_directions,
     smooth,
 )
+from ptacl_core.preprocess.medians import median_along
 
 _HALF_SPAN = 4
 _HALF_WIDTH = 4
@@ -25,8 +26,11 @@ _EARLIEST_PEAK = 170
 _REACH = 75
 _MIN_BULGE_MV = 0.006
 _NOISE_FACTOR = 4.0
-_EDGE = EdgeLimits(share=0.22, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
+_EDGE = EdgeLimits(share=0.25, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
 _FLANK_SAMPLES = 45
+_LONGEST_FLANK = 32
+"""Samples (64 ms) from the steepest slope of a P wave to its end: farther lies another wave."""
+
 _MIN_P_MS, _MAX_P_MS = 40.0, 200.0
 
 
@@ -50,7 +54,7 @@ def find_p_wave(
 
     A bulge is the mean of 50 ms less the mean of the flanks beside it, root mean square over the
     leads. The wave begins and ends where the slope (over 20 ms) in its two main directions stays
-    below 22 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
+    below 25 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
     the QRS complex. `first_sample` is where the T wave before it ends.
     """
     held = _hold_from(signal_mv, qrs_onset)
@@ -66,7 +70,7 @@ def find_p_wave(
     if noise_mv is not None:
         noise = smooth(noise_mv, _HALF_WIDTH)
         noise_bulge = _bulge(noise)[max(_FLANK[1], first) : qrs_onset]
-        least = max(least, _NOISE_FACTOR * float(np.median(noise_bulge)))
+        least = max(least, _NOISE_FACTOR * float(median_along(noise_bulge)))
     inner = bulge[earliest : latest + 1]
     is_peak = np.ones(len(inner), bool)
     is_peak[1:-1] = (inner[1:-1] >= inner[:-2]) & (inner[1:-1] >= inner[2:])
@@ -93,7 +97,11 @@ def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
     flank = slopes.values[np.arange(peak, stop + step, step)][:_FLANK_SAMPLES]
     if flank.size < 5:
         return None
-    return find_edge(slopes, peak + step * int(np.argmax(flank)), stop, _EDGE)
+    steepest_at = peak + step * int(np.argmax(flank))
+    farthest = steepest_at + step * _LONGEST_FLANK
+    return find_edge(
+        slopes, steepest_at, min(stop, farthest) if step > 0 else max(stop, farthest), _EDGE
+    )
 
 
 def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, " sample"]:

@@ -10,6 +10,7 @@ from ptacl_core.preprocess.delineation.slopes import (
     compute_slopes,
     walk_until_quiet,
 )
+from ptacl_core.preprocess.medians import median_along
 
 _HALF_SPAN = 2
 _ONSET_SHARE, _OFFSET_SHARE = 0.03, 0.04
@@ -95,4 +96,4 @@ def _search(
 
 def _median_slope(values: Float64[Array, " sample"], offset: int) -> float:
     after = values[offset + 8 : offset + 40]
-    return float(np.median(after)) if after.size else 0.0
+    return float(median_along(after)) if after.size else 0.0

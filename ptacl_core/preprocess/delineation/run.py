@@ -21,6 +21,7 @@ from ptacl_core.preprocess.delineation.waves import (
     find_waves,
     level_before,
 )
+from ptacl_core.preprocess.medians import median_along
 from ptacl_core.preprocess.resample import resample_ecg
 from ptacl_core.records.marks import MARK_NAMES, MARKS_RATE_HZ, BeatMarks, EcgMarks
 
@@ -87,7 +88,7 @@ def _choose_beats(order: SortedBeats) -> Int64[Array, " chosen"]:
     """Beats of the largest class that did not come early; all of it when few are left."""
     members = np.flatnonzero(order.classes == 0)
     intervals = np.diff(order.r_samples, prepend=order.r_samples[0] - 10**6)
-    typical = np.median(np.diff(order.r_samples))
+    typical = median_along(np.diff(order.r_samples))
     timely = members[intervals[members] >= _PREMATURE * typical]
     return timely if len(timely) >= max(_MIN_ALIKE_BEATS, len(members) // 2) else members
 
@@ -96,7 +97,7 @@ def _typical_rr(order: SortedBeats, chosen: Int64[Array, " chosen"]) -> int:
     """Median interval before the beats that are averaged."""
     intervals = np.diff(order.r_samples)
     before = intervals[chosen[chosen > 0] - 1]
-    return int(np.median(before if len(before) else intervals))
+    return int(median_along(before if len(before) else intervals))
 
 
 def _reasons_of(waves: Waves) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Float64
+from ptacl_core.preprocess.medians import median_along
 
 SAMPLE_MS = 2.0
 
@@ -40,7 +41,7 @@ def compute_slopes(
     if noise_mv is not None:
         noise_vectors = _slope_vectors(noise_mv, half_span, directions)[:, half_span:-half_span]
         # The median: near QRS complexes, what is left over is misalignment rather than noise.
-        noise_power = float(np.median(np.einsum("ds,ds->s", noise_vectors, noise_vectors)))
+        noise_power = float(median_along(np.einsum("ds,ds->s", noise_vectors, noise_vectors)))
     return Slopes(vectors, np.sqrt(np.maximum(power - noise_power, 0.0)), noise_power**0.5)
 
 

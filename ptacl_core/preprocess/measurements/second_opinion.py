@@ -8,7 +8,7 @@ beats, and its answers are kept only where the leads agree and the figure is pos
 
 import math
 import warnings
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,12 @@ _INTERVALS = {
 _MAX_QT_SHARE = 0.75
 
 
-def ask_neurokit(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict[str, float]:
+def ask_neurokit(
+    prepared: PreparedEcg,
+    record: EcgRecord | None = None,
+    *,
+    method: Literal["dwt", "prominence"] = "dwt",
+) -> dict[str, float]:
     """Heart rate, PR, QRS, QT, QTc (Bazett, QT / sqrt(RR in s)) and frontal QRS axis.
 
     A figure that cannot be measured is absent: all of them for a rejected recording, all but
@@ -81,7 +86,7 @@ def ask_neurokit(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict
     codes = {finding.code for finding in prepared.findings}
     boundaries: dict[str, float] = {}
     if "paced" not in codes:  # the delineator takes pacing artefacts for waves
-        boundaries = _find_boundaries(cycles, r_sample, rr_samples)
+        boundaries = _find_boundaries(cycles, r_sample, rr_samples, method)
     if "irregular_rhythm" in codes:  # without sinus rhythm an averaged P wave means nothing
         boundaries.pop("p_onset", None)
     measured |= _intervals(boundaries, rr_samples / _RATE_HZ)
@@ -142,7 +147,10 @@ def _frontal_axis_deg(
 
 
 def _find_boundaries(
-    cycles: Float64[Array, "12 sample"], r_sample: int, rr_samples: int
+    cycles: Float64[Array, "12 sample"],
+    r_sample: int,
+    rr_samples: int,
+    method: str,
 ) -> dict[str, float]:
     """Wave boundaries of all leads together, in ms from R; those that few leads have are absent."""
     answers: dict[str, list[float]] = {name: [] for name in _BOUNDARIES}
@@ -150,7 +158,7 @@ def _find_boundaries(
     for lead in range(12):
         if lead == 3 or np.ptp(cycles[lead]) < 0.1:  # aVR repeats I and II, inverted
             continue
-        waves = _delineate(cycles[lead], r_sample, num_copies)
+        waves = _delineate(cycles[lead], r_sample, num_copies, method)
         for name, boundary in _BOUNDARIES.items():
             answers[name] += waves.get(boundary.neurokit_name, [])
     found: dict[str, float] = {}
@@ -181,7 +189,7 @@ def _intervals(boundaries: dict[str, float], rr_s: float) -> dict[str, float]:
 
 
 def _delineate(
-    cycle_mv: Float64[Array, " sample"], r_sample: int, num_copies: int
+    cycle_mv: Float64[Array, " sample"], r_sample: int, num_copies: int, method: str
 ) -> dict[str, list[float]]:
     """neurokit2's boundaries in a train of one cycle, in samples from R; at most one a name."""
     rr_samples = len(cycle_mv)
@@ -194,7 +202,7 @@ def _delineate(
 
         try:
             _, waves = neurokit2.ecg_delineate(
-                np.tile(cycle_mv, num_copies), peaks, sampling_rate=int(_RATE_HZ), method="dwt"
+                np.tile(cycle_mv, num_copies), peaks, sampling_rate=int(_RATE_HZ), method=method
             )
         except (ValueError, IndexError, ZeroDivisionError, KeyError, TypeError):
             # What neurokit2 raises when a wave is missing: this lead then tells nothing.
