@@ -12,7 +12,10 @@ def schema(
         str | None, typer.Argument(help="evaluation, health, prediction or reproduction.")
     ] = None,
 ) -> None:
-    """JSON schema of a document that --json prints; without NAME the names."""
+    """Print the JSON schema of a document.
+
+    Without NAME, the names of the documents that --json prints and their versions.
+    """
     import json
 
     from ptacl_core.documents.catalogue import DOCUMENTS, describe_schema

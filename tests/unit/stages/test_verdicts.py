@@ -129,9 +129,9 @@ def test_groups_of_one_patient_and_unknown_people_do_no_harm(held_out, resamples
     found = evaluate_subgroups(lone, held_out.phenotypes * 0.9, resamples)
     assert found["sex"]["unknown"]["n"] == found["rhythm"]["irregular"]["n"] == 1
     assert found["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["r2"] is None
-    assert found["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["mae"] > 0
+    assert found["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["mean_absolute_error"] > 0
     assert list(found["heart_rate"]) == ["unknown"]
-    assert found["worst_gap"]["mae_sd"]["grouping"] != "rhythm"
+    assert found["worst_gap"]["mean_absolute_error_sd"]["grouping"] != "rhythm"
     json.dumps(found, allow_nan=False)
 
 
