@@ -7,13 +7,16 @@ also the exact `Origin`; nothing is fetched from elsewhere; at most a few sessio
 
 import argparse
 import asyncio
+import errno
 import hmac
 import secrets
 import shlex
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core.errors import ConfigError, PtaclError
@@ -66,6 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="listen on another address than loopback: a proxy with TLS and login stands before it",
     )
+    parser.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="address that browsers open where a proxy stands before it: https://name[:port]",
+    )
     return parser
 
 
@@ -83,6 +91,13 @@ def _serve(options: argparse.Namespace) -> int:
     from ptacl_app.data.cohort_check import check_cohort
 
     check_host(options.host, has_proxy=options.i_have_a_proxy)
+    if options.i_have_a_proxy and options.public_url is None:
+        raise ConfigError(
+            "--i-have-a-proxy: expected --public-url https://name too, the address that browsers "
+            "open; pages and sockets are given to that address alone"
+        )
+    public = None if options.public_url is None else parse_public_url(options.public_url)
+    check_port(options.host, options.port)
     cohort = check_cohort(options.cohort)
     try:
         from aiohttp import web as aiohttp_web
@@ -91,7 +106,7 @@ def _serve(options: argparse.Namespace) -> int:
             "the browser needs two more packages; install them with `pip install 'ptacl[web]'`"
         ) from None
     token = secrets.token_urlsafe(32)
-    guard = SessionGuard(token, host=options.host, port=options.port)
+    guard = SessionGuard(token, host=options.host, port=options.port, public=public)
     command = build_command(cohort, theme=options.theme, is_private=options.privacy)
     print(  # noqa: T201
         f"open  {guard.origin}/?token={token}\n"
@@ -118,6 +133,51 @@ def check_host(host: str, *, has_proxy: bool) -> None:
         )
 
 
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that cannot be listened on; names one that is free. Raises ConfigError."""
+    if not 1 <= port <= 65535:
+        raise ConfigError(f"--port {port}: expected a number from 1 to 65535, such as 8750")
+    fault = _try_to_bind(host, port)
+    if fault is None:
+        return
+    if fault.errno != errno.EADDRINUSE:
+        raise ConfigError(f"--host {host} --port {port}: cannot be used ({fault.strerror})")
+    beside = range(port + 1, min(port + 50, 65536))
+    free = next((each for each in beside if _try_to_bind(host, each) is None), None)
+    hint = "" if free is None else f"; {free} is free: --port {free}"
+    raise ConfigError(f"--port {port}: another program listens there{hint}")
+
+
+def _try_to_bind(host: str, port: int) -> OSError | None:
+    """Why nothing can listen there; None when it can."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        return error
+    return None
+
+
+def parse_public_url(text: str) -> tuple[str, str]:
+    """Scheme and authority (`name[:port]`) of the address behind a proxy. Raises ConfigError."""
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.path in ("", "/") and not parts.query and not parts.username
+        _ = parts.port
+    except ValueError:
+        is_plain, parts = False, urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise ConfigError(
+            f"--public-url: expected https://name or https://name:port without a path, got "
+            f"{safe(text, max_length=80)!r}"
+        )
+    return parts.scheme, parts.netloc.lower()
+
+
 def build_command(cohort: Path, *, theme: str | None, is_private: bool) -> str:
     """The shell command that each session runs; no file of the current folder is imported."""
     root = str(Path(__file__).resolve().parents[1])
@@ -132,12 +192,16 @@ def build_command(cohort: Path, *, theme: str | None, is_private: bool) -> str:
 class SessionGuard:
     """Says which requests may pass."""
 
-    def __init__(self, token: str, *, host: str, port: int) -> None:
+    def __init__(
+        self, token: str, *, host: str, port: int, public: tuple[str, str] | None = None
+    ) -> None:
         self._token = token
         self._cookie = secrets.token_urlsafe(32)
         shown = f"[{host}]" if ":" in host else host
-        self.authority = f"{shown}:{port}"
-        self.origin = f"http://{self.authority}"
+        scheme, self.authority = public or ("http", f"{shown}:{port}")
+        self.origin = f"{scheme}://{self.authority}"
+        self.is_encrypted = scheme == "https"
+        self.socket_origin = f"{'wss' if self.is_encrypted else 'ws'}://{self.authority}"
         self.num_sessions = 0
 
     @property
@@ -185,10 +249,17 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             given = request.query.get("token", "")
             if given and request.host == guard.authority and guard.accepts_token(given):
                 answer = aiohttp_web.Response(status=303, headers={"Location": "/"})
-                answer.set_cookie(COOKIE, guard.cookie, httponly=True, samesite="Strict", path="/")
+                answer.set_cookie(
+                    COOKIE,
+                    guard.cookie,
+                    httponly=True,
+                    samesite="Strict",
+                    secure=guard.is_encrypted,
+                    path="/",
+                )
                 return answer
             self.check(request)
-            page = _PAGE.replace("WEBSOCKET", f"ws://{guard.authority}/ws")
+            page = _PAGE.replace("WEBSOCKET", f"{guard.socket_origin}/ws")
             return aiohttp_web.Response(
                 text=page.replace("FONT_SIZE", "14"), content_type="text/html"
             )
@@ -200,16 +271,16 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             cookie = request.cookies.get(COOKIE, "")
             if not guard.accepts_socket(request.host, cookie, origin):
                 raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
-            socket = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
-            await socket.prepare(request)
+            channel = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+            await channel.prepare(request)
 
             async def close() -> None:
-                await socket.close()
+                await channel.close()
 
             service = AppService(
                 self.command,
-                write_bytes=socket.send_bytes,
-                write_str=socket.send_str,
+                write_bytes=channel.send_bytes,
+                write_str=channel.send_str,
                 close=close,
                 download_manager=self.download_manager,
             )
@@ -219,13 +290,13 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
                     to_int(request.query.get("width", ""), 120),
                     to_int(request.query.get("height", ""), 36),
                 )
-                await self._process_messages(socket, service)
+                await self._process_messages(channel, service)
             finally:
                 # a task of its own: this handler is cancelled when the browser goes
                 ending = asyncio.ensure_future(end_service(service))
                 endings.add(ending)
                 ending.add_done_callback(forget)
-            return socket
+            return channel
 
         async def handle_download(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
             self.check(request)
@@ -283,7 +354,7 @@ def _build_headers(guard: SessionGuard) -> dict[str, str]:
     return {
         "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
         "style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
-        f"connect-src ws://{guard.authority}; frame-ancestors 'none'; base-uri 'none'",
+        f"connect-src {guard.socket_origin}; frame-ancestors 'none'; base-uri 'none'",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",

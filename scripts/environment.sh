@@ -28,6 +28,11 @@ prepare_environment() {
     echo "installing dependencies into .venv (once; some minutes)" >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --constraint constraints.txt --editable '.[dev,hdf5,web]' >&2
+    # no wheel of hnswlib exists: it is compiled here, and where it cannot be, search is exact
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --constraint constraints.txt --editable '.[index]' >/dev/null 2>&1 ||
+        echo "hnswlib could not be built (it needs a C++ compiler and Python's headers):" \
+            "neighbours are searched exactly, which is fast up to about a million people" >&2
     echo "$wanted" > .venv/ptacl-environment
 }
 

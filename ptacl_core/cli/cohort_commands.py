@@ -26,6 +26,7 @@ class ResultFormat(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
     PARQUET = "parquet"
 
 
@@ -153,9 +154,10 @@ def query(
             print_line(str(written.path))
             is_truncated = written.is_truncated
         else:
-            result = opened.sql(sql, max_rows=limit, deadline_s=timeout_s)
-            print_query(result, "json" if as_json else form.value)
-            is_truncated = result.is_truncated
+            opened.note_query(sql)
+            with opened.stream(sql, max_rows=limit, deadline_s=timeout_s) as rows:
+                print_query(rows, "json" if as_json else form.value)
+            is_truncated = rows.is_truncated
     if is_truncated:
         narrate(f"there are more rows than the {limit} given; --limit raises the number")
 

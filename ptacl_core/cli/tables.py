@@ -13,7 +13,7 @@ from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
-    from ptacl_core.cohort import QueryResult
+    from ptacl_core.cohort.sql.streams import ResultStream
 
 SHORT_NAMES = {
     "lvedv_ml": "LVEDV",
@@ -124,19 +124,29 @@ def print_neighbours(rows: Sequence[Mapping[str, Any]]) -> None:
     print_table(table)
 
 
-def print_query(result: "QueryResult", form: str) -> None:
-    """Rows of a query as a table, CSV or JSON."""
-    from ptacl_core.cohort.sql.exports import format_csv, format_json
+def print_query(stream: "ResultStream", form: str) -> None:
+    """Rows of a query as a table, CSV, JSON or JSON lines, as they come."""
+    from ptacl_core.cohort.sql.streams import write_csv, write_json_lines, write_json_list
 
-    if form != "table":
-        text = (format_csv if form == "csv" else format_json)(result.columns, result.rows)
-        sys.stdout.write(text)
+    writers = {"csv": write_csv, "json": write_json_list, "jsonl": write_json_lines}
+    if form in writers:
+        writers[form](stream, sys.stdout)
         return
-    table = Table(pad_edge=False)
-    for column, kind in zip(result.columns, result.types, strict=True):
+    is_first = True
+    for rows in stream.rows():
+        _print_rows(stream, rows, with_head=is_first)
+        is_first = False
+    if is_first:
+        _print_rows(stream, [], with_head=True)
+
+
+def _print_rows(stream: "ResultStream", rows: list[Any], *, with_head: bool) -> None:
+    """A piece of a table; the head stands above the first one."""
+    table = Table(pad_edge=False, show_header=with_head)
+    for column, kind in zip(stream.columns, stream.types, strict=True):
         is_number = kind.startswith(("DOUBLE", "FLOAT", "INTEGER", "BIGINT", "DECIMAL"))
         table.add_column(safe_text(column), justify="right" if is_number else "left")
-    for row in result.rows:
+    for row in rows:
         table.add_row(*("" if value is None else safe_text(value) for value in row))
     print_table(table)
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ptacl_core.cohort.notes.notebook import Notes, SavedCohort
     from ptacl_core.cohort.search.index import IndexEntry
     from ptacl_core.cohort.sql.exports import Export
+    from ptacl_core.cohort.sql.streams import ResultStream
     from ptacl_core.cohort.writing.writer import CohortWriter
 
 
@@ -296,9 +297,7 @@ class Cohort:
         rows come back and `is_truncated` tells that there were more. The statement is noted in
         the user's own log (`ptacl_core.cohort.notes.readings`).
         """
-        from ptacl_core.cohort.notes.readings import log_reading
-
-        log_reading(self.description, "query", statement=statement, store_version=self.version)
+        self.note_query(statement)
         return self.run_statement(statement, max_rows=max_rows, deadline_s=deadline_s)
 
     def export(
@@ -314,24 +313,43 @@ class Cohort:
 
         Raises QueryError as `sql` does, or CohortError when the file cannot be written.
         """
-        from ptacl_core.cohort.sql.asking import resolve_knn
-        from ptacl_core.cohort.sql.exports import write_export
+        from ptacl_core.cohort.sql.exports import check_export, write_export
 
         self.notes.append_audit(
             "export", statement=statement, name=name, store_version=self.version
         )
-        stream, is_truncated = self._opened.console.export(
-            statement, max_rows=max_rows, deadline_s=deadline_s, resolve=resolve_knn(self._opened)
+        check_export(name, file_format)
+        with self.stream(statement, max_rows=max_rows, deadline_s=deadline_s) as stream:
+            return write_export(
+                self.layout,
+                stream,
+                name=name,
+                file_format=file_format,
+                statement=statement,
+                store_version=self.version,
+            )
+
+    def stream(
+        self, statement: str, *, max_rows: int | None = None, deadline_s: float = 60.0
+    ) -> "AbstractContextManager[ResultStream]":
+        """The rows of one SELECT piece by piece: `with cohort.stream(sql) as rows:`.
+
+        As `sql`, in bounded memory; it is not noted, which `note_query` does. Raises QueryError.
+        """
+        from ptacl_core.cohort.sql.asking import resolve_knn
+
+        return self._opened.console.stream(
+            statement,
+            max_rows=max_rows,
+            deadline_s=deadline_s,
+            resolve=resolve_knn(self._opened),
         )
-        return write_export(
-            self.layout,
-            stream,
-            name=name,
-            file_format=file_format,
-            statement=statement,
-            store_version=self.version,
-            is_truncated=is_truncated,
-        )
+
+    def note_query(self, statement: str) -> None:
+        """Put a statement into this user's own log of the cohort. Raises CohortError."""
+        from ptacl_core.cohort.notes.readings import log_reading
+
+        log_reading(self.description, "query", statement=statement, store_version=self.version)
 
     def save_cohort(self, name: str, criteria: Sequence[tuple[str, str]]) -> "SavedCohort":
         """Keep the patient-visits that meet all `criteria` (label, predicate over `overview`).

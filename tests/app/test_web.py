@@ -1,6 +1,7 @@
 """The browser's door: loopback, a secret, a cookie, the exact origin; nothing from elsewhere."""
 
 import asyncio
+import socket
 import sys
 
 import pytest
@@ -15,6 +16,7 @@ from ptacl_app.web import (
     build_server,
     check_host,
     main,
+    parse_public_url,
 )
 from ptacl_core.errors import ConfigError
 
@@ -140,3 +142,35 @@ async def test_our_own_page_gets_the_app(site):
     async with asyncio.timeout(20):
         while site.num_sessions:
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("port", ["-1", "0", "70000"])
+def test_a_port_that_cannot_be_is_one_line(port, cohort_dir, capsys):
+    assert main([str(cohort_dir), "--port", port]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "65535" in error
+
+
+def test_a_port_in_use_names_one_that_is_free(cohort_dir, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main([str(cohort_dir), "--port", str(port)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"--port {port}: another program listens there" in error
+
+
+def test_behind_a_proxy_pages_and_sockets_are_the_public_addresss(cohort_dir, capsys):
+    assert main([str(cohort_dir), "--host", "0.0.0.0", "--i-have-a-proxy"]) == 2
+    assert "--public-url" in capsys.readouterr().err
+    public = parse_public_url("https://Ptacl.Example.org/")
+    guard = SessionGuard("secret", host="0.0.0.0", port=8750, public=public)
+    assert guard.origin == "https://ptacl.example.org"
+    assert guard.socket_origin == "wss://ptacl.example.org"
+    assert guard.accepts_socket("ptacl.example.org", guard.cookie, "https://ptacl.example.org")
+    assert not guard.accepts_socket("0.0.0.0:8750", guard.cookie, "https://ptacl.example.org")
+    assert not guard.accepts_socket("ptacl.example.org", guard.cookie, "http://ptacl.example.org")
+    for wrong in ("ptacl.example.org", "ftp://a", "https://a/path", "https://", "https://a:99999"):
+        with pytest.raises(ConfigError):
+            parse_public_url(wrong)

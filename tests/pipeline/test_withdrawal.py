@@ -168,8 +168,8 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
         rows = np.flatnonzero([patient in train for patient in found.patients])
         points = found.vectors[rows].astype(np.float64)
         assert _least_gap(points, _derive(matrices, maps, points.shape[1])) > 1e-3
-        whitening = next(each for each in maps if each.shape[1] > 1)
-        if whitening.shape[0] == points.shape[1]:
+        square = (points.shape[1],) * 2
+        for whitening in [each for each in maps if each.shape == square]:
             planted = (points[:1] - points.mean(axis=0)) @ whitening
             maps_and_mean = [*maps, points.mean(axis=0)[None]]
             derived = _derive([planted], maps_and_mean, points.shape[1])

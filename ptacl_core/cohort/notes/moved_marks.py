@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.notes.notebook import Notes, name_actor
+from ptacl_core.cohort.notes.notebook import Notes, has_table, name_actor
 from ptacl_core.errors import CohortError
 from ptacl_core.records import MARK_NAMES, BeatMarks
 
@@ -51,7 +51,9 @@ def move_mark(
 
 def read_moved_marks(notes: Notes, patient: str, visit: int) -> list[MovedMark]:
     """Every move on one ECG, the oldest first."""
-    with notes.opened() as connection:
+    with notes.read() as connection:
+        if not has_table(connection, "moved_marks"):
+            return []  # written before marks could be moved
         rows = execute(
             connection,
             "SELECT * FROM moved_marks WHERE patient = ? AND visit = ? ORDER BY moved_at, rowid",

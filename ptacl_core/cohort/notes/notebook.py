@@ -332,6 +332,7 @@ class Notes:
                 execute(connection, statement)
             execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
         self._check_version(connection)
+        execute(connection, MOVED_MARKS_SQL)
 
     def _check_version(self, connection: "duckdb.DuckDBPyConnection") -> None:
         version = execute(connection, "SELECT max(version) FROM notes_version")[0][0]
@@ -340,7 +341,12 @@ class Notes:
                 f"{self.layout.notes}: expected version {_NOTES_VERSION} of the notes, got "
                 f"{version}; use the version of PTACL that wrote them"
             )
-        execute(connection, MOVED_MARKS_SQL)
+
+
+def has_table(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
+    """Whether the notes that are open hold a table: older ones lack some."""
+    query = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
+    return bool(execute(connection, query, [name])[0][0])
 
 
 def note_file(layout: CohortLayout, action: str) -> None:

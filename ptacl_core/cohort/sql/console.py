@@ -2,14 +2,19 @@
 
 import json
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import descriptor_path
 from ptacl_core.cohort.rows import Neighbour, QueryResult
 from ptacl_core.cohort.sql.statement import KnnCall
+from ptacl_core.cohort.sql.streams import ResultStream, read_batches
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerFailedError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ADDRESS_SPACE_BYTES = 3 * 2**30
 _START_DEADLINE_S = 30.0
@@ -47,12 +52,59 @@ class Console:
             is_truncated=bool(answer["is_truncated"]),
         )
 
-    def export(
-        self, statement: str, *, max_rows: int, deadline_s: float, resolve: Resolve
-    ) -> tuple[bytes, bool]:
-        """The rows of `statement` as an Arrow stream, and whether there were more."""
-        answer, stream = self._run("export", statement, max_rows, deadline_s, resolve)
-        return stream, bool(answer["is_truncated"])
+    @contextmanager
+    def stream(
+        self, statement: str, *, max_rows: int | None, deadline_s: float, resolve: Resolve
+    ) -> Iterator[ResultStream]:
+        """The rows of `statement` piece by piece, while the block runs. Raises QueryError.
+
+        The deadline counts the console's own time, not the reader's. A block that ends early
+        ends the statement.
+        """
+        import pyarrow as arrow
+
+        spent_s = 0.0
+
+        def ask(request: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+            nonlocal spent_s
+            started_s = time.monotonic()
+            try:
+                return call(request, payload, deadline_s=max(0.001, deadline_s - spent_s))
+            except WorkerEndedError as error:
+                raise _explain_end(error, deadline_s) from None
+            except WorkerFailedError as error:
+                raise _explain_failure(error) from None
+            finally:
+                spent_s += time.monotonic() - started_s
+
+        with self._worker.session() as call:
+            self._open_if_new(call)
+            prepared, _ = ask({"operation": "prepare", "statement": statement})
+            calls = [KnnCall(**each) for each in prepared["knn"]]
+            rows = json.dumps([row for each in calls for row in _rows(each, resolve(each))])
+            request = {"operation": "stream", "max_rows": max_rows}
+            answer, schema = ask(request, rows.encode())
+            is_ended = False
+
+            def read() -> "Iterator[pa.RecordBatch]":
+                nonlocal is_ended
+                yield from read_batches(ask, mark_truncated)
+                is_ended = True
+
+            def mark_truncated() -> None:
+                result.is_truncated = True
+
+            result = ResultStream(
+                tuple(answer["columns"]),
+                tuple(answer["types"]),
+                arrow.ipc.open_stream(schema).schema,
+                read(),
+            )
+            try:
+                yield result
+            finally:
+                if not is_ended:
+                    self._worker.cancel()
 
     def cancel(self) -> None:
         """End the running statement."""

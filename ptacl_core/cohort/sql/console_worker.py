@@ -1,15 +1,14 @@
-# ruff: noqa: S608 - the statement has been checked, and runs where it can do nothing
 """The console's process: checks a statement, runs it over the store, sends the rows.
 
 Started by `console.Console`; holds a connection that can read the store and nothing else.
 """
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import connect_reader
+from ptacl_core.cohort.sql.exports import encode_value
 from ptacl_core.cohort.sql.statement import KnnCall, check_statement
 from ptacl_core.errors import QueryError
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
 _HIDDEN = frozenset({"tombstones"})
 _MEMORY_LIMIT = "1GB"
+_ROWS_PER_BATCH = 2048
+_BYTES_PER_ANSWER = 2 * 2**20
 
 
 class _State:
@@ -26,6 +27,7 @@ class _State:
     statement: str = ""
     calls: tuple[KnnCall, ...] = ()
     reader: Any = None
+    left: int | None = None
 
 
 _STATE = _State()
@@ -40,8 +42,10 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
         return _prepare(request["statement"]), b""
     if operation == "fetch":
         return _fetch(json.loads(payload), request["max_rows"]), b""
-    if operation == "export":
-        return _start_export(json.loads(payload), request["max_rows"])
+    if operation == "stream":
+        return _start_stream(json.loads(payload), request["max_rows"])
+    if operation == "next":
+        return _next_batches()
     raise QueryError(f"unknown operation {operation!r}")
 
 
@@ -101,28 +105,61 @@ def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, Any]:
     return {
         "columns": columns,
         "types": types,
-        "rows": [[_encode(value) for value in row] for row in kept],
+        "rows": [[encode_value(value) for value in row] for row in kept],
         "is_truncated": is_truncated,
     }
 
 
-def _start_export(neighbours: list[list[Any]], max_rows: int) -> tuple[dict[str, Any], bytes]:
+def _start_stream(
+    neighbours: list[list[Any]], max_rows: int | None
+) -> tuple[dict[str, Any], bytes]:
+    """Begin a statement whose rows `next` gives; the schema of its rows as an Arrow stream."""
     import duckdb
     import pyarrow as pa
 
     connection = _connection()
     _fill_knn(connection, neighbours)
     try:
-        limited = f"SELECT * FROM ({_STATE.statement}\n) LIMIT {int(max_rows) + 1}"
-        table = connection.sql(limited).to_arrow_table()
+        relation = connection.sql(_STATE.statement)
+        if relation is None:
+            raise QueryError("the statement has no rows to give")
+        columns, types = [str(each) for each in relation.columns], [str(t) for t in relation.types]
+        _STATE.reader = relation.to_arrow_reader(_ROWS_PER_BATCH)
     except duckdb.Error as error:
         raise QueryError(_first_line(error)) from None
-    is_truncated = table.num_rows > max_rows
-    table = table.slice(0, max_rows)
+    _STATE.left = max_rows
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return {"is_truncated": is_truncated}, sink.getvalue().to_pybytes()
+    with pa.ipc.new_stream(sink, _STATE.reader.schema):
+        pass
+    return {"columns": columns, "types": types}, sink.getvalue().to_pybytes()
+
+
+def _next_batches() -> tuple[dict[str, Any], bytes]:
+    """The next batches, of a few megabytes together, and whether they were the last."""
+    import duckdb
+    import pyarrow as pa
+
+    reader, sink = _STATE.reader, pa.BufferOutputStream()
+    num_bytes, is_last, is_truncated = 0, False, False
+    with pa.ipc.new_stream(sink, reader.schema) as stream:
+        while num_bytes < _BYTES_PER_ANSWER and not is_last:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                is_last = True
+                break
+            except (duckdb.Error, pa.ArrowException) as error:
+                raise QueryError(_first_line(error)) from None
+            if _STATE.left is not None:
+                is_truncated = batch.num_rows > _STATE.left
+                batch = batch.slice(0, _STATE.left)
+                _STATE.left -= batch.num_rows
+                is_last = is_truncated
+            stream.write_batch(batch)
+            num_bytes += batch.nbytes
+    if is_last:
+        _STATE.reader = None
+    return {"is_last": is_last, "is_truncated": is_truncated}, sink.getvalue().to_pybytes()
 
 
 def _fill_knn(connection: "duckdb.DuckDBPyConnection", rows: list[list[Any]]) -> None:
@@ -151,18 +188,3 @@ def _connection() -> "duckdb.DuckDBPyConnection":
 
 def _first_line(error: Exception) -> str:
     return str(error).split("\n\n", 1)[0].strip()
-
-
-def _encode(value: Any) -> Any:
-    """A value as JSON: numbers, text, lists and objects; the rest as DuckDB prints it."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_encode(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _encode(each) for key, each in value.items()}
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)

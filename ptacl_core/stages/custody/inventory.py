@@ -195,10 +195,21 @@ def _check_config(folder: Path, place: str, config: Mapping[str, Any]) -> Iterat
     except (ConfigError, PtaclError) as error:
         yield Defect("run_config", f"{place}/config.toml", str(error))
         return
-    names = set(found) & set(config)
-    if any(found[name] != config[name] for name in names - {"device", "notes", "data"}):
+    if _differs(
+        {**found, "device": None, "notes": None}, {**config, "device": None, "notes": None}
+    ):
         message = f"these are not the settings that the store names; {_RESTORE}"
         yield Defect("run_config", f"{place}/config.toml", message)
+
+
+def _differs(found: Any, stored: Any) -> bool:
+    """Whether two settings say different things where both say something.
+
+    What a later version of the software added to one of them is not a difference.
+    """
+    if isinstance(found, dict) and isinstance(stored, dict):
+        return any(_differs(found[name], stored[name]) for name in found.keys() & stored.keys())
+    return found != stored
 
 
 def _run_folders(layout: CohortLayout) -> list[Path]:
