@@ -194,7 +194,12 @@ class SupervisedSettings(Settings):
 
 
 class PretrainedFrom(Settings):
-    """Runs of the same cohort whose pretrained encoders are taken instead of training anew."""
+    """Runs whose encoders are taken instead of training anew.
+
+    Each is the name of a run of the same cohort, or the absolute path of a run's folder in
+    another one (`/data/ecg-cohort/runs/paper-mae-ecg`), whose recordings must have been
+    prepared in the same way.
+    """
 
     ecg: str | None = None
     """Run that has the ECG encoder."""
@@ -202,6 +207,16 @@ class PretrainedFrom(Settings):
     """Run that has the cine encoder."""
     align: str | None = None
     """Run that has the alignment which fine-tuning starts from."""
+
+    @model_validator(mode="after")
+    def _paths_are_absolute(self) -> Self:
+        for stage, source in self:
+            if source is not None and "/" in source and not Path(source).is_absolute():
+                raise ValueError(
+                    f"{stage}: expected the name of a run, or the absolute path of a run's "
+                    f"folder in another cohort, got the relative path {source}"
+                )
+        return self
 
 
 class RunSettings(Settings):

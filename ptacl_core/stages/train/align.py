@@ -1,11 +1,19 @@
 """Alignment of the pretrained encoders: the paper's method, its ablations, the peers' rows."""
 
+from pathlib import Path
+
 import torch
 
 from ptacl_core.config.training import Modality, RunSettings
-from ptacl_core.errors import ConfigError
-from ptacl_core.models import LatentDecoder, PatchTransformer, TokenEncoder, TwoTower
-from ptacl_core.runs.encoders import build_towers, load_encoder
+from ptacl_core.errors import CheckpointError, ConfigError
+from ptacl_core.models import (
+    LatentDecoder,
+    PatchTransformer,
+    TokenEncoder,
+    TwoTower,
+    load_encoder_weights,
+)
+from ptacl_core.runs.encoders import LoadedEncoder, build_towers, load_encoder
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
@@ -117,8 +125,38 @@ def start_from_pretraining(run: TrainingRun, towers: TwoTower) -> None:
             run.progress.say(f"align: the {modality} encoder starts from random weights, unfrozen")
             continue
         loaded = load_encoder(run.directory, modality, "pretrain", settings=run.settings)
-        encoder.load_state_dict(loaded.encoder.state_dict())
+        check_preparation(run, modality, loaded)
+        moved = load_encoder_weights(
+            encoder, loaded.encoder.state_dict(), source_grid=loaded.encoder.grid
+        )
+        if moved is not None:
+            run.progress.say(f"align, {modality}: {moved}")
         encoder.freeze_first(section.num_frozen_blocks, embeddings=section.freeze_embeddings)
+
+
+def check_preparation(run: TrainingRun, modality: Modality, loaded: LoadedEncoder) -> None:
+    """Raise CheckpointError unless the encoder's recordings were prepared as this cohort's are.
+
+    Only the part of the preprocessing that belongs to `modality` has to agree, so that a cohort
+    of ECGs alone can pretrain for any other.
+    """
+    if loaded.document is None:
+        return
+    part = "ecg" if modality == "ecg" else "cine"
+    theirs = getattr(loaded.document.preprocessing, part).model_dump()
+    ours = getattr(run.reader.preprocessing, part).model_dump()
+    differing = [
+        f"{part}.{key} is {theirs[key]!r} there and {value!r} here"
+        for key, value in ours.items()
+        if theirs[key] != value
+    ]
+    if differing:
+        source = getattr(run.settings.pretrained_from, modality) or run.name
+        raise CheckpointError(
+            f"pretrained_from.{modality}: the encoder of {Path(source).name} was trained on "
+            f"recordings prepared otherwise: {'; '.join(differing)}. Preprocess one of the "
+            "cohorts again with the other's settings"
+        )
 
 
 def is_pretrained(settings: RunSettings, modality: Modality) -> bool:
