@@ -125,6 +125,18 @@ def test_every_control_is_in_the_document(document):
     assert len(controls["shifted_frames"]["shifts"]) == 13
 
 
+def test_strict_training_ends_with_1_when_a_stage_has_not_learned(ptacl, trained_cohort, document):
+    failed = {name for name, stage in document["health"]["tiny"].items() if not stage["learned"]}
+    assert failed, "a few steps learn nothing"
+    command = ("train", trained_cohort, "--preset", "tiny", "--run", "tiny", "--resume", "--json")
+    answer = ptacl(*command, "--strict")
+    assert answer.exit_code == 1
+    assert "has NOT LEARNED" in answer.err
+    health = json.loads(answer.out)["health"]
+    assert failed <= {name for name, stage in health.items() if not stage["learned"]} | {"align"}
+    assert ptacl(*command).exit_code == 0
+
+
 def test_evaluating_again_gives_the_same_document(ptacl, trained_cohort, document):
     answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100, "--json")
     assert answer.exit_code == 0, answer.err

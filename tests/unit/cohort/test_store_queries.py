@@ -225,3 +225,21 @@ def test_importing_the_package_imports_neither_numpy_nor_duckdb_nor_torch() -> N
         "assert not {'duckdb', 'pyarrow', 'torch', 'scipy', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-P", "-c", code], check=True, timeout=60)
+
+
+def test_a_run_that_has_not_learned_is_never_the_latest(cohort_path: Path) -> None:
+    def write(learned: bool, *, is_control: bool) -> None:
+        with Cohort.write(cohort_path, purpose="test") as writer:
+            stages = {"align": learned, "ecg": False}
+            writer.put_health("align-1", stages, is_control=is_control)
+
+    write(True, is_control=False)
+    with Cohort.open(cohort_path) as opened:
+        assert opened.latest_run() == "align-1"
+    for learned, is_control in ((False, False), (True, True)):
+        write(learned, is_control=is_control)
+        with (
+            Cohort.open(cohort_path) as opened,
+            pytest.raises(CohortError, match=r"fit to be taken unasked \(align-1\)"),
+        ):
+            opened.latest_run()
