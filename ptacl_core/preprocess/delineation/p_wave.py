@@ -23,14 +23,13 @@ _LATEST_PEAK = 14
 """A P wave peaks 28 ms or more before the QRS complex."""
 
 _EARLIEST_PEAK = 170
-_REACH = 75
+_REACH = 52
+"""Samples (104 ms) from the peak of P to its ends at most: farther lies another wave."""
+
 _MIN_BULGE_MV = 0.006
 _NOISE_FACTOR = 4.0
 _EDGE = EdgeLimits(share=0.25, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
 _FLANK_SAMPLES = 45
-_LONGEST_FLANK = 32
-"""Samples (64 ms) from the steepest slope of a P wave to its end: farther lies another wave."""
-
 _MIN_P_MS, _MAX_P_MS = 40.0, 200.0
 
 
@@ -98,10 +97,7 @@ def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
     if flank.size < 5:
         return None
     steepest_at = peak + step * int(np.argmax(flank))
-    farthest = steepest_at + step * _LONGEST_FLANK
-    return find_edge(
-        slopes, steepest_at, min(stop, farthest) if step > 0 else max(stop, farthest), _EDGE
-    )
+    return find_edge(slopes, steepest_at, stop, _EDGE)
 
 
 def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, " sample"]:
