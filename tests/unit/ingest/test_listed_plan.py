@@ -1,0 +1,130 @@
+"""Lists of pairs: any delimiter, several ECGs a person, lines that a plan could not place."""
+
+import pytest
+
+from ptacl_core.errors import RecordError
+from ptacl_core.ingest.sources import Sources, read_plan
+from ptacl_core.shards.spec import EVERY_VISIT, build_manifest_schema
+from tests.unit.ingest.tree_checks import load_trees
+
+trees = load_trees()
+
+
+@pytest.fixture
+def source(tmp_path):
+    import random
+
+    draw = random.Random(0)
+    folder = tmp_path / "source"
+    for visit, name in enumerate(("a", "b", "c")):
+        path = folder / "muse" / f"{name}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(trees.ecg_head(draw, "", visit))
+    cine = folder / "cmr" / "304060755859"
+    cine.mkdir(parents=True)
+    (cine / "1.dcm").write_bytes(trees.dicom_head("", "1.2.3", 1))
+    return folder
+
+
+def planned(source, text: str, tmp_path):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(text)
+    return read_plan(Sources((source,), pairs=pairs))
+
+
+def cells(plan) -> list[tuple]:
+    return [
+        (v.subject, v.number, v.ecg and v.ecg.path.stem, v.cmr and v.cmr.path.name)
+        for v in plan.visits
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_any_delimiter(source, tmp_path, delimiter):
+    text = "patient,ecg,cmr\nH100,muse/a.xml,\n".replace(",", delimiter)
+    assert cells(planned(source, text, tmp_path)) == [("H100", 0, "a", None)]
+
+
+def test_three_ecgs_and_one_cine_are_paired_by_time(source, tmp_path):
+    lines = "".join(f"H100,muse/{name}.xml,cmr/304060755859\n" for name in "abc")
+    assert cells(planned(source, f"patient,ecg,cmr\n{lines}", tmp_path)) == [
+        ("H100", 0, "a", None),
+        ("H100", 1, "b", "304060755859"),  # of the same day as the cine
+        ("H100", 2, "c", None),
+    ]
+
+
+def test_lines_without_a_patient_are_left_out_and_counted(source, tmp_path):
+    text = "patient,visit,ecg,cmr\nH100,2,muse/a.xml,\n,,muse/b.xml,\n"
+    plan = planned(source, text, tmp_path)
+    assert cells(plan) == [("H100", 2, "a", None)]
+    assert plan.count()["recordings_left_out"] == 1
+
+
+def test_a_visit_that_comes_twice_and_missing_columns_are_refused(source, tmp_path):
+    with pytest.raises(RecordError, match="came before"):
+        planned(source, "patient,visit,ecg,cmr\nA,1,muse/a.xml,\nA,1,muse/b.xml,\n", tmp_path)
+    with pytest.raises(RecordError, match="missing: cmr"):
+        planned(source, "patient,ecg\nA,muse/a.xml\n", tmp_path)
+
+
+def test_one_recording_of_an_archive_is_named_by_its_place(source, tmp_path):
+    import shutil
+
+    shutil.make_archive(str(tmp_path / "export"), "zip", source.parent, "source")
+    archive = tmp_path / "export.zip"
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("patient,ecg,cmr\nH100,source/muse/a.xml,\n")
+    plan = read_plan(Sources((archive,), pairs=pairs))
+    (visit,) = plan.visits
+    assert visit.ecg.path.read_bytes() == (source / "muse" / "a.xml").read_bytes()
+
+
+def test_rows_of_tables_lie_over_visits(tmp_path):
+    import pyarrow as pa
+
+    from ptacl_core.shards.merging import merge_rows
+
+    def row(patient, visit, sequence, **values):
+        return {
+            "patient": patient,
+            "visit": visit,
+            "split": "train",
+            "sequence": sequence,
+            **values,
+        }
+
+    schema = build_manifest_schema().append(pa.field("sequence", pa.int64()))
+    table = pa.Table.from_pylist(
+        [
+            row("p1", 2, 1, shard="s", ecg_row=0),
+            row("p1", 3, 1, shard="s", ecg_row=1),
+            row("p2", 0, 1, shard="s", ecg_row=2),
+            row("p1", EVERY_VISIT, 2, lvef_pct=60.0, sex="F"),
+            row("p1", 3, 3, lvef_pct=50.0),
+            row("p2", 2, 3, lvef_pct=40.0),  # the table's only visit, the person's only visit
+            row("p9", 2, 3, lvef_pct=30.0),  # nobody's yet
+        ],
+        schema=schema,
+    )
+    merged = merge_rows(table).to_pylist()
+    assert [(r["patient"], r["visit"], r["lvef_pct"], r["sex"]) for r in merged] == [
+        ("p1", 2, 60.0, "F"),
+        ("p1", 3, 50.0, "F"),
+        ("p2", 0, 40.0, None),
+    ]
+
+
+def test_nobody_on_two_sides_is_proved_by_verify(tmp_path):
+    from ptacl_core.config.preprocess import PreprocessSettings
+    from ptacl_core.shards import ShardWriter
+    from ptacl_core.shards.verification import verify_shards
+
+    for number, split in enumerate(("train", "test")):
+        writer = ShardWriter(
+            tmp_path / "shards", preprocessing=PreprocessSettings(), prefix=f"{number}-"
+        )
+        writer.add_labels("p1", 2, split, {"lvef_pct": 60.0})
+        writer.finish()
+        codes = {defect.code for defect in verify_shards(tmp_path / "shards")}
+        assert ("person_on_two_sides" in codes) == (number == 1)
