@@ -216,7 +216,13 @@ def _plan_visits(
             f"{num_withdrawn} recordings of people on the withdrawal list were left out; "
             "`ptacl withdraw` removes people whom the cohort holds"
         )
-    splits = find_split_by_person([row for table in plan.set_tables for row in table.rows])
+    rows = [row for table in plan.set_tables for row in table.rows]
+    splits, num_leaks = find_split_by_person(rows)
+    if num_leaks:
+        plan.notes.append(
+            f"WARNING: the data set's own split puts {num_leaks} people on several sides; each "
+            "gets one side here"
+        )
     for subject, members in sorted(by_person.items()):
         plan.visits += _visits_of(subject, members, discovery, splits.get(subject, ""))
 

@@ -159,13 +159,14 @@ def _find_split(rule: TableRule, cell: str) -> str:
     return next((split for split, values in rule.splits.items() if wanted in values), "")
 
 
-def find_split_by_person(rows: Sequence[TableRow]) -> dict[str, str]:
-    """Person → the data set's own split, of those whom all their rows put into the same."""
+def find_split_by_person(rows: Sequence[TableRow]) -> tuple[dict[str, str], int]:
+    """Person → the data set's own split; how many people it puts on several sides.
+
+    These have no side of the set's: they get one of ours, as everybody whom it does not split.
+    """
     splits: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        splits[row.subject].add(row.split)
-    return {
-        subject: next(iter(found))
-        for subject, found in splits.items()
-        if len(found) == 1 and "" not in found
-    }
+        if row.split:
+            splits[row.subject].add(row.split)
+    one_sided = {subject: next(iter(sides)) for subject, sides in splits.items() if len(sides) == 1}
+    return one_sided, len(splits) - len(one_sided)

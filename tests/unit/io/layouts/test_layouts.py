@@ -79,6 +79,16 @@ def test_ptb_xl_takes_one_rate_and_keeps_people_together(tmp_path):
     assert labels(made)["15709"] == {"age_years": 56.0, "sex": "F"}  # PTB-XL codes 1 for women
 
 
+def test_a_split_that_leaks_is_said_and_not_taken(tmp_path):
+    root = make_ptb_xl(tmp_path / "ptb")
+    table = root / "ptbxl_database.csv"
+    place = "records100/00000/00002"
+    table.write_text(table.read_text().replace(f",3,{place}", f",10,{place}"))
+    made = plan(root)
+    assert {visit.subject: visit.split for visit in made.visits} == {"15709": "", "88": "val"}
+    assert any("puts 1 people on several sides" in note for note in made.notes)
+
+
 def test_ptb_xl_without_its_table_is_nobodys(tmp_path):
     root = make_ptb_xl(tmp_path / "ptb")
     (root / "ptbxl_database.csv").unlink()
