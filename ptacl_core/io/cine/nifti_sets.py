@@ -19,6 +19,10 @@ _LEFT_OUT = re.compile(
     re.IGNORECASE,
 )
 _TRIGGER_TIME = re.compile(r"_t(\d+)(?=$|_|\.)")
+_NIFTI_NAME = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_SLICE_NAME = re.compile(
+    r"((?:.*[ _.-])?(?:b|s|sl|slice|z|sax|sa|cine)[ _.-]?)(\d{1,2})", re.IGNORECASE
+)
 _SAME_MM = 0.5
 _MIN_FRAMES = 4
 
@@ -35,8 +39,8 @@ class NiftiPart:
 def find_nifti_set(files: Sequence[tuple[Path, str]]) -> list[NiftiPart]:
     """Those of the NIfTI `files` (path, name) that together are one cine; empty when none are.
 
-    They share sizes and pixel size, and their names differ in numbers alone. Masks, long-axis
-    views and other sequences are known by name and left out.
+    They share sizes and pixel size, and their names differ in their last number alone. Masks,
+    long-axis views and other sequences are known by name and left out.
     """
     groups: dict[tuple, list[NiftiPart]] = defaultdict(list)
     for path, name in files:
@@ -45,11 +49,37 @@ def find_nifti_set(files: Sequence[tuple[Path, str]]) -> list[NiftiPart]:
             continue
         header = read_nifti_header(path)
         shape = (*header.shape, 1, 1, 1)[:4]
-        pattern = re.sub(r"\d+", "#", stem)
+        pattern = re.sub(r"\d+(?=\D*$)", "#", stem)
         pixel_mm = tuple(round(float(step), 3) for step in header.pixdim[:2])
         groups[pattern, shape, pixel_mm].append(NiftiPart(path, stem, header))
     sets = [parts for parts in groups.values() if len(parts) > 1 and _is_cine(parts)]
     return max(sets, key=len) if sets else []
+
+
+def find_parts_of_folder(paths: Sequence[Path]) -> set[Path]:
+    """The NIfTI files of one folder when all of them are one cine in parts; empty otherwise.
+
+    Stricter than `find_nifti_set`, since the files of several people may lie in one folder: the
+    last number must follow a word for a slice and run from 0 or 1 without a gap, or be a trigger
+    time.
+    """
+    volumes = [path for path in paths if _NIFTI_NAME.search(path.name)]
+    stems = [_NIFTI_NAME.sub("", path.name) for path in volumes]
+    wanted = [
+        (path, stem)
+        for path, stem in zip(volumes, stems, strict=True)
+        if not _LEFT_OUT.search(stem.replace("_", " "))
+    ]
+    matches = [_SLICE_NAME.fullmatch(stem) for _, stem in wanted]
+    numbers = sorted(int(match[2]) for match in matches if match)
+    first = min(numbers, default=-1)
+    is_run = first in {0, 1} and numbers == list(range(first, first + len(wanted)))
+    prefixes = {match[1] for match in matches if match}
+    are_times = all(_TRIGGER_TIME.search(stem) for _, stem in wanted)
+    if len(wanted) < 2 or not ((is_run and len(prefixes) == 1) or are_times):
+        return set()
+    parts = find_nifti_set([(path, path.name) for path, _ in wanted])
+    return {path for path, _ in wanted} if len(parts) == len(wanted) else set()
 
 
 def read_nifti_set(parts: Sequence[NiftiPart]) -> CineRecord:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ptacl_core.errors import RecordError
+from ptacl_core.io.cine.nifti_sets import find_parts_of_folder
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.images import Exam, ImageTree, Listing, list_disk
 from ptacl_core.io.discover.kinds import FileKind, find_kind, without_name
@@ -130,6 +131,13 @@ class _Walk:
             [file for file in listing.files if file.suffix.lower() == ".hea"]
         )
         parts |= found.files
+        if not found.places and (cine_files := find_parts_of_folder(listing.files)):
+            parts |= cine_files
+            parsed = parse_name(name)
+            facts = read_facts(min(cine_files), "nifti")
+            yield FoundFile(
+                path, "cmr", parsed.subject, parsed.visit, "nifti", place=name, facts=facts
+            )
         for file in listing.files:
             if file not in parts:
                 yield from self.visit_file(file, name / file.name, depth=depth, in_folder=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
-from ptacl_core.io import read_cine
+from ptacl_core.io import discover, read_cine
 
 SHAPE = (5, 20, 24, 18)  # slice, frame, row, column
 
@@ -51,6 +51,31 @@ def test_slices_without_positions_by_the_numbers_in_their_names(tmp_path, frames
     np.testing.assert_array_equal(record.frames, frames)
     assert record.spacing_mm[0] == 8.0
     assert "slices_by_name" in has_codes(record)
+
+
+def test_a_folder_of_slices_is_found_as_one_cine(tmp_path, frames):
+    folder = tmp_path / "H900"
+    folder.mkdir()
+    for at_slice in range(5):
+        save_nifti(folder / f"sax_b{at_slice + 1}.nii.gz", as_stored(frames, at_slice))
+    (found,) = discover(tmp_path)
+    assert (found.path, found.modality) == (folder, "cmr")
+    np.testing.assert_array_equal(read_cine(found.path).frames, frames)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("p1", "p2", "p3"),
+        ("H900_sax_b1", "H901_sax_b1", "H902_sax_b1"),
+        ("sax_7", "sax_8", "sax_12"),
+        ("patient_9000001", "patient_9000002"),
+    ],
+)
+def test_files_that_may_be_of_several_people_stay_apart(tmp_path, frames, names):
+    for at, name in enumerate(names):
+        save_nifti(tmp_path / f"{name}.nii.gz", as_stored(frames, at))
+    assert len([found for found in discover(tmp_path) if found.modality == "cmr"]) == len(names)
 
 
 def test_slices_of_two_planes_are_refused(tmp_path, frames):
