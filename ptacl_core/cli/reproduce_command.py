@@ -29,6 +29,9 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report (default: in the cohort).")
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Runs side by side, each a process of one thread.")
+    ] = 1,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +51,7 @@ def reproduce(
             num_seeds=seeds,
             size=size.value,
             out=out,
+            num_jobs=jobs,
             device=device,
             progress=progress,
         )

@@ -105,16 +105,19 @@ class Cohort:
         return cls(CohortLayout(Path(path).absolute()))
 
     @staticmethod
-    def write(path: str | Path, *, purpose: str) -> "AbstractContextManager[CohortWriter]":
+    def write(
+        path: str | Path, *, purpose: str, waits: bool = False
+    ) -> "AbstractContextManager[CohortWriter]":
         """Change the cohort at `path`: `with Cohort.write(path, purpose="embed") as writer:`.
 
-        See `cohort.writing.transaction.write_cohort`: all or nothing, one writer at a time.
+        See `cohort.writing.transaction.write_cohort`: all or nothing, one writer at a time, for
+        whom `waits` waits.
         """
         from ptacl_core.cohort.writing.transaction import write_cohort
 
         layout = CohortLayout(Path(path).absolute())
         CohortDescription.read(layout)
-        return write_cohort(layout, purpose=purpose)
+        return write_cohort(layout, purpose=purpose, waits=waits)
 
     def close(self) -> None:
         """Close the store; calling it again does nothing."""

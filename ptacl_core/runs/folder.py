@@ -69,6 +69,7 @@ def open_training_run(
     *,
     run_name: str | None,
     progress: ProgressSink,
+    memory_share: float = 1.0,
 ) -> Iterator[TrainingRun]:
     """Create or reopen `<cohort>/runs/<run>` and hold its lock while the block runs.
 
@@ -98,6 +99,7 @@ def open_training_run(
                 world=world,
                 progress=progress if world.is_first else SILENT,
                 stop=stop,
+                memory_share=memory_share,
             )
 
 

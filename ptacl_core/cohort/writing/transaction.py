@@ -16,21 +16,25 @@ from ptacl_core.cohort.schema.migrations import migrate
 from ptacl_core.cohort.schema.views import build_derived
 from ptacl_core.cohort.writing.writer import CohortWriter
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.safety.files.lock import hold_lock, wait_for_lock
 
 if TYPE_CHECKING:
     import duckdb
 
 
 @contextmanager
-def write_cohort(layout: CohortLayout, *, purpose: str) -> Iterator[CohortWriter]:
+def write_cohort(
+    layout: CohortLayout, *, purpose: str, waits: bool = False
+) -> Iterator[CohortWriter]:
     """Change the store of `layout`: a writer on a private copy, published when the block ends.
 
     The writer's lock is held throughout. On an exception, or when the process dies, the
-    published store stays as it was. Raises CohortLockedError when another process writes,
-    CohortError when the store is damaged or the disk full.
+    published store stays as it was. Raises CohortLockedError when another process writes, with
+    `waits` only when it does so for ten minutes; CohortError when the store is damaged or the
+    disk full.
     """
-    with hold_lock(layout.writer_lock, purpose=purpose):
+    hold = wait_for_lock if waits else hold_lock
+    with hold(layout.writer_lock, purpose=purpose):
         private = layout.root / f".{layout.store.name}.private"
         _remove(private)
         try:

@@ -6,10 +6,13 @@ runs evaluated; what is finished stands in the run's folder and is not done agai
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ptacl_core import __version__
 from ptacl_core.config.reproduction import (
@@ -30,6 +33,7 @@ from ptacl_core.recipes.reproduce.document import summarise
 from ptacl_core.report.reproduction import write_report
 from ptacl_core.runs.folder import store_settings
 from ptacl_core.safety.files.lock import hold_lock
+from ptacl_core.safety.processes.pool import open_process_pool
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import measure_row, model_card
@@ -65,11 +69,14 @@ def run(
     out: Path | None = None,
     device: str = "auto",
     num_resamples: int = 2000,
+    num_jobs: int = 1,
     progress: ProgressSink = SILENT,
 ) -> ReproductionSummary:
     """Train and measure `rows` (None: all) with seeds 0 … `num_seeds` - 1, and report.
 
-    The report goes to `out`, or to reports/reproduce-<size> in the cohort. Raises ConfigError
+    The report goes to `out`, or to reports/reproduce-<size> in the cohort. `num_jobs` runs are
+    trained and measured side by side, each in a process of one thread, on one GPU or each on
+    the next of several; the figures are those of one job with one thread. Raises ConfigError
     for an unknown row, and whatever the stages raise; the same call then goes on.
     """
     if num_seeds < 1:
@@ -82,10 +89,11 @@ def run(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     started_s = time.monotonic()
     with hold_lock(folder / ".reproduce.lock", purpose="reproduce"):
-        work = _Work(
-            cohort_dir, plan, chosen_size, methods, patients_hash, device, num_resamples, progress
-        )
-        steps = {seed: work.do_seed(seed, num_seeds) for seed in range(num_seeds)}
+        work = Work(
+            cohort_dir, plan, chosen_size, methods, patients_hash, device, num_resamples,
+            num_jobs, progress,
+        )  # fmt: skip
+        steps = do_in_jobs(work, num_seeds) if num_jobs > 1 else do_in_turn(work, num_seeds)
         document = summarise(
             cohort_dir,
             plan,
@@ -110,9 +118,60 @@ def _name_command(cohort: str, rows: Sequence[str] | None, num_seeds: int, size:
     return f"ptacl reproduce {cohort}{chosen} --seeds {num_seeds} --size {size}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+Steps = dict[int, dict[str, dict[str, Any]]]
+"""Results of the finished steps by seed and run."""
+
+
+def do_in_turn(work: "Work", num_seeds: int) -> Steps:
     """One seed after another, run by run."""
+    keys = work.plan.list_runs(work.methods)
+    steps: Steps = {seed: {} for seed in range(num_seeds)}
+    for seed in range(num_seeds):
+        for number, key in enumerate(keys, start=1):
+            position = f"seed {seed + 1}/{num_seeds}, run {number}/{len(keys)}"
+            steps[seed][key] = work.do_run(key, seed, position)
+    return steps
+
+
+def do_in_jobs(work: "Work", num_seeds: int) -> Steps:
+    """Runs side by side, each as soon as those that it takes from are done."""
+    keys = work.plan.list_runs(work.methods)
+    waiting = [(seed, key) for seed in range(num_seeds) for key in keys]
+    num_all = len(waiting)
+    steps: Steps = {seed: {} for seed in range(num_seeds)}
+    in_child = replace(work, progress=SILENT)
+    free = list(range(work.num_jobs))
+    running: dict[Future[dict[str, Any]], tuple[int, str, int]] = {}
+    with open_process_pool(work.num_jobs) as pool:
+        while waiting or running:
+            for place in list(waiting):
+                seed, key = place
+                is_ready = all(
+                    source in steps[seed] for source in work.plan.runs[key].takes.values()
+                )
+                if free and is_ready:
+                    slot = free.pop()
+                    waiting.remove(place)
+                    work.progress.say(f"begun: {name_run(work.size.name, seed, key)}")
+                    job = pool.submit(_do_in_child, in_child.on_slot(slot), key, seed)
+                    running[job] = (seed, key, slot)
+            for job in wait(running, return_when=FIRST_COMPLETED).done:
+                seed, key, slot = running.pop(job)
+                steps[seed][key] = job.result()
+                free.append(slot)
+                num_done = num_all - len(waiting) - len(running)
+                name = name_run(work.size.name, seed, key)
+                work.progress.say(f"done ({num_done}/{num_all}): {name}")
+    return steps
+
+
+def _do_in_child(work: "Work", key: str, seed: int) -> dict[str, Any]:
+    return work.do_run(key, seed, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do for every run; `device` is that of the runs of this process."""
 
     cohort_dir: Path
     plan: ReproductionPlan
@@ -121,18 +180,18 @@ class _Work:
     patients_hash: str
     device: str
     num_resamples: int
+    num_jobs: int
     progress: ProgressSink
 
-    def do_seed(self, seed: int, num_seeds: int) -> dict[str, dict[str, Any]]:
-        """Train and measure everything of one seed; returns the steps by run."""
-        keys = self.plan.list_runs(self.methods)
-        steps = {}
-        for number, key in enumerate(keys, start=1):
-            position = f"seed {seed + 1}/{num_seeds}, run {number}/{len(keys)}"
-            steps[key] = self._do_run(key, seed, position)
-        return steps
+    def on_slot(self, slot: int) -> "Work":
+        """The same work on the GPU of a slot, where there are several and none was named."""
+        num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if self.device not in ("auto", "cuda") or num_gpus < 2:
+            return self
+        return replace(self, device=f"cuda:{slot % num_gpus}")
 
-    def _do_run(self, key: str, seed: int, position: str) -> dict[str, Any]:
+    def do_run(self, key: str, seed: int, position: str) -> dict[str, Any]:
+        """Train and measure one run, but for what is finished; returns its steps."""
         settings = plan_run(self.plan, self.size, key, seed=seed, device=self.device)
         name = name_run(self.size.name, seed, key)
         directory = self.cohort_dir / "runs" / name
@@ -170,7 +229,12 @@ class _Work:
         was_begun = any((directory / "checkpoints").glob("*/*/checkpoint.json"))
         started_s = time.monotonic()
         summary = train.run(
-            self.cohort_dir, settings, resume=True, run_name=directory.name, progress=self.progress
+            self.cohort_dir,
+            settings,
+            resume=True,
+            run_name=directory.name,
+            memory_share=1.0 / self.num_jobs,
+            progress=self.progress,
         )
         return {
             "wall_s": time.monotonic() - started_s,

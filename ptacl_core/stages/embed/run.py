@@ -147,7 +147,7 @@ def _publish(
     encoded: CohortFeatures,
 ) -> None:
     ecg, cmr = (encoded.ecg_rows, encoded.ecg), (encoded.cmr_rows, encoded.cmr)
-    with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}") as writer:
+    with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}", waits=True) as writer:
         writer.put_run(
             aligned.name,
             kind="align",

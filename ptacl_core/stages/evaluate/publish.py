@@ -27,7 +27,7 @@ def publish_evaluation(
 
     `predictions` and `retrieval` are the same patient by patient.
     """
-    with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}") as writer:
+    with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}", waits=True) as writer:
         writer.put_run(
             aligned.name,
             kind="align",

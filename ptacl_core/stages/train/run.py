@@ -71,19 +71,23 @@ def run(
     stage: TrainStage = "all",
     resume: bool = False,
     run_name: str | None = None,
+    memory_share: float = 1.0,
     progress: ProgressSink = SILENT,
 ) -> TrainSummary:
     """Train `stage` of a run in `<cohort_dir>/runs/<run_name or settings.name>`.
 
     "all" is every stage in `settings.stages` but pretraining that is taken from another run
     or left out. A finished stage is skipped with `resume`, an unfinished one goes on from its
-    newest checkpoint. Under torchrun the processes train together.
+    newest checkpoint. Under torchrun the processes train together. `memory_share` is this run's
+    part of the device's free memory, where several train on one device.
 
     Raises CheckpointError when a stage was begun and `resume` is False, ConfigError when the
     run has other settings, CohortLockedError when another trainer has it, TrainingDivergedError,
     and Interrupted after SIGTERM or SIGINT, with everything saved.
     """
-    with open_training_run(cohort_dir, settings, run_name=run_name, progress=progress) as opened:
+    with open_training_run(
+        cohort_dir, settings, run_name=run_name, memory_share=memory_share, progress=progress
+    ) as opened:
         summaries = []
         for name, train in _list_stages(opened, stage):
             folder = opened.checkpoints(name)
