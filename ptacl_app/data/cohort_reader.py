@@ -36,9 +36,11 @@ from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, Direction
 from ptacl_core.cohort.alignment_maps import has_alignment_maps, load_alignment_map
+from ptacl_core.cohort.notes.moved_marks import MovedMark, move_mark, read_moved_marks
 from ptacl_core.cohort.notes.notebook import SavedCohort
 from ptacl_core.errors import CohortError, PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.records.marks import MARKS_RATE_HZ
 
 MIN_REFERENCE_PATIENTS = 20
 """With fewer measured patients of a sex no reference range is drawn."""
@@ -288,6 +290,18 @@ class CohortReader:
             [text, limit],
         )
         return tuple(row[0] for row in rows)
+
+    # --- marks that people moved
+
+    def load_moved_marks(self, patient: str, visit: int) -> tuple[MovedMark, ...]:
+        """The newest place of every mark that a person moved. Raises CohortError."""
+        moves = read_moved_marks(self._cohort.notes, patient, visit)
+        return tuple({(move.beat, move.mark): move for move in moves}.values())
+
+    def move_mark(self, patient: str, visit: int, *, beat: int, mark: str, time_s: float) -> None:
+        """Keep where a person put a mark, beside the computed one. Raises CohortError."""
+        sample = round(time_s * MARKS_RATE_HZ)
+        move_mark(self._cohort.notes, patient, visit, beat=beat, mark=mark, sample=sample)
 
     # --- saved cohorts
 

@@ -38,7 +38,9 @@ def build_median_trace(marks: EcgMarks) -> Trace | None:
 def list_marks(marks: EcgMarks) -> tuple[Mark, ...]:
     """Every beat's marks, in seconds of the recording."""
     return tuple(
-        mark for beat in marks.beats for mark in _marks_of(beat, marks.sampling_rate_hz, 0.0)
+        mark
+        for number, beat in enumerate(marks.beats)
+        for mark in _marks_of(beat, marks.sampling_rate_hz, 0.0, number=number)
     )
 
 
@@ -55,10 +57,10 @@ def list_median_marks(marks: EcgMarks) -> tuple[Mark, ...]:
     )
 
 
-def _marks_of(beat: BeatMarks, rate_hz: float, offset_s: float) -> list[Mark]:
+def _marks_of(beat: BeatMarks, rate_hz: float, offset_s: float, *, number: int = -1) -> list[Mark]:
     found = []
     for name in MARK_NAMES:
         sample = beat.at(name)
         if sample is not None and name in WAVE_OF:
-            found.append(Mark(offset_s + sample / rate_hz, WAVE_OF[name], name, beat.r_peak))
+            found.append(Mark(offset_s + sample / rate_hz, WAVE_OF[name], name, number))
     return found

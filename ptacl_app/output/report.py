@@ -25,13 +25,17 @@ from ptacl_core.records import LEAD_NAMES
 MM_PER_S, MM_PER_MV = 25.0, 10.0
 _ROW_MM = 24.0
 _LABEL_MM = 4.0
+PULSE_MM = 5.0
 _STYLE = """
+@page { size: landscape; margin: 8mm; }
+@media print { body { margin: 0; max-width: none; } svg, figure, tr { break-inside: avoid; } }
 body { font: 14px/1.4 system-ui, sans-serif; color: #1c1b1a; max-width: 280mm; margin: 8mm auto; }
 .notice { background: #ffe3a6; color: #5c3d00; padding: 6px 12px; font-weight: 600; }
 table { border-collapse: collapse; } td, th { padding: 2px 12px; text-align: right; }
 td:first-child, th:first-child { text-align: left; } th { color: #63605d; }
 .hearts img { width: 240px; image-rendering: auto; background: #000; } figure { display:
-inline-block; margin: 0 12px 0 0; } figcaption { color: #63605d; } .outside { color: #a84300; }
+inline-block; margin: 0 12px 0 0; } figcaption { color: #63605d; }
+path.pulse { stroke-width: 0.3; } .outside { color: #a84300; }
 """
 
 
@@ -66,6 +70,7 @@ def _escape(text: object) -> str:
 
 def _write_findings(patient: PatientView) -> str:
     lines = [f"{finding.severity}: {finding}" for finding in patient.findings]
+    lines[:0] = patient.run_faults
     verdict = patient.out_of_distribution
     if verdict is not None:
         known = (
@@ -138,7 +143,8 @@ def _write_ecg(ecg: EcgView) -> str:
     width_mm, height_mm = DURATION_S * MM_PER_S, 4 * _ROW_MM
     parts = [
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{width_mm}mm' height='{height_mm}mm' "
-        f"viewBox='0 0 {width_mm} {height_mm}' style='background:#fff5f3'>",
+        f"viewBox='0 0 {width_mm} {height_mm}' style='background:#fff5f3;overflow:visible;"
+        f"margin-left:{PULSE_MM + 2}mm'>",
         _write_grid(width_mm, height_mm),
     ]
     bands = [[row + 3 * column for column in range(4)] for row in range(3)] + [[1]]
@@ -152,6 +158,9 @@ def _write_ecg(ecg: EcgView) -> str:
             parts.append(
                 f"<polyline fill='none' stroke='#141414' stroke-width='0.3' points='{points}'/>"
             )
+            if column == 0:
+                pulse = _write_pulse(middle)
+                parts.append(f"<path class='pulse' fill='none' stroke='#444' d='{pulse}'/>")
             left = column * span_s * MM_PER_S + 1
             parts.append(
                 f"<text x='{left}' y='{row * _ROW_MM + _LABEL_MM}' font-size='3.4' "
@@ -169,6 +178,12 @@ def _write_grid(width_mm: float, height_mm: float) -> str:
         path += "".join(f"M0 {y}H{width_mm}" for y in range(0, int(height_mm) + 1, step))
         lines.append(f"<path d='{path}' stroke='{ink}' stroke-width='{stroke}' fill='none'/>")
     return "".join(lines)
+
+
+def _write_pulse(middle: float) -> str:
+    """1 mV for 5 mm, left of the traces: the mark by which paper is calibrated."""
+    crest = middle - MM_PER_MV
+    return f"M{-PULSE_MM - 1} {middle}h1V{crest}h{PULSE_MM - 1}V{middle}h1"
 
 
 def _write_points(signal_mv: Array, start: int, middle: float) -> str:

@@ -5,9 +5,16 @@ from typing import TYPE_CHECKING
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.calipers import Calipers
+from ptacl_app.drawing.ecg_picture import Mark
+from ptacl_app.shell import messages
+from ptacl_app.shell.services import Services, services_of
+from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_core.errors import PtaclError
+from ptacl_core.records.marks import MARKS_RATE_HZ
 
 if TYPE_CHECKING:
     from ptacl_app.drawing.playback import PlaybackClock, Position
@@ -41,6 +48,10 @@ class PatientEcg(Screen[None]):
         def _show_status(self, position: Position) -> None: ...
         def action_step_frames(self, offset: int) -> None:
             """See the screen."""
+
+    @property
+    def _services(self) -> Services:
+        return services_of(self)
 
     @property
     def _ecg(self) -> EcgPlot:
@@ -128,3 +139,76 @@ class PatientEcg(Screen[None]):
         self.clock.pause()
         self.clock.seek_time(message.time_s)
         self._show_position(self.clock.position)
+
+    # --- marks
+
+    def action_marks(self) -> None:
+        """Onsets and offsets on and off; those that people moved are read first."""
+        ecg = self._ecg
+        ecg.toggle_marks()
+        patient = self._services.patient
+        if ecg.has_marks and patient is not None and patient.origin == "cohort":
+            self.run_worker(
+                lambda: self._load_marks(patient), thread=True, group="marks", exit_on_error=False
+            )
+
+    def on_ecg_plot_mark_moved(self, message: EcgPlot.MarkMoved) -> None:
+        """A mark was dragged: kept with who and when, for a patient of the cohort."""
+        mark, time_s, patient = message.mark, message.time_s, self._services.patient
+        if patient is None:
+            return
+        change_ms = (time_s - mark.time_s) * 1000
+        name = mark.name.replace("_", " ")
+        text = f"{name} of beat {mark.beat + 1} moved by {change_ms:+.0f} ms".replace("-", "−")
+        if patient.origin != "cohort":
+            self._ecg.move_marks({**self._ecg.moved_marks, (mark.beat, mark.name): time_s})
+            self.notify(f"{text}; not kept, the file is not in the cohort", markup=False)
+            return
+        self.run_worker(
+            lambda: self._load_marks(patient, mark=mark, time_s=time_s, text=text),
+            thread=True,
+            group="marks",
+            exit_on_error=False,
+        )
+
+    def _load_marks(
+        self,
+        patient: PatientView,
+        *,
+        mark: Mark | None = None,
+        time_s: float = 0.0,
+        text: str = "",
+    ) -> None:
+        """In a thread: keep a mark, read all; `MovedMarksLoaded` or `PaneFailed` follows."""
+        reader = self._services.reader
+        if reader is None:
+            return
+        try:
+            if mark is not None:
+                reader.move_mark(
+                    patient.patient, patient.visit, beat=mark.beat, mark=mark.name, time_s=time_s
+                )
+            moves = reader.load_moved_marks(patient.patient, patient.visit)
+        except PtaclError as error:
+            self.post_message(messages.PaneFailed("marks", safe(error, max_length=400)))
+            return
+        moved_s = {
+            (move.beat, move.mark): move.sample / MARKS_RATE_HZ
+            for move in moves
+            if move.sample is not None
+        }
+        if mark is not None:
+            actor = next((move.actor for move in moves if move.beat == mark.beat), "")
+            text += f", kept as moved by {safe(actor, max_length=40)}"
+        self.post_message(messages.MovedMarksLoaded(patient.patient, patient.visit, moved_s, text))
+
+    def on_moved_marks_loaded(self, message: messages.MovedMarksLoaded) -> None:
+        """Draw them where people put them."""
+        patient = self._services.patient
+        if patient is not None and (patient.patient, patient.visit) == (
+            message.patient,
+            message.visit,
+        ):
+            self._ecg.move_marks(message.moved_s)
+        if message.text:
+            self.notify(message.text, markup=False)

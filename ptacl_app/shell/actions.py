@@ -346,7 +346,7 @@ ACTIONS: tuple[Action, ...] = (
         "marks",
         "patient",
         ("t",),
-        "screen.ecg('toggle_marks')",
+        "screen.marks",
         "Marks",
         "Where P, QRS and T begin and end; drag one to move it",
     ),

@@ -162,3 +162,16 @@ class SaliencyFailed(Message):
     """It could not be told (`text` is one safe sentence), or the reader cancelled ("")."""
 
     text: str
+
+
+@dataclass(eq=False)
+class MovedMarksLoaded(Message):
+    """Where people moved marks of one visit's ECG to, in seconds, by beat and name; who did last.
+
+    `text` is one safe sentence when a mark was moved just now.
+    """
+
+    patient: str
+    visit: int
+    moved_s: dict[tuple[int, str], float]
+    text: str = ""

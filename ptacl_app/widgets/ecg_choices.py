@@ -148,7 +148,7 @@ class EcgChoices(EcgShown):
         self.refresh()
 
     def move_marks(self, moved: Mapping[tuple[int, str], float]) -> None:
-        """Where people have moved marks to, by beat (its R peak) and name."""
+        """Where people have moved marks to, by number of the beat and name."""
         self.moved_marks = dict(moved)
         self.forget()
         self.refresh()

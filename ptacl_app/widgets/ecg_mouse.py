@@ -16,6 +16,7 @@ class EcgMouse(EcgChoices):
     """Turns places into moments of the recording."""
 
     _grabbed: Mark | Calipers | float | None = None
+    _grabbed_at = (0.0, 0.0)
     _has_dragged = False
 
     def on_click(self, event: events.Click) -> None:
@@ -33,7 +34,7 @@ class EcgMouse(EcgChoices):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take a caliper, a mark or the page."""
         self._has_dragged = False
-        x, _ = _place_of(event)
+        x, _ = self._grabbed_at = _place_of(event)
         time_s = self.time_at(x)
         if event.button != 1 or time_s is None:
             return
@@ -55,11 +56,11 @@ class EcgMouse(EcgChoices):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag what was taken."""
         grabbed = self._grabbed
-        if grabbed is None or event.button != 1:
+        if grabbed is None:
             return
-        if not self._has_dragged and not (event.delta_x or event.delta_y):
+        x, y = _place_of(event)
+        if not self._has_dragged and (x, y) == self._grabbed_at:
             return
-        x, _ = _place_of(event)
         time_s = self.time_at(x)
         if time_s is None:
             return

@@ -1,0 +1,138 @@
+"""Marks that are dragged and kept, the median beat, raw recordings, what the mouse drags."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from ptacl_app.data.inference import build_view
+from ptacl_app.drawing.ecg_page import Layout
+from ptacl_app.drawing.trace import EcgFilter
+from ptacl_app.output.report import write_report
+from ptacl_app.terminal.graphics import Graphics, Protocol
+from ptacl_app.widgets.ecg_plot import EcgPlot
+from tests.app.conftest import draw_ecg
+
+
+@pytest.fixture
+def graphics():
+    return Graphics(Protocol.KITTY, "asked for by a test")
+
+
+def ecg_of(app):
+    return app.screen.query_one("#ecg", EcgPlot)
+
+
+async def test_a_dragged_mark_is_kept_with_who_and_when(
+    make_app, settle, said, cohort_dir, tmp_path, monkeypatch
+):
+    root = tmp_path / "kept"
+    shutil.copytree(cohort_dir, root)
+    app = make_app(root, first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("space", "t")
+        await settle(pilot)
+        ecg = ecg_of(app)
+        marks = ecg.visible_marks
+        assert {mark.name for mark in marks} >= {"qrs_onset", "qrs_offset", "t_end"}
+        mark = next(each for each in marks if each.name == "qrs_onset" and each.beat == 3)
+        ecg.drop_mark(mark, mark.time_s - 0.0121)
+        await settle(pilot)
+        kept = next(
+            each for each in ecg.visible_marks if (each.name, each.beat) == ("qrs_onset", 3)
+        )
+        assert kept.time_s == pytest.approx(mark.time_s - 0.012, abs=1e-6)  # on a sample
+        assert any("moved by −12 ms" in text and "kept as moved by" in text for text in said)
+        moves = app.reader.load_moved_marks("p0002", 2)
+        assert [(move.mark, move.beat) for move in moves] == [("qrs_onset", 3)]
+        assert moves[0].actor
+        computed = ecg.ecg.marks.beats[3].qrs_onset / 500
+        assert computed == pytest.approx(mark.time_s)  # the computed one stays
+
+
+async def test_the_median_beat_and_the_calipers_march(make_app, settle, said):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        ecg = ecg_of(app)
+        await pilot.press("space", "l", "l", "l", "l")
+        assert ecg.view.layout is Layout.MEDIAN_BEAT
+        beat = ecg.ecg.marks.representative_mv
+        assert ecg.page.page_s == pytest.approx(4 * beat.shape[1] / 500)
+        np.testing.assert_array_equal(
+            ecg.trace.signal_mv[7, 2 * beat.shape[1] :][: beat.shape[1]], beat[7]
+        )
+        await pilot.press("l", "m", "k")
+        assert len(ecg.caliper_lines_s) >= 3
+        await pilot.press("x")
+        assert any("denoised" in text for text in said)  # a cohort has no raw recording
+        assert ecg.shown_choice is EcgFilter.MODEL
+
+
+async def test_the_mouse_drags_calipers_and_the_page(make_app, settle):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        ecg = ecg_of(app)
+        await pilot.press("space", "m")
+        page = ecg.page
+        column = int(page.x_of(ecg.calipers.times_s[0]) // 8)
+        await pilot.mouse_down("#ecg", offset=(column, 3))
+        await pilot.hover("#ecg", offset=(column + 5, 3))
+        await pilot.mouse_up("#ecg", offset=(column + 5, 3))
+        expected_s = page.time_of((column + 5.5) * 8)
+        assert ecg.calipers.times_s[0] == pytest.approx(expected_s, abs=0.0011)
+        await pilot.press("escape", "plus", "plus")
+        start_s = ecg.page.start_shown_s
+        await pilot.mouse_down("#ecg", offset=(60, 3))
+        await pilot.hover("#ecg", offset=(40, 3))
+        await pilot.mouse_up("#ecg", offset=(40, 3))
+        moved_s = 20 * 8 / ecg.page.px_per_s
+        assert ecg.page.start_shown_s == pytest.approx(
+            min(start_s + moved_s, 10 - ecg.page.page_s), abs=0.02
+        )
+
+
+async def test_a_file_is_shown_raw_and_whole(make_app, settle):
+    model_mv, peaks = draw_ecg(66.0)
+    raw_mv = np.tile(model_mv, (1, 4))[:, :19200] + 0.2
+    document = {
+        "num_samples": 5000,
+        "heart_rate_bpm": 66.0,
+        "r_peak_samples": peaks.tolist(),
+        "findings": [],
+        "raw_rate_hz": 500.0,
+        "raw_lead_names": ["I", "II", "III", "aVR", "aVL", "aVF", *(f"V{n}" for n in range(1, 7))],
+    }
+    payload = model_mv.tobytes() + raw_mv.astype(np.float32).tobytes()
+    view = build_view("9000000.xml", document, payload)
+    app = make_app()
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        app.show_patient(view)
+        await settle(pilot)
+        ecg = ecg_of(app)
+        assert ecg.shown_choice is EcgFilter.RAW
+        assert ecg.view.duration_s == pytest.approx(38.4)
+        np.testing.assert_allclose(ecg.trace.signal_mv, raw_mv, atol=1e-6)
+        assert "raw" in app.screen.query_one("#ecg-head").detail
+        ecg.go_to(30.0)
+        assert ecg.page.start_shown_s == pytest.approx(28.4)
+        for choice in (EcgFilter.DIAGNOSTIC, EcgFilter.NOTCH, EcgFilter.MODEL, EcgFilter.RAW):
+            await pilot.press("x")
+            assert ecg.shown_choice is choice
+            assert choice.value in app.screen.query_one("#ecg-head").detail
+        assert ecg.ecg.marks.beats
+
+
+async def test_the_report_is_true_to_scale_and_calibrated(make_app, settle):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        html = write_report(app.patient, name="9000000")
+    assert "@page { size: landscape" in html
+    assert "width='250.0mm'" in html
+    assert "viewBox='0 0 250.0 96.0'" in html
+    assert html.count("class='pulse'") == 4
+    assert "h1V2.0h4.0V12.0h1" in html  # 10 mm high, 5 mm wide
