@@ -39,7 +39,7 @@ MOVED_MARKS_SQL = (
     "beat INTEGER NOT NULL, mark VARCHAR NOT NULL, sample INTEGER, actor VARCHAR NOT NULL, "
     "moved_at TIMESTAMP NOT NULL)"
 )
-"""Made on every opening: notes that were begun before it existed have it too."""
+"""Made at every change: notes that were begun before it existed get it then."""
 
 TABLES_SQL = (
     "CREATE TABLE notes_version (version INTEGER NOT NULL)",
@@ -332,6 +332,7 @@ class Notes:
                 execute(connection, statement)
             execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
         self._check_version(connection)
+        execute(connection, MOVED_MARKS_SQL)
         execute(connection, MOVED_MARKS_SQL)
 
     def _check_version(self, connection: "duckdb.DuckDBPyConnection") -> None:
