@@ -77,6 +77,20 @@ def test_without_the_key_it_says_that_it_cannot_tell(ptacl, cohort, tmp_path, mo
     assert not register_file(CohortLayout(cohort)).exists()
 
 
+def test_predict_refuses_a_file_of_a_withdrawn_person_and_tells_of_the_mark(
+    ptacl, cohort, tmp_path
+):
+    sample = Path(__file__).resolve().parents[2] / "assets" / "samples" / "HR06000.hea"
+    member = people_of(cohort, "train")[0]
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"hr06000\n{member}\n")
+    assert ptacl("withdraw", cohort, listed, "--yes").exit_code == 0
+    answer = ptacl("predict", sample, "--cohort", cohort, "--json")
+    assert answer.exit_code == 2
+    assert "withdrew" in json.loads(answer.out)[0]["error"]
+    assert "trained with people who withdrew" in answer.err
+
+
 def test_lineage_is_right_whatever_happens_after_the_training(ptacl, cohort):
     layout = CohortLayout(cohort)
     assert lineage_file(layout).stat().st_mode & 0o777 == 0o600

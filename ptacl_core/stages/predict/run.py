@@ -35,6 +35,7 @@ from ptacl_core.stages.predict.answer import (
     answer_neighbours,
     answer_phenotypes,
 )
+from ptacl_core.stages.predict.withdrawal import WITHDRAWN, ask_register, tell_mark
 
 UNKNOWN_PERSON = Person()
 NO_COMPLETE_BEAT = (
@@ -159,8 +160,13 @@ def run(
     progress.start("predict", len(files), "ECGs")
     with Cohort.open(cohort_dir) as cohort:
         log_reading(cohort.description, "predict", **predictor.describe_use(), num_files=len(files))
+        tell_mark(cohort, predictor.run_name, progress)
+        is_withdrawn = ask_register(cohort, progress)
         for path in files:
-            answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
+            if is_withdrawn(path, hints or {}):
+                answer = _refusal(path, predictor, WITHDRAWN, ())
+            else:
+                answer = _answer(path, predictor, cohort, k, hints or {}, person, with_saliency)
             answers.append(_as_document(answer, with_saliency=with_saliency))
             progress.advance("predict")
     progress.finish("predict")
