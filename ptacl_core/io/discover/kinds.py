@@ -7,8 +7,9 @@ from typing import Literal
 
 from ptacl_core.errors import RecordError
 from ptacl_core.io.cine.nifti_header import is_nifti
+from ptacl_core.io.cine.raw_images import is_raw_image
+from ptacl_core.io.ecg.arrays.table_columns import find_lead_columns
 from ptacl_core.io.ecg.detection import detect_ecg_format, find_wfdb_header
-from ptacl_core.io.ecg.leads import find_lead
 from ptacl_core.io.files.bounded_file import check_file, read_bytes
 from ptacl_core.io.files.delimited_columns import open_delimited
 from ptacl_core.io.files.dicom_sniffing import HEAD_BYTES, is_dicom_head, sniff_kind
@@ -64,6 +65,7 @@ def find_kind(path: Path) -> FileKind | None:
 def _is_binary(path: Path, head: bytes) -> bool:
     """Whether the file is of a kind that its first bytes settle."""
     has_mark = is_dicom_head(head) or head.startswith(b"PK") or is_nifti(head)
+    has_mark = has_mark or is_raw_image(head)
     return has_mark or path.name.lower().endswith(_ARRAY_ENDINGS)
 
 
@@ -74,6 +76,8 @@ def _binary_kind(path: Path, head: bytes) -> FileKind | None:
         return _array_kind(path)
     if head.startswith(b"PK"):
         return FileKind(is_archive=True)
+    if is_raw_image(head):
+        return FileKind("cmr", "nrrd" if head.startswith(b"NRRD") else "mha")
     return _nifti_kind(path)
 
 
@@ -86,7 +90,18 @@ def _text_kind(path: Path) -> FileKind | None:
     if path.name.lower().endswith(_TABLE_ENDINGS):
         return _table_kind(path)
     ecg_format = detect_ecg_format(path)
+    if ecg_format == "hdf5" and _holds_images(path):
+        return FileKind("cmr", "ismrmrd")
     return _table_kind(path) if ecg_format == "csv" else FileKind("ecg", ecg_format)
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether an HDF5 file has the image series of ISMRMRD."""
+    from ptacl_core.io.ecg.arrays.hdf5 import list_datasets, open_hdf5
+
+    with open_hdf5(path) as file:
+        datasets = list_datasets(file, path.name)
+    return any(key.endswith("/data") and "image" in key for key in datasets)
 
 
 def without_name(error: Exception) -> str:
@@ -166,7 +181,7 @@ def _table_kind(path: Path) -> FileKind:
         return FileKind("pairs", "csv")
     if "subject" in quantities and quantities & {*PHENOTYPE_NAMES, *COVARIATE_NAMES, "sex"}:
         return FileKind("phenotypes", "csv")
-    num_leads = sum(find_lead(column) is not None for column in columns)
+    num_leads = len(find_lead_columns(list(columns)))
     is_numeric = len(columns) >= 8 and all(_is_number(word) for word in words if word)
     if num_leads >= 2 or is_numeric:
         return FileKind("ecg", detect_ecg_format(path))

@@ -50,8 +50,8 @@ def _keys_of_source(places: Sequence[Place]) -> list[Key]:
                 return keys
     if any(by_depth[-1]) if by_depth else False:
         return by_depth[-1]
-    own = find_key([places[0][0]])
     is_single = len(places) == 1 and len(places[0]) == 1
+    own = find_key([places[0][0]]) or ((places[0][0].text,) if is_single else ())
     return [own if is_single else ("", *own) if own else () for _ in places]
 
 

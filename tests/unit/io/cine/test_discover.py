@@ -233,6 +233,21 @@ def test_nifti_as_ukbb_cardiac_writes_it(cmr_data: Path, tmp_path: Path) -> None
     ]
 
 
+def test_slices_in_files_of_their_own_are_one_cine_and_people_are_not(tmp_path: Path) -> None:
+    import nibabel as nib
+
+    image = nib.Nifti1Image(np.zeros((8, 8, 1, 5), np.int16), np.eye(4))
+    for folder, names in (("H1", ("sax_b1", "sax_b2", "sax_b3")), ("all", ("P1", "P2", "P3"))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            nib.save(image, tmp_path / folder / f"{name}.nii.gz")
+    found = find(tmp_path)
+    assert [(file.path.name, file.subject) for file in found] == [
+        ("H1", "H1"),
+        *((f"P{n}.nii.gz", f"P{n}") for n in (1, 2, 3)),
+    ]
+
+
 def test_arrays_by_their_sidecars(tmp_path: Path) -> None:
     for name in ("cmr1", "ecg1", "none"):
         np.save(tmp_path / f"{name}.npy", np.zeros((2, 3, 4, 5)))
