@@ -52,7 +52,7 @@ class SplitSettings(Settings):
 
 
 class SimulationSettings(Settings):
-    """A paired ECG-CMR cohort with known truth (simulator.md §4)."""
+    """A paired ECG-CMR cohort with known truth (simulator.md)."""
 
     name: str = "easy"
     """Name of the cohort."""

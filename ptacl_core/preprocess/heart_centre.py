@@ -3,7 +3,7 @@
 The left ventricle is a bright disc whose border moves once per beat. Every edge that moves votes
 for the points that its gradient (towards bright) points at; a centre is where votes come in from
 all around at one distance. Votes are weighted by movement because a round organ at rest, or the
-right ventricle beside it, otherwise wins (formats.md §2.5 gives the recipe this grew from).
+right ventricle beside it, otherwise wins (formats.md gives the recipe this grew from).
 """
 
 import numpy as np

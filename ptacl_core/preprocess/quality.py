@@ -27,7 +27,7 @@ MAX_LEADS_OFF = 4
 
 MIN_RANGE_MV = 0.05
 MAX_RANGE_MV = 30.0
-"""Limits of the median lead's peak-to-peak; outside them the unit is wrong (formats.md §1.0)."""
+"""Limits of the median lead's peak-to-peak; outside them the unit is wrong (formats.md)."""
 
 MAX_SAMPLE_MV = 1e6
 """No amplifier writes more: such samples are refused before any arithmetic with them."""

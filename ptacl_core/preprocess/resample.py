@@ -1,4 +1,4 @@
-"""Any sampling rate to the target's, and any length to ten seconds (formats.md §1.0)."""
+"""Any sampling rate to the target's, and any length to ten seconds (formats.md)."""
 
 from fractions import Fraction
 

@@ -27,7 +27,7 @@ def cluster_positions(positions_mm: np.ndarray) -> np.ndarray:
 
 
 def project_positions(headers: Sequence[ImageHeader]) -> np.ndarray:
-    """Position of each image along the stack in mm (formats.md §2.2: never SliceLocation)."""
+    """Position of each image along the stack in mm (formats.md: never SliceLocation)."""
     return np.array([header.position_mm for header in headers]) @ slice_normal(headers[0])
 
 

@@ -38,7 +38,7 @@ def sort_stack(headers: Sequence[ImageHeader]) -> SortedStack:
     """Order `headers` (one plane, one matrix) by position along the normal, then by time.
 
     Frames are matched between slices by rank, never by trigger time, which differs with the heart
-    rate (formats.md §2.2). Repeated acquisitions: the last whole one. A slice that lacks up to a
+    rate (formats.md). Repeated acquisitions: the last whole one. A slice that lacks up to a
     tenth of its frames keeps its place with gaps; slices of another length are left out. Raises
     UnsupportedFormatError when nothing in the headers orders the frames.
     """
