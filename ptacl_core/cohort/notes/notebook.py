@@ -333,7 +333,6 @@ class Notes:
             execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
         self._check_version(connection)
         execute(connection, MOVED_MARKS_SQL)
-        execute(connection, MOVED_MARKS_SQL)
 
     def _check_version(self, connection: "duckdb.DuckDBPyConnection") -> None:
         version = execute(connection, "SELECT max(version) FROM notes_version")[0][0]
