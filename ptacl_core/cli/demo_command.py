@@ -13,7 +13,6 @@ from ptacl_core.safety.text.printable import clean_text
 if TYPE_CHECKING:
     from ptacl_core.documents.alignment import AlignmentSection
     from ptacl_core.documents.evaluation import EvaluationDocument
-    from ptacl_core.documents.figures import Bounded
     from ptacl_core.recipes.demo import DemoSummary
 
 NOTE = (
@@ -64,7 +63,9 @@ def print_summary(summary: "DemoSummary", directory: Path) -> None:
     print_headlines(ptacl.headlines)
     _print_rows(ptacl, global_)
     mean = ptacl.retrieval_mean["excluded"].p_at_1
-    print_line(f"Retrieval ECG to CMR, own CMR excluded: P@1 {_bounded(mean)}")
+    print_line(
+        f"Retrieval ECG to CMR, own CMR excluded: P@1 {_show(mean.value, mean.low, mean.high)}"
+    )
     print_line(_alignment_line(ptacl.alignment, global_.alignment))
     print_line("Real sample ECGs")
     for answer in summary.predictions:
@@ -92,15 +93,15 @@ def _print_rows(ptacl: "EvaluationDocument", global_: "EvaluationDocument") -> N
         table.add_column(column, justify="right" if column == "Mean R²" else "left")
     for name, row in chosen:
         remarks = ["has not learned"] if row.failures else list(row.remarks)
-        figure = Bounded(value=row.mean.r2, low=row.mean.low, high=row.mean.high)
-        table.add_row(name, row.modality, _bounded(figure), ", ".join(remarks))
+        shown = _show(row.mean.r2, row.mean.low, row.mean.high)
+        table.add_row(name, row.modality, shown, ", ".join(remarks))
     print_table(table)
 
 
-def _bounded(figure: "Bounded") -> str:
-    if figure.value is None or figure.low is None or figure.high is None:
+def _show(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None or low is None or high is None:
         return "-"
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _alignment_line(ptacl: "AlignmentSection", global_: "AlignmentSection") -> str:

@@ -1,0 +1,23 @@
+"""The demo's summary is one screen, whatever the evaluations hold."""
+
+from pathlib import Path
+
+from ptacl_core.cli.demo_command import print_summary
+from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.recipes.demo import DemoSummary
+
+FORMER = Path(__file__).parents[2] / "data" / "evaluation_before_kinds.json"
+
+
+def test_the_summary_fits_a_screen_and_names_the_rows(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    document = EvaluationDocument.read(FORMER).as_dict()
+    evaluations = {"ptacl": document, "global": document}
+    print_summary(DemoSummary("demo", 0, evaluations, []), Path("demo"))
+    lines = capsys.readouterr().out.splitlines()
+    text = "\n".join(lines)
+    assert len(lines) <= 45
+    for words in ("Demographics only", "Global", "PTACL", "Alignment of steps", "Research use"):
+        assert words in text
+    assert text.index("Global") < text.index("PTACL")
+    assert "next: ptacl-app demo" in text
