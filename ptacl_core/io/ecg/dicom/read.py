@@ -18,6 +18,7 @@ from ptacl_core.io.files.bounded_file import check_file, shown_name
 from ptacl_core.io.files.library_faults import library_faults
 from ptacl_core.records import EcgRecord, Finding
 
+_WHOLE_RECORDING_S = 8.0
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _WAVEFORM_STORAGE = "1.2.840.10008.5.1.4.1.1.9."
 _ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
@@ -40,6 +41,7 @@ _LEAD_CODES_BY_TEXT = {
 def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     """The longest original multiplex group of `path` that gives 12 leads.
 
+    Original groups that begin together and together give 12 leads are joined (`groups_joined`).
     Median beats (DERIVED groups) are never returned. The padding value, and the lowest value of
     the sample type, become missing samples before scaling. Raises UnsupportedFormatError for
     deflated objects, objects without waveforms (pictures, PDF), groups of leads that are not
@@ -51,10 +53,16 @@ def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     with library_faults(name, "DICOM waveform object"):
         groups = [_Group(item, name) for item in dataset.WaveformSequence]
         little_endian = bool(getattr(dataset, "original_encoding", (False, True))[1])
-        index, findings = _choose_group(groups, name)
+        joined = _find_simultaneous(groups)
+        index, findings = (joined[0], []) if joined else _choose_group(groups, name)
         group = groups[index]
-        channels = group.read_channels(hints, is_little_endian=little_endian)
-        findings += group.skew_findings()
+        channels: list[Channel] = []
+        for at in joined or [index]:
+            channels += groups[at].read_channels(hints, is_little_endian=little_endian)
+            findings += groups[at].skew_findings()
+        if joined:
+            message = f"{len(joined)} groups of {group.duration_s:.1f} s that begin together"
+            findings.append(Finding("groups_joined", "info", message))
         peaks, measurements = read_device_figures(dataset, group_number=index + 1)
         statements = read_device_statements(dataset)
     return assemble_ecg(
@@ -125,6 +133,11 @@ class _Group:
         self.is_derived |= "MEDIAN" in label or "REPRESENTATIVE" in label or "AVERAGE" in label
         self._definitions = list(item.get("ChannelDefinitionSequence") or [])
         self.labels = [_find_label(definition) for definition in self._definitions]
+
+    @property
+    def time_offset_ms(self) -> float | None:
+        stated = self._item.get("MultiplexGroupTimeOffset")
+        return None if stated is None else float(stated)
 
     @property
     def leads(self) -> set[str]:
@@ -245,6 +258,23 @@ def _find_label(definition: Any) -> str:
             return _LEAD_CODES_BY_TEXT[code]
         return code if find_lead(code) else str(source.get("CodeMeaning", ""))
     return str(definition.get("ChannelLabel", ""))
+
+
+def _find_simultaneous(groups: list[_Group]) -> list[int] | None:
+    """Original groups that are one recording in parts, None when one has all leads or none are.
+
+    They have one rate and length, no lead twice, and begin together: as their time offsets say, or
+    without any when each is as long as a whole recording (shorter ones follow each other).
+    """
+    originals = [index for index, group in enumerate(groups) if not group.is_derived]
+    leads = [lead for index in originals for lead in groups[index].leads]
+    if len(originals) < 2 or find_missing_leads(leads) or len(set(leads)) < len(leads):
+        return None
+    extents = {(groups[index].rate_hz, groups[index].num_samples) for index in originals}
+    offsets = {groups[index].time_offset_ms for index in originals}
+    are_long = groups[originals[0]].duration_s >= _WHOLE_RECORDING_S
+    begin_together = len(offsets) == 1 and (None not in offsets or are_long)
+    return originals if len(extents) == 1 and begin_together else None
 
 
 def _choose_group(groups: list[_Group], name: str) -> tuple[int, list[Finding]]:

@@ -1,5 +1,6 @@
 """Samples of WFDB signal files: the byte-aligned formats and the packed 212, 310 and 311."""
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ import numpy as np
 
 from ptacl_core.arrays import Array
 from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
-from ptacl_core.io.files.bounded_file import read_bytes, shown_name
+from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, read_bytes, shown_name
+from ptacl_core.io.files.library_faults import library_faults
 
 _TEXT = re.compile(rb"[\t\n\r -~]*")
 _CHUNK_BYTES = 3 * 2**20
+_MAX_SHORT = 0.001
+"""A file may hold a thousandth fewer samples than its header says: a counting fault, not a cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,11 @@ SAMPLE_FORMATS = {
     212: SampleFormat(12, -(2**11)),
     310: SampleFormat(10, -(2**9)),
     311: SampleFormat(10, -(2**9)),
+    508: SampleFormat(8, -(2**7)),
+    516: SampleFormat(16, -(2**15)),
+    524: SampleFormat(24, -(2**23)),
 }
+_FLAC_FORMATS = {508, 516, 524}
 
 
 def read_signal_file(
@@ -72,9 +80,13 @@ def read_signal_file(
         )
     if _looks_like_text(data):
         raise UnreadableFileError(f"{name}: expected binary samples, found text; copy it again")
+    if sample_format in _FLAC_FORMATS:
+        return _read_flac(data, bits, samples_per_frame, num_frames, name)
     num_stored = _count_stored(len(data) - byte_offset, sample_formats[0], bits) // frame
     if num_frames is None:
         num_frames = num_stored
+    if 1 <= num_stored < num_frames and num_frames - num_stored <= _MAX_SHORT * num_frames:
+        num_frames = num_stored  # told by the caller, who knows the header
     if num_frames < 1 or num_stored < num_frames:
         raise UnreadableFileError(
             f"{name}: the header promises {num_frames} samples for each of {len(sample_formats)} "
@@ -87,6 +99,31 @@ def read_signal_file(
         frames[:, start:stop].reshape(-1) if stop - start > 1 else frames[:, start]
         for start, stop in pairwise(starts)
     ]
+
+
+def _read_flac(
+    data: bytes, bits: int, samples_per_frame: Sequence[int], num_frames: int | None, name: str
+) -> list[Array]:
+    """The channels of a FLAC stream (formats 508, 516, 524), one per signal."""
+    try:
+        import soundfile
+    except ImportError as error:
+        raise UnsupportedFormatError(
+            f"{name}: reading WFDB's FLAC formats needs soundfile, which is not installed; pip "
+            "install soundfile"
+        ) from error
+    if set(samples_per_frame) != {1}:
+        raise UnsupportedFormatError(f"{name}: FLAC signals of several samples a frame: not read")
+    with library_faults(name, "FLAC signal file"), soundfile.SoundFile(io.BytesIO(data)) as file:
+        if file.frames * file.channels * 4 > 4 * MAX_FILE_BYTES:
+            raise UnsupportedFormatError(f"{name}: the FLAC file unpacks to more than is read")
+        stored = file.read(dtype="int32", always_2d=True) >> (32 - bits)
+    if stored.shape[1] != len(samples_per_frame) or len(stored) < (num_frames or 1):
+        raise UnreadableFileError(
+            f"{name}: the header promises {num_frames} samples of {len(samples_per_frame)} "
+            f"signals, the FLAC file holds {stored.shape[0]} of {stored.shape[1]}"
+        )
+    return list(stored[: num_frames or len(stored)].T)
 
 
 def _unpack(data: bytes, sample_format: int, byte_offset: int, count: int) -> Array:

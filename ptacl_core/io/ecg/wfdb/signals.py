@@ -120,6 +120,10 @@ def _read_channels(
             if signal.gain == 0.0:
                 uncalibrated.append(lead)
             channels.append(_to_channel(signal, raw, name=name))
+    lengths = {len(channel.raw) for channel in channels if len(channel.raw)}
+    if header.num_frames is not None and lengths and min(lengths) < header.num_frames:
+        message = f"the header states {header.num_frames} samples, the file holds {min(lengths)}"
+        findings.append(Finding("fewer_samples", "warning", message))
     if mismatched:
         findings.append(
             Finding(

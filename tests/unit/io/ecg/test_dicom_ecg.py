@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ptacl_core.errors import UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.records import LEAD_NAMES
 
@@ -144,3 +145,22 @@ def test_big_endian_and_no_preamble(files, tmp_path):
 def test_no_name_of_a_patient_in_the_record(files, tmp_path):
     dataset = files.dicom_dataset([{"steps": files.make_steps(300)}])
     assert files.PATIENT not in repr(read_ecg(files.write_dicom(tmp_path / "a.dcm", dataset)))
+
+
+@pytest.mark.parametrize("offset", [None, "0"])
+def test_groups_of_one_lead_that_begin_together_are_joined(files, tmp_path, offset):
+    steps = files.make_steps(5000)
+    groups = [
+        {"steps": row[None], "labels": (lead,)} for lead, row in zip(LEAD_NAMES, steps, strict=True)
+    ]
+    dataset = files.dicom_dataset(groups)
+    for group in dataset.WaveformSequence:
+        if offset is not None:
+            group.MultiplexGroupTimeOffset = offset
+    record = read_ecg(files.write_dicom(tmp_path / "a.dcm", dataset))
+    np.testing.assert_array_equal(record.signal_mv, files.to_mv(steps))
+    assert codes(record) == ["groups_joined"]
+    for at, group in enumerate(dataset.WaveformSequence):
+        group.MultiplexGroupTimeOffset = str(2500 * at)
+    with pytest.raises(UnsupportedFormatError, match="simultaneous"):
+        read_ecg(files.write_dicom(tmp_path / "b.dcm", dataset))

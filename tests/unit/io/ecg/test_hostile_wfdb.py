@@ -94,8 +94,8 @@ CASES = [
     case(
         "flac",
         lambda s: s.wfdb(" 16 200", " 516 200"),
-        UnsupportedFormatError,
-        ("format 516", "212"),
+        UnreadableFileError,
+        ("FLAC",),
     ),
     case(
         "format is a word",

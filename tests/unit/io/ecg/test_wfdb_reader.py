@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.wfdb.header import parse_header
@@ -213,3 +213,35 @@ def test_rate_and_lead_names_may_be_given(files, tmp_path, refuse):
 def test_header_comments_stay_out_of_everything(files, tmp_path):
     record = read_wfdb(files.write_wfdb(tmp_path, files.make_steps(300)), EcgHints())
     assert files.PATIENT not in repr(record)
+
+
+def test_a_sample_fewer_than_promised_is_told_and_ten_are_refused(files, tmp_path):
+    steps = files.make_steps(5000)
+    header = files.write_wfdb(tmp_path, steps)
+    signal_file = next(path for path in tmp_path.iterdir() if path.suffix == ".dat")
+    data = signal_file.read_bytes()
+    signal_file.write_bytes(data[:-24])
+    record = read_ecg(header)
+    np.testing.assert_allclose(record.signal_mv, files.to_mv(steps)[:, :-1], atol=1e-6)
+    assert "fewer_samples" in {finding.code for finding in record.findings}
+    signal_file.write_bytes(data[:-240])
+    with pytest.raises(UnreadableFileError, match="4990"):
+        read_ecg(header)
+
+
+@pytest.mark.parametrize(("sample_format", "subtype"), [(516, "PCM_16"), (524, "PCM_24")])
+def test_flac_signals(files, tmp_path, refuse, sample_format, subtype):
+    soundfile = pytest.importorskip("soundfile")
+    steps = files.make_steps(5000)
+    eight = [0, 1, *range(6, 12)]
+    header = files.write_wfdb(tmp_path, steps[eight], labels=[LEAD_NAMES[at] for at in eight])
+    header.write_text(header.read_text().replace(" 16 200(", f" {sample_format} 200("))
+    bits = 16 if sample_format == 516 else 24
+    shifted = (steps[eight].T.astype(np.int64) << (32 - bits)).astype(np.int32)
+    signal_file = tmp_path / "rec.dat"
+    soundfile.write(signal_file, shifted, 500, format="FLAC", subtype=subtype)
+    record = read_ecg(header)
+    assert record.signal_mv.shape == (12, 5000)
+    np.testing.assert_allclose(record.signal_mv[6:], files.to_mv(steps)[6:], atol=1e-6)
+    signal_file.write_bytes(signal_file.read_bytes()[:200])
+    refuse(header, UnreadableFileError)
