@@ -20,8 +20,8 @@ def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
     Reads formats 16, 24, 32, 61, 80, 160, 212, 310, 311 and FLAC (508, 516, 524), several signal
     files, byte offsets (the `.mat` records of the PhysioNet challenges), frames of several
     samples, skew, and the longest stretch without a gap of multi-segment records. A checksum that
-    disagrees is a `checksum_mismatch` finding. Raises RecordError kinds in words: other formats, signal files
-    that are missing or too short, segments that never hold 12 leads for 10 s.
+    disagrees is a `checksum_mismatch` finding. Raises RecordError kinds in words: other
+    formats, signal files that are missing or too short, segments that never hold 12 leads for 10 s.
     """
     header = read_header(header_path)
     if header.segments:
