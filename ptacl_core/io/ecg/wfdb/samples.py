@@ -117,7 +117,7 @@ def _read_flac(
     with library_faults(name, "FLAC signal file"), soundfile.SoundFile(io.BytesIO(data)) as file:
         if file.frames * file.channels * 4 > 4 * MAX_FILE_BYTES:
             raise UnsupportedFormatError(f"{name}: the FLAC file unpacks to more than is read")
-        stored = np.asarray(file.read(dtype="int32", always_2d=True)) >> (32 - bits)
+        stored = np.asarray(file.read(dtype="int32", always_2d=True), np.int32) >> (32 - bits)
     if stored.shape[1] != len(samples_per_frame) or len(stored) < (num_frames or 1):
         raise UnreadableFileError(
             f"{name}: the header promises {num_frames} samples of {len(samples_per_frame)} "
