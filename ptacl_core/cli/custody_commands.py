@@ -29,11 +29,12 @@ def withdraw(
     is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put people on the standing register, and take out of every cohort those who are in it.
+    """Take withdrawn people out of cohorts, and keep them out.
 
-    Identifiers count in any spelling. Whoever is not here yet stays out when files arrive.
-    Without LIST an interrupted erasure is ended. A second call changes nothing. Exit status 1
-    when a trace is left, 2 when a cohort's key is missing.
+    They come on the standing register; those who are in a cohort leave it. Identifiers count in
+    any spelling, and whoever is not here yet stays out when files arrive. Without LIST an
+    interrupted erasure is ended. A second call changes nothing. Exit status 1 when a trace is
+    left, 2 when a cohort's key is missing.
     """
     from ptacl_core.io.files.identifier_list import STDIN, read_identifier_list
 
@@ -132,9 +133,10 @@ def share(
         str | None, typer.Option(help="Name of the group (default: the folder's own).")
     ] = None,
 ) -> None:
-    """Open a cohort to a group, to read or to write, or close it again.
+    """Open a cohort to a group, or close it again.
 
-    Identities, lineage and the register of withdrawn people stay the owner's alone.
+    The group may read, or read and write. Identities, lineage and the register of withdrawn
+    people stay the owner's alone.
     """
     from ptacl_core.stages.custody import share as stage
 

@@ -216,7 +216,10 @@ def merge(
     parts: Annotated[list[Path], typer.Argument(help="Cohort directories made apart.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Put cohorts that were made without a shared disk, with one key, together."""
+    """Put parts of a cohort together that were made apart.
+
+    They were made without a shared disk, with one key.
+    """
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.merge import run as stage
 
