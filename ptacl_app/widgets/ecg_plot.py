@@ -132,7 +132,7 @@ class EcgPlot(EcgMouse, can_focus=True):
                 y,
                 page,
                 trace,
-                self._describe_details(page),
+                self._describe_details(page) if y == 0 else PageDetails(),
                 PAPERS[self.paper or self._theme_paper],
                 size=(width, self.size.height),
                 ground=margin,

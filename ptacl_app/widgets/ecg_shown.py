@@ -76,6 +76,7 @@ class EcgShown(Widget):
         self.moved_marks: Mapping[tuple[int, str], float] = {}
         self._traces: dict[EcgFilter | Layout, Trace | None] = {}
         self._extremes: dict[int, tuple[tuple[float, float], ...]] = {}
+        self._page: tuple[object, PaperPage] | None = None
         self.cell_px: tuple[int, int] | None = None
 
     @property
@@ -121,10 +122,15 @@ class EcgShown(Widget):
         trace = self.trace
         if self.cell_px is None or trace is None:
             return self.view
-        key = id(trace)
-        if key not in self._extremes:
-            self._extremes = {key: measure_extremes(trace.signal_mv)}
-        width_px, height_px = self.cell_px
+        key = (self.view, id(trace), self.cell_px)
+        if self._page is None or self._page[0] != key:
+            self._page = key, self._lay_out(trace, self.cell_px)
+        return self._page[1]
+
+    def _lay_out(self, trace: Trace, cell_px: tuple[int, int]) -> PaperPage:
+        if id(trace) not in self._extremes:
+            self._extremes = {id(trace): measure_extremes(trace.signal_mv)}
+        width_px, height_px = cell_px
         view = self.view
         is_median = view.layout is Layout.MEDIAN_BEAT
         fitting = PAGE_MM / view.speed_mm_per_s / max(trace.duration_s, 0.1)
@@ -133,7 +139,7 @@ class EcgShown(Widget):
             height_px=max(view.num_rows, 1) * height_px,
             bands=view.bands,
             duration_s=trace.duration_s,
-            extremes_mv=self._extremes[key],
+            extremes_mv=self._extremes[id(trace)],
             start_s=view.start_s,
             zoom=fitting if is_median else float(view.zoom),
             first_band=view.first_band,
@@ -167,6 +173,8 @@ class EcgShown(Widget):
         self.ecg = ecg
         self.note = note
         self._traces.clear()
+        self._extremes.clear()
+        self._page = None
         self.ghosts = ()
         self.moved_marks = {}
         self.set_calipers(None)

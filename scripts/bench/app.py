@@ -31,12 +31,22 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
+from rich.console import Console
+from rich.style import Style
+from textual._compositor import LayoutUpdate
+from textual.geometry import Region
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.drawing.cine_picture import draw_cine_picture
 from ptacl_app.drawing.ecg_page import Layout, PageView, draw_page
+from ptacl_app.drawing.ecg_picture import draw_page as draw_page_picture
+from ptacl_app.drawing.paper import PaperPage, measure_extremes
+from ptacl_app.drawing.paper_inks import DARK
 from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.shell.settings import AppSettings
+from ptacl_app.terminal.graphics import Graphics, Protocol
+from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg_plot import EcgPlot
 from ptacl_app.widgets.patient_table import PatientTable
@@ -187,7 +197,7 @@ def measure_drawing(cohort: Path, patient: str) -> dict[str, float]:
             await pilot.pause()
 
             def redraw_ecg() -> None:
-                ecg._forget()
+                ecg.forget()
                 for y in range(ecg.size.height):
                     ecg.render_line(y)
 
@@ -211,6 +221,54 @@ def measure_drawing(cohort: Path, patient: str) -> dict[str, float]:
 
     asyncio.run(run())
     return figures
+
+
+def measure_pixels(cohort: Path, patient: str) -> dict[str, float]:
+    """CPU of a page and of a cine frame in pixels, at the panes of 146×40 in cells of 9×18."""
+    reader = CohortReader.open(cohort)
+    view = reader.load_patient(patient, num_neighbours=0)
+    reader.close()
+    assert view.ecg is not None
+    assert view.cine is not None
+    trace = view.ecg.model_trace
+    bands = ((0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8, 11), (1,))
+    page = PaperPage(927, 432, bands, trace.duration_s, measure_extremes(trace.signal_mv))
+    layer = ImageLayer(Graphics(Protocol.KITTY, "benchmark"), cell_px=(9, 18))
+    slot = layer.claim(lambda: None)
+    frames = view.cine.frames
+    console = Console(color_system="truecolor", force_terminal=True)
+
+    def show(frame: int) -> None:
+        layer.show(
+            slot,
+            frame,
+            lambda: draw_cine_picture(frames[frame], side_px=378, level=128.0, width=256.0),
+            columns=42,
+            rows=21,
+            num_kept=len(frames),
+        )
+
+    started = time.process_time()
+    for frame in range(len(frames)):
+        show(frame)
+    upload_ms = (time.process_time() - started) * 1000 / len(frames)
+    numbers = iter(list(range(len(frames))) * 4)
+
+    def switch() -> None:
+        show(next(numbers))
+        strips = [
+            [layer.build_strip(slot, row, first_column=0, count=42, ground=Style())]
+            for row in range(21)
+        ]
+        layer.render(LayoutUpdate(strips, Region(0, 0, 42, 21)), console)
+
+    switch()
+    return {
+        "ecg_pixel_page_ms_cpu": repeat_cpu_ms(lambda: draw_page_picture(page, trace, DARK), 20),
+        "ecg_pixel_page_kB": len(draw_page_picture(page, trace, DARK).encode_png()) / 1000,
+        "cine_pixel_upload_ms_cpu": upload_ms,
+        "cine_pixel_switch_ms_cpu": repeat_cpu_ms(switch, 100),
+    }
 
 
 def measure_table(store: Path) -> dict[str, float]:
@@ -362,6 +420,7 @@ class Subject:
 
 PARTS: dict[str, Callable[[Subject], dict[str, float]]] = {
     "drawing": lambda it: measure_drawing(it.cohort, it.patient),
+    "pixels": lambda it: measure_pixels(it.cohort, it.patient),
     "frames": lambda it: {
         **measure_frames(it.cohort, it.patient, (146, 40)),
         **measure_frames(it.cohort, it.patient, (80, 24)),
@@ -381,6 +440,8 @@ GOALS: dict[str, tuple[str, float]] = {
     "ecg_12x5000_redraw_ms_cpu": ("12 leads × 5000 samples, redrawn as strips, ms CPU", 10),
     "cine_frame_first_loop_ms_cpu": ("a cine frame of 42×21 cells, first loop, ms CPU", 6),
     "cine_frame_later_loops_ms_cpu": ("the same frame, later loops, ms CPU", 6),
+    "ecg_pixel_page_ms_cpu": ("an ECG page of 927×432 pixels, drawn, ms CPU", 20),
+    "cine_pixel_switch_ms_cpu": ("a cine frame in pixels after its upload, ms CPU", 1),
     "play_146x40_core_share_at_25_fps": (
         "patient screen, 146×40, 25 fps, share of a core (CPU of painted ticks)", 0.40,
     ),
