@@ -44,7 +44,7 @@ def test_evaluation_takes_the_first_samples_and_even_frames(reader):
     assert starts.tolist() == [0] * 8
     assert torch.equal(crops, torch.from_numpy(reader.ecg[batch.rows, :, :2500]).float())
     clips = CINE.draw(batch, draws_of(), is_training=False)
-    frames = [50 * index // 26 for index in range(26)]
+    frames = [50 * (2 * index + 1) // 52 for index in range(26)]
     expected = reader.cine[batch.rows][:, frames].astype(np.float32) / 255
     assert clips.numpy() == pytest.approx(expected, abs=1e-6)
 
