@@ -71,7 +71,7 @@ def print_summary(summary: "DemoSummary", directory: Path) -> None:
     for answer in summary.predictions:
         print_line(_prediction_line(answer))
     if ptacl.departures:
-        print_line(clean_text(f"Departs from the paper: {ptacl.departures}", max_length=600))
+        print_line(clean_text(f"Settings: {ptacl.departures}", max_length=2000))
     print_line(f"{NOTE} {RESEARCH_USE}")
     print_line(f"next: ptacl-app {directory}")
     question = "SELECT * FROM knn('S000000', 5) ORDER BY rank"
