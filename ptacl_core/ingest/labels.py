@@ -12,8 +12,9 @@ from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.io import read_phenotypes
 from ptacl_core.io.identity.facts import fold_identifier
 from ptacl_core.io.layouts.tables import DataSetTable
-from ptacl_core.io.phenotypes.cells import parse_numbers, parse_sexes
+from ptacl_core.io.phenotypes.cells import parse_numbers
 from ptacl_core.io.phenotypes.checks import drop_impossible
+from ptacl_core.io.phenotypes.sex_coding import parse_sexes
 from ptacl_core.io.phenotypes.table import PhenotypeTable
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.safety.text.printable import clean_text

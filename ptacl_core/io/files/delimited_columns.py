@@ -18,6 +18,8 @@ _MAX_FILE_BYTES = 64 * 1024**3
 _MAX_HEADER_BYTES = 8 * 1024**2
 _BLOCK_BYTES = 16 * 1024**2
 _MAX_ROWS = 20_000_000
+_MAX_SNIFFED_LINES = 20
+_MARKS = (",", ";", "\t", "|")
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
     b"PK": "a ZIP archive or Excel workbook; save the table as CSV",
@@ -64,12 +66,49 @@ def open_delimited(path: Path) -> DelimitedFile:
         raise UnsupportedFormatError(
             f"{shown}: expected a text table with column names in its first line; save it as CSV"
         )
-    delimiter = max(",;\t|", key=line.count)
+    delimiter = find_delimiter(text)
     try:
         columns = next(csv.reader(io.StringIO(line), delimiter=delimiter))
     except (csv.Error, StopIteration) as error:
         raise UnreadableFileError(f"{shown}: the line of column names is damaged") from error
     return DelimitedFile(path, tuple(columns), delimiter, encoding)
+
+
+def find_delimiter(text: str) -> str:
+    """What stands between the cells of the table in `text`: comma, semicolon, tab or bar.
+
+    The mark that gives more than one column and the same number in most of the first lines;
+    quotes are respected, and a decimal comma cannot win over the semicolon that really divides.
+    """
+    lines = [line for line in text.splitlines()[:_MAX_SNIFFED_LINES] if line.strip()]
+    if len(text) >= _MAX_HEADER_BYTES and len(lines) > 1:
+        lines.pop()  # it may be cut short
+
+    def rate(mark: str) -> tuple[float, int]:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=mark)]
+        except csv.Error:
+            return 0.0, 0
+        if not widths or widths[0] < 2:
+            return 0.0, 0
+        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+
+    return max(_MARKS, key=rate)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """A small table (a list of pairs, of withdrawn people) as one mapping per row.
+
+    Names and cells are stripped; delimiter and encoding are found as for any table. Raises as
+    `open_delimited` and `read_columns`.
+    """
+    table = open_delimited(path)
+    columns, _ = read_columns(table, range(len(table.columns)))
+    names = [name.strip().strip("\ufeff") for name in table.columns]
+    return [
+        {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+        for cells in zip(*columns, strict=True)
+    ]
 
 
 def read_columns(table: DelimitedFile, indices: Sequence[int]) -> tuple[list[list[str]], int]:

@@ -10,10 +10,15 @@ from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS, Finding
 
 _TOLERANCE = 0.01
 _ROUNDING_ML = 0.15
+_LARGEST_FRACTION = 1.5
 
 _REPAIRS: dict[str, tuple[Callable[[float], bool], float, str]] = {
     "volume": (lambda usual: usual < 2.0, 1000.0, "looked like litres and was converted to mL"),
-    "fraction": (lambda usual: usual <= 1.5, 100.0, "looked like a fraction and was made a %"),
+    "fraction": (
+        lambda usual: usual <= _LARGEST_FRACTION,
+        100.0,
+        "looked like a fraction and was made a %",
+    ),
     "flow": (lambda usual: usual > 200.0, 0.001, "looked like mL/min and was converted to L/min"),
     "mass": (lambda usual: usual < 2.0, 1000.0, "looked like kilograms and was converted to g"),
     "length": (lambda usual: usual < 3.0, 100.0, "looked like metres and was converted to cm"),
@@ -39,13 +44,27 @@ def repair_units(
     if repair is None or not known.size:
         return values
     is_other_unit, factor, said = repair
-    usual = float(np.max(known) if kind_of(quantity) == "fraction" else np.median(known))
+    is_fraction = kind_of(quantity) == "fraction"
+    usual = float(np.max(known) if is_fraction else np.median(known))
     if usual <= 0 or not is_other_unit(usual):
-        return values
+        return _without_stray_fractions(values, quantity, findings) if is_fraction else values
     findings.append(
         Finding("unit_converted", "warning", f"{quantity}: the column {said} (× {factor:g})")
     )
     return values * factor
+
+
+def _without_stray_fractions(
+    values: Float64[Array, " row"], quantity: str, findings: list[Finding]
+) -> Float64[Array, " row"]:
+    """A percent column with fractions in it: those cells are of an unknown unit, so missing."""
+    with np.errstate(invalid="ignore"):
+        is_stray = (values > 0) & (values <= _LARGEST_FRACTION)
+    if not is_stray.any():
+        return values
+    message = f"{quantity}: {int(is_stray.sum())} cells look like fractions among percentages"
+    findings.append(Finding("mixed_units", "warning", f"{message} and were taken as missing"))
+    return np.where(is_stray, np.nan, values)
 
 
 def drop_impossible(

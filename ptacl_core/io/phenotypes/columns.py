@@ -3,13 +3,23 @@
 import re
 from dataclasses import dataclass
 
+from ptacl_core.io.phenotypes.spellings import SHARED_TITLES, Spelling, read_spelling
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
 
 COVARIATE_NAMES = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 """The numeric covariates; sex is kept apart."""
 
-_FIELDS: dict[int, tuple[str, int]] = {
+SCANNER_FIELDS = {
+    22420: "lvef_pct",
+    22421: "lvedv_ml",
+    22422: "lvesv_ml",
+    22423: "lvsv_ml",
+    22424: "lvco_l_min",
+}
+"""Category 133: from the contours that the scanner drew by itself, not to be mixed with 157's."""
+
+FIELDS: dict[int, tuple[str, int]] = {
     **{field: (name, 0) for name, field in PHENOTYPE_FIELD_IDS.items()},
     31: ("sex", 0),
     21003: ("age_years", 0),
@@ -19,11 +29,6 @@ _FIELDS: dict[int, tuple[str, int]] = {
     12143: ("weight_kg", 0),
     21002: ("weight_kg", 1),
 }
-_FIELD_SPELLINGS = (
-    re.compile(r"(?P<field>\d{2,6})-(?P<instance>\d+)\.(?P<array>\d+)"),
-    re.compile(r"p(?P<field>\d{2,6})(?:_i(?P<instance>\d+))?(?:_a(?P<array>\d+))?"),
-    re.compile(r"[fx]\.?(?P<field>\d{2,6})[._](?P<instance>\d+)[._](?P<array>\d+)"),
-)
 _SUBJECT_NAMES = (
     "eid",
     "feid",
@@ -36,6 +41,11 @@ _SUBJECT_NAMES = (
     "id",
     "",
     "unnamed0",
+    "externalcode",
+    "caseid",
+    "studyid",
+    "participantidparticipanteid",
+    "eidparticipanteid",
 )
 _VISIT_NAMES = ("visit", "visitid", "instance", "session", "timepoint")
 _COVARIATE_SPELLINGS = {
@@ -48,6 +58,14 @@ _COVARIATE_SPELLINGS = {
     "bmi": "bmi_kg_m2",
     "bodymassindex": "bmi_kg_m2",
 }
+_FLAGS = {
+    "ismale": "male_flag",
+    "male": "male_flag",
+    "isfemale": "female_flag",
+    "female": "female_flag",
+}
+"""Names whose 1 or true states the sex by itself."""
+
 _BASES = (
     {name.split("_")[0]: name for name in PHENOTYPE_NAMES}
     | {
@@ -92,29 +110,79 @@ _KINDS = {
 class ColumnMeaning:
     """What one column holds.
 
-    `quantity` is a phenotype, a covariate, "sex", "subject", "visit", or "indexed" (divided by body
-    surface: never used). `instance` is the UK Biobank visit, None when the name has none; of
-    several columns for the same the lowest `rank` counts. `factor` turns the unit that the name
-    states into ours, None when it states none.
+    `quantity` is a phenotype, a covariate, "sex", "subject", "visit", "indexed" (divided by body
+    surface: never used) or "other_field" (a phenotype's title on a field of another derivation:
+    never used). `instance` is the UK Biobank visit, None when the name has none; of several
+    columns for the same the lowest `rank` counts. `factor` turns the unit that the name states
+    into ours, None when it states none. `is_scanner` marks what the scanner's own contours gave;
+    `shared_title` a title that both derivations have, without a field number; `coding` how a sex
+    is coded: "ukb", "male_flag", "female_flag", "" unknown.
     """
 
     quantity: str
     instance: str | None = None
     rank: int = 0
     factor: float | None = None
+    is_scanner: bool = False
+    shared_title: bool = False
+    coding: str = ""
+
+
+_WHOLE_NAMES = {
+    **{name: ColumnMeaning("subject", rank=rank) for rank, name in enumerate(_SUBJECT_NAMES)},
+    **{name: ColumnMeaning("visit", rank=rank) for rank, name in enumerate(_VISIT_NAMES)},
+    **{name: ColumnMeaning("sex", coding=coding) for name, coding in _FLAGS.items()},
+    "ageatrecruitment": ColumnMeaning("age_years", rank=1),
+}
+"""Names without signs that are read whole, without a unit behind them."""
 
 
 def find_meaning(header: str) -> ColumnMeaning | None:
     """The meaning of a column name, None when it is none of ours."""
+    spelling = read_spelling(header)
+    if spelling is not None:
+        return _meaning_of_field(spelling)
     text = header.strip().strip("\ufeff\"'").lower().removeprefix("participant.")
-    for spelling in _FIELD_SPELLINGS:
-        match = spelling.fullmatch(text)
-        if match:
-            known = _FIELDS.get(int(match["field"]))
-            if known is None or int(match["array"] or 0) != 0:
-                return None
-            return ColumnMeaning(known[0], match["instance"], known[1], 1.0)
     return _find_plain(text)
+
+
+def _meaning_of_field(spelling: Spelling) -> ColumnMeaning | None:
+    """What a UK Biobank column holds; first of its array only."""
+    if spelling.array != 0:
+        return None
+    if spelling.field is None:
+        return _meaning_of_title(spelling)
+    if spelling.field in SCANNER_FIELDS:
+        quantity = SCANNER_FIELDS[spelling.field]
+        return ColumnMeaning(quantity, spelling.instance, 0, 1.0, is_scanner=True)
+    known = FIELDS.get(spelling.field)
+    if known is not None:
+        coding = "ukb" if known[0] == "sex" else ""
+        return ColumnMeaning(known[0], spelling.instance, known[1], 1.0, coding=coding)
+    if spelling.quantity in PHENOTYPE_NAMES:
+        return ColumnMeaning("other_field", spelling.instance)
+    return None
+
+
+def _meaning_of_title(spelling: Spelling) -> ColumnMeaning | None:
+    if spelling.title == "cardiac output":
+        return ColumnMeaning("lvco_l_min", spelling.instance, 0, 1.0, is_scanner=True)
+    if spelling.quantity is None:
+        return None
+    rank = 1 if spelling.title in {"standing height", "age at recruitment"} else 0
+    return ColumnMeaning(
+        spelling.quantity,
+        spelling.instance,
+        rank,
+        1.0,
+        shared_title=spelling.title in SHARED_TITLES,
+        coding="ukb" if spelling.quantity == "sex" else "",
+    )
+
+
+def find_unit_factor(quantity: str, unit: str) -> float | None:
+    """What turns `unit` into ours for `quantity`, None when it is no unit of it."""
+    return _UNIT_FACTORS.get((kind_of(quantity), re.sub(r"[\s.]+", "", unit.strip().lower())))
 
 
 def kind_of(quantity: str) -> str:
@@ -123,11 +191,9 @@ def kind_of(quantity: str) -> str:
 
 
 def _find_plain(text: str) -> ColumnMeaning | None:
-    letters = re.sub(r"[^a-z0-9]", "", text)
-    if letters in _SUBJECT_NAMES:
-        return ColumnMeaning("subject", rank=_SUBJECT_NAMES.index(letters))
-    if letters in _VISIT_NAMES:
-        return ColumnMeaning("visit", rank=_VISIT_NAMES.index(letters))
+    whole = _WHOLE_NAMES.get(re.sub(r"[^a-z0-9]", "", text))
+    if whole is not None:
+        return whole
     for base, unit in _splits(text):
         quantity = _BASES.get(base) or _COVARIATE_SPELLINGS.get(base)
         if quantity is None:

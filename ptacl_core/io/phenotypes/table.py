@@ -3,17 +3,17 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.errors import UnsupportedFormatError
+from ptacl_core.errors import ConfigError, UnsupportedFormatError
 from ptacl_core.io.files.bounded_file import shown_name
 from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
-from ptacl_core.io.phenotypes.cells import find_text_fault, parse_numbers, parse_sexes
+from ptacl_core.io.phenotypes.cells import find_text_fault, parse_numbers
 from ptacl_core.io.phenotypes.checks import (
     check_consistency,
     drop_impossible,
@@ -21,9 +21,19 @@ from ptacl_core.io.phenotypes.checks import (
     report_missing,
 )
 from ptacl_core.io.phenotypes.columns import COVARIATE_NAMES, ColumnMeaning, find_meaning
+from ptacl_core.io.phenotypes.origins import (
+    describe_set_apart,
+    find_sex_coding,
+    resolve_shared_titles,
+)
+from ptacl_core.io.phenotypes.sex_coding import CODINGS, check_sex_coding, parse_sexes
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.safety.text.printable import clean_text
 
 _NUMERIC_NAMES = (*PHENOTYPE_NAMES, *COVARIATE_NAMES)
+_SCANNER = "scanner_"
+_Codings = tuple[Mapping[str, str] | None, Mapping[str, str] | None]
+"""What numbers for a sex mean: as declared, and as usual in a table of these columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +41,9 @@ class PhenotypeTable:
     """One row per patient and visit; NaN (None for sex) where the table has no value.
 
     `subject` and `visit` are strings as given (leading zeros kept); `visit` is the UK Biobank
-    instance ("2", "3"), the visit column's value, or "". `sex` is "F", "M" or None.
+    instance ("2", "3"), the visit column's value, or "". `sex` is "F", "M" or None. `scanner`
+    holds what the scanner's own contours gave (UK Biobank 22420 to 22424), by phenotype, apart
+    from the phenotypes. Without `has_visits` a row holds for every visit of its person.
     """
 
     subject: np.ndarray
@@ -52,6 +64,8 @@ class PhenotypeTable:
     weight_kg: Float64[Array, " row"]
     bmi_kg_m2: Float64[Array, " row"]
     findings: tuple[Finding, ...] = ()
+    scanner: Mapping[str, Float64[Array, " row"]] = field(default_factory=dict)
+    has_visits: bool = True
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -70,30 +84,41 @@ class _Column:
     cells: list[str]
 
 
-def read_phenotypes(path: str | Path) -> PhenotypeTable:
+def read_phenotypes(
+    path: str | Path,
+    *,
+    sex_coding: str | Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> PhenotypeTable:
     """The phenotypes and covariates in a CSV, TSV or semicolon table (gzip too).
 
-    Columns are known by name: UK Biobank fields in the three spellings (`24100-2.0`,
-    `p24100_i2`, `f.24100.2.0`), those of ukbb_cardiac (`LVEDV (mL)`), or plain (`lvedv_ml`,
-    `sex`, `age_years`, `height_cm`, `weight_kg`, `bmi_kg_m2`, `visit`); others are ignored. A
-    visit of UK Biobank becomes a row where it has a phenotype (any value, in a table without
-    phenotypes). What was converted, missing, doubled or does not add up is in `findings`, as
-    counts, never with an identifier.
+    Columns are known by name: UK Biobank fields in every spelling (`spellings.py`), those of
+    ukbb_cardiac (`LVEDV (mL)`), or plain (`lvedv_ml`, `sex`, `age_years`, `height_cm`,
+    `weight_kg`, `bmi_kg_m2`, `visit`); others are ignored. A visit of UK Biobank becomes a row
+    where it has a phenotype (any value, in a table without phenotypes). What was converted,
+    missing, doubled, ambiguous or does not add up is in `findings`, as counts, never with an
+    identifier.
 
-    Raises UnreadableFileError, or UnsupportedFormatError for a file that is no such table.
+    Args:
+        path: The table.
+        sex_coding: What numbers in the sex column mean: "ukb", "ptb_xl", "iso_5218", or pairs as
+            `{"0": "M", "1": "F"}`. Without it 0 and 1 are read only where the table says which.
+        columns: Names of columns → what they hold ("subject", "visit", "sex", a phenotype or a
+            covariate by our name), where the names do not say it.
+
+    Raises UnreadableFileError, UnsupportedFormatError for a file that is no such table, ConfigError
+    for an unknown coding or quantity.
     """
     source = Path(path)
     shown = shown_name(source)
+    declared = check_sex_coding(sex_coding)
     table = open_delimited(source)
-    meanings = {
-        index: meaning
-        for index, header in enumerate(table.columns)
-        if (meaning := find_meaning(header)) is not None
-    }
+    meanings = _find_meanings(table.columns, columns or {})
     findings: list[Finding] = []
+    meanings = resolve_shared_titles(meanings, table.columns, findings)
     used = _choose_columns(meanings, shown, findings)
     cells, num_skipped = read_columns(table, used)
-    columns = [_Column(meanings[index], column) for index, column in zip(used, cells, strict=True)]
+    read = [_Column(meanings[index], column) for index, column in zip(used, cells, strict=True)]
     if num_skipped:
         findings.append(
             Finding(
@@ -102,7 +127,26 @@ def read_phenotypes(path: str | Path) -> PhenotypeTable:
                 f"{num_skipped} rows with another number of cells than the header were left out",
             )
         )
-    return _assemble(columns, table.delimiter != ",", findings)
+    codings = declared, find_sex_coding(table.columns)
+    return _assemble(read, table.delimiter != ",", codings, findings)
+
+
+def _find_meanings(names: Sequence[str], declared: Mapping[str, str]) -> dict[int, ColumnMeaning]:
+    """The meaning of each column that has one, as declared, else by its name."""
+    known = {*_NUMERIC_NAMES, "sex", "subject", "visit"}
+    for quantity in declared.values():
+        if quantity not in known:
+            raise ConfigError(
+                f"columns: expected a quantity of {', '.join(sorted(known))}, got "
+                f"{clean_text(str(quantity), max_length=40)!r}"
+            )
+    meanings: dict[int, ColumnMeaning] = {}
+    for index, header in enumerate(names):
+        quantity = declared.get(header.strip())
+        meaning = ColumnMeaning(quantity) if quantity else find_meaning(header)
+        if meaning is not None and (quantity or meaning.quantity not in declared.values()):
+            meanings[index] = meaning
+    return meanings
 
 
 def _choose_columns(
@@ -127,12 +171,13 @@ def _choose_columns(
                 f"{num_indexed} columns are divided by body surface area and were not used",
             )
         )
-    chosen: dict[tuple[str, str | None, int], int] = {}
+    findings += describe_set_apart(meanings.values())
+    chosen: dict[tuple[str, str | None, int, bool], int] = {}
     num_doubled = 0
     for index, meaning in meanings.items():
-        if meaning.quantity in {"subject", "visit", "indexed"}:
+        if meaning.quantity in {"subject", "visit", "indexed", "other_field"}:
             continue
-        key = meaning.quantity, meaning.instance, meaning.rank
+        key = meaning.quantity, meaning.instance, meaning.rank, meaning.is_scanner
         num_doubled += key in chosen
         chosen.setdefault(key, index)
     if num_doubled:
@@ -149,19 +194,26 @@ def _choose_columns(
 
 
 def _assemble(
-    columns: Sequence[_Column], has_decimal_comma: bool, findings: list[Finding]
+    columns: Sequence[_Column],
+    has_decimal_comma: bool,
+    sex_codings: _Codings,
+    findings: list[Finding],
 ) -> PhenotypeTable:
     subjects = [cell.strip() for cell in columns[0].cells]
     visit_cells = [column.cells for column in columns if column.meaning.quantity == "visit"]
     subjects, visits = _tidy_ids(subjects, visit_cells, findings)
-    numbers, sexes = _parse(columns, has_decimal_comma, findings)
+    numbers, sexes = _parse(columns, has_decimal_comma, sex_codings, findings)
+    scanner_names = [name for name in PHENOTYPE_NAMES if numbers[_SCANNER + name]]
+    names = [*_NUMERIC_NAMES, *(_SCANNER + name for name in scanner_names)]
     instances = _find_instances(columns)
     parts: dict[str, list[np.ndarray]] = defaultdict(list)
     for instance in instances:
-        values = {name: _pick(numbers[name], instance, len(subjects)) for name in _NUMERIC_NAMES}
-        deciding = [name for name in PHENOTYPE_NAMES if numbers[name]] or list(COVARIATE_NAMES)
+        values = {name: _pick(numbers[name], instance, len(subjects)) for name in names}
+        deciding = [name for name in PHENOTYPE_NAMES if numbers[name]]
+        deciding += [_SCANNER + name for name in scanner_names]
+        deciding = deciding or list(COVARIATE_NAMES)
         has_value = np.any([np.isfinite(values[name]) for name in deciding], axis=0)
-        if instance is None or not any(numbers[name] for name in _NUMERIC_NAMES):
+        if instance is None or not any(numbers[name] for name in names):
             has_value = np.ones(len(subjects), dtype=bool)
         has_value &= np.array([find_text_fault(subject) is None for subject in subjects], bool)
         for name, column in values.items():
@@ -176,7 +228,14 @@ def _assemble(
     phenotypes = {name: joined[name] for name in PHENOTYPE_NAMES}
     check_consistency(phenotypes, findings)
     report_missing(phenotypes, findings)
-    return PhenotypeTable(**joined, findings=tuple(findings))
+    has_visits = bool(visit_cells) or instances != [None]
+    if not has_visits:
+        message = "the table names no visit: its values hold for every visit of a person"
+        findings.append(Finding("no_visit_column", "info", message))
+    scanner = {name: joined.pop(_SCANNER + name) for name in scanner_names}
+    return PhenotypeTable(
+        **joined, findings=tuple(findings), scanner=scanner, has_visits=has_visits
+    )
 
 
 def _tidy_ids(
@@ -207,22 +266,28 @@ def _report_bad_ids(subjects: list[str], findings: list[Finding]) -> None:
 
 
 def _parse(
-    columns: Sequence[_Column], has_decimal_comma: bool, findings: list[Finding]
+    columns: Sequence[_Column],
+    has_decimal_comma: bool,
+    sex_codings: _Codings,
+    findings: list[Finding],
 ) -> tuple[dict[str, dict[tuple[str | None, int], Float64[Array, " row"]]], dict]:
     """Cells → numbers in our units by quantity and (instance, rank); sexes the same."""
-    numbers: dict[str, dict] = {name: {} for name in _NUMERIC_NAMES}
+    numbers: dict[str, dict] = defaultdict(dict)
     sexes: dict[tuple[str | None, int], np.ndarray] = {}
     for column in columns:
         meaning = column.meaning
         key = meaning.instance, meaning.rank
         if meaning.quantity == "sex":
-            sexes[key] = parse_sexes(column.cells, findings)
-        elif meaning.quantity in numbers:
+            declared, usual = sex_codings
+            usual = CODINGS.get(meaning.coding, usual)
+            sexes[key] = parse_sexes(column.cells, findings, declared=declared, usual=usual)
+        elif meaning.quantity in _NUMERIC_NAMES:
             values = parse_numbers(column.cells, meaning.quantity, has_decimal_comma, findings) * (
                 meaning.factor or 1.0
             )
             values = repair_units(values, meaning.quantity, findings)
-            numbers[meaning.quantity][key] = drop_impossible(values, meaning.quantity, findings)
+            stored = _SCANNER * meaning.is_scanner + meaning.quantity
+            numbers[stored][key] = drop_impossible(values, meaning.quantity, findings)
     return numbers, sexes
 
 
