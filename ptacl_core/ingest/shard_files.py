@@ -6,7 +6,7 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
 from ptacl_core.preprocess import analyse_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
-from ptacl_core.records import PreparedCine, PreparedEcg
+from ptacl_core.records import Person, PreparedCine, PreparedEcg
 from ptacl_core.safety.files.checksum import compute_text_hash
 from ptacl_core.safety.processes.pool import open_process_pool
 from ptacl_core.safety.text.printable import clean_text
@@ -170,6 +170,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
                 # The samples before denoising are not stored, nor sent between processes.
                 ecg = replace(ecg, findings=(*ecg.findings, *analysis.findings), unfiltered_mv=None)
                 attributes |= describe_analysis(analysis, record)
+                attributes |= _unknown_facts(record.person, task.attributes)
                 attributes |= {
                     "ecg_format": record.source_format,
                     "ecg_sha256": hash_recording(task.ecg, task.ecg_hints),
@@ -185,6 +186,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
         else:
             rejections.extend(_reject_findings(task, "cmr", task.cmr, cine))
             if cine.is_accepted:
+                attributes |= _unknown_facts(stack.person, {**task.attributes, **attributes})
                 attributes |= {
                     "cmr_format": stack.source_format,
                     "cmr_sha256": hash_source(task.cmr),
@@ -199,6 +201,15 @@ def hash_recording(path: Path, hints: Mapping[str, Any]) -> str:
     digest = hash_source(path)
     index = hints.get("record_index")
     return digest if index is None else compute_text_hash(f"{digest}\n{index}\n")
+
+
+def _unknown_facts(person: Person, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recording states of its person and nothing else does: sex, age, height, weight."""
+    return {
+        name: value
+        for name, value in asdict(person).items()
+        if value is not None and known.get(name) is None
+    }
 
 
 def _with_centre(settings: CineSettings, centre_px: tuple[float, float] | None) -> CineSettings:
