@@ -21,9 +21,9 @@ from ptacl_app.shell.actions import build_bindings
 from ptacl_app.text.formatting import format_count, format_plural, safe
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
-from ptacl_app.widgets.patient_table import COLUMNS, PAGE_ROWS, PatientTable
 from ptacl_app.widgets.preview import Preview
 from ptacl_app.widgets.safe_input import SafeInput
+from ptacl_app.widgets.tables.patients import COLUMNS, PAGE_ROWS, PatientTable
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 

@@ -20,9 +20,9 @@ from ptacl_app.text.formatting import format_plural, format_sex_age, safe
 from ptacl_app.widgets.distribution_panel import DistributionPanel
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import KeyFooter
-from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.safe_input import SafeInput
+from ptacl_app.widgets.tables.neighbours import NeighbourList
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES

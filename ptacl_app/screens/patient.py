@@ -26,16 +26,16 @@ from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
 from ptacl_app.terminal.back_pressure import FrameCount
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
+from ptacl_app.widgets.ecg.step_strip import StepStrip
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.key_footer import KeyFooter
-from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.pane_tabs import PaneTabs
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.status_line import StatusLine
-from ptacl_app.widgets.step_strip import StepStrip
+from ptacl_app.widgets.tables.neighbours import NeighbourList
 from ptacl_app.widgets.title_line import TitleLine
 
 PANES = {"ecg": "ECG", "cine": "Cine", "phenotypes": "Phenotypes", "neighbours": "Neighbours"}

@@ -12,7 +12,7 @@ from ptacl_app.shell import messages
 from ptacl_app.shell.services import Services, services_of
 from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_core.errors import PtaclError
 from ptacl_core.records.marks import MARKS_RATE_HZ
 

@@ -21,8 +21,8 @@ from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.similarity_map import SimilarityMap
+from ptacl_app.widgets.tables.whole_columns import WholeColumnTable
 from ptacl_app.widgets.title_line import TitleLine
-from ptacl_app.widgets.whole_columns import WholeColumnTable
 from ptacl_core.errors import PtaclError
 
 CHANCE_TOP1 = 1 / 13

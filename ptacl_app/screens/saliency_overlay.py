@@ -11,9 +11,9 @@ from ptacl_app.drawing.saliency import Saliency, describe_saliency
 from ptacl_app.shell import messages
 from ptacl_app.shell.services import Services, services_of
 from ptacl_app.text.formatting import PHENOTYPE_LABELS, safe
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
+from ptacl_app.widgets.ecg.step_strip import StepStrip
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
-from ptacl_app.widgets.step_strip import StepStrip
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES
 

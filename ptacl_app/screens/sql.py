@@ -20,8 +20,8 @@ from ptacl_app.text.formatting import format_count, format_plural, safe
 from ptacl_app.text.sql_text import find_statement
 from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
-from ptacl_app.widgets.result_table import ResultTable
 from ptacl_app.widgets.sql_editor import SqlEditor
+from ptacl_app.widgets.tables.results import ResultTable
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 

@@ -10,7 +10,7 @@ from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.drawing.playback import PlaybackClock, Position
 from ptacl_app.text.formatting import format_number, format_sex_age
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 

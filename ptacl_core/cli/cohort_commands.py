@@ -60,8 +60,8 @@ def predict(
     predictions get z-scores against the training patients of that sex, age and body size.
     Exit status 2 when any of the files gave no prediction; the others are answered.
     """
-    from ptacl_core.cli.prediction_tables import print_prediction
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.prediction import print_prediction
     from ptacl_core.records import parse_person
     from ptacl_core.stages.predict import run as stage
 
@@ -108,7 +108,7 @@ def neighbours(
     as_json: JsonOption = False,
 ) -> None:
     """Find the patients whose hearts are most alike."""
-    from ptacl_core.cli.tables import print_neighbours
+    from ptacl_core.cli.tables.grid import print_neighbours
     from ptacl_core.stages.predict import neighbours as stage
 
     rows = stage.run(
@@ -136,7 +136,7 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Ask the store in SQL: read-only, in a sandbox."""
-    from ptacl_core.cli.tables import print_query
+    from ptacl_core.cli.tables.grid import print_query
     from ptacl_core.cohort import Cohort, describe_schema
 
     if schema:

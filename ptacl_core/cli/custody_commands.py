@@ -85,8 +85,8 @@ def erase(
 def _withdraw(
     cohorts: list[Path], identifiers: list[str], *, is_shared: bool, may_stop: bool, as_json: bool
 ) -> None:
-    from ptacl_core.cli.custody_tables import print_withdrawal
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.custody import print_withdrawal
     from ptacl_core.stages.custody import withdraw as stage
 
     summaries, num_failed = [], 0
@@ -158,8 +158,8 @@ def verify(
 
     Exit status 2 with defects.
     """
-    from ptacl_core.cli.custody_tables import print_verification
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.custody import print_verification
     from ptacl_core.stages.custody import verify as stage
 
     with ProgressBars() as progress:
@@ -177,8 +177,8 @@ def selftest(as_json: JsonOption = False) -> None:
 
     Works in a temporary cohort with keys of its own. Exit status 1 when one does not hold.
     """
-    from ptacl_core.cli.custody_tables import print_self_test
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.custody import print_self_test
     from ptacl_core.cohort.health.self_test import run_self_test
 
     with ProgressBars() as progress:

@@ -171,8 +171,8 @@ def preprocess(
     as_json: JsonOption = False,
 ) -> None:
     """Read ECG and CMR files into shards and the store."""
-    from ptacl_core.cli.plan_tables import print_outcome
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.plan import print_outcome
     from ptacl_core.stages.preprocess import plan as plan_stage
     from ptacl_core.stages.preprocess import run as stage
 

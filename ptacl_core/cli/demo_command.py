@@ -48,7 +48,7 @@ def demo(
 
 def print_summary(summary: "DemoSummary", directory: Path) -> None:
     """One screen: what has not learned, the two headlines, rows, and the next two commands."""
-    from ptacl_core.cli.evaluation_tables import print_headlines
+    from ptacl_core.cli.tables.evaluation import print_headlines
     from ptacl_core.documents.evaluation import EvaluationDocument
     from ptacl_core.recipes.demo import GLOBAL_RUN, PTACL_RUN
 
@@ -80,7 +80,7 @@ def print_summary(summary: "DemoSummary", directory: Path) -> None:
 
 def _print_rows(ptacl: "EvaluationDocument", global_: "EvaluationDocument") -> None:
     """Mean R² of each row with its interval, and what it does not reach."""
-    from ptacl_core.cli.tables import print_table, start_table
+    from ptacl_core.cli.tables.grid import print_table, start_table
 
     chosen = [
         (row.name, row) for row in ptacl.rows if row.key not in ("aligned-ecg", "aligned-cmr")

@@ -41,7 +41,7 @@ def drift(
 
 def print_drift(document: dict[str, Any]) -> None:
     """A table of the variables, then what the run makes of the other cohort, in words."""
-    from ptacl_core.cli.tables import print_table, safe_text, start_table
+    from ptacl_core.cli.tables.grid import print_table, safe_text, start_table
     from ptacl_core.safety.text.printable import clean_text
 
     table = start_table("Drift: population stability index under 0.1 little, over 0.25 much")

@@ -40,7 +40,7 @@ def reproduce(
     Run again after an interruption, it goes on where it stopped.
     """
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.cli.reproduction_tables import print_reproduction
+    from ptacl_core.cli.tables.reproduction import print_reproduction
     from ptacl_core.recipes.reproduce import run as recipe
 
     chosen = None if rows is None else [key.strip() for key in rows.split(",") if key.strip()]

@@ -34,7 +34,7 @@ def list_presets(as_json: JsonOption = False) -> None:
     if as_json:
         print_json([_as_dict(preset, ("kind", "name", "summary")) for preset in presets])
         return
-    from ptacl_core.cli.tables import print_table, start_table
+    from ptacl_core.cli.tables.grid import print_table, start_table
 
     table = start_table("Presets")
     table.add_column("Kind", no_wrap=True)

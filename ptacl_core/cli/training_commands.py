@@ -139,8 +139,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a run: both tables, alignment, controls, card."""
-    from ptacl_core.cli.evaluation_tables import print_evaluation
     from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.evaluation import print_evaluation
     from ptacl_core.recipes import evaluate as recipe
 
     with ProgressBars() as progress:

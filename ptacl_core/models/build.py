@@ -8,13 +8,13 @@ from ptacl_core.config.encoders import (
     TransformerSettings,
 )
 from ptacl_core.errors import ConfigError
-from ptacl_core.models.beat_patches import BeatPatches, PooledCinePatches
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
-from ptacl_core.models.heads import ProjectionHead
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, ReconstructionLoss
-from ptacl_core.models.patch_layout import PatchLayout
+from ptacl_core.models.parts.beat_patches import BeatPatches, PooledCinePatches
+from ptacl_core.models.parts.heads import ProjectionHead
+from ptacl_core.models.parts.patch_layout import PatchLayout
+from ptacl_core.models.parts.patches import CinePatches, EcgPatches
 from ptacl_core.models.patch_transformer import PatchTransformer
-from ptacl_core.models.patches import CinePatches, EcgPatches
 from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.models.two_tower import TwoTower

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.models.layers import Float32LayerNorm, init_linear_layers
+from ptacl_core.models.parts.layers import Float32LayerNorm, init_linear_layers
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.tensors import Float, Generator, Int, Tensor
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ptacl_core.models.attention import AttentionKind
-from ptacl_core.models.layers import Float32LayerNorm, init_linear_layers
-from ptacl_core.models.masking import TokenMask, draw_token_mask, gather_tokens
+from ptacl_core.models.parts.attention import AttentionKind
+from ptacl_core.models.parts.layers import Float32LayerNorm, init_linear_layers
+from ptacl_core.models.parts.masking import TokenMask, draw_token_mask, gather_tokens
+from ptacl_core.models.parts.positions import LearnedPositions
+from ptacl_core.models.parts.transformer import build_blocks
 from ptacl_core.models.patch_transformer import PatchTransformer
-from ptacl_core.models.positions import LearnedPositions
-from ptacl_core.models.transformer import build_blocks
 from ptacl_core.tensors import Bool, Float, Generator, Int, Tensor
 
 ReconstructionLoss = Callable[[Tensor, Tensor, Tensor], Tensor]

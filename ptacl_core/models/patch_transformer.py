@@ -4,13 +4,13 @@ import torch
 from torch import nn
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.models.attention import AttentionKind
-from ptacl_core.models.layers import Float32LayerNorm, init_linear_layers
-from ptacl_core.models.masking import gather_tokens
-from ptacl_core.models.patch_layout import PatchLayout
-from ptacl_core.models.positions import LearnedPositions
+from ptacl_core.models.parts.attention import AttentionKind
+from ptacl_core.models.parts.layers import Float32LayerNorm, init_linear_layers
+from ptacl_core.models.parts.masking import gather_tokens
+from ptacl_core.models.parts.patch_layout import PatchLayout
+from ptacl_core.models.parts.positions import LearnedPositions
+from ptacl_core.models.parts.transformer import build_blocks
 from ptacl_core.models.token_encoder import TokenEncoder
-from ptacl_core.models.transformer import build_blocks
 from ptacl_core.tensors import Float, Generator, Int, Tensor
 
 

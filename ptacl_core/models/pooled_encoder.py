@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ptacl_core.models.heads import RegressionHead, SimclrHead
-from ptacl_core.models.pooling import AttentionPooling, MeanPooling, mean_pool
+from ptacl_core.models.parts.heads import RegressionHead, SimclrHead
+from ptacl_core.models.parts.pooling import AttentionPooling, MeanPooling, mean_pool
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.tensors import Float, Tensor
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from torch import nn
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.models.heads import ProjectionHead
-from ptacl_core.models.pooling import mean_pool
-from ptacl_core.models.steps import cine_step_features, ecg_step_features
+from ptacl_core.models.parts.heads import ProjectionHead
+from ptacl_core.models.parts.pooling import mean_pool
+from ptacl_core.models.parts.steps import cine_step_features, ecg_step_features
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.tensors import Float, Tensor
 

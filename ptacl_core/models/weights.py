@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ptacl_core.errors import CheckpointError
-from ptacl_core.models.positions import interpolate_positions
+from ptacl_core.models.parts.positions import interpolate_positions
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.tensors import Tensor
 

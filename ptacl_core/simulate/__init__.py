@@ -6,6 +6,11 @@ population -> latents -> timing -> geometry -> cine
 
 from ptacl_core.simulate.card import Generation, compute_dataset_card
 from ptacl_core.simulate.card_text import format_card
+from ptacl_core.simulate.files.ukb_layout import (
+    finished_ukb_patients,
+    ukb_identifier,
+    write_ukb_layout,
+)
 from ptacl_core.simulate.latents import LATENT_NAMES
 from ptacl_core.simulate.patients import (
     PatientTruth,
@@ -16,7 +21,6 @@ from ptacl_core.simulate.patients import (
     render_ecgs,
     simulate_patients,
 )
-from ptacl_core.simulate.ukb_layout import finished_ukb_patients, ukb_identifier, write_ukb_layout
 
 __all__ = [
     "LATENT_NAMES",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ptacl_core.config.simulation_coupling import CouplingSettings
-from ptacl_core.simulate.intervals import Intervals
+from ptacl_core.simulate.ecg.intervals import Intervals
 from ptacl_core.simulate.randomness import Stream, draw_normals
 from ptacl_core.tensors import Float, Tensor
 

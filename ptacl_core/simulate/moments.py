@@ -9,10 +9,10 @@ import torch
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.simulate.ecg.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
 from ptacl_core.simulate.patients import draw_truth
 from ptacl_core.simulate.population import STRATUM_NAMES
 from ptacl_core.simulate.probes import fit_ridge_r2
-from ptacl_core.simulate.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
 
 PUBLISHED_INDEXED_MOMENTS: dict[str, tuple[float, float]] = {
     "lvedv_ml": (75.7, 13.5),

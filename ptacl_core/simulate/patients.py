@@ -7,18 +7,27 @@ import torch
 
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.simulate.batching import as_float32, select_patients
-from ptacl_core.simulate.cine import (
+from ptacl_core.simulate.cine.frames import (
     WINDOW_PX,
     add_noise_and_scale,
     pixel_grid,
     render_slices,
     shape_slice,
 )
+from ptacl_core.simulate.cine.geometry import HeartGeometry, draw_geometry
+from ptacl_core.simulate.cine.tissue import draw_tissue
 from ptacl_core.simulate.coupling import draw_coupling
-from ptacl_core.simulate.ecg import draw_recording, render_ecg
-from ptacl_core.simulate.faults import apply_lead_faults, draw_lead_faults
-from ptacl_core.simulate.geometry import HeartGeometry, draw_geometry
-from ptacl_core.simulate.intervals import Intervals, draw_intervals
+from ptacl_core.simulate.ecg.faults import apply_lead_faults, draw_lead_faults
+from ptacl_core.simulate.ecg.intervals import Intervals, draw_intervals
+from ptacl_core.simulate.ecg.rhythm import (
+    CONDUCTION_NAMES,
+    NUM_SAMPLES,
+    RHYTHM_NAMES,
+    Rhythm,
+    draw_rhythm,
+)
+from ptacl_core.simulate.ecg.signal import draw_recording, render_ecg
+from ptacl_core.simulate.ecg.waves import draw_waves
 from ptacl_core.simulate.latents import draw_visible_latents, standardise_targets
 from ptacl_core.simulate.population import (
     STRATUM_NAMES,
@@ -27,13 +36,6 @@ from ptacl_core.simulate.population import (
     observe_phenotypes,
 )
 from ptacl_core.simulate.randomness import Stream, draw_grain, draw_uniforms
-from ptacl_core.simulate.rhythm import (
-    CONDUCTION_NAMES,
-    NUM_SAMPLES,
-    RHYTHM_NAMES,
-    Rhythm,
-    draw_rhythm,
-)
 from ptacl_core.simulate.timing import (
     NUM_FRAMES,
     CycleTiming,
@@ -41,8 +43,6 @@ from ptacl_core.simulate.timing import (
     compute_filled_share,
     draw_timing,
 )
-from ptacl_core.simulate.tissue import draw_tissue
-from ptacl_core.simulate.waves import draw_waves
 from ptacl_core.tensors import Float, Int, Tensor
 
 _ECGS_ON_HOST = 8

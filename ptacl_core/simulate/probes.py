@@ -12,8 +12,8 @@ import torch
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
+from ptacl_core.simulate.ecg.rhythm import NUM_SAMPLES
 from ptacl_core.simulate.patients import PatientTruth, draw_truth, render_cines, render_ecgs
-from ptacl_core.simulate.rhythm import NUM_SAMPLES
 from ptacl_core.tensors import Float, Tensor
 
 RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)

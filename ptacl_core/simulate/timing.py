@@ -7,7 +7,7 @@ import torch
 
 from ptacl_core.config.simulation_timing import TimingSettings
 from ptacl_core.simulate.coupling import Coupling
-from ptacl_core.simulate.intervals import Intervals
+from ptacl_core.simulate.ecg.intervals import Intervals
 from ptacl_core.simulate.population import Population, choose_by_sex
 from ptacl_core.simulate.randomness import Stream, draw_normals
 from ptacl_core.tensors import Bool, Float, Tensor

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ptacl_core.losses.precision import full_precision
-from ptacl_core.models.layers import RowShare, share_rows
+from ptacl_core.models.parts.layers import RowShare, share_rows
 from ptacl_core.tensors import Float, Tensor
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.randomness import StepRandomness

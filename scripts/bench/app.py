@@ -48,8 +48,8 @@ from ptacl_app.shell.settings import AppSettings
 from ptacl_app.terminal.graphics import Graphics, Protocol
 from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
-from ptacl_app.widgets.patient_table import PatientTable
+from ptacl_app.widgets.ecg.plot import EcgPlot
+from ptacl_app.widgets.tables.patients import PatientTable
 
 LAST_HEAD = "50 mm/s  20 mm/mV  1 lead"
 """What the ECG's head says after 31 of each key, when none was lost."""

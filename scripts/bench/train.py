@@ -41,13 +41,13 @@ from ptacl_core.models import (
 )
 from ptacl_core.runs.encoders import build_encoder, build_pooling, build_towers
 from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
-from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.precision import autocast
-from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
-from ptacl_core.train.regression_step import RegressionStep
+from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
+from ptacl_core.train.steps.regression import RegressionStep
 
 STAGES = ("ecg mae", "cmr mae", "align", "ecg simclr", "ecg finetune", "cmr supervised")
 

@@ -31,7 +31,7 @@ from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import analyse_ecg, prepare_ecg
 from ptacl_core.records import EcgAnalysis, EcgRecord
 from ptacl_core.simulate import draw_truth, render_ecgs
-from ptacl_core.simulate.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
+from ptacl_core.simulate.ecg.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")

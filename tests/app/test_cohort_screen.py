@@ -4,9 +4,9 @@ from textual.widgets import OptionList, Static
 
 from ptacl_app.shell import messages
 from ptacl_app.widgets.findings_panel import FindingsPanel
-from ptacl_app.widgets.patient_table import PAGE_ROWS, PatientTable
 from ptacl_app.widgets.preview import Preview
 from ptacl_app.widgets.safe_input import SafeInput
+from ptacl_app.widgets.tables.patients import PAGE_ROWS, PatientTable
 
 
 def table_of(app):

@@ -10,7 +10,7 @@ from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.drawing.trace import EcgFilter
 from ptacl_app.output.report import write_report
 from ptacl_app.terminal.graphics import Graphics, Protocol
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from tests.app.conftest import draw_ecg
 
 

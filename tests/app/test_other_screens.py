@@ -13,13 +13,13 @@ from ptacl_app.shell.actions import ACTIONS, SCOPES, list_actions, show_key
 from ptacl_app.shell.settings import AppSettings
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.distribution_panel import DistributionPanel, count_bins
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import MAX_ENTRIES, KeyFooter
-from ptacl_app.widgets.neighbour_list import NeighbourList
-from ptacl_app.widgets.result_table import ResultTable
 from ptacl_app.widgets.similarity_map import SimilarityMap, colour_map
 from ptacl_app.widgets.sql_editor import SqlEditor
+from ptacl_app.widgets.tables.neighbours import NeighbourList
+from ptacl_app.widgets.tables.results import ResultTable
 from ptacl_core.cohort import Cohort
 from tests.app.conftest import build_cohort
 

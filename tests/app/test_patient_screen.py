@@ -8,14 +8,14 @@ from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.shell.settings import AppSettings
 from ptacl_app.text.formatting import format_number
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
+from ptacl_app.widgets.ecg.step_strip import StepStrip
 from ptacl_app.widgets.findings_panel import FindingsPanel
-from ptacl_app.widgets.neighbour_list import NeighbourList
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.pane_tabs import PaneTabs
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.similarity_map import SimilarityMap
-from ptacl_app.widgets.step_strip import StepStrip
+from ptacl_app.widgets.tables.neighbours import NeighbourList
 from tests.app.conftest import draw_map
 
 SIZES = [(80, 24), (120, 36), (146, 40)]

@@ -5,9 +5,9 @@ import pytest
 
 from ptacl_app.drawing.saliency import Saliency
 from ptacl_app.shell import messages
-from ptacl_app.widgets.ecg_plot import EcgPlot
-from ptacl_app.widgets.neighbour_list import NeighbourList
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
+from ptacl_app.widgets.tables.neighbours import NeighbourList
 from ptacl_core.cohort import Cohort
 from ptacl_core.records import PHENOTYPE_UNITS
 from tests.app.conftest import RUN, build_cohort

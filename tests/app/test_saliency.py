@@ -15,10 +15,10 @@ from ptacl_app.drawing.saliency import (
     read_saliency,
 )
 from ptacl_app.shell import messages
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
+from ptacl_app.widgets.ecg.step_strip import StepStrip
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
-from ptacl_app.widgets.step_strip import StepStrip
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import LEAD_NAMES
 

@@ -2,10 +2,10 @@
 
 from textual.widgets import OptionList
 
-from ptacl_app.widgets.neighbour_list import NeighbourList
-from ptacl_app.widgets.patient_table import COLUMNS
 from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_app.widgets.preview import Preview
+from ptacl_app.widgets.tables.neighbours import NeighbourList
+from ptacl_app.widgets.tables.patients import COLUMNS
 from ptacl_app.widgets.title_line import TitleLine
 
 SMALL = (80, 24)

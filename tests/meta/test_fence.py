@@ -81,3 +81,19 @@ def test_an_undefined_name_is_found_beside_shapes(tmp_path):
     faults = [line for line in finished.stdout.splitlines() if "F821" in line]
     assert len(faults) == 1, finished.stdout
     assert "not_defined_anywhere" in faults[0]
+
+
+def test_folders_hold_at_most_twenty_files():
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    counts: dict[str, int] = {}
+    for name in tracked:
+        if not name.endswith("__init__.py") and (ROOT / name).exists():
+            folder = str(Path(name).parent)
+            counts[folder] = counts.get(folder, 0) + 1
+
+    code = {name: count for name, count in counts.items() if name.startswith("ptacl_")}
+    assert {name: count for name, count in code.items() if count > 20} == {}
+    assert {name: count for name, count in counts.items() if count > 30} == {}

@@ -32,7 +32,7 @@ from ptacl_core.shards import (
     merge_manifests,
 )
 from ptacl_core.simulate import SimulatedPatients, simulate_patients
-from ptacl_core.simulate.rhythm import SAMPLING_RATE_HZ
+from ptacl_core.simulate.ecg.rhythm import SAMPLING_RATE_HZ
 
 VISIT = 2
 """UK Biobank's first imaging visit, so that files and shards name the same visit."""

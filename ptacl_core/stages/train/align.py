@@ -19,10 +19,10 @@ from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
 from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
-from ptacl_core.train.alignment_step import AlignmentStep
-from ptacl_core.train.alignment_weights import AlignmentWeights
-from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.randomness import derive_seed
+from ptacl_core.train.steps.alignment import AlignmentStep
+from ptacl_core.train.steps.alignment_weights import AlignmentWeights
+from ptacl_core.train.steps.cross_modal import CrossModalStep
 
 
 def align(run: TrainingRun) -> StageSummary:

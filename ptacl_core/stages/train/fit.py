@@ -14,7 +14,7 @@ from ptacl_core.checkpoint import FINAL, WEIGHTS_FILE, CheckpointDocument, load_
 from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.errors import ShardError
-from ptacl_core.models.transformer import recompute_blocks
+from ptacl_core.models.parts.transformer import recompute_blocks
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.lineage import record_end, record_start

@@ -13,8 +13,8 @@ from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
 from ptacl_core.stages.train.views import build_views
-from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import derive_seed
+from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 
 
 def pretrain(run: TrainingRun, modality: Modality) -> StageSummary:

@@ -13,7 +13,7 @@ from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.views import build_views
 from ptacl_core.train.randomness import derive_seed
-from ptacl_core.train.regression_step import RegressionStep
+from ptacl_core.train.steps.regression import RegressionStep
 
 
 def train_regressor(

@@ -8,7 +8,7 @@ from ptacl_app.app import PtaclApp
 from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.terminal.graphics import Graphics, Protocol
 from ptacl_app.widgets.cine_view import CinePlot
-from ptacl_app.widgets.ecg_plot import EcgPlot
+from ptacl_app.widgets.ecg.plot import EcgPlot
 from tests.app.terminal.reference_terminal import ReferenceTerminal
 
 CELL_PX = (8, 16)

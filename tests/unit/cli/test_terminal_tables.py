@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from ptacl_core.cli.reproduction_tables import print_rows
-from ptacl_core.cli.tables import print_regression
+from ptacl_core.cli.tables.grid import print_regression
+from ptacl_core.cli.tables.reproduction import print_rows
 from ptacl_core.records import PHENOTYPE_NAMES
 
 FIGURE = {"r2": 0.25, "low": -0.125, "high": 0.375}

@@ -11,7 +11,7 @@ from ptacl_core.models import (
     count_parameters,
     num_visible_tokens,
 )
-from ptacl_core.models.transformer import TransformerBlock
+from ptacl_core.models.parts.transformer import TransformerBlock
 
 
 @pytest.mark.parametrize(

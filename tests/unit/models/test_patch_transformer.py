@@ -7,7 +7,7 @@ from torch.nn import functional
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.errors import ConfigError
 from ptacl_core.models import CinePatches, EcgPatches, build_cine_encoder, build_ecg_encoder
-from ptacl_core.models.attention import SelfAttention, attend
+from ptacl_core.models.parts.attention import SelfAttention, attend
 
 SMALL_ECG = EcgEncoderSettings(
     num_leads=4, num_samples=60, patch_samples=10, dim=16, depth=3, num_heads=2,

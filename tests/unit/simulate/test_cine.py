@@ -5,7 +5,7 @@ import torch
 
 from ptacl_core.config.simulation import SimulationSettings, load_cohort_settings
 from ptacl_core.simulate import SimulatedPatients, draw_truth, render_cines, simulate_patients
-from ptacl_core.simulate.cine import heart_radius, pixel_grid, render_cavity, shape_slice
+from ptacl_core.simulate.cine.frames import heart_radius, pixel_grid, render_cavity, shape_slice
 
 HOST = torch.device("cpu")
 

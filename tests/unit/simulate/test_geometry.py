@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptacl_core.simulate import PatientTruth
-from ptacl_core.simulate.geometry import (
+from ptacl_core.simulate.cine.geometry import (
     crescent_integrals,
     solve_crescent_width,
     solve_wall_thickness,

@@ -12,9 +12,9 @@ from ptacl_core.config.simulation import SimulationSettings, load_cohort_setting
 from ptacl_core.preprocess import detect_r_peaks
 from ptacl_core.records import LEAD_NAMES
 from ptacl_core.simulate import PatientTruth, SimulatedPatients, draw_truth, render_ecgs
-from ptacl_core.simulate.ecg import DOWER_ROWS
-from ptacl_core.simulate.faults import apply_lead_faults, draw_lead_faults
-from ptacl_core.simulate.intervals import correct_qt
+from ptacl_core.simulate.ecg.faults import apply_lead_faults, draw_lead_faults
+from ptacl_core.simulate.ecg.intervals import correct_qt
+from ptacl_core.simulate.ecg.signal import DOWER_ROWS
 
 SILENT = {"wander_mv": 0.0, "emg_mv": 0.0, "mains_mv": 0.0, "respiration_amplitude": 0.0}
 FLAT = {

@@ -22,9 +22,9 @@ from ptacl_core.simulate import (
     ukb_identifier,
     write_ukb_layout,
 )
+from ptacl_core.simulate.cine.stack import render_stack
+from ptacl_core.simulate.files.ukb_layout import INLINE_SHARE
 from ptacl_core.simulate.randomness import Stream, draw_uniforms
-from ptacl_core.simulate.stack import render_stack
-from ptacl_core.simulate.ukb_layout import INLINE_SHARE
 
 NUMBERS = range(3)
 

@@ -10,13 +10,13 @@ from ptacl_core.augment.cine_phase import turn_frames
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.losses import patient_alignment_loss, same_phase_loss, temporal_alignment_loss
 from ptacl_core.models import build_two_tower
-from ptacl_core.train.alignment_step import AlignmentStep
-from ptacl_core.train.alignment_weights import AlignmentWeights
 from ptacl_core.train.batches import Batches, FixedOrder
 from ptacl_core.train.beat_views import BeatViews
-from ptacl_core.train.local_losses import draw_orders, take_steps
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import ResidentRecordings
+from ptacl_core.train.steps.alignment import AlignmentStep
+from ptacl_core.train.steps.alignment_weights import AlignmentWeights
+from ptacl_core.train.steps.local_losses import draw_orders, take_steps
 from ptacl_core.train.views import CineViews
 
 CPU = torch.device("cpu")

@@ -9,8 +9,8 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.losses import cross_modal_loss, reconstruction_loss
 from ptacl_core.models import LatentDecoder, build_ecg_encoder, build_two_tower
 from ptacl_core.train.batches import Batch
-from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.randomness import seed_step
+from ptacl_core.train.steps.cross_modal import CrossModalStep
 from ptacl_core.train.views import CineViews, EcgViews
 
 ECG = EcgEncoderSettings(dim=16, num_heads=2, depth=1, patch_samples=500, layer_scale_init=0.0)

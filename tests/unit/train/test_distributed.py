@@ -28,13 +28,13 @@ from torch.nn.parallel import DistributedDataParallel
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings, ProjectionSettings
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import *
-from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batch
-from ptacl_core.train.cross_modal_step import CrossModalStep
+from ptacl_core.train.steps.cross_modal import CrossModalStep
 from ptacl_core.train.distributed import average_figures, join_world
-from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
+from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
-from ptacl_core.train.regression_step import RegressionStep
+from ptacl_core.train.steps.regression import RegressionStep
 from ptacl_core.train.views import CineViews, EcgViews
 
 torch.set_num_threads(1)

@@ -19,15 +19,15 @@ from ptacl_core.models import (
     build_ecg_encoder,
     build_two_tower,
 )
-from ptacl_core.models.transformer import recompute_blocks
-from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
+from ptacl_core.models.parts.transformer import recompute_blocks
 from ptacl_core.train.batches import Batch
-from ptacl_core.train.cross_modal_step import CrossModalStep
 from ptacl_core.train.gradients import differentiate
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate, step_if
-from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
-from ptacl_core.train.regression_step import RegressionStep
+from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.cross_modal import CrossModalStep
+from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
+from ptacl_core.train.steps.regression import RegressionStep
 from ptacl_core.train.views import CineViews, EcgViews
 
 CPU = torch.device("cpu")

@@ -22,13 +22,13 @@ from ptacl_core.models import (
 )
 from ptacl_core.runs.encoders import build_towers
 from ptacl_core.stages.train.regression import _layer_of
-from ptacl_core.train.alignment_step import AlignmentStep, AlignmentWeights
 from ptacl_core.train.batches import Batches, FixedOrder
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
-from ptacl_core.train.pretraining_steps import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import ResidentRecordings
-from ptacl_core.train.regression_step import RegressionStep
+from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
+from ptacl_core.train.steps.regression import RegressionStep
 from ptacl_core.train.views import CineViews, EcgViews
 
 CPU = torch.device("cpu")

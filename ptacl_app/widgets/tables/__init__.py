@@ -1,0 +1,1 @@
+"""Lists of patients, neighbours and rows of results."""

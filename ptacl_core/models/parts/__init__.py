@@ -1,0 +1,1 @@
+"""Parts that encoders are made of: patches, positions, masking, attention, pooling, heads."""

@@ -1,0 +1,1 @@
+"""The simulated short-axis cine: shapes, tissue, frames, the stack around them."""

@@ -1,0 +1,1 @@
+"""Simulated recordings as the files that people have: CardioSoft XML, DICOM, UK Biobank."""

@@ -1,0 +1,1 @@
+"""What one training step computes: alignment, pretraining, regression, and the local losses."""
