@@ -1,4 +1,4 @@
-"""`ptacl-app`: options → app. A path that is no cohort ends in one line and status 2."""
+"""`ptacl-app`: options → app. A path that is not a cohort ends in one line and status 2."""
 
 import argparse
 import sys

@@ -164,7 +164,7 @@ def load_tensors(folder: Path, document: CheckpointDocument, name: str) -> dict[
         tensors = safetensors.torch.load(data)
     except (SafetensorError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{_place(folder)}: {name} is no safetensors file of ours ({type(error).__name__})"
+            f"{_place(folder)}: {name} is not a safetensors file of ours ({type(error).__name__})"
         ) from None
     for key, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):

@@ -8,7 +8,7 @@ from ptacl_core.errors import CohortError, ConfigError
 
 
 def check_cohort(path: Path) -> Path:
-    """The directory, absolute. Raises CohortError in one line when it is no cohort.
+    """The directory, absolute. Raises CohortError in one line when it is not a cohort.
 
     Only the description is read: the store is opened while the first screen is drawn.
     """

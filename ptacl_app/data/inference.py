@@ -63,7 +63,7 @@ class Predictor:
         """The file as a patient to show; `person` is `sex=F,age=61,height=165,weight=70`.
 
         Raises MissingUnitError when `hints` must tell what the file lacks, RecordError for a
-        file that is no ECG, PtaclError when the model's process
+        file that is not an ECG, PtaclError when the model's process
         ended, PredictionCancelledError after `cancel`.
         """
         request = {

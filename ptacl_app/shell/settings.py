@@ -53,7 +53,7 @@ def get_config_path() -> Path:
 def load_settings(path: Path | None = None) -> AppSettings:
     """Read the settings; a missing default file means the defaults.
 
-    Raises ConfigError when the file named is missing, is no TOML, or holds unknown keys.
+    Raises ConfigError when the file named is missing, is not TOML, or holds unknown keys.
     """
     source = path or get_config_path()
     try:

@@ -58,7 +58,7 @@ def build_row(slot: int, row: int, *, first_column: int, count: int) -> str:
 
 
 def read_row(text: str) -> PictureCells | None:
-    """What a run of cells stands for; None when the text is no run of ours."""
+    """What a run of cells stands for; None when the text is not a run of ours."""
     if not text.startswith(PLACEHOLDER) or len(text) % CELL_LENGTH:
         return None
     try:

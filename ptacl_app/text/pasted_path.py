@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 def read_pasted_path(text: str) -> Path | None:
     """The path in `text`: plain, quoted, with escaped blanks, or a `file:` address.
 
-    None when the text is empty, of several lines, or of several words that are no path.
+    None when the text is empty, of several lines, or of several words that are not a path.
     """
     stripped = text.strip()
     if not stripped or "\n" in stripped or "\0" in stripped:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.options import ARRAYS_PANEL, CohortArgument, DeviceOption, JsonOption, RunOption
 from ptacl_core.cli.output import EXIT_INPUT, narrate, print_json, print_line
 
 
@@ -34,20 +34,38 @@ def predict(
     files: Annotated[list[Path], typer.Argument(help="ECG files.", show_default=False)],
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort directory with the run.")],
     run: RunOption = None,
-    k: Annotated[int, typer.Option("-k", min=0, help="Nearest patients.")] = 5,
+    k: Annotated[int, typer.Option("-k", min=0, help="Number of nearest patients.")] = 5,
     sampling_rate_hz: Annotated[
-        float | None, typer.Option(help="Of nameless arrays, in Hz.")
+        float | None,
+        typer.Option(
+            rich_help_panel=ARRAYS_PANEL,
+            help="Sampling rate of arrays that do not state it, in Hz.",
+        ),
     ] = None,
-    unit: Annotated[str | None, typer.Option(help="Of nameless arrays: mV, uV …")] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=ARRAYS_PANEL, help="Unit of arrays that do not state it: mV, uV …"
+        ),
+    ] = None,
     leads: Annotated[
-        str | None, typer.Option(help="Of nameless arrays: I,II,III,aVR,… in their order.")
+        str | None,
+        typer.Option(
+            rich_help_panel=ARRAYS_PANEL,
+            help="Leads of arrays that do not name them, in order: I,II,III,aVR,…",
+        ),
     ] = None,
     person: Annotated[
         str | None,
-        typer.Option(help="Whose ECGs: sex=F,age=61,height=165,weight=70 (cm, kg), any part."),
+        typer.Option(
+            help="The person of the ECGs: sex=F,age=61,height=165,weight=70 (cm, kg), any part."
+        ),
     ] = None,
     saliency: Annotated[
-        bool, typer.Option("--saliency", help="What each prediction hangs on: leads, phases.")
+        bool,
+        typer.Option(
+            "--saliency", help="Show how each prediction changes when a lead or a phase is masked."
+        ),
     ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -96,9 +114,9 @@ def predict(
 def neighbours(
     cohort: CohortArgument,
     query: Annotated[str, typer.Argument(help="Patient of the cohort, or an ECG file.")],
-    k: Annotated[int, typer.Option("-k", min=1, help="How many.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of patients.")] = 10,
     direction: Annotated[
-        Direction, typer.Option(help="Whose embedding asks which ones'.")
+        Direction, typer.Option(help="Which modality is the query, and which is searched.")
     ] = Direction.ECG_CMR,
     where: Annotated[
         str | None, typer.Option(help="SQL predicate on patients, such as \"sex = 'F'\".")
@@ -126,12 +144,13 @@ def query(
         str | None, typer.Argument(help="One SELECT; knn('<patient>', k) is a table.")
     ] = None,
     form: Annotated[
-        ResultFormat, typer.Option("--format", help="Of the result; parquet goes to exports/.")
+        ResultFormat,
+        typer.Option("--format", help="Format of the result; Parquet goes to exports/."),
     ] = ResultFormat.TABLE,
-    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 10_000,
+    limit: Annotated[int, typer.Option(min=1, help="Largest number of rows.")] = 10_000,
     timeout_s: Annotated[float, typer.Option(min=0.1, help="Deadline in seconds.")] = 30.0,
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the tables, views and columns there are.")
+        bool, typer.Option("--schema", help="Print the tables, views and columns of the store.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -26,7 +26,9 @@ def withdraw(
     stop_training: Annotated[
         bool, typer.Option("--stop-training", help="Stop trainings with these people.")
     ] = False,
-    is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take withdrawn people out of cohorts, and keep them out.
@@ -61,7 +63,9 @@ def erase(
     stop_training: Annotated[
         bool, typer.Option("--stop-training", help="Stop trainings with these people.")
     ] = False,
-    is_confirmed: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    is_confirmed: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take withdrawn people out of everything, and certify it.
@@ -147,7 +151,7 @@ def share(
 def verify(
     cohort: CohortArgument,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make anew what is derived from other files.")
+        bool, typer.Option("--repair", help="Make again what is derived from other files.")
     ] = False,
     light: Annotated[
         bool, typer.Option("--light", help="Sizes in place of hashes of large files: seconds.")

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ptacl_core.cli.options import (
+    CONTROLS_PANEL,
+    IDENTITY_PANEL,
+    MACHINE_PANEL,
     ArrayLeadsOption,
     ArrayRateOption,
     ArrayUnitOption,
@@ -46,21 +49,38 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Seed of the cohort.")] = None,
     layout: Annotated[
         Layout,
-        typer.Option(help="Training-ready shards, or files as UK Biobank lays them out."),
+        typer.Option(
+            rich_help_panel=CONTROLS_PANEL,
+            help="Training-ready shards, or files as UK Biobank lays them out.",
+        ),
     ] = Layout.SHARDS,
     kappa: Annotated[
         float | None,
-        typer.Option(min=0, help="Scale of what the ECG shows; 0: nothing (negative control)."),
+        typer.Option(
+            min=0,
+            rich_help_panel=CONTROLS_PANEL,
+            help="Scale of what the ECG shows; 0: nothing (negative control).",
+        ),
     ] = None,
     break_phase: Annotated[
-        bool, typer.Option("--break-phase", help="Shift every cine's phase (negative control).")
+        bool,
+        typer.Option(
+            "--break-phase",
+            rich_help_panel=CONTROLS_PANEL,
+            help="Shift every cine's phase (negative control).",
+        ),
     ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="key=value over the preset; repeatable (strata.athlete=0.2)."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes (default: one per core, at most four).")
+        int | None,
+        typer.Option(
+            min=1,
+            rich_help_panel=MACHINE_PANEL,
+            help="Processes (default: one per core, at most four).",
+        ),
     ] = None,
     device: DeviceOption = "cpu",
     as_json: JsonOption = False,
@@ -130,40 +150,69 @@ def preprocess(
     ] = None,
     layout: Annotated[
         str | None,
-        typer.Option("--layout", help="Name of the data set, or a TOML file (docs/layouts.md)."),
+        typer.Option(
+            "--layout",
+            rich_help_panel=IDENTITY_PANEL,
+            help="Name of the data set, or a TOML file (docs/layouts.md).",
+        ),
     ] = None,
     within_days: Annotated[
         int | None,
         typer.Option(
-            "--within-days", min=0, help="Most days between an ECG and its cine (default: 365)."
+            "--within-days",
+            min=0,
+            rich_help_panel=IDENTITY_PANEL,
+            help="Most days between an ECG and its cine (default: 365).",
         ),
     ] = None,
     files_from: Annotated[
         Path | None,
-        typer.Option("--files-from", help="List of files, one a line, instead of a walk."),
+        typer.Option(
+            "--files-from",
+            rich_help_panel=MACHINE_PANEL,
+            help="List of files, one a line, instead of a walk.",
+        ),
     ] = None,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Exit status 2 when anything is left out or unmatched."),
+        typer.Option(
+            "--strict",
+            rich_help_panel=IDENTITY_PANEL,
+            help="Exit status 2 when anything is left out or unmatched.",
+        ),
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes (default: one per core).")
+        int | None,
+        typer.Option(
+            min=1, rich_help_panel=MACHINE_PANEL, help="Processes (default: one per core)."
+        ),
     ] = None,
     shard: Annotated[
-        str | None, typer.Option("--shard", help="i/n: the i-th of n parts (array jobs).")
+        str | None,
+        typer.Option(
+            "--shard", rich_help_panel=MACHINE_PANEL, help="i/n: the i-th of n parts (array jobs)."
+        ),
     ] = None,
     preview: Annotated[
-        Path | None, typer.Option(help="Write a contact sheet of the cine crops (PNG).")
+        Path | None,
+        typer.Option(
+            rich_help_panel=MACHINE_PANEL, help="Write a contact sheet of the cine crops (PNG)."
+        ),
     ] = None,
     identities: Annotated[
         bool,
         typer.Option(
-            "--identities", help="Keep who each pseudonym is, in identities.duckdb (mode 0600)."
+            "--identities",
+            rich_help_panel=IDENTITY_PANEL,
+            help="Keep who each pseudonym is, in identities.duckdb (mode 0600).",
         ),
     ] = False,
     key: Annotated[
         Path | None,
-        typer.Option(help="Key of another cohort: parts with one key can be merged later."),
+        typer.Option(
+            rich_help_panel=IDENTITY_PANEL,
+            help="Key of another cohort: parts with one key can be merged later.",
+        ),
     ] = None,
     sampling_rate_hz: ArrayRateOption = None,
     unit: ArrayUnitOption = None,

@@ -23,7 +23,7 @@ NOTE = (
 
 
 def demo(
-    directory: Annotated[Path, typer.Argument(help="Where the cohort goes.")] = Path("demo-cohort"),
+    directory: Annotated[Path, typer.Argument(help="Folder of the cohort.")] = Path("demo-cohort"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
     kappa: Annotated[
         float | None,

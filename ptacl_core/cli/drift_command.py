@@ -13,7 +13,9 @@ def drift(
     cohort: CohortArgument,
     other: Annotated[Path, typer.Argument(help="Cohort that is compared with it.")],
     run: RunOption = None,
-    permutations: Annotated[int, typer.Option(min=20, help="Of the test of the embeddings.")] = 500,
+    permutations: Annotated[
+        int, typer.Option(min=20, help="Permutations of the test of the embeddings.")
+    ] = 500,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:

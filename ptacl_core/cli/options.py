@@ -5,6 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+IDENTITY_PANEL = "Who is who"
+CONTROLS_PANEL = "Layout and negative controls"
+MACHINE_PANEL = "Machine and array jobs"
+ARRAYS_PANEL = "Arrays that do not describe themselves"
+"""Headings of the help under which a command's rarer options stand."""
+
 CohortArgument = Annotated[Path, typer.Argument(help="Cohort directory.", show_default=False)]
 RunOption = Annotated[
     str | None,
@@ -12,12 +18,33 @@ RunOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.", show_default=True)
+    str,
+    typer.Option(
+        "--device",
+        rich_help_panel=MACHINE_PANEL,
+        help="auto, cpu, cuda or cuda:N.",
+        show_default=True,
+    ),
 ]
-ArrayRateOption = Annotated[float | None, typer.Option(help="Of nameless ECG arrays, in Hz.")]
-ArrayUnitOption = Annotated[str | None, typer.Option(help="Of nameless ECG arrays: mV, uV …")]
+ArrayRateOption = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=ARRAYS_PANEL,
+        help="Sampling rate of ECG arrays that do not state it, in Hz.",
+    ),
+]
+ArrayUnitOption = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=ARRAYS_PANEL, help="Unit of ECG arrays that do not state it: mV, uV …"
+    ),
+]
 ArrayLeadsOption = Annotated[
-    str | None, typer.Option(help="Of nameless ECG arrays: I,II,III,aVR,… in their order.")
+    str | None,
+    typer.Option(
+        rich_help_panel=ARRAYS_PANEL,
+        help="Leads of ECG arrays that do not name them, in order: I,II,III,aVR,…",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Progress bars on stderr; plain lines when stderr is no terminal."""
+"""Progress bars on stderr; plain lines when stderr is not a terminal."""
 
 import sys
 import time

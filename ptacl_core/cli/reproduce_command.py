@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption
+from ptacl_core.cli.options import MACHINE_PANEL, CohortArgument, DeviceOption, JsonOption
 from ptacl_core.cli.output import print_json
 
 
@@ -24,13 +24,18 @@ def reproduce(
     rows: Annotated[
         str | None, typer.Option(help="Methods, separated by commas (default: all).")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of every method.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of trainings of every method.")] = 1,
     size: Annotated[Size, typer.Option(help="demo: two CPU cores; paper: GPUs.")] = Size.DEMO,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report (default: in the cohort).")
     ] = None,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Runs side by side, each a process of one thread.")
+        int,
+        typer.Option(
+            min=1,
+            rich_help_panel=MACHINE_PANEL,
+            help="Runs side by side, each a process of one thread.",
+        ),
     ] = 1,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

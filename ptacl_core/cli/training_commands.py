@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.options import (
+    MACHINE_PANEL,
+    CohortArgument,
+    DeviceOption,
+    JsonOption,
+    RunOption,
+)
 from ptacl_core.cli.output import narrate, print_json, print_line
 
 if TYPE_CHECKING:
@@ -90,10 +96,17 @@ def embed(
     run: RunOption = None,
     shard: Annotated[
         str | None,
-        typer.Option("--shard", help="Only part i of n, for array jobs: i/n. Then --merge."),
+        typer.Option(
+            "--shard",
+            rich_help_panel=MACHINE_PANEL,
+            help="Only part i of n, for array jobs: i/n. Then --merge.",
+        ),
     ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Publish the parts that --shard made.")
+        bool,
+        typer.Option(
+            "--merge", rich_help_panel=MACHINE_PANEL, help="Publish the parts that --shard made."
+        ),
     ] = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

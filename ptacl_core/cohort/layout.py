@@ -123,7 +123,7 @@ class CohortDescription:
     def read(cls, layout: CohortLayout) -> "CohortDescription":
         """Read `cohort.toml`.
 
-        Raises CohortError when the directory is no cohort or the file is damaged,
+        Raises CohortError when the directory is not a cohort or the file is damaged,
         CohortVersionError when a newer version of PTACL wrote it.
         """
         values = _read_toml(layout)

@@ -97,7 +97,7 @@ class Cohort:
     def open(cls, path: str | Path, read_only: bool = True) -> Self:
         """Open the cohort at `path` for reading.
 
-        Raises CohortError when it is no cohort or damaged, CohortVersionError when it is newer
+        Raises CohortError when it is not a cohort or damaged, CohortVersionError when it is newer
         than this software. `read_only=False` is refused: changes are made with `Cohort.write`.
         """
         if not read_only:

@@ -163,7 +163,7 @@ def _read_table(path: Path) -> "tuple[pa.Table, dict[str, str]]":
         raise CohortError(f"{path.name}: cannot be read ({type(error).__name__})") from None
     missing = [name for name in ("row", "has_beat", *_VECTORS) if name not in table.column_names]
     if missing or not {"ecg_dims", "cmr_dims", "steps"} <= set(facts):
-        raise CohortError(f"{path.name}: is no part of an embedding")
+        raise CohortError(f"{path.name}: is not part of an embedding")
     return table, facts
 
 

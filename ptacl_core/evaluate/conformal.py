@@ -166,7 +166,7 @@ def shortfall_p_value(
     from scipy.special import betaln, gammaln, logsumexp
 
     if not 0 <= num_covered <= num_patients:
-        raise EvaluationError(f"{num_covered} of {num_patients} is no share")
+        raise EvaluationError(f"{num_covered} of {num_patients} is not a share")
     position = int(np.ceil((num_calibration + 1) * 0.5 * (1.0 + level) - 1e-9))
     first = 2 * position - num_calibration - 1
     if position > num_calibration or first < 1:
@@ -191,7 +191,7 @@ def clopper_pearson(
     from scipy.special import betaincinv
 
     if not 0 <= num_successes <= num_trials or num_trials == 0:
-        raise EvaluationError(f"{num_successes} of {num_trials} is no share")
+        raise EvaluationError(f"{num_successes} of {num_trials} is not a share")
     half = 0.5 * (1.0 - level)
     missed = num_trials - num_successes
     low = 0.0 if num_successes == 0 else betaincinv(num_successes, missed + 1, half)

@@ -216,7 +216,7 @@ def own_pair_ranks(
 ) -> Int64[Array, " query"]:
     """1-based rank of each query's own recording, ties by database index.
 
-    Other visits of the query's person (`person`, a number per row) are no candidates.
+    Other visits of the query's person (`person`, a number per row) are not candidates.
     """
     queries = unit_length(as_features(query_features, name="query_features"), "query_features")
     database = unit_length(

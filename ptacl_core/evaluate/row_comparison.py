@@ -24,7 +24,7 @@ class RowScores:
     """Figures of one row: per seed, and over resampled patients and seeds.
 
     The last figure is the mean over the phenotypes that can be judged. Of a row that is not
-    trained (a line of linear algebra) the sets of predictions are no seeds.
+    trained (a line of linear algebra) the sets of predictions are not seeds.
     """
 
     per_seed: Float64[Array, "seed figure"]

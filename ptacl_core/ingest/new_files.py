@@ -33,7 +33,7 @@ def add_files(
 ) -> None:
     """Add each file as a recording of the patient that its name tells, and register it.
 
-    Raises RecordError when one of them is missing, is no recording, or cannot be used; the
+    Raises RecordError when one of them is missing, is not a recording, or cannot be used; the
     usable ones are in the cohort all the same.
     """
     plan = read_plan(Sources(files))

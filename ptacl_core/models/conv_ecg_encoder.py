@@ -1,4 +1,4 @@
-"""A small residual convolutional ECG encoder: a baseline that is no transformer."""
+"""A small residual convolutional ECG encoder: a baseline that is not a transformer."""
 
 from torch import nn
 from torch.nn import functional

@@ -45,7 +45,7 @@ def rhythm_values(
 
     All intervals between R peaks within the first `num_samples` samples count, ectopic ones
     too: what resampling a beat to a fixed length takes away is kept here. Zeros where there
-    is no interval; the last value is 0 where there is only one.
+    is not an interval; the last value is 0 where there is only one.
     """
     values = np.zeros((len(r_peak_samples), NUM_RHYTHM_VALUES), np.float32)
     for row, peaks in enumerate(r_peak_samples):

@@ -227,7 +227,7 @@ def _report_non_finite(
     settings: CineSettings,
     findings: list[Finding],
 ) -> None:
-    """Reject when pixels that are no numbers lie in the window that is used."""
+    """Reject when pixels that are not numbers lie in the window that is used."""
     window = np.where(np.isfinite(source), 0, 1).astype(np.float32)
     touched, _ = crop_frames(window, centre_px=centre_px, step_px=step_px, size_px=settings.size_px)
     num_touched = int((touched > 0).sum())
@@ -236,7 +236,7 @@ def _report_non_finite(
             Finding(
                 "not_finite",
                 "reject",
-                f"{num_touched} of {touched.size} pixels around the heart are no finite numbers",
+                f"{num_touched} of {touched.size} pixels around the heart are not finite numbers",
             )
         )
 

@@ -44,7 +44,7 @@ def keep_start(
         f"the first {num_samples / sampling_rate_hz:.1f} s of "
         f"{present / sampling_rate_hz:.1f} s are used"
     )
-    # A rounding of a sample or two is no news.
+    # A rounding of a sample or two is not news.
     is_news = present - num_samples > 0.02 * sampling_rate_hz
     findings = (Finding("trimmed", "info", message),) if is_news else ()
     return signal_mv[:, :num_samples], findings

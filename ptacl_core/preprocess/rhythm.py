@@ -35,7 +35,7 @@ MAX_BETWEEN = 0.88
 
 MIN_BEAT_CORRELATION = 0.4
 MIN_BEAT_AMPLITUDE = 0.7
-"""A peak that is below both its record's shape and its record's amplitude is no beat."""
+"""A peak that is below both its record's shape and its record's amplitude is not a beat."""
 
 MIN_RR_S = 0.24
 MAX_RR_S = 3.0

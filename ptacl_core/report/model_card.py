@@ -24,7 +24,7 @@ INTENDED = (
 )
 OUT_OF_SCOPE = (
     "Diagnosis, screening, treatment or any decision about a person.",
-    "A replacement of cardiac MRI: a prediction is no measurement and carries its interval.",
+    "A replacement of cardiac MRI: a prediction is not a measurement and carries its interval.",
     "Recordings prepared in another way than the training data (the preprocessing hash differs).",
     "People unlike the training cohort in age, sex, body size, disease, rhythm, device or site: "
     "intervals and error figures do not carry over to them.",

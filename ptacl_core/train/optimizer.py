@@ -68,7 +68,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) ->
 
 
 def is_decayed(name: str, value: Tensor) -> bool:
-    """Whether weight decay applies: matrices and kernels that are no learnt position or token."""
+    """Whether weight decay applies: matrices and kernels, but no learnt positions or tokens."""
     return value.ndim > 1 and not _NEVER_DECAYED.search(name)
 
 

@@ -113,7 +113,7 @@ def print_pairs(recall: Mapping[str, Any]) -> None:
 
 
 def print_controls(controls: Mapping[str, Any]) -> None:
-    """Each control's accuracy; a diagonal alone is no proof of physiology."""
+    """Each control's accuracy; a diagonal alone does not prove physiology."""
     for name, label in CONTROLS.items():
         control = controls[name]
         if control["top1"] is None:

@@ -184,5 +184,5 @@ def find_width() -> int:
 
 
 def print_table(table: Table) -> None:
-    """On stdout, 200 columns wide where that is no terminal."""
+    """On stdout, 200 columns wide where that is not a terminal."""
     Console(width=find_width()).print(table)

@@ -90,7 +90,7 @@ def _connect(descriptor: int, path: Path) -> "duckdb.DuckDBPyConnection":
 def _read_column(
     connection: "duckdb.DuckDBPyConnection", table: str, column: str
 ) -> Iterator[BinaryIO]:
-    """The different values of a column, so that a long table is no long search."""
+    """The different values of a column, so that a long table is not a long search."""
     found = connection.execute(
         f"SELECT DISTINCT {column}::VARCHAR FROM {table} WHERE {column} IS NOT NULL"
     )

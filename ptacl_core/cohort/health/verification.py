@@ -65,7 +65,7 @@ def verify_cohort(path: Path, *, repair: bool = False, is_light: bool = False) -
     With `repair`, what is derived is made anew: manifest, overview and views, older schemas,
     indexes, rights of files, what a dead process left behind. Arrays of shards and weights of
     runs are checked by their own code. `is_light` compares sizes, not hashes. Raises CohortError
-    only when `path` is no cohort at all.
+    only when `path` is not a cohort at all.
     """
     layout = CohortLayout(path.absolute())
     CohortDescription.read(layout)

@@ -59,7 +59,7 @@ def own_step_ranks(
     """1-based rank of each ECG's own cine among all, by the mean cosine of centred steps.
 
     Chance is half of the patients; half of those that tie are ahead. Other visits of the same
-    person (`owner`, a number per row) are no candidates.
+    person (`owner`, a number per row) are not candidates.
     """
     ecg, cmr = centre_steps(ecg_steps), centre_steps(cmr_steps)
     if ecg.shape != cmr.shape:

@@ -69,7 +69,7 @@ def _arrange(
                 "third_axis_is_time",
                 "warning",
                 f"the third of three axes ({num_slices} long, step {slice_mm:g}) was taken as "
-                "time, it is no stack of short-axis slices",
+                "time, it is not a stack of short-axis slices",
             )
         )
         interval = steps[3] if len(sizes) > 3 and steps[3] > 0 else steps[2]
@@ -79,7 +79,7 @@ def _arrange(
             Finding(
                 "axes_exchanged",
                 "warning",
-                f"{num_slices} slices of {slice_mm:g} mm with {num_frames} frames are no heart: "
+                f"{num_slices} slices of {slice_mm:g} mm with {num_frames} frames are not a heart: "
                 "the third axis was taken as time, the fourth as slices",
             )
         )
@@ -123,8 +123,8 @@ def _interval_ms(header: NiftiHeader, interval: float, findings: list[Finding]) 
                     Finding(
                         "time_unit_corrected",
                         "warning",
-                        f"a frame interval of {interval:g} in the header's unit is no heart beat, "
-                        f"it was taken as {interval * ms_per_unit:g} ms",
+                        f"a frame interval of {interval:g} in the header's unit is not a "
+                        f"heartbeat; it was taken as {interval * ms_per_unit:g} ms",
                     )
                 )
             return interval * ms_per_unit
@@ -132,7 +132,7 @@ def _interval_ms(header: NiftiHeader, interval: float, findings: list[Finding]) 
         Finding(
             "frame_times_unknown",
             "warning",
-            f"the header's frame interval ({interval:g}) is no plausible time",
+            f"the header's frame interval ({interval:g}) is not a plausible time",
         )
     )
     return float("nan")

@@ -191,7 +191,7 @@ def _read_dicom_files(
     strays = [file for file in files if not _is_companion(file) and id(file) not in used]
     if not strays:
         return record
-    stray = Finding("other_files", "info", f"{len(strays)} files that are no DICOM were left out")
+    stray = Finding("other_files", "info", f"{len(strays)} files that are not DICOM were left out")
     return replace(record, findings=(*record.findings, stray))
 
 

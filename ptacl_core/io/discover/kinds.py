@@ -186,8 +186,8 @@ def _table_kind(path: Path) -> FileKind:
     if num_leads >= 2 or is_numeric:
         return FileKind("ecg", detect_ecg_format(path))
     return FileKind(
-        reason="a text file that is no phenotype table, no list of pairs and no ECG with leads as "
-        "columns"
+        reason="a text file that is neither a phenotype table, a list of pairs nor an ECG with "
+        "leads as columns"
     )
 
 

@@ -32,7 +32,7 @@ _MAX_RANGED_SAMPLES = 200_000
 class Channel:
     """One stored channel: millivolts = (raw - baseline) * scale_mv.
 
-    Samples equal to one of `missing_values`, or outside `valid_range`, are no samples.
+    Samples equal to one of `missing_values`, or outside `valid_range`, are not samples.
     """
 
     label: str
@@ -106,7 +106,7 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
     Missing limb leads are derived (`derived_leads`). Further findings: `ignored_channels`,
     `repeated_leads`, `missing_samples`, `out_of_range`, `lead_off`, `no_signal`,
     `unit_implausible`, `einthoven_mismatch`. Raises UnsupportedFormatError (leads missing, too
-    long) and UnreadableFileError (lengths differ, no samples, scale that is no number).
+    long) and UnreadableFileError (lengths differ, no samples, scale that is not a number).
     """
     name = recording.name
     labels = [channel.label for channel in recording.channels]
@@ -247,7 +247,7 @@ def _scale_into(row: Float32[Array, " sample"], channel: Channel, *, name: str, 
     """Fill `row` with millivolts; True when samples lay outside the channel's valid range."""
     if not (math.isfinite(channel.scale_mv) and math.isfinite(channel.baseline)):
         raise UnreadableFileError(
-            f"{name}: the scale of lead {lead} is no number; the header is damaged"
+            f"{name}: the scale of lead {lead} is not a number; the header is damaged"
         )
     if channel.scale_mv == 0.0:
         raise UnreadableFileError(
@@ -297,7 +297,7 @@ def _is_constant(lead_mv: Float32[Array, " sample"]) -> bool:
 
 
 def _peak_to_peak(lead_mv: Float32[Array, " sample"]) -> float:
-    """Range between the 0.5th and the 99.5th percentile: a lone artefact is no wrong unit."""
+    """Range between the 0.5th and the 99.5th percentile: a lone artefact is not a wrong unit."""
     thinned = lead_mv[:: len(lead_mv) // _MAX_RANGED_SAMPLES + 1]
     low, high = np.nanpercentile(thinned, (0.5, 99.5)) if not np.isnan(thinned).all() else (0, 0)
     return float(high - low)

@@ -38,7 +38,7 @@ def list_recordings(path: str | Path) -> tuple[BatchRecording, ...]:
     """The recordings of a file, without reading their samples; one for an ordinary file.
 
     Keys are the identifiers that the file lists beside its array (`exam_id` …) when each is
-    there once, else the numbers from 0. Raises as `read_ecg` for what is no ECG file.
+    there once, else the numbers from 0. Raises as `read_ecg` for what is not an ECG file.
     """
     source = Path(path)
     detected = detect_ecg_format(source)

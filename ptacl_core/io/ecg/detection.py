@@ -115,7 +115,7 @@ def find_wfdb_header(path: Path) -> Path | None:
 def detect_ecg_format(path: Path) -> EcgFormat:
     """The format of the file `path` (a WFDB stem, `.hea`, `.dat` or `.mat` is "wfdb").
 
-    Only the first 64 KB are looked at. Raises UnreadableFileError for what is no readable file
+    Only the first 64 KB are looked at. Raises UnreadableFileError for what is not a readable file
     and UnsupportedFormatError for any other kind, named when it is known.
     """
     try:
@@ -185,7 +185,7 @@ def _detect_text(text: str, path: Path, name: str) -> EcgFormat:
     if lines and len(lines[0].split()) >= 8:
         return "csv"
     raise UnsupportedFormatError(
-        f"{name}: expected an ECG recording, found plain text that is no table; read are "
+        f"{name}: expected an ECG recording, found plain text that is not a table; read are "
         f"{READ_FORMATS}"
     )
 

@@ -55,8 +55,8 @@ class EcgHints:
     def completed_by_sidecar(self, path: Path) -> "EcgHints":
         """These hints, what is absent filled from `<file>.json` or `<stem>.json` beside it.
 
-        Keys of the sidecar that are no hints are left alone. Raises UnreadableFileError when it
-        is no JSON object, ConfigError when one of its hints has the wrong kind of value.
+        Keys of the sidecar that are not hints are left alone. Raises UnreadableFileError when it
+        is not a JSON object, ConfigError when one of its hints has the wrong kind of value.
         """
         beside = (path.with_name(f"{path.name}.json"), path.with_suffix(".json"))
         sidecar = next((file for file in beside if file.is_file() and file != path), None)

@@ -50,7 +50,7 @@ def find_lead(label: str) -> str | None:
     """The standard lead that `label` names ("ECG aVR", "MDC_ECG_LEAD_AVR", "DII"), or None.
 
     Joined leads ("I-II"), inverted ones ("-aVR"), further electrodes (V3R, V7, Frank's VX) and
-    bare numbers are no standard lead: stripping their signs would turn one lead into another.
+    bare numbers are not standard leads: stripping their signs would turn one lead into another.
     """
     text = _SUFFIX.sub("", _PREFIX.sub("", label.strip().upper()))
     match = _LEAD.fullmatch(text)

@@ -132,7 +132,7 @@ def parse_age_string(text: str) -> float | None:
 
 
 def years_between(born: tuple[int, int, int], seen: tuple[int, int, int]) -> float | None:
-    """Years from one (year, month, day) to another, None when either is no date."""
+    """Years from one (year, month, day) to another, None when either is not a date."""
     import datetime
 
     try:

@@ -30,7 +30,7 @@ UNIT_EXAMPLES = "V, mV, uV, µV, nV or a step such as '4.88 uV'"
 
 
 def find_millivolts(unit: str) -> float | None:
-    """Millivolts per `unit` ("uV" → 0.001, "4.88 uV" → 0.00488), None when it is no voltage."""
+    """Millivolts per `unit` ("uV" → 0.001, "4.88 uV" → 0.00488), None when it is not a voltage."""
     text = unicodedata.normalize("NFKC", unit).strip().casefold()
     text = _PER_STEP.sub("", text).strip()
     factor = 1.0

@@ -170,7 +170,7 @@ def open_archive(
     """Open the zip `path` after checking its directory; nothing is unpacked yet.
 
     A `budget` shared with an outer archive makes both count together. Raises
-    UnreadableFileError for what is no whole zip, UnsupportedFormatError for links, devices,
+    UnreadableFileError for what is not a whole zip, UnsupportedFormatError for links, devices,
     encrypted members, absolute paths, paths with `..` and more members than the limits allow.
     """
     limits = budget.limits if budget else limits or ArchiveLimits()

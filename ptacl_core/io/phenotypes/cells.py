@@ -26,9 +26,9 @@ def parse_numbers(
     """Numbers in our unit, NaN for empty cells and for text, which is counted in findings.
 
     A unit behind the number ("60 %", "150 mL") is read when it is one of the quantity; bounds
-    ("<20") are no values (`bounds_not_numbers`). A comma is the decimal mark where the table's
+    ("<20") are not values (`bounds_not_numbers`). A comma is the decimal mark where the table's
     delimiter is another (`has_decimal_comma`), or where the column cannot be read otherwise; in
-    a column that could be read both ways such cells are no numbers.
+    a column that could be read both ways such cells are not numbers.
     """
     texts = [cell.strip() for cell in cells]
     comma = _find_comma(texts, has_decimal_comma)
@@ -49,7 +49,7 @@ def parse_numbers(
         findings.append(Finding("bounds_not_numbers", "warning", message))
     if num_bad:
         findings.append(
-            Finding("not_numbers", "warning", f"{quantity}: {num_bad} cells are no finite numbers")
+            Finding("not_numbers", "warning", f"{quantity}: {num_bad} cells are not finite numbers")
         )
     return values
 

@@ -181,7 +181,7 @@ def _meaning_of_title(spelling: Spelling) -> ColumnMeaning | None:
 
 
 def find_unit_factor(quantity: str, unit: str) -> float | None:
-    """What turns `unit` into ours for `quantity`, None when it is no unit of it."""
+    """What turns `unit` into ours for `quantity`, None when it is not a unit of it."""
     return _UNIT_FACTORS.get((kind_of(quantity), re.sub(r"[\s.]+", "", unit.strip().lower())))
 
 

@@ -65,7 +65,7 @@ def resolve_shared_titles(
 
 
 def describe_set_apart(meanings: Iterable[ColumnMeaning]) -> list[Finding]:
-    """Findings about columns of other derivations, which are no phenotypes here."""
+    """Findings about columns of other derivations, which are not phenotypes here."""
     listed = list(meanings)
     num_scanner = sum(meaning.is_scanner for meaning in listed)
     num_others = sum(meaning.quantity == "other_field" for meaning in listed)
@@ -73,7 +73,7 @@ def describe_set_apart(meanings: Iterable[ColumnMeaning]) -> list[Finding]:
     if num_scanner:
         message = (
             f"{num_scanner} columns hold what the scanner's own contours gave (22420 to 22424); "
-            "they were kept apart and are no phenotypes"
+            "they were kept apart and are not phenotypes"
         )
         findings.append(Finding("scanner_derived", "warning", message))
     if num_others:

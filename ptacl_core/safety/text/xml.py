@@ -95,7 +95,7 @@ def parse_xml(data: bytes, *, name: str, doctype_roots: Collection[str] = ()) ->
         ) from error
     except _TooLargeError as error:
         raise UnsupportedFormatError(
-            f"{name}: the XML is no recording: {error}; nothing of it was read"
+            f"{name}: the XML is not a recording: {error}; nothing of it was read"
         ) from error
     except ParseError as error:
         line, column = getattr(error, "position", (0, 0))

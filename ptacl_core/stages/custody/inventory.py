@@ -241,7 +241,7 @@ def _check_log(folder: Path) -> Iterator[Defect]:
 
 
 def _reaches_end(final: Path, steps: Mapping[str, list[int]]) -> bool:
-    """Whether the last step logged is no further from the end than steps are from another."""
+    """Whether the last step logged is not further from the end than steps are from another."""
     document: Any = _read_json(final)
     try:
         last = int(document["document"]["position"]["step"])

@@ -35,7 +35,7 @@ def run(
     left behind, rows of the store that the shards' manifests tell, and evaluations that the
     store holds. Arrays, weights and what people wrote are not derived: their defects stay.
     `is_light` compares sizes in place of hashes of the large files. Raises CohortError when the
-    directory is no cohort.
+    directory is not a cohort.
     """
     layout = CohortLayout(cohort_dir.absolute())
     CohortDescription.read(layout)
@@ -90,7 +90,7 @@ def _check_beyond_store(layout: CohortLayout, *, is_light: bool) -> list[Defect]
 
 
 def _is_written(layout: CohortLayout) -> bool:
-    """True while a command writes shards: what it has not finished is no defect."""
+    """True while a command writes shards: what it has not finished is not a defect."""
     return is_any_held(layout.root)
 
 

@@ -25,7 +25,7 @@ from ptacl_core.stages.drift.embeddings import compare_embeddings
 
 ALPHA = 0.05
 LITTLE_PSI = 0.1
-"""A stability index below it is no drift worth a name, however sure."""
+"""A stability index below it is not drift worth a name, however sure."""
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
     Variables are compared over all visits; embeddings, outliers, R² and coverage of the run's
     intervals between the cohort's test patients and all of the other. Without a trained run,
     or on recordings that were prepared otherwise, `embeddings` says why there are none.
-    Raises CohortError or ShardError when one of the two is no cohort.
+    Raises CohortError or ShardError when one of the two is not a cohort.
     """
     for folder in (cohort_dir, other_dir):
         if not folder.is_dir():

@@ -117,7 +117,7 @@ def _read_all_headers(paths: Sequence[FileSource]) -> tuple[list[ImageHeader], l
         )
     if num_others:
         findings.append(
-            Finding("other_dicom_excluded", "info", f"{num_others} DICOM files are no MR images")
+            Finding("other_dicom_excluded", "info", f"{num_others} DICOM files are not MR images")
         )
     return headers, findings
 

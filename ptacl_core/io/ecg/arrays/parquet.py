@@ -120,7 +120,7 @@ def _stated_metadata(metadata: dict[bytes, bytes], name: str) -> EcgHints:
             stated["sampling_rate_hz"] = float(stated["sampling_rate_hz"])
         except ValueError as error:
             raise UnreadableFileError(
-                f"{name}: sampling_rate_hz in the schema's metadata is no number"
+                f"{name}: sampling_rate_hz in the schema's metadata is not a number"
             ) from error
     return EcgHints.from_mapping(stated, where=f"{name} (stated in the file)")
 

@@ -32,7 +32,7 @@ def read_csv_ecg(path: Path, hints: EcgHints) -> EcgRecord:
 
     Units may stand in the column names, the rate in a time column ("time (ms)"); empty cells
     are missing samples. What the table does not state must be given. Raises MissingUnitError,
-    UnsupportedFormatError, and UnreadableFileError for cells that are no numbers or rows of
+    UnsupportedFormatError, and UnreadableFileError for cells that are not numbers or rows of
     unequal length.
     """
     name = shown_name(path)

@@ -19,10 +19,10 @@ from ptacl_core.records import EcgRecord, Finding
 def read_edf_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     """Signals whose labels name leads ("ECG aVR", "EKG II"); annotations and others left out.
 
-    The lowest code is no sample where the digital range excludes it. Of a discontinuous file
+    The lowest code is not a sample where the digital range excludes it. Of a discontinuous file
     (EDF+D, BDF+D) the longest stretch without a gap is taken (`gap_cut`). Raises
     UnsupportedFormatError for one below 10 s and for leads at different rates, MissingUnitError
-    for a dimension that is no voltage, UnreadableFileError where header and size disagree.
+    for a dimension that is not a voltage, UnreadableFileError where header and size disagree.
     """
     name = shown_name(path)
     data = read_bytes(path)

@@ -43,7 +43,7 @@ def read_table(data: bytes, *, name: str) -> list[HuffmanCode]:
 
     Prefix bits, total bits, mode (1: no table switch), base value, base code (its first bit
     the lowest). Raises UnsupportedFormatError for table switches, UnreadableFileError for codes
-    that are no prefix code, struct.error when cut short.
+    that are not a prefix code, struct.error when cut short.
     """
     (count,) = struct.unpack_from("<H", data)
     codes: list[HuffmanCode] = []

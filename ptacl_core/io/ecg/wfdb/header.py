@@ -113,7 +113,7 @@ def parse_header(data: bytes, *, name: str) -> Header:
         rate = _RATE.fullmatch(fields[2])
         rate_hz = _to_float(rate[1], name, "sampling rate") if rate else None
         if rate_hz is None:
-            raise UnreadableFileError(f"{name}: the sampling rate in line 1 is no number")
+            raise UnreadableFileError(f"{name}: the sampling rate in line 1 is not a number")
     num_frames = _to_count(fields[3], name, "number of samples") if len(fields) > 3 else 0
     if num_segments is not None:
         segments = _parse_segments(lines[1:], num_segments, name)
@@ -162,7 +162,9 @@ def _parse_signal(line: str, *, name: str, number: int) -> SignalLine:
     if len(fields) > 2:
         scale = _GAIN.fullmatch(fields[2])
         if scale is None:
-            raise UnreadableFileError(f"{name}: the gain of {where} is no number of steps per unit")
+            raise UnreadableFileError(
+                f"{name}: the gain of {where} is not a number of steps per unit"
+            )
         gain = _to_float(scale[1], name, f"gain of {where}") or 0.0
         baseline = int(scale[2]) if scale[2] is not None else None
         unit = scale[3] or "mV"
@@ -191,7 +193,7 @@ def _to_count(text: str, name: str, what: str) -> int:
 
 def _to_int(text: str, name: str, what: str) -> int:
     if re.fullmatch(r"[-+]?\d{1,18}", text) is None:
-        raise UnreadableFileError(f"{name}: the {what} in the header is no whole number")
+        raise UnreadableFileError(f"{name}: the {what} in the header is not a whole number")
     return int(text)
 
 
@@ -199,4 +201,4 @@ def _to_float(text: str, name: str, what: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UnreadableFileError(f"{name}: the {what} in the header is no number") from error
+        raise UnreadableFileError(f"{name}: the {what} in the header is not a number") from error

@@ -36,7 +36,7 @@ def read_wfdb(header_path: Path, hints: EcgHints) -> EcgRecord:
 def list_record_files(header_path: Path) -> list[Path]:
     """The header, what it names beside it (signal files, segments) and theirs, each once.
 
-    Raises RecordError kinds in words for what is no header.
+    Raises RecordError kinds in words for what is not a header.
     """
     name = shown_name(header_path)
     header = read_header(header_path)

@@ -164,7 +164,7 @@ def _to_channel(signal: SignalLine, raw: Array, *, name: str) -> Channel:
 
 
 def _placeholder(signal: SignalLine) -> Channel:
-    """A channel that is no lead: counted, never read."""
+    """A channel that is not a lead: counted, never read."""
     return Channel(signal.description, np.empty(0, np.int16), 1.0)
 
 

@@ -39,7 +39,7 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
 
     Measurements are those of the first annotation that has each. Raises UnsupportedFormatError
     without such a series, MissingUnitError without time step or voltage unit,
-    UnreadableFileError for digits that are no numbers.
+    UnreadableFileError for digits that are not numbers.
     """
     name = shown_name(path)
     root = read_xml_root(path)

@@ -101,7 +101,7 @@ def read_eli_xml(path: Path, _hints: EcgHints) -> EcgRecord:
 
 
 def read_ge_mac_xml(path: Path, _hints: EcgHints) -> EcgRecord:
-    """The longest 12-lead `ecgWaveformMXG` of a GE MAC file that is no median template.
+    """The longest 12-lead `ecgWaveformMXG` of a GE MAC file that is not a median template.
 
     `U` is the unit, `S` the scale of a step. Raises UnsupportedFormatError without one,
     MissingUnitError without unit, scale or rate.

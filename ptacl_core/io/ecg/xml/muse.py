@@ -61,7 +61,7 @@ def read_muse_xml(path: Path, hints: EcgHints) -> EcgRecord:
 
     The rate is SampleBase · 10^SampleExponent as stated (240 Hz is real) and checked against
     the device's own beats (`sampling_rate_suspect`). Codes at or beyond LeadHighLimit and
-    LeadLowLimit are no samples. Raises UnsupportedFormatError without a rhythm, MissingUnitError
+    LeadLowLimit are not samples. Raises UnsupportedFormatError without a rhythm, MissingUnitError
     without rate, unit or units per bit, UnreadableFileError for wrong counts and broken base64.
     """
     name = shown_name(path)
@@ -165,7 +165,7 @@ def _read_rate(rhythm: Element, name: str) -> float:
     base = require_rate_hz(text_of(rhythm, "SampleBase"), name=name, where="Waveform/SampleBase")
     exponent = parse_number(text_of(rhythm, "SampleExponent") or "0")
     if exponent is None or not -6 <= exponent <= 6:
-        raise UnreadableFileError(f"{name}: Waveform/SampleExponent is no small whole number")
+        raise UnreadableFileError(f"{name}: Waveform/SampleExponent is not a small whole number")
     return base * 10.0**exponent
 
 

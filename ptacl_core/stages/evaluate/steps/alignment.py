@@ -21,7 +21,7 @@ def evaluate_alignment(
     """Section `alignment`: accuracies with intervals and chance, entropy, the mean map.
 
     `centred_top1` and `own_rank` are without the template; other visits of one `person` (a
-    number per row) are no candidates for the rank.
+    number per row) are not candidates for the rank.
 
     Where steps cannot be compared every figure is null and `why` says so.
     """
