@@ -17,7 +17,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ptacl-app",
         description="Look at a cohort in the terminal: ECG, cine, predictions, neighbours, SQL.",
-        epilog="Keys: ? help, ctrl+p every action, 1-5 screens, q quit. "
+        epilog="`ptacl-app web COHORT` shows the same in a browser on this machine "
+        "(`ptacl-app web --help`). Keys: ? help, ctrl+p every action, 1-5 screens, q quit. "
         "Over SSH use `ssh -C`. Research use only.",
     )
     parser.add_argument(
