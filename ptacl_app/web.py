@@ -201,8 +201,12 @@ class SessionGuard:
         scheme, self.authority = public or ("http", f"{shown}:{port}")
         self.origin = f"{scheme}://{self.authority}"
         self.is_encrypted = scheme == "https"
-        self.socket_origin = f"{'wss' if self.is_encrypted else 'ws'}://{self.authority}"
         self.num_sessions = 0
+
+    @property
+    def socket_origin(self) -> str:
+        """Where the page opens its web socket."""
+        return f"{'wss' if self.is_encrypted else 'ws'}://{self.authority}"
 
     @property
     def cookie(self) -> str:

@@ -53,6 +53,7 @@ def test_every_command_works_offline_and_writes_for_its_owner_alone(trained_coho
     hook = tmp_path / "hook"
     hook.mkdir()
     hook.joinpath("sitecustomize.py").write_text(_NO_SOCKETS)
+    shutil.copytree(os.environ["PTACL_KEYS"], tmp_path / "keys")  # of the cohort that was trained
     source = tmp_path / "source"
     source.mkdir()
     for ending in (".hea", ".mat"):

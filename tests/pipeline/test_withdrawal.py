@@ -30,7 +30,11 @@ def cohort(trained_cohort, tmp_path, monkeypatch):
     shutil.copytree(os.environ["PTACL_KEYS"], tmp_path / "keys")
     monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "keys"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return Path(shutil.copytree(trained_cohort, tmp_path / "cohort"))
+    copied = Path(shutil.copytree(trained_cohort, tmp_path / "cohort"))
+    for run in (copied / "runs").iterdir():  # other tests of the session leave theirs
+        if run.name != "tiny":
+            shutil.rmtree(run)
+    return copied
 
 
 def people_of(cohort: Path, split: str) -> list[str]:
@@ -187,7 +191,7 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
             planted = (points[:1] - points.mean(axis=0)) @ whitening
             maps_and_mean = [*maps, points.mean(axis=0)[None]]
             derived = _derive([planted], maps_and_mean, points.shape[1])
-            assert _least_gap(points, derived) < 1e-6, "the test is blind"
+            assert _least_gap(points, derived) < 1e-5, "the test is blind"
 
 
 def _read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:

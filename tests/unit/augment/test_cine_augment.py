@@ -48,7 +48,7 @@ def test_evaluation_frames_are_even_over_the_cycle_from_end_diastole():
     indices = cine_frame_indices()
     assert indices.tolist() == [math.floor(50 * (i + 0.5) / 26) for i in range(26)]
     assert indices[0] == 0
-    assert indices[-1] == 48
+    assert indices[-1] == 49
 
 
 def test_training_frames_rise_and_stay_in_their_own_part_of_the_cycle():

@@ -173,7 +173,7 @@ def test_shortfall_holds_its_level_and_sees_a_shift():
 
 
 def test_shortfall_of_what_is_no_share_is_refused():
-    with pytest.raises(EvaluationError, match="no share"):
+    with pytest.raises(EvaluationError, match="not a share"):
         shortfall_p_value(3, 2, num_calibration=99, level=0.9)
     with pytest.raises(EvaluationError, match=r"give no 0\.9 interval"):
         shortfall_p_value(3, 4, num_calibration=10, level=0.9)

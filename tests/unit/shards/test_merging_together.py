@@ -118,13 +118,18 @@ def test_nothing_new_writes_nothing_and_a_changed_manifest_is_merged_again(tmp_p
         assert store.version == version
 
 
-def test_waiting_for_a_lock_says_so_once_and_ends_with_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("ptacl_core.safety.files.lock.PATIENCE_S", 0.12)
+def test_waiting_for_a_lock_says_so_once_and_ends_with_an_error(tmp_path):
     said = []
     with (
         hold_lock(tmp_path / "lock", purpose="first"),
         pytest.raises(CohortLockedError, match="first"),
-        wait_for_lock(tmp_path / "lock", purpose="second", on_wait=said.append, interval_s=0.02),
+        wait_for_lock(
+            tmp_path / "lock",
+            purpose="second",
+            on_wait=said.append,
+            interval_s=0.02,
+            patience_s=0.12,
+        ),
     ):
         pass
     assert len(said) == 1

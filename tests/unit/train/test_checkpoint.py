@@ -188,7 +188,7 @@ def test_malformed_or_malicious_weights_are_refused_and_run_nothing(
     folder = tmp_path / "step-00000004"
     save(folder, document)
     replace_weights(folder, MALFORMED[kind])
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_all(folder)
     assert not (tmp_path / "exploded").exists()
 
