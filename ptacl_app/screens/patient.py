@@ -55,7 +55,7 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.clock = PlaybackClock()
-        self.overlay = SaliencyOverlay(self)
+        self.overlay = SaliencyOverlay(self, show_heads=self.show_heads)
         self.frames = FrameCount()
         self._shown: PatientView | None = None
         self._timer: Timer | None = None

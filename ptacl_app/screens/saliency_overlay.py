@@ -1,8 +1,9 @@
 """What a prediction rests on, over the ECG: asked for once per visit, kept, put on and off."""
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from textual.screen import Screen
 from textual.timer import Timer
 
 from ptacl_app.data.inference import PredictionCancelledError
@@ -17,9 +18,6 @@ from ptacl_app.widgets.phenotype_panel import PhenotypePanel
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES
 
-if TYPE_CHECKING:
-    from ptacl_app.screens.patient import PatientScreen
-
 FIRST = "lvef_pct"
 MAX_KEPT = 16
 """Visits whose overlays are kept; the oldest goes first."""
@@ -28,8 +26,9 @@ MAX_KEPT = 16
 class SaliencyOverlay:
     """State of the overlay of one patient screen; the model is asked in a thread."""
 
-    def __init__(self, screen: "PatientScreen") -> None:
+    def __init__(self, screen: Screen[None], *, show_heads: Callable[[], None]) -> None:
         self._screen = screen
+        self._show_heads = show_heads
         self._kept: dict[tuple[object, ...], dict[str, Saliency]] = {}
         self._timer: Timer | None = None
         self._started_s = 0.0
@@ -112,8 +111,8 @@ class SaliencyOverlay:
     def _ask(self, patient: PatientView) -> None:
         self.is_busy = True
         self._started_s = time.monotonic()
-        self._timer = self._screen.set_interval(1.0, self._screen.show_heads)
-        self._screen.show_heads()
+        self._timer = self._screen.set_interval(1.0, self._show_heads)
+        self._show_heads()
         self._screen.run_worker(
             lambda: self._explain(patient),
             thread=True,
@@ -151,7 +150,7 @@ class SaliencyOverlay:
     def give_up(self, message: messages.SaliencyFailed) -> None:
         """Say why there is no answer, unless the reader cancelled."""
         self._end()
-        self._screen.show_heads()
+        self._show_heads()
         if message.text:
             self._screen.notify(message.text, severity="warning", markup=False)
 
@@ -170,7 +169,7 @@ class SaliencyOverlay:
         self._screen.query_one("#steps", StepStrip).show_saliency(found)
         panel = self._screen.query_one("#phenotypes", PhenotypePanel)
         panel.explain(None if found is None else self.name)
-        self._screen.show_heads()
+        self._show_heads()
 
 
 def _predicted(patient: PatientView) -> list[float | None]:

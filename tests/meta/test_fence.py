@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,3 +99,16 @@ def test_folders_hold_at_most_twenty_files():
     code = {name: count for name, count in counts.items() if name.startswith("ptacl_")}
     assert {name: count for name, count in code.items() if count > 20} == {}
     assert {name: count for name, count in counts.items() if count > 30} == {}
+
+
+def test_no_ring_of_imports_has_more_than_two_files():
+    imports = grimp.build_graph("ptacl_core", "ptacl_app", cache_dir=None)
+    graph = networkx.DiGraph(
+        (module, imported)
+        for module in imports.modules
+        for imported in imports.find_modules_directly_imported_by(module)
+    )
+    rings = [sorted(ring) for ring in networkx.strongly_connected_components(graph)]
+
+    assert graph.number_of_edges() > 1000
+    assert [ring for ring in rings if len(ring) > 2] == []
