@@ -163,7 +163,7 @@ def test_a_folder_and_a_list_of_pairs(ptacl, tmp_path):
     [
         ("1000017_20205_2_0.xml", b"<RestingECG><Waveform>", "…"),
         ("1000017_20208_2_0.zip", b"PK\x03\x04", "long-axis"),
-        ("poem.txt", b"roses are red", "a text file that is no"),
+        ("poem.txt", b"roses are red", "a text file that is neither"),
         ("manifest.csv", b"a,b", "part of another recording"),
         ("empty.edf", b"", "the file is empty (0 bytes)"),
         ("report.pdf", b"%PDF-1.7 of a patient", "PDF"),
