@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from ptacl_core.config.model import Settings
-from ptacl_core.config.nearest_keys import find_nearest, suggest
+from ptacl_core.config.nearest_keys import suggest
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.simulation import COHORT_PRESETS, SimulationSettings, load_cohort_settings
 from ptacl_core.config.training import RunSettings, list_run_presets, load_run_settings
@@ -106,11 +106,6 @@ def find_settings(key: str) -> list[SettingEntry]:
     if last:
         return last
     raise ConfigError(f"no setting '{key}'{suggest(key, [entry.key for entry in entries])}")
-
-
-def find_nearest_keys(kind: Kind, key: str) -> list[str]:
-    """The dotted keys of `kind` that are most like `key`, best first; at most three."""
-    return find_nearest(key, [entry.key for entry in list_settings(kind)])
 
 
 def build_settings_schema(kind: Kind) -> dict[str, Any]:

@@ -265,7 +265,7 @@ def _build_validation(
 
 def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, float] | None:
     """The step's figures on some patients of a split, with what predicting the mean costs."""
-    rows = choose_rows(run, split, task.modalities)
+    rows = choose_rows(run, split, task.modalities, most=run.settings.health.max_patients)
     if len(rows) < 2:
         return None
     order = FixedOrder(len(rows), task.optimisation.batch_size)

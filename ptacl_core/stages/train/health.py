@@ -114,7 +114,12 @@ class HealthWatch:
         return health
 
     def _choose(self, split: str) -> Int64[Array, " row"]:
-        return choose_rows(self._run, split, tuple(self._spec.encoders))
+        return choose_rows(
+            self._run,
+            split,
+            tuple(self._spec.encoders),
+            most=self._run.settings.health.max_patients,
+        )
 
     def _judge_step(self, split: str, figures: Mapping[str, float], batch: int) -> StageFigures:
         """What the step itself measured: its loss against what no learning gives."""
@@ -194,10 +199,11 @@ class HealthWatch:
         self._run.metrics.append(stage=self._stage, step=step, **figures)
 
 
-def choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, " row"]:
-    """At most `health.max_patients` rows of a split, evenly spread."""
+def choose_rows(
+    run: TrainingRun, split: str, needs: tuple[str, ...], *, most: int
+) -> Int64[Array, " row"]:
+    """At most `most` rows of a split, evenly spread."""
     rows = run.reader.rows(split, needs=needs)
-    most = run.settings.health.max_patients
     if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

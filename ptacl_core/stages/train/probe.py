@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import nn
 
-from ptacl_core.arrays import Array, Int64
 from ptacl_core.config.training import Modality
-from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows
 from ptacl_core.evaluate import linear_probe_r2, pair_recall
 from ptacl_core.models import TokenEncoder
 from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.stages.train.health import choose_rows, encode
 
 MAX_PATIENTS = 4096
 """Patients of a split that a probe looks at, evenly spread over the split."""
@@ -34,17 +33,20 @@ def build_probe(
             return {}
         figures = {}
         for modality, encoder in encoders.items():
-            train, val = (_choose_rows(run, split, (modality,)) for split in ("train", "val"))
+            train, val = (
+                choose_rows(run, split, (modality,), most=MAX_PATIENTS)
+                for split in ("train", "val")
+            )
             targets = [run.reader.phenotypes(rows) for rows in (train, val)]
             if any(np.isfinite(values).sum(axis=0).min() < 2 for values in targets):
                 continue
-            features = [_encode(run, modality, rows, encoder, None)[0] for rows in (train, val)]
+            features = [encode(run, modality, rows, encoder, None)[0] for rows in (train, val)]
             scores = linear_probe_r2(features[0], targets[0], features[1], targets[1])
             figures[f"probe_r2_{modality}"] = float(np.nanmean(scores))
         if projections is not None and len(encoders) == 2:
-            rows = _choose_rows(run, "val", ("ecg", "cmr"))
+            rows = choose_rows(run, "val", ("ecg", "cmr"), most=MAX_PATIENTS)
             ecg, cmr = (
-                _encode(run, modality, rows, encoders[modality], projections[modality])[1]
+                encode(run, modality, rows, encoders[modality], projections[modality])[1]
                 for modality in ("ecg", "cmr")
             )
             recall = pair_recall(ecg, cmr, ks=(1, 5))
@@ -52,23 +54,3 @@ def build_probe(
         return figures
 
     return measure
-
-
-def _choose_rows(run: TrainingRun, split: str, needs: tuple[str, ...]) -> Int64[Array, " row"]:
-    rows = run.reader.rows(split, needs=needs)
-    if len(rows) <= MAX_PATIENTS:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, MAX_PATIENTS).astype(np.int64)]
-
-
-def _encode(
-    run: TrainingRun,
-    modality: Modality,
-    rows: Int64[Array, " row"],
-    encoder: TokenEncoder,
-    projection: nn.Module | None,
-) -> tuple[Array, Array]:
-    encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
-    features = encode(run.reader, rows, encoder, projection, run.settings)
-    projected = features.pooled if features.projected is None else features.projected
-    return features.pooled, projected
