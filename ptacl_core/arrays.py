@@ -6,9 +6,14 @@ Axis legend: `lead` 12 in the order of `LEAD_NAMES`; `sample` time points of an 
 Equal names in one signature are equal sizes.
 """
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
 Array = np.ndarray
 
-__all__ = ["Array", "Bool", "Float32", "Float64", "Int64", "UInt8"]
+Modality = Literal["ecg", "cmr"]
+"""The two modalities, as settings, tables and files name them."""
+
+__all__ = ["Array", "Bool", "Float32", "Float64", "Int64", "Modality", "UInt8"]

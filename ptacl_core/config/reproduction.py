@@ -7,8 +7,9 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ptacl_core.arrays import Modality
 from ptacl_core.config.model import Settings
-from ptacl_core.config.training import Modality, RunSettings, lay_over_preset
+from ptacl_core.config.training import RunSettings, lay_over_preset
 from ptacl_core.errors import ConfigError
 
 SizeName = Literal["tiny", "demo", "workstation", "paper"]

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ptacl_core.arrays import Modality
 from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.augment import (
     SIZE_KEEPING_CINE,
@@ -25,7 +26,6 @@ from ptacl_core.config.model import Settings
 from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.errors import ConfigError
 
-Modality = Literal["ecg", "cmr"]
 StageName = Literal["ecg", "cmr", "align", "finetune", "supervised"]
 
 

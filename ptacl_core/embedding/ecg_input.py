@@ -1,7 +1,6 @@
 """Prepared ECGs as an encoder takes them: a crop, or the steps of its beats."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ import torch
 from ptacl_core.arrays import Array, Bool, Int64
 from ptacl_core.augment.beats import beats_as_steps, mean_beat, step_matrices
 from ptacl_core.models import BeatPatches, TokenEncoder
+from ptacl_core.models.encoder_view import EncoderView
 from ptacl_core.models.patch_transformer import PatchTransformer
 from ptacl_core.preprocess import beat_step_matrices
 from ptacl_core.preprocess.beat_spans import beat_spans, rhythm_values
@@ -50,25 +50,21 @@ def build_ecg_input(
 def build_step_matrices(
     encoder: TokenEncoder,
     r_peak_samples: Sequence[Int64[Array, " beat"]],
-    *,
-    crop_samples: int,
-    patch_samples: int,
-    num_steps: int,
-    beat_mode: Literal["phase", "tokens"] = "phase",
+    view: EncoderView,
 ) -> tuple[Float[Tensor, "record step slot"], Bool[Array, " record"]]:
     """Matrices from tokens to steps, and whether each recording holds a complete beat."""
     device = next(encoder.parameters()).device
     if find_beat_layout(encoder) is not None:
-        is_valid = beat_spans(r_peak_samples, num_samples=crop_samples)[:, 0, 0] >= 0
+        is_valid = beat_spans(r_peak_samples, num_samples=view.crop_samples)[:, 0, 0] >= 0
         return step_matrices(
-            move_to_device(torch.from_numpy(is_valid), device), num_steps
+            move_to_device(torch.from_numpy(is_valid), device), view.num_steps
         ), is_valid
     matrices, is_valid = beat_step_matrices(
         list(r_peak_samples),
         crop_starts=np.zeros(len(r_peak_samples), np.int64),
-        num_samples=crop_samples,
-        patch_samples=patch_samples,
-        num_steps=num_steps,
-        mode=beat_mode,
+        num_samples=view.crop_samples,
+        patch_samples=view.patch_samples,
+        num_steps=view.num_steps,
+        mode=view.beat_mode,
     )
     return move_to_device(torch.from_numpy(matrices), device), is_valid

@@ -1,15 +1,16 @@
 """Features of whole cohorts: encoders in evaluation mode, no augmentation, bounded memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Bool, Float32, Int64, UInt8
+from ptacl_core.augment import cine_frame_indices
 from ptacl_core.embedding.ecg_input import build_ecg_input, build_step_matrices
 from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
+from ptacl_core.models.encoder_view import EncoderView
 from ptacl_core.tensors import move_to_device
 from ptacl_core.train.precision import autocast, encoding_precision
 
@@ -35,29 +36,17 @@ def encode_ecgs(
     projection: torch.nn.Module | None,
     signals: Float32[Array, "patient 12 sample"],
     r_peak_samples: Sequence[Int64[Array, " beat"]],
+    view: EncoderView,
     *,
-    crop_samples: int,
-    patch_samples: int,
-    num_steps: int,
-    beat_mode: Literal["phase", "tokens"] = "phase",
     with_steps: bool = False,
-    precision: str = "fp32",
 ) -> Features:
-    """Features of prepared ECGs, from the first `crop_samples` samples as in the paper.
+    """Features of prepared ECGs, from the first `view.crop_samples` samples as in the paper.
 
-    An encoder of the beat family takes the mean of all complete beats in them. `precision` is
-    the run's; `apply_encoder` says what becomes of it.
+    An encoder of the beat family takes the mean of all complete beats in them.
     """
-    batch = build_ecg_input(encoder, signals, r_peak_samples, crop_samples=crop_samples)
-    tokens = apply_encoder(encoder, batch, precision)
-    matrices, is_valid = build_step_matrices(
-        encoder,
-        r_peak_samples,
-        crop_samples=crop_samples,
-        patch_samples=patch_samples,
-        num_steps=num_steps,
-        beat_mode=beat_mode,
-    )
+    batch = build_ecg_input(encoder, signals, r_peak_samples, crop_samples=view.crop_samples)
+    tokens = apply_encoder(encoder, batch, view.precision)
+    matrices, is_valid = build_step_matrices(encoder, r_peak_samples, view)
     steps = None
     if with_steps:
         steps = _to_numpy(ecg_step_features(tokens, matrices, num_leads=encoder.grid[0]))
@@ -70,14 +59,14 @@ def encode_cines(
     projection: torch.nn.Module | None,
     frames: Float32[Array, "patient frame height width"]
     | UInt8[Array, "patient frame height width"],
+    view: EncoderView,
     *,
-    num_frames: int,
     with_steps: bool = False,
-    precision: str = "fp32",
 ) -> Features:
     """Features of prepared cines in [0, 1] (uint8: in 255 steps), from phase-uniform frames."""
     device = next(encoder.parameters()).device
-    tokens = apply_encoder(encoder, choose_frames(frames, num_frames, device), precision)
+    clips = choose_frames(frames, view.num_frames, device)
+    tokens = apply_encoder(encoder, clips, view.precision)
     num_steps = encoder.grid[0]
     steps = _to_numpy(cine_step_features(tokens, num_steps=num_steps)) if with_steps else None
     return _collect(tokens, projection, steps, np.ones(len(frames), bool))
@@ -96,37 +85,19 @@ def apply_encoder(encoder: TokenEncoder, batch: torch.Tensor, precision: str) ->
 
 def choose_frames(frames: Array, num_frames: int, device: torch.device) -> torch.Tensor:
     """Clips in [0, 1] on `device`; uint8 travels as it is."""
-    chosen = frames[:, phase_uniform_frames(frames.shape[1], num_frames)]
+    indices = cine_frame_indices(num_source_frames=frames.shape[1], num_frames=num_frames)
+    chosen = frames[:, indices.numpy()]
     clips = move_to_device(torch.from_numpy(np.ascontiguousarray(chosen)), device)
     return clips.float().div_(255.0) if clips.dtype == torch.uint8 else clips
 
 
-def phase_uniform_frames(num_source: int, num_frames: int) -> Int64[Array, " frame"]:
-    """Frames ⌊source · (i + ½) / num_frames⌋: the middle of each of `num_frames` equal parts.
-
-    Training draws frames anywhere in their parts; their mean is the middle.
-    """
-    return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_source // (2 * num_frames)
-
-
-def encode_in_batches(
-    encode: Callable[[Int64[Array, " row"]], Features],
-    rows: Int64[Array, " row"],
-    *,
-    batch_size: int,
-    on_batch: Callable[[int], None] = lambda _: None,
-) -> Features:
-    """`encode` over `rows` piece by piece; `on_batch` hears how many rows each piece had."""
-    parts = []
-    for start in range(0, len(rows), batch_size):
-        piece = rows[start : start + batch_size]
-        parts.append(encode(piece))
-        on_batch(len(piece))
+def join_pieces(pieces: Sequence[Features]) -> Features:
+    """Features of rows that were encoded piece by piece, in their order."""
     return Features(
-        pooled=np.concatenate([part.pooled for part in parts]),
-        projected=_concatenate([part.projected for part in parts]),
-        steps=_concatenate([part.steps for part in parts]),
-        is_step_valid=np.concatenate([part.is_step_valid for part in parts]),
+        pooled=np.concatenate([piece.pooled for piece in pieces]),
+        projected=_concatenate([piece.projected for piece in pieces]),
+        steps=_concatenate([piece.steps for piece in pieces]),
+        is_step_valid=np.concatenate([piece.is_step_valid for piece in pieces]),
     )
 
 

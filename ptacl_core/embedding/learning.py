@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ptacl_core.arrays import Array
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Array, Modality
 from ptacl_core.documents.health import SplitHealth, Spread, StageHealth
 from ptacl_core.evaluate import EvaluationError
 from ptacl_core.evaluate.health import (

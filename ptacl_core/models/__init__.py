@@ -7,6 +7,7 @@ from ptacl_core.models.build import (
     build_two_tower,
 )
 from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder
+from ptacl_core.models.encoder_view import EncoderView
 from ptacl_core.models.latent_decoder import LatentDecoder
 from ptacl_core.models.masked_autoencoder import MaskedAutoencoder, MaskedReconstruction
 from ptacl_core.models.parts.beat_patches import BeatPatches, PooledCinePatches
@@ -29,6 +30,7 @@ __all__ = [
     "CinePatches",
     "ConvEcgEncoder",
     "EcgPatches",
+    "EncoderView",
     "LatentDecoder",
     "LearnedPositions",
     "MaskedAutoencoder",

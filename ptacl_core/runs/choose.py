@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
+from ptacl_core.arrays import Modality
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError, CohortError, ConfigError
-from ptacl_core.models import TokenEncoder
-from ptacl_core.runs.encoders import load_encoder
+from ptacl_core.models import EncoderView, TokenEncoder
+from ptacl_core.runs.encoders import build_view, load_encoder
 from ptacl_core.runs.health import explain_unfit
 from ptacl_core.train.precision import state_float32_precision
 
@@ -35,6 +36,17 @@ class AlignedRun:
     cine_encoder: TokenEncoder
     ecg_projection: torch.nn.Module
     cine_projection: torch.nn.Module
+
+    @property
+    def view(self) -> EncoderView:
+        """How its encoders look at prepared recordings."""
+        return build_view(self.settings)
+
+    def tower(self, modality: Modality) -> tuple[TokenEncoder, torch.nn.Module]:
+        """Encoder and projection of one modality."""
+        if modality == "ecg":
+            return self.ecg_encoder, self.ecg_projection
+        return self.cine_encoder, self.cine_projection
 
 
 def find_run(cohort_dir: Path, run: str | None) -> Path:

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from ptacl_core.arrays import Modality
 from ptacl_core.checkpoint import (
     DOCUMENT_FILE,
     FINAL,
@@ -16,10 +17,11 @@ from ptacl_core.checkpoint import (
     load_tensors,
     load_weights,
 )
-from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.models import (
     AttentionPooling,
+    EncoderView,
     MeanPooling,
     RegressionHead,
     TokenEncoder,
@@ -52,6 +54,18 @@ class LoadedEncoder:
     head: nn.Module | None = None
     document: CheckpointDocument | None = None
     sha256: str | None = None
+
+
+def build_view(settings: RunSettings) -> EncoderView:
+    """How a run's encoders look at prepared recordings."""
+    return EncoderView(
+        crop_samples=settings.data.ecg_crop_samples,
+        patch_samples=settings.ecg_encoder.patch_samples,
+        num_steps=settings.data.num_steps,
+        num_frames=settings.data.num_cine_frames,
+        beat_mode=settings.data.beat_mode,
+        precision=settings.precision,
+    )
 
 
 def build_encoder(

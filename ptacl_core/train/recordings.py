@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Float64, Int64, UInt8
-from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.tensors import Tensor, move_to_device
 
@@ -20,8 +19,6 @@ _ROWS_PER_READ = 128
 @runtime_checkable
 class RecordingReader(Protocol):
     """What training needs of `ShardReader`."""
-
-    preprocessing: PreprocessSettings
 
     def rows(
         self, split: str | None = None, *, needs: tuple[str, ...] = ("ecg", "cmr")

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64
+from ptacl_core.arrays import Array, Float64, Modality
 from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
-from ptacl_core.config.training import Modality
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.embedding.patients import load_split
 from ptacl_core.errors import CohortError

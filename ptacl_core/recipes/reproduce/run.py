@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ptacl_core import __version__
+from ptacl_core.arrays import Modality
 from ptacl_core.config.reproduction import (
     Method,
     ReproductionPlan,
@@ -24,7 +25,7 @@ from ptacl_core.config.reproduction import (
     name_run,
     plan_run,
 )
-from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.errors import ConfigError
 from ptacl_core.progress import SILENT, ProgressSink

@@ -18,7 +18,7 @@ from ptacl_core.embedding.cohort_features import (
 )
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.part_files import Part, PartOrigin, hash_cohort, load_part, save_part
-from ptacl_core.embedding.rows import BATCH_SIZE, encode_cine_rows, encode_ecg_rows
+from ptacl_core.embedding.rows import BATCH_SIZE, encode_rows
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import AlignedRun
@@ -128,15 +128,13 @@ def _encode_block(
 ) -> CohortFeatures:
     ecg, cmr = (_nothing(aligned, modality) for modality in ("ecg", "cmr"))
     if len(ecg_rows):
-        ecg = encode_ecg_rows(
-            reader, ecg_rows, aligned.ecg_encoder, aligned.ecg_projection, aligned.settings,
-            with_steps=True,
-        )  # fmt: skip
+        ecg = encode_rows(
+            reader, ecg_rows, "ecg", *aligned.tower("ecg"), aligned.view, with_steps=True
+        )
     if len(cmr_rows):
-        cmr = encode_cine_rows(
-            reader, cmr_rows, aligned.cine_encoder, aligned.cine_projection, aligned.settings,
-            with_steps=True,
-        )  # fmt: skip
+        cmr = encode_rows(
+            reader, cmr_rows, "cmr", *aligned.tower("cmr"), aligned.view, with_steps=True
+        )
     return combine_features(ecg_rows, ecg, cmr_rows, cmr)
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Array, Float64, Modality
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.evaluate.bars import (
     LabelCurve,

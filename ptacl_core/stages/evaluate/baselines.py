@@ -4,15 +4,14 @@ from typing import Literal
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64
+from ptacl_core.arrays import Array, Float64, Modality
 from ptacl_core.checkpoint import CheckpointDocument, CheckpointFolder
-from ptacl_core.config.training import Modality
-from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows, regress_rows
+from ptacl_core.embedding.rows import encode_rows, regress_rows
 from ptacl_core.errors import CheckpointError
 from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import ProgressSink
 from ptacl_core.runs.choose import AlignedRun
-from ptacl_core.runs.encoders import build_encoder, load_encoder
+from ptacl_core.runs.encoders import build_encoder, build_view, load_encoder
 from ptacl_core.runs.health import stage_failures
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.rows import EvaluationRows
@@ -38,14 +37,14 @@ def add_baselines(
             encoder = _baseline_encoder(aligned, key, modality)
             if encoder is None:
                 continue
-            encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
             train, test = (
-                encode(
+                encode_rows(
                     reader,
                     split.rows,
+                    modality,
                     encoder.to(device),
                     None,
-                    aligned.settings,
+                    aligned.view,
                     task=f"{key} {modality}",
                     progress=progress,
                 ).pooled
@@ -85,7 +84,7 @@ def add_networks(
                 rows.test.rows,
                 modality,
                 Regressor(loaded.encoder, loaded.pooling, loaded.head).to(device).eval(),  # pyright: ignore
-                document.settings,
+                build_view(document.settings),
                 task=f"{key} {modality}",
                 progress=progress,
             )

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float32, Float64
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Array, Float32, Float64, Modality
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.patients import EvaluationSplit
-from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.embedding.rows import encode_rows
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.progress import ProgressSink
 from ptacl_core.runs.choose import AlignedRun
@@ -56,37 +55,25 @@ def encode_aligned(
 ) -> AlignedFeatures:
     """Encode each recording once; the steps of a beat for test, and for train when asked."""
 
-    def encode_ecg(split: EvaluationSplit) -> Features:
-        return encode_ecg_rows(
+    def encode(modality: Modality, split: EvaluationSplit) -> Features:
+        return encode_rows(
             reader,
             split.rows,
-            aligned.ecg_encoder,
-            aligned.ecg_projection,
-            aligned.settings,
+            modality,
+            *aligned.tower(modality),
+            aligned.view,
             with_steps=split is test or (with_train_steps and split is train),
-            task="aligned ecg",
+            task=f"aligned {modality}",
             progress=progress,
         )
 
-    def encode_cine(split: EvaluationSplit) -> Features:
-        return encode_cine_rows(
-            reader,
-            split.rows,
-            aligned.cine_encoder,
-            aligned.cine_projection,
-            aligned.settings,
-            with_steps=split is test or (with_train_steps and split is train),
-            task="aligned cmr",
-            progress=progress,
-        )
-
-    ecg_train = encode_ecg(train)
+    ecg_train = encode("ecg", train)
     return AlignedFeatures(
         ecg_train=ecg_train,
-        cmr_train=encode_cine(train),
-        ecg_test=encode_ecg(test),
-        cmr_test=encode_cine(test),
-        validation_pooled=encode_ecg(validation).pooled
+        cmr_train=encode("cmr", train),
+        ecg_test=encode("ecg", test),
+        cmr_test=encode("cmr", test),
+        validation_pooled=encode("ecg", validation).pooled
         if len(validation)
         else np.empty((0, ecg_train.pooled.shape[1]), np.float32),
     )

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from ptacl_core import __version__
-from ptacl_core.arrays import Array, Float64, Int64
-from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.arrays import Array, Float64, Int64, Modality
+from ptacl_core.config.training import RunSettings
 from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics, load_split
-from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows, regress_rows
+from ptacl_core.embedding.rows import encode_rows, regress_rows
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.evaluate.bars import LabelCurve, LabelPoint, Ridge, measure_label_curve
@@ -29,7 +29,7 @@ from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Reg
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.choose import resolve_device
-from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, load_encoder
+from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, build_view, load_encoder
 from ptacl_core.runs.folder import load_run_config
 from ptacl_core.safety.files.atomic import atomic_path, write_json
 from ptacl_core.shards import ShardReader
@@ -206,9 +206,9 @@ def _encode(
     task: str,
     progress: ProgressSink,
 ) -> Array:
-    encode = encode_ecg_rows if modality == "ecg" else encode_cine_rows
-    return encode(
-        reader, split.rows, loaded.encoder, None, settings, task=task, progress=progress
+    view = build_view(settings)
+    return encode_rows(
+        reader, split.rows, modality, loaded.encoder, None, view, task=task, progress=progress
     ).pooled
 
 
@@ -237,7 +237,7 @@ def _predict_network(
         split.rows,
         modality,
         network,
-        document.settings,
+        build_view(document.settings),
         task=f"predict {document.stage}",
         progress=progress,
     )

@@ -1,7 +1,6 @@
 """The rows of an evaluation: lines without learning first, then encoders and networks."""
 
-from ptacl_core.arrays import Array, Float64
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Array, Float64, Modality
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics
 from ptacl_core.evaluate import Resamples, fit_linear_probe

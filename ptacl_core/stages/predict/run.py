@@ -82,17 +82,12 @@ class EcgPredictor:
 
     def encode(self, prepared: PreparedEcg) -> Features:
         """Features of one prepared ECG."""
-        settings = self._run.settings
         return encode_ecgs(
             self._run.ecg_encoder,
             self._run.ecg_projection,
             prepared.signal[None],
             [prepared.r_peak_samples],
-            crop_samples=settings.data.ecg_crop_samples,
-            patch_samples=settings.ecg_encoder.patch_samples,
-            num_steps=settings.data.num_steps,
-            beat_mode=settings.data.beat_mode,
-            precision=settings.precision,
+            self._run.view,
         )
 
     def explain(self, prepared: PreparedEcg) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.arrays import Modality
+from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError, ConfigError
 from ptacl_core.models import (
     LatentDecoder,

@@ -8,8 +8,7 @@ from typing import Literal
 import numpy as np
 from torch import nn
 
-from ptacl_core.arrays import Array, Int64
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Array, Int64, Modality
 from ptacl_core.documents.health import SplitHealth, StageHealth
 from ptacl_core.embedding.learning import (
     MIN_PATIENTS,
@@ -17,12 +16,12 @@ from ptacl_core.embedding.learning import (
     judge_splits,
     measure_embeddings,
 )
-from ptacl_core.embedding.rows import encode_cine_rows, encode_ecg_rows
+from ptacl_core.embedding.rows import encode_rows
 from ptacl_core.evaluate.bars import Ridge
 from ptacl_core.evaluate.health import StageFigures, judge_learning
 from ptacl_core.evaluate.metrics import r2
 from ptacl_core.models import TokenEncoder
-from ptacl_core.runs.encoders import build_encoder
+from ptacl_core.runs.encoders import build_encoder, build_view
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.runs.health import store_health, thresholds_of
 
@@ -217,8 +216,8 @@ def encode(
     projection: nn.Module | None,
 ) -> tuple[Array, Array]:
     """Pooled features and embeddings (the pooled ones again without a projection)."""
-    encode_rows = encode_ecg_rows if modality == "ecg" else encode_cine_rows
-    features = encode_rows(run.reader, rows, encoder, projection, run.settings)
+    view = build_view(run.settings)
+    features = encode_rows(run.reader, rows, modality, encoder, projection, view)
     projected = features.pooled if features.projected is None else features.projected
     return features.pooled, projected
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Modality
 from ptacl_core.errors import ConfigError
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import SimclrHead, SimclrModel, build_masked_autoencoder

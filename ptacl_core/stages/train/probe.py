@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import nn
 
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Modality
 from ptacl_core.evaluate import linear_probe_r2, pair_recall
 from ptacl_core.models import TokenEncoder
 from ptacl_core.runs.folder import TrainingRun

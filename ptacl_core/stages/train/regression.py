@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from ptacl_core.config.training import FinetuneSettings, Modality, SupervisedSettings
+from ptacl_core.arrays import Modality
+from ptacl_core.config.training import FinetuneSettings, SupervisedSettings
 from ptacl_core.errors import ShardError
 from ptacl_core.models import RegressionHead, Regressor, TokenEncoder
 from ptacl_core.records import PHENOTYPE_NAMES

@@ -1,6 +1,6 @@
 """Supervised training from random weights: the rows that need no pretraining."""
 
-from ptacl_core.config.training import Modality
+from ptacl_core.arrays import Modality
 from ptacl_core.runs.encoders import build_encoder
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary

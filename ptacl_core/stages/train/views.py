@@ -1,7 +1,8 @@
 """Views of recordings as a run's settings say."""
 
+from ptacl_core.arrays import Modality
 from ptacl_core.config.augment import CineAugmentSettings, EcgAugmentSettings
-from ptacl_core.config.training import Modality, RunSettings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.train.beat_views import BeatViews
 from ptacl_core.train.views import CineViews, EcgViews
 

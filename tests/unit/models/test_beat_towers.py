@@ -16,12 +16,14 @@ from ptacl_core.embedding.encoding import encode_ecgs
 from ptacl_core.errors import ConfigError
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import (
+    EncoderView,
     build_cine_encoder,
     build_ecg_encoder,
     build_masked_autoencoder,
 )
 from ptacl_core.models.masked_autoencoder import normalise_per_token
 
+VIEW = EncoderView(crop_samples=5000, patch_samples=50, num_steps=13, num_frames=26)
 BEAT = EcgEncoderSettings(
     family="beat", num_samples=5000, dim=16, depth=1, num_heads=2,
     layer_scale_init=None, position_init_std=0.02,
@@ -40,8 +42,7 @@ def _encoder(settings=BEAT, seed=0):
 
 def _encode(encoder, signals, peaks, **options):
     return encode_ecgs(
-        encoder, None, signals, peaks, crop_samples=5000, patch_samples=50, num_steps=13,
-        with_steps=True, **options,
+        encoder, None, signals, peaks, VIEW, with_steps=True, **options
     )  # fmt: skip
 
 

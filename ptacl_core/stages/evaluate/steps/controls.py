@@ -6,6 +6,7 @@ Control (a), a model trained without the local loss, is another run.
 from typing import Any
 
 import numpy as np
+import torch
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.embedding.alignment_controls import (
@@ -15,9 +16,9 @@ from ptacl_core.embedding.alignment_controls import (
 )
 from ptacl_core.embedding.encoding import (
     Features,
+    choose_frames,
     encode_cines,
     encode_ecgs,
-    phase_uniform_frames,
 )
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.embedding.rows import BATCH_SIZE
@@ -156,8 +157,7 @@ def _read_clips(
     reader: ShardReader, rows: Int64[Array, " row"], aligned: AlignedRun
 ) -> Float32[Array, "row frame height width"]:
     frames = reader.read_cine(rows)
-    kept = phase_uniform_frames(frames.shape[1], aligned.settings.data.num_cine_frames)
-    return frames[:, kept].astype(np.float32) / np.float32(255)
+    return choose_frames(frames, aligned.view.num_frames, torch.device("cpu")).numpy()
 
 
 def _ecg_steps(
@@ -166,19 +166,7 @@ def _ecg_steps(
     signals: Float32[Array, "record 12 sample"],
     peaks: list[Int64[Array, " beat"]],
 ) -> Float32[Array, "record step dim"]:
-    settings = aligned.settings
-    steps = encode_ecgs(
-        encoder,
-        None,
-        signals,
-        peaks,
-        crop_samples=settings.data.ecg_crop_samples,
-        patch_samples=settings.ecg_encoder.patch_samples,
-        num_steps=settings.data.num_steps,
-        beat_mode=settings.data.beat_mode,
-        with_steps=True,
-        precision=settings.precision,
-    ).steps
+    steps = encode_ecgs(encoder, None, signals, peaks, aligned.view, with_steps=True).steps
     assert steps is not None
     return steps
 
@@ -186,13 +174,6 @@ def _ecg_steps(
 def _cine_steps(
     aligned: AlignedRun, encoder: TokenEncoder, clips: Float32[Array, "record frame height width"]
 ) -> Float32[Array, "record step dim"]:
-    steps = encode_cines(
-        encoder,
-        None,
-        clips,
-        num_frames=clips.shape[1],
-        with_steps=True,
-        precision=aligned.settings.precision,
-    ).steps
+    steps = encode_cines(encoder, None, clips, aligned.view, with_steps=True).steps
     assert steps is not None
     return steps
