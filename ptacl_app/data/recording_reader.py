@@ -96,7 +96,7 @@ def _build_ecg(shards: ShardReader, rows: Int64[Array, " row"], row: Mapping[str
 
 
 def _build_cine(shards: ShardReader, rows: Int64[Array, " row"]) -> CineView:
-    frames = shards.read_cine(rows)[0]
+    frames = shards.read_cine_bytes(rows)[0]
     frames.flags.writeable = False
     interval_ms = float(shards.column("frame_interval_ms", rows)[0])
     return CineView(

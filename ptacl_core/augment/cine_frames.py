@@ -3,7 +3,7 @@
 import torch
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.tensors import Float, Generator, Int, Tensor, move_to_device
+from ptacl_core.tensors import Float, Generator, Int, Tensor, move_to_device, scale_bytes
 
 
 def cine_frame_indices(
@@ -41,8 +41,7 @@ def sample_cine_frames(
 ) -> Float[Tensor, "batch frame height width"]:
     """The frames `indices` (per clip, or one list for all) as float32 in [0, 1].
 
-    `clips` is uint8 [batch, source, height, width] as in the shards (divided by 255), or
-    floating in [0, 1] already.
+    `clips` is [batch, source, height, width], in [0, 1] or as bytes (`scale_bytes`).
     """
     if clips.dim() != 4:
         raise ConfigError(f"clips: expected [batch, frame, height, width], got {list(clips.shape)}")
@@ -51,7 +50,7 @@ def sample_cine_frames(
         chosen = clips[:, indices]
     else:
         chosen = clips[torch.arange(len(clips), device=clips.device)[:, None], indices]
-    return chosen.float().div_(255.0) if chosen.dtype == torch.uint8 else chosen.float()
+    return scale_bytes(chosen)
 
 
 def _require_enough(num_source_frames: int, num_frames: int) -> None:

@@ -11,7 +11,7 @@ from ptacl_core.augment import cine_frame_indices
 from ptacl_core.embedding.ecg_input import build_ecg_input, build_step_matrices
 from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
 from ptacl_core.models.encoder_view import EncoderView
-from ptacl_core.tensors import move_to_device
+from ptacl_core.tensors import move_to_device, scale_bytes
 from ptacl_core.train.precision import autocast, encoding_precision
 
 
@@ -63,7 +63,7 @@ def encode_cines(
     *,
     with_steps: bool = False,
 ) -> Features:
-    """Features of prepared cines in [0, 1] (uint8: in 255 steps), from phase-uniform frames."""
+    """Features of prepared cines in [0, 1], or as bytes, from phase-uniform frames."""
     device = next(encoder.parameters()).device
     clips = choose_frames(frames, view.num_frames, device)
     tokens = apply_encoder(encoder, clips, view.precision)
@@ -84,11 +84,11 @@ def apply_encoder(encoder: TokenEncoder, batch: torch.Tensor, precision: str) ->
 
 
 def choose_frames(frames: Array, num_frames: int, device: torch.device) -> torch.Tensor:
-    """Clips in [0, 1] on `device`; uint8 travels as it is."""
+    """Clips in [0, 1] on `device`; bytes travel as they are."""
     indices = cine_frame_indices(num_source_frames=frames.shape[1], num_frames=num_frames)
     chosen = frames[:, indices.numpy()]
     clips = move_to_device(torch.from_numpy(np.ascontiguousarray(chosen)), device)
-    return clips.float().div_(255.0) if clips.dtype == torch.uint8 else clips
+    return scale_bytes(clips)
 
 
 def join_pieces(pieces: Sequence[Features]) -> Features:

@@ -42,7 +42,7 @@ def encode_rows(
         if modality == "ecg":
             signals, r_peaks = reader.read_ecg(piece), reader.r_peaks(piece)
             return encode_ecgs(encoder, projection, signals, r_peaks, view, with_steps=with_steps)
-        frames = reader.read_cine(piece)
+        frames = reader.read_cine_bytes(piece)
         return encode_cines(encoder, projection, frames, view, with_steps=with_steps)
 
     task = task or f"encode {_NOUNS[modality]}"
@@ -71,7 +71,7 @@ def regress_rows(
                 network.encoder, signals, r_peaks, crop_samples=view.crop_samples
             )
         else:
-            batch = choose_frames(reader.read_cine(piece), view.num_frames, device)
+            batch = choose_frames(reader.read_cine_bytes(piece), view.num_frames, device)
         with autocast(device, encoding_precision(device, view.precision)):
             scores = network(batch)
         return scores.float().cpu().numpy().astype(np.float64)

@@ -147,8 +147,16 @@ class ShardReader:
         offset = np.asarray(self._values("ecg_offset_mv", rows), np.float32)
         return self.read_ecg(rows).astype(np.float32) * scale[..., None] + offset[..., None]
 
-    def read_cine(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
-        """Cines, 0–255 for [0, 1]. Raises ShardError."""
+    def read_cine(self, rows: Int64[Array, " row"]) -> Float32[Array, "row frame height width"]:
+        """Cines in [0, 1], to half of one of the 255 steps stored. Raises ShardError."""
+        return self.read_cine_bytes(rows).astype(np.float32) / np.float32(spec.CINE_STEPS)
+
+    def read_cine_bytes(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
+        """Cines as stored, 0 to 255 for [0, 1]: a quarter of the memory. Raises ShardError.
+
+        For what stays in memory, travels to a device (there `scale_bytes`), or is drawn in
+        greys.
+        """
         return self._read("cmr", spec.CINE_FILE, rows)
 
     def r_peaks(self, rows: Int64[Array, " row"]) -> list[Int64[Array, " beat"]]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KIND = "ptacl-shards"
 VERSION = 1
+CINE_STEPS = 255
+"""Steps of the bytes in which cines in [0, 1] are stored."""
 SPLIT_NAMES = ("train", "val", "test")
 COVARIATE_NAMES = ("sex_male", "age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 """Columns of `ShardReader.covariates`: 1 = male, years, cm, kg, kg/m²."""

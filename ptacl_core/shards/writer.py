@@ -105,7 +105,7 @@ class ShardWriter:
             ecg = entry.ecg.signal.astype(np.float16, order="C")
             row["ecg_sha256"] = row.get("ecg_sha256") or _hash_values(ecg)
         if entry.cine is not None:
-            cine = np.rint(entry.cine.frames * 255).astype(np.uint8, order="C")
+            cine = np.rint(entry.cine.frames * spec.CINE_STEPS).astype(np.uint8, order="C")
             row["cmr_sha256"] = row.get("cmr_sha256") or _hash_values(cine)
         if stored is not None:
             row = _complete(row, stored, has_ecg=ecg is not None, has_cine=cine is not None)

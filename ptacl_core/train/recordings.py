@@ -30,8 +30,8 @@ class RecordingReader(Protocol):
         """Normalised ECGs, float16 [row, 12, sample]."""
         ...
 
-    def read_cine(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
-        """Cines, 0–255 for [0, 1]."""
+    def read_cine_bytes(self, rows: Int64[Array, " row"]) -> UInt8[Array, "row frame height width"]:
+        """Cines in 255 steps: resident and sent as bytes; views scale them."""
         ...
 
     def r_peaks(self, rows: Int64[Array, " row"]) -> list[Int64[Array, " _"]]:
@@ -214,5 +214,5 @@ def measure_free_memory(device: torch.device) -> float:
 
 
 def _read(reader: RecordingReader, modality: str, rows: Int64[Array, " row"]) -> Array:
-    values = reader.read_ecg(rows) if modality == "ecg" else reader.read_cine(rows)
+    values = reader.read_ecg(rows) if modality == "ecg" else reader.read_cine_bytes(rows)
     return np.ascontiguousarray(values)

@@ -44,7 +44,7 @@ def measure(folder: Path) -> list[tuple[str, str, float]]:
     results = []
     for name, file_name, read in (
         ("ECG", "ecg.npy", reader.read_ecg),
-        ("cine", "cine.npy", reader.read_cine),
+        ("cine", "cine.npy", reader.read_cine_bytes),
     ):
         paths = sorted((folder / "shards").glob(f"*/{file_name}"))
         mapped = [np.load(path, mmap_mode="r") for path in paths]

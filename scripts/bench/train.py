@@ -41,6 +41,7 @@ from ptacl_core.models import (
 )
 from ptacl_core.runs.encoders import build_encoder, build_pooling, build_towers
 from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
+from ptacl_core.tensors import scale_bytes
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.precision import autocast
@@ -209,7 +210,7 @@ def build_plain(
     )  # fmt: skip
     ecg = batch.ecg[:, :, :2500].float().reshape(len(batch.ecg), -1, patch)
     grid = 84 // side
-    clips = batch.cine[:, :26].float() / 255
+    clips = scale_bytes(batch.cine[:, :26])
     cine = clips.reshape(len(clips), 26 // frames, frames, grid, side, grid, side)
     cine = cine.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(clips), -1, frames * side * side)
 

@@ -81,7 +81,7 @@ def content(cohort: Path) -> dict:
             (row["patient"], row["visit"]): {
                 **{name: value for name, value in row.items() if name not in places},
                 "ecg": reader.read_ecg(np.array([index])).tobytes(),
-                "cine": reader.read_cine(np.array([index])).tobytes(),
+                "cine": reader.read_cine_bytes(np.array([index])).tobytes(),
             }
             for index, row in enumerate(reader.table.to_pylist())
         }

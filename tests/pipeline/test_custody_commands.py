@@ -72,7 +72,7 @@ def find_needles(cohort: Path) -> list:
     with ShardReader.open(cohort) as reader:
         row = np.array([reader.patients.index(PERSON)])
         needles.append(binary_needle(reader.read_ecg(row)[0, 3, 1000:1032].tobytes()))
-        needles.append(binary_needle(reader.read_cine(row)[0, 20, 42].tobytes()))
+        needles.append(binary_needle(reader.read_cine_bytes(row)[0, 20, 42].tobytes()))
     return needles
 
 

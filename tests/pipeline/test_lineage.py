@@ -73,7 +73,7 @@ def test_a_prediction_leads_to_the_very_files_in_one_query(ask, ptacl, cohort):
         row = np.array([reader.patients.index(PERSON)])
         stored = {
             "ecg": hashlib.sha256(reader.read_ecg(row).tobytes()).hexdigest(),
-            "cmr": hashlib.sha256(reader.read_cine(row).tobytes()).hexdigest(),
+            "cmr": hashlib.sha256(reader.read_cine_bytes(row).tobytes()).hexdigest(),
         }
         preprocessing = reader.preprocessing.model_dump(mode="json")
     assert found["file_sha256"] == stored["ecg"]

@@ -25,7 +25,7 @@ def read_cohort(cohort):
         rows = {(r["patient"], r["visit"]): r for r in reader.table.to_pylist()}
         arrays = {}
         for index, key in enumerate(zip(reader.patients, reader.visits, strict=True)):
-            for modality, read in (("ecg", reader.read_ecg), ("cmr", reader.read_cine)):
+            for modality, read in (("ecg", reader.read_ecg), ("cmr", reader.read_cine_bytes)):
                 if index in reader.rows(needs=(modality,)):
                     arrays[*key, modality] = read(np.array([index]))
     with Cohort.open(cohort) as store:

@@ -97,7 +97,7 @@ def _read_pixels(reader: ShardReader, split: EvaluationSplit, progress: Progress
     parts = []
     for start in range(0, len(split), _ROWS_PER_READ):
         rows = split.rows[start : start + _ROWS_PER_READ]
-        parts.append(pixel_features(reader.read_cine(rows)))
+        parts.append(pixel_features(reader.read_cine_bytes(rows)))
         progress.advance(task, len(rows))
     progress.finish(task)
     return np.concatenate(parts)

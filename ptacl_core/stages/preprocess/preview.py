@@ -30,7 +30,7 @@ def draw_preview(cohort_dir: Path, path: Path, *, is_wanted: Callable[[str], boo
         frames = reader.read_cine(rows)
         prepared = [
             PreparedCine(
-                frames=cine.astype(np.float32) / 255.0,
+                frames=cine,
                 slice_index=int(slice_index),
                 centre_px=(0.0, 0.0),
             )

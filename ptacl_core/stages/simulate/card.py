@@ -108,7 +108,7 @@ def _read_features(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     truth = draw_truth(settings, [_index_of(reader, row) for row in rows])
     ecg_mv = torch.from_numpy(reader.read_ecg_mv(rows))
-    cine = torch.from_numpy(reader.read_cine(rows)).float()
+    cine = torch.from_numpy(reader.read_cine_bytes(rows)).float()
     return (
         compute_mean_beats(ecg_mv, truth).double().numpy(),
         pool_pixels(cine).double().numpy(),

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from ptacl_core.config.preprocess import EcgSettings, PreprocessSettings
 from ptacl_core.errors import ShardError
@@ -14,6 +15,8 @@ from ptacl_core.shards import (
     assign_exact_splits,
     assign_split,
 )
+from ptacl_core.shards.spec import CINE_STEPS
+from ptacl_core.tensors import scale_bytes
 
 
 def make_ecg(generator: np.random.Generator) -> PreparedEcg:
@@ -62,11 +65,14 @@ def test_rows_come_back_in_the_order_asked_for(cohort):
         assert [reader.patients[row] for row in rows] == ["p0", "p3", "p4"]
         shuffled = rows[[2, 0, 1]]
         ecg, cine = reader.read_ecg(shuffled), reader.read_cine(shuffled)
-        assert (ecg.dtype, cine.dtype) == (np.float16, np.uint8)
+        assert (ecg.dtype, cine.dtype) == (np.float16, np.float32)
         for position, row in enumerate(shuffled):
             entry = entries[row]
             np.testing.assert_array_equal(ecg[position], entry.ecg.signal.astype(np.float16))
-            np.testing.assert_allclose(cine[position] / 255, entry.cine.frames, atol=0.5 / 255)
+            np.testing.assert_allclose(cine[position], entry.cine.frames, atol=0.501 / CINE_STEPS)
+        stored = reader.read_cine_bytes(shuffled)
+        assert stored.dtype == np.uint8
+        np.testing.assert_array_equal(scale_bytes(torch.from_numpy(stored)).numpy(), cine)
         assert reader.r_peaks(shuffled)[0].tolist() == [400, 900, 1400]
 
 
@@ -103,7 +109,7 @@ def test_a_truncated_array_is_named(cohort):
     array = path / "shards" / "part-00000" / "cine.npy"
     array.write_bytes(array.read_bytes()[:-100])
     with ShardReader.open(path) as reader, pytest.raises(ShardError, match=r"part-00000/cine\.npy"):
-        reader.read_cine(np.array([0]))
+        reader.read_cine_bytes(np.array([0]))
 
 
 def test_an_unfinished_shard_is_written_again_and_finished_ones_stay(cohort):

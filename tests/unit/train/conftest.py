@@ -46,7 +46,7 @@ class MemoryReader:
     def read_ecg(self, rows: Array) -> Array:
         return self.ecg[rows]
 
-    def read_cine(self, rows: Array) -> Array:
+    def read_cine_bytes(self, rows: Array) -> Array:
         return self.cine[rows]
 
     def r_peaks(self, rows: Array) -> list[Array]:

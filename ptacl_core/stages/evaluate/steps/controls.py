@@ -156,7 +156,7 @@ def _encode_shifted(
 def _read_clips(
     reader: ShardReader, rows: Int64[Array, " row"], aligned: AlignedRun
 ) -> Float32[Array, "row frame height width"]:
-    frames = reader.read_cine(rows)
+    frames = reader.read_cine_bytes(rows)
     return choose_frames(frames, aligned.view.num_frames, torch.device("cpu")).numpy()
 
 
