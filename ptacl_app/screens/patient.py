@@ -25,6 +25,7 @@ from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
 from ptacl_app.terminal.back_pressure import FrameCount
+from ptacl_app.terminal.compositor import use_frugal_compositor
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.ecg.step_strip import StepStrip
@@ -54,6 +55,7 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        use_frugal_compositor(self)
         self.clock = PlaybackClock()
         self.overlay = SaliencyOverlay(self, show_heads=self.show_heads)
         self.frames = FrameCount()

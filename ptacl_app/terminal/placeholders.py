@@ -11,6 +11,7 @@ changed their colour: the greyed-out screen behind a dialog is one.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 PLACEHOLDER = "\U0010eeee"
 MAX_CELLS = 297
@@ -50,6 +51,7 @@ class PictureCells:
     count: int
 
 
+@lru_cache(maxsize=4096)
 def build_row(slot: int, row: int, *, first_column: int, count: int) -> str:
     """The text of a run of cells."""
     head, tail = PLACEHOLDER + MARKS[row], MARKS[slot]
