@@ -9,6 +9,7 @@ Textual 8.2.8 (pinned) has no public place for this; the screens that play put i
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
@@ -46,7 +47,7 @@ class FrugalCompositor(Compositor):
         return ChopsUpdate(chops, spans, ends)
 
 
-def use_frugal_compositor(screen: Screen[object]) -> None:
+def use_frugal_compositor(screen: Screen[Any]) -> None:
     """Give it to a screen that has not been shown yet."""
     screen._compositor = FrugalCompositor()
 
