@@ -88,6 +88,15 @@ class CineAugmentSettings(Settings):
             raise ValueError(f"crop_scale: expected shares up to 1, got {self.crop_scale[1]}")
         return self
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether clips stay as they are."""
+        shares = (
+            self.rotation_deg, self.flip_probability, self.vertical_flip_probability,
+            self.brightness, self.contrast, self.blur_probability, self.noise_probability,
+        )  # fmt: skip
+        return self.crop_scale == self.crop_ratio == (1.0, 1.0) and not any(shares)
+
     def strengths(self) -> dict[str, Any]:
         """Keyword arguments of `augment.augment_cine`."""
         return dict(self)

@@ -5,6 +5,7 @@ from torch import nn
 
 from ptacl_core.errors import ConfigError
 from ptacl_core.models.parts.attention import AttentionKind
+from ptacl_core.models.parts.beat_patches import PooledCinePatches
 from ptacl_core.models.parts.layers import Float32LayerNorm, init_linear_layers
 from ptacl_core.models.parts.masking import gather_tokens
 from ptacl_core.models.parts.patch_layout import PatchLayout
@@ -57,6 +58,13 @@ class PatchTransformer(TokenEncoder):
         self.has_frozen_embeddings = False
         init_linear_layers(self, std=weight_init_std, generator=generator)
         self.positions.draw(position_init_std, generator=generator)
+
+    @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Those of the layout: averaged frames as well where it averages."""
+        if isinstance(self.layout, PooledCinePatches):
+            return self.layout.accepted_shapes
+        return (self.input_shape,)
 
     @property
     def num_layers(self) -> int:

@@ -22,6 +22,11 @@ class TokenEncoder(nn.Module, ABC):
     input_shape: tuple[int, ...]
 
     @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a recording that `tokens` takes; the first one is `input_shape`."""
+        return (self.input_shape,)
+
+    @property
     def num_tokens(self) -> int:
         """Tokens of one recording: the product of the grid."""
         count = 1
@@ -61,7 +66,7 @@ class TokenEncoder(nn.Module, ABC):
 
     def check_batch(self, batch: Tensor) -> None:
         """Raise ConfigError unless `batch` has the input's shape."""
-        if tuple(batch.shape[1:]) != self.input_shape:
+        if tuple(batch.shape[1:]) not in self.accepted_shapes:
             expected = ", ".join(str(size) for size in self.input_shape)
             raise ConfigError(
                 f"{type(self).__name__}: expected a batch of [batch, {expected}], "

@@ -38,7 +38,9 @@ class Batch:
     start: int
     global_size: int
     ecg: Float[Tensor, "batch 12 sample"] | None = None
-    cine: UInt8[Tensor, "batch frame height width"] | None = None
+    cine: (
+        UInt8[Tensor, "batch frame height width"] | Float[Tensor, "batch frame side side"] | None
+    ) = None
     r_peaks: tuple[Int64[Array, " _"], ...] | None = None
     targets: Float[Tensor, "batch target"] | None = None
 

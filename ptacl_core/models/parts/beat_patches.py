@@ -89,10 +89,26 @@ class PooledCinePatches:
         """(frame, height, width)."""
         return self.num_frames, self.size_px, self.size_px
 
+    @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Whole frames, and frames that were averaged before."""
+        return self.input_shape, (self.num_frames, self.pooled_px, self.pooled_px)
+
     def patchify(
         self, batch: Float[Tensor, "batch frame height width"]
     ) -> Float[Tensor, "batch token value"]:
-        """Clips to averaged frames; the values of a token run over frame, row, column."""
-        side, cell = self.pooled_px, self.size_px // self.pooled_px
-        cut = batch.reshape(len(batch), self.num_frames, side, cell, side, cell)
-        return cut.mean(dim=(3, 5)).reshape(len(batch), -1, self.patch_size)
+        """Clips, averaged before or not; the values of a token run over frame, row, column."""
+        averaged = average_frames(batch, self.pooled_px)
+        return averaged.reshape(len(batch), -1, self.patch_size)
+
+
+def average_frames(
+    clips: Float[Tensor, "batch frame height width"], side_px: int
+) -> Float[Tensor, "batch frame side side"]:
+    """Square frames averaged over equal squares to `side_px`; such frames already as they are."""
+    size_px = clips.shape[-1]
+    if size_px == side_px:
+        return clips
+    cell = size_px // side_px
+    cut = clips.reshape(*clips.shape[:2], side_px, cell, side_px, cell)
+    return cut.mean(dim=(3, 5))

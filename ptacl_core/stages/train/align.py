@@ -19,7 +19,7 @@ from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
-from ptacl_core.stages.train.views import build_cine_views, build_ecg_views
+from ptacl_core.stages.train.views import build_cine_views, build_ecg_views, find_averaged_px
 from ptacl_core.train.randomness import derive_seed
 from ptacl_core.train.steps.alignment import AlignmentStep
 from ptacl_core.train.steps.alignment_weights import AlignmentWeights
@@ -50,6 +50,7 @@ def align(run: TrainingRun) -> StageSummary:
             module=step,
             optimisation=section.optimisation,
             modalities=("ecg", "cmr"),
+            averaged_px=find_averaged_px(settings, section.cine_augmentation),
             health=HealthSpec(
                 "alignment",
                 {"ecg": towers.ecg_encoder, "cmr": towers.cine_encoder},

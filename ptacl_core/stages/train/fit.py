@@ -51,7 +51,9 @@ class StageSummary:
 class StageTask:
     """A stage to be trained: its name on disk, its module, what it reads, what counts as learning.
 
-    `module` is called as a StepFunction; `targets` z-scores phenotypes into a mean and a
+    `module` is called as a StepFunction; `averaged_px` is the side to which the frames of
+    cines may be averaged once, before training, for an encoder that sees no more of them;
+    `targets` z-scores phenotypes into a mean and a
     standard deviation for the head; `probe` gives extra figures at some validations, `figures`
     are constants that stand in every line of the metrics.
     """
@@ -66,6 +68,7 @@ class StageTask:
     layer_of: Callable[[str], int] = lambda _name: 0
     target_mean: tuple[float, ...] | None = None
     target_sd: tuple[float, ...] | None = None
+    averaged_px: int | None = None
     probe: Probe | None = None
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -199,6 +202,7 @@ def _attach(
         device=run.device,
         memory_budget_gib=data.memory_budget_gib,
         memory_share=run.memory_share,
+        averaged_px=task.averaged_px,
         progress=run.progress,
     )
     return Batches(

@@ -12,7 +12,7 @@ from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
 from ptacl_core.stages.train.probe import build_probe
-from ptacl_core.stages.train.views import build_views
+from ptacl_core.stages.train.views import build_views, find_averaged_px
 from ptacl_core.train.randomness import derive_seed
 from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 
@@ -53,6 +53,7 @@ def pretrain(run: TrainingRun, modality: Modality) -> StageSummary:
             module=module,
             optimisation=section.optimisation,
             modalities=(modality,),
+            averaged_px=find_averaged_px(settings, settings.pretrain_cmr.augmentation),
             health=HealthSpec(
                 "autoencoder" if section.method == "mae" else "views", {modality: encoder}
             ),

@@ -12,7 +12,7 @@ from ptacl_core.runs.encoders import build_pooling
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
-from ptacl_core.stages.train.views import build_views
+from ptacl_core.stages.train.views import build_views, find_averaged_px
 from ptacl_core.train.randomness import derive_seed
 from ptacl_core.train.steps.regression import RegressionStep
 
@@ -43,6 +43,7 @@ def train_regressor(
             module=RegressionStep(model, views),
             optimisation=section.optimisation,
             modalities=(modality,),
+            averaged_px=find_averaged_px(settings, section.cine_augmentation),
             health=HealthSpec("regression", {modality: encoder}),
             layer_decay=layer_decay,
             num_layers=encoder.num_layers + 1,

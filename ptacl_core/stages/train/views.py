@@ -34,6 +34,16 @@ def build_cine_views(settings: RunSettings, augmentation: CineAugmentSettings) -
     return CineViews(num_frames=settings.data.num_cine_frames, strengths=augmentation.strengths())
 
 
+def find_averaged_px(settings: RunSettings, augmentation: CineAugmentSettings) -> int | None:
+    """Side to which frames may be averaged before training; None where pixels are needed.
+
+    So of an encoder of the family pooled, whose clips are not augmented: averaging once gives
+    the same values as averaging every batch anew.
+    """
+    encoder = settings.cmr_encoder
+    return encoder.pooled_px if encoder.family == "pooled" and augmentation.is_identity else None
+
+
 def build_views(
     settings: RunSettings,
     modality: Modality,
