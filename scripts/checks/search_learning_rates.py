@@ -56,15 +56,15 @@ def read_figures(run_dir: Path) -> dict[str, float]:
         figures |= {
             f"{entry['stage']}/{name}": value
             for name, value in entry.items()
-            if name.startswith(("probe_r2", "validation_"))
+            if name.startswith("val_")
         }
     return figures
 
 
 def score(figures: dict[str, float], stages: tuple[str, ...]) -> float:
     """What a rate is chosen by."""
-    wanted = ("align/probe_r2_ecg",) if "align" in stages else tuple(
-        f"{stage}/probe_r2_{stage}" for stage in stages
+    wanted = ("align/val_probe_r2_ecg",) if "align" in stages else tuple(
+        f"{stage}/val_probe_r2_{stage}" for stage in stages
     )  # fmt: skip
     return sum(figures[name] for name in wanted) / len(wanted)
 
