@@ -10,6 +10,7 @@ from ptacl_core.cli.options import (
     CONTROLS_PANEL,
     IDENTITY_PANEL,
     MACHINE_PANEL,
+    TABLES_PANEL,
     ArrayLeadsOption,
     ArrayRateOption,
     ArrayUnitOption,
@@ -140,6 +141,15 @@ def preprocess(
         list[Path] | None,
         typer.Option(help="Table of phenotypes and covariates; repeatable."),
     ] = None,
+    sex_coding: Annotated[
+        str | None,
+        typer.Option(
+            "--sex-coding",
+            rich_help_panel=TABLES_PANEL,
+            help="What numbers for a sex mean in tables: ukb (1 male), ptb_xl (0 male), iso_5218 "
+            "(1 male, 2 female), or 0=F,1=M.",
+        ),
+    ] = None,
     plan: Annotated[
         Path | None,
         typer.Option(
@@ -235,6 +245,7 @@ def preprocess(
         layout=layout,
         within_days=within_days,
         ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
+        sex_coding=sex_coding,
     )
     summary: PlanSummary | PreprocessSummary
     with ProgressBars() as progress:

@@ -8,6 +8,7 @@ import typer
 IDENTITY_PANEL = "Who is who"
 CONTROLS_PANEL = "Layout and negative controls"
 MACHINE_PANEL = "Machine and array jobs"
+TABLES_PANEL = "Tables"
 ARRAYS_PANEL = "Arrays that do not describe themselves"
 """Headings of the help under which a command's rarer options stand."""
 

@@ -1,7 +1,8 @@
 """What tables say of people, row by row: phenotypes, age, sex and size, whoever has recordings."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from ptacl_core.cohort.identity.aliases import KnownPeople
 from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.io import read_phenotypes
 from ptacl_core.io.identity.facts import fold_identifier
+from ptacl_core.io.identity.names import split_name
 from ptacl_core.io.layouts.tables import DataSetTable
 from ptacl_core.io.phenotypes.cells import parse_numbers
 from ptacl_core.io.phenotypes.checks import drop_impossible
 from ptacl_core.io.phenotypes.sex_coding import parse_sexes
 from ptacl_core.io.phenotypes.table import PhenotypeTable
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
+from ptacl_core.records.phenotypes import SCANNER_COLUMNS
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards.spec import EVERY_VISIT
 
@@ -46,39 +49,63 @@ class TableLabels:
 class MatchedLabels:
     """Rows by pseudonym and visit number; of each table how many people, with files and in all.
 
-    `subjects` says whose pseudonym is whose.
+    `subjects` says whose pseudonym is whose. `without_visit` gives, of the rows of people with
+    recordings, how many are of a visit that has none, and how many there are.
     """
 
     values: dict[tuple[str, int], dict[str, Any]]
     matched: dict[str, tuple[int, int]]
     subjects: dict[str, str]
+    without_visit: dict[str, tuple[int, int]]
 
 
-def read_tables(paths: Sequence[Path], set_tables: Sequence[DataSetTable]) -> list[TableLabels]:
-    """The rows of phenotype tables and of a data set's own. Raises RecordError."""
-    tables = [_from_phenotypes(path.name, read_phenotypes(path)) for path in paths]
+def read_tables(
+    paths: Sequence[Path],
+    set_tables: Sequence[DataSetTable],
+    *,
+    withdrawn: frozenset[str] = frozenset(),
+    sex_coding: str | None = None,
+) -> list[TableLabels]:
+    """The rows of phenotype tables and of a data set's own, without people who withdrew.
+
+    `withdrawn` are folded identifiers; a table that holds nobody else does not come at all.
+    `sex_coding` says what numbers for a sex mean (see `read_phenotypes`). Raises RecordError.
+    """
+    tables = [
+        _from_phenotypes(path.name, read_phenotypes(path, sex_coding=sex_coding)) for path in paths
+    ]
     tables += [_from_set(table) for table in set_tables if table.rule.columns]
-    return tables
+    kept: list[TableLabels] = []
+    for table in tables:
+        labels = [each for each in table.labels if fold_identifier(each.subject) not in withdrawn]
+        if labels or not table.labels:
+            kept.append(replace(table, labels=labels))
+    return kept
 
 
 def match_labels(
     tables: Sequence[TableLabels],
     known: KnownPeople,
     key: CohortKey,
-    visit_numbers: Mapping[tuple[str, str], int],
-    people: set[str],
+    held: Set[tuple[str, int]],
 ) -> MatchedLabels:
     """Rows under the pseudonyms of their people, whether these have recordings yet or not.
 
-    `visit_numbers` gives the number of a (pseudonym, visit label) of this call; labels that are
-    small numbers are their own. `people` are the pseudonyms that have recordings: the counts tell
-    how many of a table's people do.
+    Visits that are small numbers are their own; others are what recordings of that visit were
+    numbered (`remember_visits`), and without such a recording are left out. `held` are the
+    (pseudonym, visit) that have recordings: the counts tell how many of a table's people and rows
+    do.
     """
     values: dict[tuple[str, int], dict[str, Any]] = {}
     matched: dict[str, tuple[int, int]] = {}
     subjects: dict[str, str] = {}
+    visits_of_rows: dict[str, list[tuple[str, int | None]]] = {}
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for patient, number in held:
+        numbers[patient].add(number)
     for table in tables:
         persons: set[str] = set()
+        visits_of_rows[table.name] = []
         for label in table.labels:
             folded = fold_identifier(label.subject)
             patient = known.find("id", folded) or known.find("name", folded)
@@ -87,11 +114,38 @@ def match_labels(
                 known.add("id", folded, patient)
             persons.add(patient)
             subjects[label.subject] = patient
-            visit = _number(patient, label.visit, visit_numbers)
+            visit = _number(patient, label.visit, known)
+            if patient in numbers:
+                visits_of_rows[table.name].append((patient, visit))
             if visit is not None:
                 values.setdefault((patient, visit), {}).update(label.values)
-        matched[table.name] = len(persons & people), len(persons)
-    return MatchedLabels(values, matched, subjects)
+        matched[table.name] = len(persons & numbers.keys()), len(persons)
+    stated: dict[str, set[int]] = defaultdict(set)
+    for patient, visit in values:
+        stated[patient] |= {visit} - {EVERY_VISIT}
+    without_visit = {
+        name: (
+            sum(
+                not _has_recording(visit, numbers[person], stated[person]) for person, visit in rows
+            ),
+            len(rows),
+        )
+        for name, rows in visits_of_rows.items()
+    }
+    return MatchedLabels(values, matched, subjects, without_visit)
+
+
+def remember_visits(known: KnownPeople, numbers: Mapping[tuple[str, str], int]) -> None:
+    """Keep, sealed, the number of each (pseudonym, visit label), for tables of later calls."""
+    for (patient, label), number in numbers.items():
+        known.add("visit", f"{patient}\0{_fold_visit(label)}", str(number))
+
+
+def _has_recording(visit: int | None, numbers: Set[int], stated: Set[int]) -> bool:
+    """Whether a row's visit has a recording; see `merge_rows` for the only visit of a person."""
+    if visit == EVERY_VISIT or visit in numbers:
+        return True
+    return visit is not None and numbers == {0} and stated == {visit}
 
 
 def count_matches(tables: Sequence[TableLabels], names: set[str]) -> dict[str, tuple[int, int]]:
@@ -101,14 +155,21 @@ def count_matches(tables: Sequence[TableLabels], names: set[str]) -> dict[str, t
     return {name: (len(persons & known), len(persons)) for name, persons in people.items()}
 
 
-def _number(patient: str, label: str, visit_numbers: Mapping[tuple[str, str], int]) -> int | None:
+def _number(patient: str, label: str, known: KnownPeople) -> int | None:
+    """The number of a visit that a table names, None when no recording was made at it."""
     if not label:
         return EVERY_VISIT
-    if (patient, label) in visit_numbers:
-        return visit_numbers[patient, label]
-    if label.isdecimal() and len(label) <= _MAX_VISIT_DIGITS:
-        return int(label)
-    return None
+    folded = _fold_visit(label)
+    number = known.find("visit", f"{patient}\0{folded}")
+    if number is not None:
+        return int(number)
+    return int(folded) if folded.isdecimal() and len(folded) <= _MAX_VISIT_DIGITS else None
+
+
+def _fold_visit(label: str) -> str:
+    """A visit as tables and folders spell it in one form: `Visit 02` is 2, `Follow-up` followup."""
+    folded = split_name(label.strip()).visit or label.strip().casefold()
+    return folded.lstrip("0") or "0"
 
 
 def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
@@ -117,6 +178,11 @@ def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
     for row in range(len(table)):
         values: dict[str, Any] = {
             each: float(column[row]) for each, column in columns.items() if np.isfinite(column[row])
+        }
+        values |= {
+            SCANNER_COLUMNS[each]: float(column[row])
+            for each, column in table.scanner.items()
+            if np.isfinite(column[row])
         }
         if table.sex[row] is not None:
             values["sex"] = str(table.sex[row])

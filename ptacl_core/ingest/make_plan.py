@@ -19,6 +19,7 @@ from ptacl_core.io.layouts.apply import (
     LaidOut,
     apply_layout,
     find_path_manifest,
+    has_a_mark,
     recognise,
 )
 from ptacl_core.io.layouts.model import Layout, TableRule, load_layouts
@@ -52,8 +53,11 @@ def make_plan(discovery: Discovery) -> Plan:
     plan = Plan()
     known: list[_Known] = []
     names: list[str] = []
-    for source, found in enumerate(discovery.found):
-        applied, used = _apply_layouts(_as_arrays(found, discovery.ecg_hints), discovery.layout)
+    arrays = [_as_arrays(found, discovery.ecg_hints) for found in discovery.found]
+    everywhere = recognise([file for found in arrays for file in found], _all_layouts())
+    for source, found in enumerate(arrays):
+        layouts = [discovery.layout] if discovery.layout else _choose_layouts(found, everywhere)
+        applied, used = _apply_layouts(found, layouts)
         names += used
         plan.set_tables += applied.tables
         plan.notes += applied.notes
@@ -64,13 +68,13 @@ def make_plan(discovery: Discovery) -> Plan:
     _join_across_sources(known, plan.set_tables)
     _take_manifests(known, plan)
     _resolve(known)
-    withdrawn = {
+    plan.withdrawn = frozenset(
         fold_identifier(row.subject)
         for table in plan.set_tables
         if table.rule.is_withdrawal
         for row in table.rows
-    }
-    _plan_visits(known, plan, discovery, withdrawn)
+    )
+    _plan_visits(known, plan, discovery)
     return plan
 
 
@@ -84,11 +88,25 @@ def _as_arrays(found: Sequence[FoundFile], hints: Mapping[str, Any]) -> list[Fou
     ]
 
 
+def _all_layouts() -> list[Layout]:
+    return list(load_layouts().values())
+
+
+def _choose_layouts(found: Sequence[FoundFile], everywhere: Sequence[Layout]) -> list[Layout]:
+    """Layouts recognised over all sources: whole where a source has a mark, else their tables.
+
+    So a table or a withdrawal list may lie in a source of its own.
+    """
+    return [
+        layout if has_a_mark(found, layout) else layout.model_copy(update={"recordings": ()})
+        for layout in everywhere
+    ]
+
+
 def _apply_layouts(
-    found: Sequence[FoundFile], layout: Layout | None
+    found: Sequence[FoundFile], layouts: Sequence[Layout]
 ) -> tuple[AppliedLayout, list[str]]:
-    """The named layout, or every recognised one over what those before did not decide."""
-    layouts = [layout] if layout else recognise(found, list(load_layouts().values()))
+    """Every layout over what those before did not decide."""
     result = AppliedLayout()
     rest = list(found)
     for each in layouts:
@@ -194,9 +212,7 @@ def _decided_by(each: _Known) -> str:
     return "list or named layout" if each.is_firm else "recognised layout"
 
 
-def _plan_visits(
-    known: Sequence[_Known], plan: Plan, discovery: Discovery, withdrawn: set[str]
-) -> None:
+def _plan_visits(known: Sequence[_Known], plan: Plan, discovery: Discovery) -> None:
     by_person: dict[str, list[_Known]] = defaultdict(list)
     num_withdrawn = 0
     for each in known:
@@ -207,7 +223,7 @@ def _plan_visits(
             plan.unused.append(_unused(found, each.laid.reason, each.laid.message))
         elif not person.subject:
             plan.unused.append(_unused(found, person.reason, person.message))
-        elif fold_identifier(person.subject) in withdrawn:
+        elif fold_identifier(person.subject) in plan.withdrawn:
             num_withdrawn += 1
         else:
             by_person[person.subject].append(each)

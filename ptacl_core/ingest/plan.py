@@ -79,7 +79,10 @@ class UnusedFile:
 
 @dataclass(slots=True)
 class Plan:
-    """All visits of a source, the tables in it, what is left out, and what a reader should know."""
+    """All visits of a source, the tables in it, what is left out, and what a reader should know.
+
+    `withdrawn` are the identifiers, folded, on withdrawal lists in the source.
+    """
 
     visits: list[PlannedVisit] = field(default_factory=list)
     unused: list[UnusedFile] = field(default_factory=list)
@@ -87,6 +90,7 @@ class Plan:
     set_tables: list[DataSetTable] = field(default_factory=list)
     layouts: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    withdrawn: frozenset[str] = frozenset()
 
     def count(self) -> dict[str, int]:
         """People, visits, recordings, pairs, and what stays alone or is left out."""

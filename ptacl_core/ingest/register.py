@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.records.phenotypes import SCANNER_COLUMNS, SCANNER_FIELD_IDS
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.lock import wait_for_lock
 from ptacl_core.shards import ShardReader
@@ -56,6 +57,7 @@ def register_shards(
                 ("recordings", writer.put_recordings),
                 ("ecg_analyses", writer.put_ecg_analyses),
                 ("phenotypes", writer.put_phenotypes),
+                ("scanner_phenotypes", writer.put_scanner_phenotypes),
                 ("shards", writer.put_shards),
                 ("splits", writer.put_splits),
             ):
@@ -67,7 +69,16 @@ def register_shards(
         write_json(shards / REGISTERED_FILE, {**wanted, **_count_rows(cohort_dir)})
 
 
-_COUNTED = ("patients", "visits", "recordings", "phenotypes", "shards", "splits", "preprocessing")
+_COUNTED = (
+    "patients",
+    "visits",
+    "recordings",
+    "phenotypes",
+    "scanner_phenotypes",
+    "shards",
+    "splits",
+    "preprocessing",
+)
 
 
 def _count_rows(cohort_dir: Path) -> dict[str, int]:
@@ -122,22 +133,8 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
         ),
         "recordings": pa.Table.from_pylist(_same_keys(recordings)),
         "ecg_analyses": _with_ecg(reader.table).select(list(ANALYSIS_COLUMNS)),
-        "phenotypes": pa.Table.from_pylist(
-            [
-                {
-                    "patient": row["patient"],
-                    "visit": row["visit"],
-                    "name": name,
-                    "value": row[name],
-                    "unit": PHENOTYPE_UNITS[name],
-                    "source": "phenotype table",
-                    "convention": convention,
-                }
-                for row in rows
-                for name in PHENOTYPE_NAMES
-                if row[name] is not None
-            ]
-        ),
+        "phenotypes": pa.Table.from_pylist(_phenotype_rows(rows, convention)),
+        "scanner_phenotypes": pa.Table.from_pylist(_scanner_rows(rows)),
         "shards": pa.Table.from_pylist(
             [
                 {
@@ -160,6 +157,40 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
             ]
         ),
     }
+
+
+def _phenotype_rows(rows: list[dict[str, Any]], convention: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "patient": row["patient"],
+            "visit": row["visit"],
+            "name": name,
+            "value": row[name],
+            "unit": PHENOTYPE_UNITS[name],
+            "source": "phenotype table",
+            "convention": convention,
+        }
+        for row in rows
+        for name in PHENOTYPE_NAMES
+        if row[name] is not None
+    ]
+
+
+def _scanner_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the scanner's own contours gave, which are not phenotypes here."""
+    return [
+        {
+            "patient": row["patient"],
+            "visit": row["visit"],
+            "name": name,
+            "value": row[column],
+            "unit": PHENOTYPE_UNITS[name],
+            "field": SCANNER_FIELD_IDS[name],
+        }
+        for row in rows
+        for name, column in SCANNER_COLUMNS.items()
+        if row[column] is not None
+    ]
 
 
 def _with_ecg(table: "pa.Table") -> "pa.Table":

@@ -24,7 +24,8 @@ class Sources:
     """Where recordings come from and how they are told apart.
 
     `paths` are folders, archives or files; `files_from` lists files instead of a walk; `pairs` is
-    a list that decides; `layout` a data set that was named; `ecg_hints` what arrays lack.
+    a list that decides; `layout` a data set that was named; `ecg_hints` what arrays lack;
+    `sex_coding` what numbers for a sex mean in tables (see `read_phenotypes`).
     """
 
     paths: Sequence[Path] = ()
@@ -33,6 +34,7 @@ class Sources:
     layout: Layout | None = None
     within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
+    sex_coding: str | None = None
 
 
 def read_plan(sources: Sources, progress: ProgressSink = SILENT) -> Plan:

@@ -11,6 +11,7 @@ shards/<shard>/shard.json     kind, version, preprocessing, sizes; written last
 from typing import TYPE_CHECKING
 
 from ptacl_core.records import MARK_NAMES, PHENOTYPE_NAMES
+from ptacl_core.records.phenotypes import SCANNER_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,6 +65,7 @@ def build_manifest_schema() -> "pa.Schema":
 
     marks = [(name, pa.int32()) for name in ("beat", "r_peak", "beat_class", *MARK_NAMES)]
     numbers = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2", *PHENOTYPE_NAMES)
+    numbers = (*numbers, *SCANNER_COLUMNS.values())
     return pa.schema(
         [
             ("patient", pa.string()),

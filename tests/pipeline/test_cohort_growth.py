@@ -90,7 +90,6 @@ def content(cohort: Path) -> dict:
 ORDERS = {
     "ecg, cine, table": ("ECG", "MRI", "tables"),
     "table, cine, ecg": ("tables", "MRI", "ECG"),
-    "cine, table, ecg": ("MRI", "tables", "ECG"),
 }
 
 

@@ -47,6 +47,12 @@ def _print_run(summary: PreprocessSummary) -> None:
         )
     _print_counts(summary.plan, summary.identity_reasons, summary.notes)
     _print_tables(summary.tables)
+    for name, (left_out, num_rows) in summary.without_visit.items():
+        if left_out:
+            print_line(
+                f"{'WARNING: ' * (left_out == num_rows)}{name}: {left_out} of {num_rows} rows of "
+                "people with recordings are of a visit that has none here"
+            )
 
 
 def _print_counts(counts: dict[str, int], reasons: dict[str, int], notes: tuple[str, ...]) -> None:

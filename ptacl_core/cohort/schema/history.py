@@ -228,6 +228,19 @@ PATIENT_TABLES_OF_RUNS = (
     """,
 )
 
+SCANNER_PHENOTYPES = (
+    """
+    CREATE TABLE scanner_phenotypes (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        value DOUBLE,
+        unit VARCHAR,
+        field INTEGER
+    )
+    """,
+)
+
 ECG_ANALYSES = (
     """
     CREATE TABLE ecg_marks (

@@ -10,6 +10,7 @@ from ptacl_core.cohort.schema.history import (
     FIRST_SCHEMA,
     INTERVAL_GROUPS,
     PATIENT_TABLES_OF_RUNS,
+    SCANNER_PHENOTYPES,
 )
 from ptacl_core.errors import CohortVersionError
 
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "interval groups and z-scores of predictions", INTERVAL_GROUPS),
     Migration(3, "what runs know of single patients", PATIENT_TABLES_OF_RUNS),
     Migration(4, "marks, figures and statements of ECGs", ECG_ANALYSES),
+    Migration(5, "what the scanner's own contours gave", SCANNER_PHENOTYPES),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -208,6 +208,20 @@ TABLES: tuple[Table, ...] = (
         ("patient", "visit", "name"),
     ),
     _table(
+        "scanner_phenotypes",
+        "What the scanner's own contours gave (UK Biobank 22420 to 22424): kept apart from "
+        "phenotypes, never a label of training.",
+        (
+            _PATIENT,
+            _VISIT,
+            ("name", "VARCHAR!", "phenotype of the same name, e.g. lvef_pct"),
+            ("value", "DOUBLE", "in `unit`"),
+            ("unit", "VARCHAR", "mL, % or L/min"),
+            ("field", "INTEGER", "UK Biobank data-field"),
+        ),
+        ("patient", "visit", "name"),
+    ),
+    _table(
         "shards",
         "Where the training-ready array of a recording lies.",
         (

@@ -83,6 +83,10 @@ class CohortWriter:
         """Add or replace measured phenotypes; returns the number of rows."""
         return self._put("phenotypes", table)
 
+    def put_scanner_phenotypes(self, table: "pa.Table") -> int:
+        """Add or replace what the scanner's own contours gave; returns the number of rows."""
+        return self._put("scanner_phenotypes", table)
+
     def put_shards(self, table: "pa.Table") -> int:
         """Add or replace where arrays lie; returns the number of rows."""
         return self._put("shards", table)

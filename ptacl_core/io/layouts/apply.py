@@ -54,6 +54,12 @@ def recognise(found: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Lay
     return sorted(fitting, key=lambda layout: (-len(layout.recognise), layout.name))
 
 
+def has_a_mark(found: Sequence[FoundFile], layout: Layout) -> bool:
+    """Whether any of the layout's marks is there."""
+    places = [as_posix(file) for file in found]
+    return any(_match(pattern, place) for pattern in layout.recognise for place in places)
+
+
 def as_posix(file: FoundFile) -> str:
     """The place of a file with forward slashes, whatever the system."""
     return PurePosixPath(*file.place.parts).as_posix()

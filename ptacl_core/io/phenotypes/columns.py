@@ -5,18 +5,12 @@ from dataclasses import dataclass
 
 from ptacl_core.io.phenotypes.spellings import SHARED_TITLES, Spelling, read_spelling
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
+from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS, SCANNER_FIELD_IDS
 
 COVARIATE_NAMES = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 """The numeric covariates; sex is kept apart."""
 
-SCANNER_FIELDS = {
-    22420: "lvef_pct",
-    22421: "lvedv_ml",
-    22422: "lvesv_ml",
-    22423: "lvsv_ml",
-    22424: "lvco_l_min",
-}
+SCANNER_FIELDS = {field: name for name, field in SCANNER_FIELD_IDS.items()}
 """Category 133: from the contours that the scanner drew by itself, not to be mixed with 157's."""
 
 FIELDS: dict[int, tuple[str, int]] = {

@@ -12,7 +12,12 @@ from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.ingest.assign import assign_patients
 from ptacl_core.ingest.growth import Growth, Holdings, find_growth, settle_numbers
-from ptacl_core.ingest.labels import MatchedLabels, TableLabels, match_labels
+from ptacl_core.ingest.labels import (
+    MatchedLabels,
+    TableLabels,
+    match_labels,
+    remember_visits,
+)
 from ptacl_core.ingest.parts import hash_share, share_out
 from ptacl_core.ingest.plan import Plan
 from ptacl_core.ingest.shard_files import (
@@ -51,6 +56,7 @@ class Call:
         shards = self.layout.shards
         known = read_known(shards, self.key)
         holdings = Holdings.read(shards)
+        self._tell_withdrawn(holdings, known)
         patients = assign_patients(self.plan.visits, known, self.key)
         tasks = build_tasks(self.plan, patients, splits=holdings.splits)
         tasks = settle_numbers(tasks, holdings, known)
@@ -110,6 +116,16 @@ class Call:
             self.progress.say(f"{num_erased} people withdrew from this cohort: left out")
         return tasks
 
+    def _tell_withdrawn(self, holdings: Holdings, known: KnownPeople) -> None:
+        """People on a withdrawal list of the source whom the cohort holds from before."""
+        held = {patient for patient, _ in holdings.rows}
+        listed = {known.find("id", identifier) for identifier in self.plan.withdrawn}
+        if still_held := len(held & listed):
+            self.plan.notes.append(
+                f"WARNING: the cohort holds {still_held} people of the withdrawal list; remove "
+                "them with `ptacl withdraw COHORT LIST`"
+            )
+
     def _tell(self, growth: Growth) -> None:
         if growth.num_finished:
             self.progress.say(f"{growth.num_finished} visits are finished: skipped")
@@ -136,8 +152,9 @@ class Call:
         known: KnownPeople,
     ) -> MatchedLabels:
         """Rows of the tables that the cohort does not know, of people with and without files."""
-        people = {task.patient for task in tasks} | {patient for patient, _ in holdings.rows}
-        matched = match_labels(self.tables, known, self.key, self.numbers, people)
+        remember_visits(known, self.numbers)
+        held = {(task.patient, task.visit) for task in tasks} | holdings.rows.keys()
+        matched = match_labels(self.tables, known, self.key, held)
         with Cohort.open(self.layout.root) as cohort:
             erased = cohort.find_erased({patient for patient, _ in matched.values})
         register = open_register(self.layout, self.key)
@@ -183,5 +200,6 @@ class Call:
             completed=growth.num_completed,
             changed=growth.num_changed,
             tables=matched.matched,
+            without_visit=matched.without_visit,
             notes=tuple(self.plan.notes),
         )

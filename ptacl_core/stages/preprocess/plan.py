@@ -19,6 +19,7 @@ from ptacl_core.ingest.shard_files import SPLIT_SALT
 from ptacl_core.ingest.sources import Sources, read_plan
 from ptacl_core.io.identity.pairing import DEFAULT_DAYS
 from ptacl_core.io.layouts.model import find_layout
+from ptacl_core.io.phenotypes.sex_coding import check_sex_coding
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import assign_split
 
@@ -76,7 +77,15 @@ def run(
     Raises RecordError when a source is missing.
     """
     plan = read_plan(sources, progress)
-    tables = read_tables(list(phenotypes or ()) or plan.tables, plan.set_tables)
+    tables = read_tables(
+        list(phenotypes or ()) or plan.tables,
+        plan.set_tables,
+        withdrawn=plan.withdrawn,
+        sex_coding=sources.sex_coding,
+    )
+    for table in tables:
+        for finding in table.findings:
+            progress.say(f"{table.name}: {finding}")
     splits = _find_splits(plan, cohort_dir)
     if path != _NO_FILE:
         write_plan(plan, path, splits=splits)
@@ -122,8 +131,10 @@ def build_sources(
     layout: str | None,
     within_days: int | None,
     ecg_hints: Mapping[str, Any],
+    sex_coding: str | None = None,
 ) -> Sources:
-    """What a command asks for. Raises ConfigError for a layout that there is not."""
+    """What a command asks for. Raises ConfigError for an unknown layout or coding of sex."""
+    check_sex_coding(sex_coding)
     return Sources(
         tuple(paths),
         files_from,
@@ -131,6 +142,7 @@ def build_sources(
         find_layout(layout) if layout else None,
         DEFAULT_DAYS if within_days is None else within_days,
         ecg_hints,
+        sex_coding,
     )
 
 

@@ -78,12 +78,17 @@ def run(
             f"{cohort_dir.name}: a cohort could not be made there (no right to write)"
         )
     plan = read_plan(source, progress)
-    tables = read_tables(_tables_of(plan, phenotypes), plan.set_tables)
+    tables = read_tables(
+        _tables_of(plan, phenotypes),
+        plan.set_tables,
+        withdrawn=plan.withdrawn,
+        sex_coding=source.sex_coding,
+    )
     if not plan.visits and not tables:
         raise _nothing_there(source, plan)
     for table in tables:
         for finding in table.findings:
-            progress.say(f"phenotypes: {finding}")
+            progress.say(f"{table.name}: {finding}")
     settings = PreprocessSettings()
     layout, key = open_or_create(cohort_dir, settings, key_from=key_from)
     workers = num_workers or os.cpu_count() or 1

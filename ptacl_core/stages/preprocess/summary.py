@@ -9,7 +9,8 @@ class PreprocessSummary:
     """What `ptacl preprocess` reports; `accepted` counts ECGs, CMRs and pairs of this call.
 
     `plan` counts people, visits, recordings, what stays alone and what is left out; `tables` gives
-    of each table how many of its people have recordings, and how many it has.
+    of each table how many of its people have recordings, and how many it has; `without_visit` how
+    many rows of such people are of a visit that has no recording, and how many rows these are.
     """
 
     accepted: dict[str, int]
@@ -22,6 +23,7 @@ class PreprocessSummary:
     completed: int = 0
     changed: int = 0
     tables: dict[str, tuple[int, int]] = field(default_factory=dict)
+    without_visit: dict[str, tuple[int, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -37,7 +39,11 @@ class PreprocessSummary:
             "completed_visits": self.completed,
             "changed_visits": self.changed,
             "tables": {
-                name: {"people": total, "with_recordings": matched}
+                name: {
+                    "people": total,
+                    "with_recordings": matched,
+                    "rows_without_visit": self.without_visit.get(name, (0, 0))[0],
+                }
                 for name, (matched, total) in self.tables.items()
             },
             "unmatched": self.unmatched,
@@ -45,9 +51,14 @@ class PreprocessSummary:
 
     @property
     def unmatched(self) -> dict[str, int]:
-        """Recordings that are nobody's, people of tables without a recording, such tables."""
+        """Recordings that are nobody's, people of tables without a recording, unused tables."""
+        unused = [
+            matched == 0 or not_placed == num_rows
+            for name, (matched, _) in self.tables.items()
+            for not_placed, num_rows in [self.without_visit.get(name, (0, 1))]
+        ]
         return {
             "recordings": self.plan.get("recordings_left_out", 0),
             "table_people": sum(total - matched for matched, total in self.tables.values()),
-            "tables": sum(matched == 0 for matched, _ in self.tables.values()),
+            "tables": sum(unused),
         }
