@@ -63,6 +63,11 @@ class CohortLayout:
         return self.root / "index"
 
     @property
+    def features(self) -> Path:
+        """The folder of what runs' encoders say of recordings, a cache; no names stand in it."""
+        return self.root / "features"
+
+    @property
     def exports(self) -> Path:
         """The only folder that queries may write to."""
         return self.root / "exports"

@@ -25,6 +25,10 @@ class FinishedSteps:
         """Whether the step ended in this call or an earlier one."""
         return name in self._results
 
+    def forget(self, name: str) -> None:
+        """Have a step done again, since what it left is not there any more."""
+        self._results.pop(name, None)
+
     def once(self, name: str, work: Callable[[], Any]) -> Any:
         """The result of `work`, done now or in an earlier call."""
         if name not in self._results:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -51,6 +52,7 @@ def test_parts_merged_are_one_call(ptacl, trained_cohort, parts):
     assert whole.exit_code == 0, whole.err
     before = contents(trained_cohort)
     assert before["predictions"]
+    shutil.rmtree(trained_cohort / "features")
     documents = []
     for index in (3, 1, 2):
         answer = embed_part(ptacl, trained_cohort, index)

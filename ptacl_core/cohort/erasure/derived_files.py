@@ -20,6 +20,7 @@ _TABLES_OF_PATIENTS = (
     "*/embedding-parts/*.parquet",
     "*/alignment.parquet",
     "*/evaluation/*.parquet",
+    "*/rows/*.parquet",
 )
 
 
@@ -63,7 +64,7 @@ def clean_derived_files(
 
 
 def _remove_patient_rows(layout: CohortLayout) -> list[Path]:
-    """Read-outs of before version 3, parts of embeddings, maps and tables of evaluations."""
+    """Read-outs of before version 3, parts of embeddings, maps, tables of evaluations and rows."""
     removed = []
     for document in layout.runs.glob("*/readout/readout.json"):
         if _read_version(document) < FIRST_READOUT_WITHOUT_ROWS:

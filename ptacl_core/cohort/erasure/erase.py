@@ -1,10 +1,10 @@
 """A withdrawn person leaves the cohort: everything is made anew without them, then searched.
 
 Deleting rows is not enough: the bytes stay in the file. So the store, the notes, the lineage and
-the identities are rebuilt, indexes are deleted (they are caches), exports and run files that name
-the person are cleaned, the shards' own code removes the arrays, and the whole directory is
-searched for the person's bytes. What remains is a keyed hash that keeps them from coming back, a
-mark on the runs that were trained with them, and a certificate that names nobody.
+the identities are rebuilt, indexes and features are deleted (they are caches), exports and run
+files that name the person are cleaned, the shards' own code removes the arrays, and the whole
+directory is searched for the person's bytes. What remains is a keyed hash that keeps them from
+coming back, a mark on the runs that were trained with them, and a certificate that names nobody.
 """
 
 import shutil
@@ -141,8 +141,9 @@ def _remove_everywhere(
     cleaned = clean_derived_files(layout, people, journal.identifiers)
     cleaned += remove_naming_files(beyond.state_files, people)
     journal.cleaned_files += [[each.file, each.action] for each in cleaned]
-    if layout.index.exists():
-        shutil.rmtree(layout.index)
+    for cache in (layout.index, layout.features):
+        if cache.exists():
+            shutil.rmtree(cache)
     remove_identities(layout, people)
     noted = erase_notes(layout, people, tombstones=tombstones)
     redacted = redact_readings(CohortDescription.read(layout).cohort_id, people)

@@ -208,13 +208,13 @@ class Work:
         work: dict[str, Callable[[], dict[str, Any]]] = {
             "train": lambda: self._train(directory, settings)
         }
-        for method in self.methods:
-            if method.run == key:
-                work |= self._plan_rows(method, name)
+        if planned.is_embedded:  # before what takes features from the disk
+            work["embed"] = lambda: self._embed(name)
         if planned.is_evaluated:
             work[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
-        if planned.is_embedded:
-            work["embed"] = lambda: self._embed(name)
+        for method in self.methods:
+            if method.run == key:
+                work |= self._plan_rows(method, name, finished)
         work["card"] = lambda: self._write_card(name)
         for step, do in work.items():
             if not finished.is_done(step):
@@ -243,7 +243,9 @@ class Work:
             "was_resumed": was_begun,
         }
 
-    def _plan_rows(self, method: Method, name: str) -> dict[str, Callable[[], dict[str, Any]]]:
+    def _plan_rows(
+        self, method: Method, name: str, finished: FinishedSteps
+    ) -> dict[str, Callable[[], dict[str, Any]]]:
         def measure(row: str, modality: Modality) -> dict[str, Any]:
             document = measure_row.run(
                 self.cohort_dir,
@@ -256,6 +258,9 @@ class Work:
             )
             return {"wall_s": document["wall_s"]}
 
+        for modality in method.modalities:
+            if not measure_row.has_row(self.cohort_dir, name, method.row(modality)):
+                finished.forget(f"measure {method.row(modality)}")
         return {
             f"measure {method.row(modality)}": partial(measure, method.row(modality), modality)
             for modality in method.modalities

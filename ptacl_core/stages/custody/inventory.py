@@ -20,8 +20,9 @@ NUM_CHECKS = 7
 _RESTORE = "restore it from a copy"
 _ROOT_NAMES = {
     "cohort.toml", "cohort.duckdb", "manifest.json", "notes.duckdb", "identities.duckdb",
-    "lineage.duckdb", "withdrawn.json", "shards", "runs", "index", "exports", "erasures", "reports",
-    "card.json", "card.md", "generation.json", "simulation.json", "demo.json",
+    "lineage.duckdb", "withdrawn.json", "shards", "runs", "index", "features", "exports",
+    "erasures", "reports", "card.json", "card.md", "generation.json", "simulation.json",
+    "demo.json",
 }  # fmt: skip
 _SHARD_FILES = {"ecg.npy", "cine.npy", "manifest.parquet", "rejected.parquet", "shard.json"}
 

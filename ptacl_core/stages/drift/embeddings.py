@@ -6,10 +6,10 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
+from ptacl_core.embedding.feature_cache import FeatureCache
 from ptacl_core.embedding.patients import describe_rows
 from ptacl_core.embedding.readout import Predictions, ReadOut
 from ptacl_core.embedding.readout_fit import find_stored_readout
-from ptacl_core.embedding.rows import encode_rows
 from ptacl_core.errors import CheckpointError
 from ptacl_core.evaluate import maximum_mean_discrepancy, r2
 from ptacl_core.progress import ProgressSink
@@ -50,10 +50,10 @@ def compare_embeddings(
         return {"run": aligned.name, "why": "fewer than two test ECGs of the run"}
     chosen = tuple(_thin(each, MAX_ENCODED) for each in rows)
     pooled = [
-        encode_rows(
-            reader, ecg_rows, "ecg", aligned.ecg_encoder, None, aligned.view, progress=progress
-        ).pooled
-        for reader, ecg_rows in zip(readers, chosen, strict=True)
+        FeatureCache.of(reader, aligned, "ecg", keeps=False)
+        .find(each, task="encode ECGs", progress=progress)
+        .pooled
+        for reader, each in zip(readers, chosen, strict=True)
     ]
     splits = [describe_rows(reader, each) for reader, each in zip(readers, chosen, strict=True)]
     predicted = [

@@ -17,8 +17,9 @@ from ptacl_core.embedding.cohort_features import (
     no_features,
 )
 from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.feature_cache import Caches, open_caches
 from ptacl_core.embedding.part_files import Part, PartOrigin, hash_cohort, load_part, save_part
-from ptacl_core.embedding.rows import BATCH_SIZE, encode_rows
+from ptacl_core.embedding.rows import BATCH_SIZE
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import AlignedRun
@@ -35,7 +36,11 @@ def encode_cohort(
     part: Part = WHOLE,
     progress: ProgressSink = SILENT,
 ) -> CohortFeatures:
-    """Features of every recording of `part`; memory holds no more than a block's tokens."""
+    """Features of every recording of `part`; memory holds no more than a block's tokens.
+
+    What another command encoded is taken from the disk, and a whole cohort is kept there.
+    """
+    caches = open_caches(reader, aligned, keeps=part == WHOLE)
     blocks = _divide(reader.num_rows)
     chosen = [blocks[index] for index in part.take(len(blocks))]
     ecg_rows, cmr_rows = (reader.rows(needs=(modality,)) for modality in ("ecg", "cmr"))
@@ -44,10 +49,21 @@ def encode_cohort(
     progress.start(task, sum(len(ecg) + len(cmr) for ecg, cmr in held), "recordings")
     pieces = [_encode_nothing(aligned)]
     for ecg, cmr in held:
-        pieces.append(_encode_block(reader, aligned, ecg, cmr))
+        pieces.append(_encode_block(caches, aligned, ecg, cmr))
         progress.advance(task, len(ecg) + len(cmr))
+    for cache in caches.values():
+        cache.save()
     progress.finish(task)
     return join_features(pieces)
+
+
+def keep_features(reader: ShardReader, aligned: AlignedRun, features: CohortFeatures) -> None:
+    """Have merged parts where other commands look for features."""
+    caches = open_caches(reader, aligned)
+    caches["ecg"].put(features.ecg_rows, features.ecg)
+    caches["cmr"].put(features.cmr_rows, features.cmr)
+    for cache in caches.values():
+        cache.save()
 
 
 def write_part(
@@ -121,20 +137,16 @@ def remove_parts(run_dir: Path) -> None:
 
 
 def _encode_block(
-    reader: ShardReader,
+    caches: Caches,
     aligned: AlignedRun,
     ecg_rows: Int64[Array, " ecg"],
     cmr_rows: Int64[Array, " cmr"],
 ) -> CohortFeatures:
     ecg, cmr = (_nothing(aligned, modality) for modality in ("ecg", "cmr"))
     if len(ecg_rows):
-        ecg = encode_rows(
-            reader, ecg_rows, "ecg", *aligned.tower("ecg"), aligned.view, with_steps=True
-        )
+        ecg = caches["ecg"].find(ecg_rows, with_steps=True)
     if len(cmr_rows):
-        cmr = encode_rows(
-            reader, cmr_rows, "cmr", *aligned.tower("cmr"), aligned.view, with_steps=True
-        )
+        cmr = caches["cmr"].find(cmr_rows, with_steps=True)
     return combine_features(ecg_rows, ecg, cmr_rows, cmr)
 
 

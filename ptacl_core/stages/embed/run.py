@@ -27,6 +27,7 @@ from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed.parts import (
     encode_cohort,
     gather_parts,
+    keep_features,
     remove_parts,
     write_part,
 )
@@ -68,6 +69,7 @@ def run(
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
+        refuse_withdrawn(cohort_dir, reader.patients, progress)
         features = encode_cohort(reader, aligned, progress=progress)
         return _finish(cohort_dir, reader, aligned, features, progress)
 
@@ -101,7 +103,9 @@ def merge(
     aligned = load_aligned_run(cohort_dir, run, device="cpu")
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
-        summary = _finish(cohort_dir, reader, aligned, gather_parts(reader, aligned), progress)
+        features = gather_parts(reader, aligned)
+        summary = _finish(cohort_dir, reader, aligned, features, progress)
+        keep_features(reader, aligned, features)
     remove_parts(aligned.directory)
     return summary
 

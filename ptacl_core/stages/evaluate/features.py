@@ -6,8 +6,8 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Float64, Modality
 from ptacl_core.embedding.encoding import Features
+from ptacl_core.embedding.feature_cache import open_caches
 from ptacl_core.embedding.patients import EvaluationSplit
-from ptacl_core.embedding.rows import encode_rows
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.progress import ProgressSink
 from ptacl_core.runs.choose import AlignedRun
@@ -53,30 +53,30 @@ def encode_aligned(
     *,
     with_train_steps: bool = False,
 ) -> AlignedFeatures:
-    """Encode each recording once; the steps of a beat for test, and for train when asked."""
+    """Each recording encoded once, here or before; the steps of test, of train when asked."""
+    caches = open_caches(reader, aligned)
 
-    def encode(modality: Modality, split: EvaluationSplit) -> Features:
-        return encode_rows(
-            reader,
+    def find(modality: Modality, split: EvaluationSplit) -> Features:
+        return caches[modality].find(
             split.rows,
-            modality,
-            *aligned.tower(modality),
-            aligned.view,
             with_steps=split is test or (with_train_steps and split is train),
             task=f"aligned {modality}",
             progress=progress,
         )
 
-    ecg_train = encode("ecg", train)
-    return AlignedFeatures(
+    ecg_train = find("ecg", train)
+    features = AlignedFeatures(
         ecg_train=ecg_train,
-        cmr_train=encode("cmr", train),
-        ecg_test=encode("ecg", test),
-        cmr_test=encode("cmr", test),
-        validation_pooled=encode("ecg", validation).pooled
+        cmr_train=find("cmr", train),
+        ecg_test=find("ecg", test),
+        cmr_test=find("cmr", test),
+        validation_pooled=find("ecg", validation).pooled
         if len(validation)
         else np.empty((0, ecg_train.pooled.shape[1]), np.float32),
     )
+    for cache in caches.values():
+        cache.save()
+    return features
 
 
 def find_residuals(

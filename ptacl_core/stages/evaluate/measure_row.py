@@ -1,25 +1,34 @@
 """One row of Table 2: what one encoder, probed or fine-tuned, says of the held-out patients.
 
-runs/<run>/rows/<row>.parquet   patient, visit, phenotype, observed, predicted; of a probed
-                                encoder also its predictions by number of labels
-                                (labels_<n>_<draw>) and, of an ECG, those of the model with
-                                demographics (nested)
-runs/<run>/rows/<row>.json      what the figures were made from; written last
+features/<run>/rows/<row>.safetensors   rows of the manifest, observed, predicted; of a probed
+                                        encoder also its predictions by number of labels
+                                        (labels_<n>, [draw, patient, phenotype]) and, of an ECG,
+                                        those of the model with demographics (nested)
+features/<run>/rows/<row>.json          what the figures were made from; written last
+
+They name nobody, hold for the very patients that `patients_hash` tells, and lie in the cache that
+an erasure removes whole: the row is then measured anew.
 """
 
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
 
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, Float64, Int64, Modality
+from ptacl_core.cohort import CohortLayout
 from ptacl_core.config.training import RunSettings
+from ptacl_core.embedding.feature_cache import FeatureCache, FeatureSource, hold_unchanged
 from ptacl_core.embedding.patients import EvaluationSplit, fill_demographics, load_split
 from ptacl_core.embedding.rows import encode_rows, regress_rows
 from ptacl_core.errors import CheckpointError, CohortError
@@ -27,16 +36,15 @@ from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.evaluate.bars import LabelCurve, LabelPoint, Ridge, measure_label_curve
 from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Regressor
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.choose import resolve_device
 from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, build_view, load_encoder
 from ptacl_core.runs.folder import load_run_config
-from ptacl_core.safety.files.atomic import atomic_path, write_json
+from ptacl_core.safety.files.atomic import write_bytes, write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.nested import predict_nested
 
 ROWS_FOLDER = "rows"
-NESTED_COLUMN = "nested"
+NESTED = "nested"
 NETWORK_STAGES = ("finetune", "supervised")
 """Stages whose own head predicts; all others are read out by a linear probe."""
 
@@ -74,6 +82,7 @@ def run(
     preprocessing, CohortError when train or test lack pairs.
     """
     folder = cohort_dir / "runs" / run_name
+    path = _row_file(cohort_dir, run_name, row)
     settings = load_run_config(folder)
     with ShardReader.open(cohort_dir) as reader:
         loaded = load_encoder(folder, modality, stage, settings=settings)
@@ -89,8 +98,9 @@ def run(
             "preprocessing_hash": reader.preprocessing_hash,
             "patients_hash": hash_patients(reader),
         }
-        known = _read_document(folder / ROWS_FOLDER / f"{row}.json")
-        if known is not None and {key: known.get(key) for key in identity} == identity:
+        known = _read_document(path.with_suffix(".json"))
+        is_same = known is not None and {key: known.get(key) for key in identity} == identity
+        if known is not None and is_same and path.exists():
             return known
         started_s = time.monotonic()
         train, test = load_split(reader, "train"), load_split(reader, "test")
@@ -100,15 +110,12 @@ def run(
             predicted = _predict_network(reader, test, loaded, modality, target, progress)
             curve, nested = None, None
         else:
-            features = [
-                _encode(reader, split, loaded, modality, settings, f"{row} {name}", progress)
-                for name, split in (("train", train), ("test", test))
-            ]
+            features = _find_features(
+                reader, folder, (train, test), loaded, modality, settings, row, progress
+            )
             predicted = fit_linear_probe(features[0], train.phenotypes).predict(features[1])
             curve = measure_label_curve(Ridge(features[0], features[1]), train.phenotypes)
             nested = predict_nested(train, test, *features)[1] if modality == "ecg" else None
-        path = folder / ROWS_FOLDER / f"{row}.parquet"
-        _write_predictions(path, reader, test, predicted, _extra_columns(curve, nested))
         document = {
             **identity,
             "num_train": len(train.rows),
@@ -121,51 +128,62 @@ def run(
             "device": str(target),
             "wall_s": time.monotonic() - started_s,
         }
-        write_json(folder / ROWS_FOLDER / f"{row}.json", document)
+        arrays = {"rows": test.rows, "observed": test.phenotypes, "predicted": predicted}
+        with hold_unchanged(CohortLayout(cohort_dir), reader) as is_unchanged:
+            if not is_unchanged:
+                raise CohortError(
+                    f"run {run_name}: the cohort changed while row {row} was measured; try again"
+                )
+            _write_arrays(path, {**arrays, **_extra_arrays(curve, nested)})
+            write_json(path.with_suffix(".json"), document)
+        for suffix in (".parquet", ".json"):  # where rows lay before
+            (folder / ROWS_FOLDER / f"{row}{suffix}").unlink(missing_ok=True)
     return document
 
 
 def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
-    """What `run` wrote. Raises CohortError when it is missing or damaged."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    folder = cohort_dir / "runs" / run_name / ROWS_FOLDER
-    document = _read_document(folder / f"{row}.json")
+    """What `run` wrote. Raises CohortError when it is missing, damaged or of other patients."""
+    path = _row_file(cohort_dir, run_name, row)
+    document = _read_document(path.with_suffix(".json"))
     try:
         if document is None:
             raise FileNotFoundError(f"{row}.json")
-        table = pq.read_table(folder / f"{row}.parquet")
-        keys = list(
-            zip(
-                table.column("patient").to_pylist(),
-                table.column("visit").to_pylist(),
-                strict=True,
-            )
-        )
-        patients = tuple(dict.fromkeys(keys))
-        shape = (len(patients), len(PHENOTYPE_NAMES))
-
-        def read(column: str) -> Float64[Array, "patient target"]:
-            return table.column(column).to_numpy().reshape(shape)
-
-        observed, predicted = read("observed"), read("predicted")
+        with ShardReader.open(cohort_dir) as reader:
+            if document["patients_hash"] != hash_patients(reader):
+                raise ValueError("other patients")
+            arrays = load_tensors(path.read_bytes())
+            patients = _name_patients(reader, arrays["rows"])
         points = tuple(
-            LabelPoint(
-                point["labels"],
-                point["is_all"],
-                np.stack([read(_name_draw(point["labels"], d)) for d in range(point["draws"])]),
-            )
+            LabelPoint(point["labels"], point["is_all"], arrays[_name_point(point["labels"])])
             for point in document["label_points"]
         )
-        nested = read(NESTED_COLUMN) if document["has_nested"] else None
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        nested = arrays[NESTED] if document["has_nested"] else None
+        observed, predicted = arrays["observed"], arrays["predicted"]
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise CohortError(
-            f"run {run_name}: row {row} cannot be read ({type(error).__name__}); "
-            f"remove runs/{run_name}/{ROWS_FOLDER} and reproduce again"
+            f"run {run_name}: row {row} cannot be read ({type(error).__name__}); the same call of "
+            "`ptacl reproduce` measures it again"
         ) from None
     curve = LabelCurve(points) if points else None
     return RowFigures(patients, observed, predicted, document, curve, nested)
+
+
+def list_rows(cohort_dir: Path, run_name: str) -> list[str]:
+    """Rows of a run that were measured and are still there, by name."""
+    folder = _row_file(cohort_dir, run_name, "_").parent
+    return sorted(
+        path.stem for path in folder.glob("*.json") if has_row(cohort_dir, run_name, path.stem)
+    )
+
+
+def has_row(cohort_dir: Path, run_name: str, row: str) -> bool:
+    """Whether both files of a row are there."""
+    path = _row_file(cohort_dir, run_name, row)
+    return path.exists() and path.with_suffix(".json").exists()
+
+
+def _row_file(cohort_dir: Path, run_name: str, row: str) -> Path:
+    return CohortLayout(cohort_dir).features / run_name / ROWS_FOLDER / f"{row}.safetensors"
 
 
 def predict_from_demographics(cohort_dir: Path) -> RowFigures:
@@ -197,19 +215,38 @@ def _check_preprocessing(run_name: str, loaded: LoadedEncoder, preprocessing_has
     )
 
 
-def _encode(
+def _find_features(
     reader: ShardReader,
-    split: EvaluationSplit,
+    run_dir: Path,
+    splits: tuple[EvaluationSplit, EvaluationSplit],
     loaded: LoadedEncoder,
     modality: Modality,
     settings: RunSettings,
-    task: str,
+    row: str,
     progress: ProgressSink,
-) -> Array:
+) -> tuple[Array, Array]:
+    """Pooled features of train and test; an aligned encoder's are made once for all who ask."""
+    encoder, tasks = loaded.encoder, [f"{row} {name}" for name in ("train", "test")]
+    if loaded.projection is not None and loaded.document is not None and loaded.sha256 is not None:
+        view = build_view(loaded.document.settings)
+        source = FeatureSource(
+            run_dir.name, modality, loaded.sha256, view, encoder, loaded.projection
+        )
+        cache = FeatureCache(reader, source, home=run_dir.parents[1])
+        train, test = (
+            cache.find(split.rows, task=task, progress=progress).pooled
+            for split, task in zip(splits, tasks, strict=True)
+        )
+        cache.save()
+        return train, test
     view = build_view(settings)
-    return encode_rows(
-        reader, split.rows, modality, loaded.encoder, None, view, task=task, progress=progress
-    ).pooled
+    train, test = (
+        encode_rows(
+            reader, split.rows, modality, encoder, None, view, task=task, progress=progress
+        ).pooled
+        for split, task in zip(splits, tasks, strict=True)
+    )
+    return train, test
 
 
 def _predict_network(
@@ -244,51 +281,25 @@ def _predict_network(
     return scaled * np.asarray(document.target_sd) + np.asarray(document.target_mean)
 
 
-def _write_predictions(
-    path: Path,
-    reader: ShardReader,
-    test: EvaluationSplit,
-    predicted: Float64[Array, "patient target"],
-    extra: dict[str, Float64[Array, "patient target"]],
-) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    patients = _name_patients(reader, test.rows)
-    num_targets = len(PHENOTYPE_NAMES)
-    table = pa.table(
-        {
-            "patient": pa.array([name for name, _ in patients for _ in range(num_targets)]),
-            "visit": pa.array(
-                [visit for _, visit in patients for _ in range(num_targets)], pa.int32()
-            ),
-            "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(patients)),
-            "observed": test.phenotypes.ravel(),
-            "predicted": predicted.ravel(),
-            **{name: values.ravel() for name, values in extra.items()},
-        }
-    )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+def _write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    write_bytes(path, save_tensors(contiguous))
 
 
 def _name_patients(reader: ShardReader, rows: Int64[Array, " row"]) -> tuple[tuple[str, int], ...]:
     return tuple((reader.patients[row], reader.visits[row]) for row in rows)
 
 
-def _extra_columns(
+def _extra_arrays(
     curve: LabelCurve | None, nested: Float64[Array, "patient target"] | None
-) -> dict[str, Float64[Array, "patient target"]]:
-    columns = {
-        _name_draw(point.num_labels, draw): predicted
-        for point in (curve.points if curve is not None else ())
-        for draw, predicted in enumerate(point.predicted)
-    }
-    return columns if nested is None else {**columns, NESTED_COLUMN: nested}
+) -> dict[str, Array]:
+    points = curve.points if curve is not None else ()
+    arrays: dict[str, Array] = {_name_point(each.num_labels): each.predicted for each in points}
+    return arrays if nested is None else {**arrays, NESTED: nested}
 
 
-def _name_draw(num_labels: int, draw: int) -> str:
-    return f"labels_{num_labels}_{draw}"
+def _name_point(num_labels: int) -> str:
+    return f"labels_{num_labels}"
 
 
 def _read_document(path: Path) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from ptacl_core.runs.health import read_health
 from ptacl_core.runs.provenance import describe_machine, describe_software
 from ptacl_core.safety.files.atomic import write_text
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.evaluate.measure_row import ROWS_FOLDER, hash_patients, load_row
+from ptacl_core.stages.evaluate.measure_row import hash_patients, list_rows, load_row
 
 CARD_FILE = "model_card.md"
 NOTES = {
@@ -136,8 +136,7 @@ def _describe_health(directory: Path) -> list[dict[str, Any]]:
 
 def _describe_rows(cohort_dir: Path, run_name: str) -> list[dict[str, Any]]:
     """R² with intervals of the rows that were measured of this run."""
-    folder = cohort_dir / "runs" / run_name / ROWS_FOLDER
-    rows = [load_row(cohort_dir, run_name, path.stem) for path in sorted(folder.glob("*.json"))]
+    rows = [load_row(cohort_dir, run_name, row) for row in list_rows(cohort_dir, run_name)]
     described = []
     for row in rows:
         resamples = _resample(row.patients)
