@@ -267,7 +267,7 @@ def preprocess(
                 progress=progress,
             )
     print_outcome(summary, as_json=as_json)
-    if strict and any(summary.unmatched.values()):
+    if strict and any(count for _, count in summary.unmatched):
         raise typer.Exit(2)
 
 

@@ -51,7 +51,7 @@ def doctor(
             cine_hints={name: value for name, value in cine.items() if value is not None},
         )
     if as_json:
-        print_json(report)
+        print_json(report.as_dict())
     else:
         print_report(report)
 

@@ -1,12 +1,15 @@
 """`ptacl drift`: two cohorts or sites side by side."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption, RunOption
 from ptacl_core.cli.output import RESEARCH_USE, print_json, print_line
+
+if TYPE_CHECKING:
+    from ptacl_core.documents.drift import DriftDocument
 
 
 def drift(
@@ -36,12 +39,12 @@ def drift(
             progress=progress,
         )
     if as_json:
-        print_json(document)
+        print_json(document.as_dict())
     else:
         print_drift(document)
 
 
-def print_drift(document: dict[str, Any]) -> None:
+def print_drift(document: "DriftDocument") -> None:
     """A table of the variables, then what the run makes of the other cohort, in words."""
     from ptacl_core.cli.tables.grid import print_table, safe_text, start_table
     from ptacl_core.safety.text.printable import clean_text
@@ -49,31 +52,22 @@ def print_drift(document: dict[str, Any]) -> None:
     table = start_table("Drift: population stability index under 0.1 little, over 0.25 much")
     for column in ("", "Variable", "Cohort", "Other", "PSI", "p (Holm)", ""):
         table.add_column(column, justify="left" if column in ("", "Variable") else "right")
-    for section in ("covariates", "phenotypes", "recordings", "quality"):
-        for name, cell in document[section].items():
-            if cell["psi"] is None:
-                table.add_row(section, safe_text(name), "-", "-", "-", "-", cell["why"])
+    for section, cells in document.sections.items():
+        for name, cell in cells.items():
+            if cell.psi is None or cell.p_adjusted is None:
+                table.add_row(section, safe_text(name), "-", "-", "-", "-", cell.why)
                 continue
             table.add_row(
                 section,
                 safe_text(name),
-                _describe(cell, ""),
-                _describe(cell, "other_"),
-                f"{cell['psi']:.3f}",
-                f"{cell['p_adjusted']:.3f}",
-                "shifted" if cell["is_shifted"] else "",
+                *cell.describe(),
+                f"{cell.psi:.3f}",
+                f"{cell.p_adjusted:.3f}",
+                "shifted" if cell.is_shifted else "",
             )
     print_table(table)
-    print_line(clean_text(document["text"], max_length=2000))
+    print_line(clean_text(document.text, max_length=2000))
     print_line(RESEARCH_USE)
-
-
-def _describe(cell: dict[str, Any], prefix: str) -> str:
-    """Mean and SD of numbers, the share of the last category of others."""
-    if "mean" in cell:
-        return f"{cell[f'{prefix}mean']:.1f} ± {cell[f'{prefix}sd']:.1f}"
-    name, share = list(cell[f"{prefix}shares"].items())[-1]
-    return f"{name} {share * 100:.0f} %"
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,8 @@ from ptacl_core.cli.output import print_line
 
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="evaluation, health, prediction or reproduction.")
+        str | None,
+        typer.Argument(help="doctor, drift, evaluation, health, prediction, preprocess …"),
     ] = None,
 ) -> None:
     """Print the JSON schema of a document.
@@ -21,8 +22,9 @@ def schema(
     from ptacl_core.documents.catalogue import DOCUMENTS, describe_schema
 
     if name is None:
-        for key, document in DOCUMENTS.items():
-            print_line(f"{key:<14}{document.KIND} {document.VERSION}")
+        for key, forms in DOCUMENTS.items():
+            versions = ", ".join(f"{document.KIND} {document.VERSION}" for document in forms)
+            print_line(f"{key:<14}{versions}")
         return
     print_line(json.dumps(describe_schema(name), indent=1))
 

@@ -96,7 +96,7 @@ class Document(Part):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def _is_undefined(value: Any) -> bool:

@@ -1,19 +1,14 @@
 """The document of `ptacl predict`: one per file, in a list."""
 
-from typing import Any
-
 from pydantic import Field
 
+from ptacl_core.documents.ecg_figures import (
+    DevicePart,
+    FindingPart,
+    MarksPart,
+    StatementPart,
+)
 from ptacl_core.documents.model import Document, Part
-
-
-class FindingPart(Part):
-    """A named remark about the recording; severity "reject" keeps it out."""
-
-    code: str
-    severity: str
-    message: str
-    leads: tuple[str, ...]
 
 
 class PredictedPhenotype(Part):
@@ -80,10 +75,10 @@ class PredictionDocument(Document):
     findings: tuple[FindingPart, ...] = ()
     heart_rate_bpm: float | None = None
     measurements: dict[str, float | None] = Field(default_factory=dict)
-    leads_mv: dict[str, Any] = Field(default_factory=dict)
-    statements: tuple[dict[str, Any], ...] = ()
-    marks: dict[str, Any] | None = None
-    device: dict[str, Any] | None = None
+    leads_mv: dict[str, dict[str, float]] = Field(default_factory=dict)
+    statements: tuple[StatementPart, ...] = ()
+    marks: MarksPart | None = None
+    device: DevicePart | None = None
     phenotypes: dict[str, PredictedPhenotype] = Field(default_factory=dict)
     z_score_note: str | None = None
     coverage: float | None = None

@@ -102,7 +102,7 @@ def test_deliveries_in_any_order_are_one_call(platform, new_cohort, at_once, ord
     again = preprocess.run(platform, cohort, num_workers=1)
     assert again.accepted == {"ecg": 0, "cmr": 0, "pairs": 0}
     assert (again.finished, again.completed, again.changed) == (2, 0, 0)
-    assert summary.unmatched["tables"] == 0
+    assert summary.unmatched.tables == 0
 
 
 @pytest.mark.parametrize("style", HEADERS)

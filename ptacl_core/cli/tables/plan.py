@@ -17,7 +17,7 @@ _MEANING = {
 def print_outcome(summary: PlanSummary | PreprocessSummary, *, as_json: bool) -> None:
     """The counts of a plan, or of what a run took, left out and why, in the same words."""
     if as_json:
-        print_json(summary.as_dict())
+        print_json(summary.document().as_dict())
     elif isinstance(summary, PlanSummary):
         _print_plan(summary)
     else:

@@ -9,10 +9,17 @@ import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from ptacl_core import __version__
 from ptacl_core.cohort.identity.keys import KEYS_VARIABLE, keys_folder
+from ptacl_core.documents.doctor import (
+    ComputeFacts,
+    EnvironmentReport,
+    ExtraFacts,
+    FolderFacts,
+    Folders,
+    KeysFacts,
+)
 
 PACKAGES = (
     "torch",
@@ -42,29 +49,31 @@ EXTRAS = {
 _MIN_FREE_BYTES = 2 * 1024**3
 
 
-def run() -> dict[str, Any]:
+def run() -> EnvironmentReport:
     """Versions, compute, folders and extras of this installation; `problems` in words."""
     problems: list[str] = []
-    return {
-        "kind": "environment",
-        "ptacl": __version__,
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": _find_packages(problems),
-        "compute": _find_compute(problems),
-        "folders": {
-            "current": _check_folder(Path.cwd(), "current folder", problems),
-            "temporary": _check_folder(Path(tempfile.gettempdir()), "temporary folder", problems),
-            "keys": _check_keys(problems),
-        },
-        "extras": {
-            name: {"present": importlib.util.find_spec(module) is not None, "for": purpose}
-            for name, (module, purpose) in EXTRAS.items()
-        },
-        "dicom_decoders": _find_decoders(),
-        "problems": problems,
+    packages, compute = _find_packages(problems), _find_compute(problems)
+    folders = Folders(
+        current=_check_folder(Path.cwd(), "current folder", problems),
+        temporary=_check_folder(Path(tempfile.gettempdir()), "temporary folder", problems),
+        keys=_check_keys(problems),
+    )
+    extras = {
+        name: ExtraFacts(present=importlib.util.find_spec(module) is not None, purpose=purpose)
+        for name, (module, purpose) in EXTRAS.items()
     }
+    return EnvironmentReport(
+        ptacl=__version__,
+        python=platform.python_version(),
+        executable=sys.executable,
+        system=f"{platform.system()} {platform.machine()}",
+        packages=packages,
+        compute=compute,
+        folders=folders,
+        extras=extras,
+        dicom_decoders=_find_decoders(),
+        problems=tuple(problems),
+    )
 
 
 def _find_packages(problems: list[str]) -> dict[str, str | None]:
@@ -78,20 +87,20 @@ def _find_packages(problems: list[str]) -> dict[str, str | None]:
     return versions
 
 
-def _find_compute(problems: list[str]) -> dict[str, Any]:
+def _find_compute(problems: list[str]) -> ComputeFacts:
     try:
         import torch
     except (ImportError, OSError) as error:
         problems.append(f"torch cannot be imported ({type(error).__name__}); install it again")
-        return {"cores": _usable_cores(), "memory_gib": _memory_gib(), "device": None, "gpus": []}
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {
-        "cores": _usable_cores(),
-        "memory_gib": _memory_gib(),
-        "torch_threads": torch.get_num_threads(),
-        "device": "cuda" if gpus else "cpu",
-        "gpus": gpus,
-    }
+        return ComputeFacts(cores=_usable_cores(), memory_gib=_memory_gib(), device=None, gpus=())
+    gpus = tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    return ComputeFacts(
+        cores=_usable_cores(),
+        memory_gib=_memory_gib(),
+        torch_threads=torch.get_num_threads(),
+        device="cuda" if gpus else "cpu",
+        gpus=gpus,
+    )
 
 
 def _usable_cores() -> int:
@@ -108,21 +117,19 @@ def _memory_gib() -> float | None:
         return None  # this system does not tell
 
 
-def _check_folder(folder: Path, name: str, problems: list[str]) -> dict[str, Any]:
+def _check_folder(folder: Path, name: str, problems: list[str]) -> FolderFacts:
     is_writable = os.access(folder, os.W_OK | os.X_OK)
     free_bytes = shutil.disk_usage(folder).free
     if not is_writable:
         problems.append(f"the {name} cannot be written to: {folder}")
     elif free_bytes < _MIN_FREE_BYTES:
         problems.append(f"the {name} has {free_bytes / 1024**3:.1f} GiB left: {folder}")
-    return {
-        "path": str(folder),
-        "writable": is_writable,
-        "free_gib": round(free_bytes / 1024**3, 1),
-    }
+    return FolderFacts(
+        path=str(folder), writable=is_writable, free_gib=round(free_bytes / 1024**3, 1)
+    )
 
 
-def _check_keys(problems: list[str]) -> dict[str, Any]:
+def _check_keys(problems: list[str]) -> KeysFacts:
     """The folder of the pseudonyms' keys: for this user alone, or there yet to be made."""
     folder = keys_folder()
     if not folder.exists():
@@ -132,7 +139,7 @@ def _check_keys(problems: list[str]) -> dict[str, Any]:
             problems.append(
                 f"the keys folder cannot be made in {above}; set {KEYS_VARIABLE} to a private one"
             )
-        return {"path": str(folder), "exists": False, "mode": None, "writable": is_writable}
+        return KeysFacts(path=str(folder), exists=False, mode=None, writable=is_writable)
     mode = stat.S_IMODE(folder.stat().st_mode)
     is_writable = os.access(folder, os.W_OK | os.X_OK)
     if mode & 0o077:
@@ -142,7 +149,7 @@ def _check_keys(problems: list[str]) -> dict[str, Any]:
         problems.append(f"{len(open_keys)} keys can be read by others: chmod 600 {folder}/*.key")
     if not is_writable:
         problems.append(f"the keys folder cannot be written to: {folder}")
-    return {"path": str(folder), "exists": True, "mode": f"{mode:04o}", "writable": is_writable}
+    return KeysFacts(path=str(folder), exists=True, mode=f"{mode:04o}", writable=is_writable)
 
 
 def _find_decoders() -> dict[str, bool]:

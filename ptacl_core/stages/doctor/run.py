@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from ptacl_core.documents.doctor import FileReport, SourceReport
 from ptacl_core.errors import ConfigError, PtaclError, UnsupportedFormatError
 from ptacl_core.ingest.make_plan import Discovery, make_plan
 from ptacl_core.io import discover
@@ -37,7 +38,7 @@ def run(
     *,
     ecg_hints: Mapping[str, Any] | None = None,
     cine_hints: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> FileReport:
     """A report on `path` for people and scripts; `kind` says which one.
 
     "ecg" and "cmr" tell format, sizes, findings and what preprocessing finds; "phenotypes" and
@@ -52,7 +53,7 @@ def run(
         report = _inspect(path, ecg_hints or {}, cine_hints or {})
     except PtaclError as error:
         raise type(error)(_hide(str(error), path)) from None
-    return {"file": _hide(path.name, path), **report}
+    return report.model_copy(update={"file": _hide(path.name, path)})
 
 
 def parse_spacing(text: str | None) -> tuple[float, ...] | None:
@@ -67,9 +68,7 @@ def parse_spacing(text: str | None) -> tuple[float, ...] | None:
         ) from None
 
 
-def _inspect(
-    path: Path, ecg_hints: Mapping[str, Any], cine_hints: Mapping[str, Any]
-) -> dict[str, Any]:
+def _inspect(path: Path, ecg_hints: Mapping[str, Any], cine_hints: Mapping[str, Any]) -> FileReport:
     if path.is_dir():
         return _inspect_source(path)
     if find_wfdb_header(path) is not None or ecg_hints:
@@ -80,7 +79,7 @@ def _inspect(
     return _inspect_file(path)
 
 
-def _inspect_file(path: Path) -> dict[str, Any]:
+def _inspect_file(path: Path) -> FileReport:
     """A file by what its content says that it is."""
     kind = find_kind(path)
     if kind is None:
@@ -97,7 +96,7 @@ def _inspect_file(path: Path) -> dict[str, Any]:
     return describe(path)
 
 
-_DESCRIBE: dict[str, Callable[[Path], dict[str, Any]]] = {
+_DESCRIBE: dict[str, Callable[[Path], FileReport]] = {
     "ecg": describe_ecg,
     "cmr": describe_cine,
     "phenotypes": describe_phenotypes,
@@ -105,7 +104,7 @@ _DESCRIBE: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 
 
-def _inspect_source(path: Path) -> dict[str, Any]:
+def _inspect_source(path: Path) -> FileReport:
     """A folder or archive: its only recording, or how many of what it holds."""
     found = list(discover(path))
     recordings = [file for file in found if file.modality in ("ecg", "cmr")]
@@ -119,18 +118,17 @@ def _inspect_source(path: Path) -> dict[str, Any]:
         only = recordings[0]
         return _DESCRIBE[only.modality](only.path)
     counts = make_plan(Discovery([found])).count()
-    return {
-        "kind": "source",
-        "patients": counts["people"],
-        "visits": counts["visits"],
-        "pairs": counts["pairs"],
-        "nobody": counts["recordings_left_out"],
-        "ecg": _formats(found, "ecg"),
-        "cmr": _formats(found, "cmr"),
-        "phenotype_tables": sum(file.modality == "phenotypes" for file in found),
-        "pairs_files": sum(file.modality == "pairs" for file in found),
-        "left_out": _reasons(found, path),
-    }
+    return SourceReport(
+        patients=counts["people"],
+        visits=counts["visits"],
+        pairs=counts["pairs"],
+        nobody=counts["recordings_left_out"],
+        ecg=_formats(found, "ecg"),
+        cmr=_formats(found, "cmr"),
+        phenotype_tables=sum(file.modality == "phenotypes" for file in found),
+        pairs_files=sum(file.modality == "pairs" for file in found),
+        left_out=_reasons(found, path),
+    )
 
 
 def _formats(found: list[FoundFile], modality: str) -> dict[str, int]:

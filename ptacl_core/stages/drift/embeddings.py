@@ -1,10 +1,12 @@
 """What a run makes of another cohort: are its ECGs strange, do R² and intervals hold there."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32
+from ptacl_core.documents.drift import Discrepancy, EmbeddingDrift
 from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
 from ptacl_core.embedding.feature_cache import FeatureCache
 from ptacl_core.embedding.patients import describe_rows
@@ -24,6 +26,7 @@ MAX_COMPARED = 500
 """ECGs of a cohort in the discrepancy, whose cost grows with their square."""
 
 _SEED = 17
+Value = TypeVar("Value")
 
 
 def compare_embeddings(
@@ -32,62 +35,69 @@ def compare_embeddings(
     *,
     num_permutations: int,
     progress: ProgressSink,
-) -> dict[str, Any]:
+) -> EmbeddingDrift:
     """Section `embeddings`: discrepancy, outliers, R² and coverage, test of the run against other.
 
     Has `why` alone where the run cannot answer for the other cohort.
     """
     readout, why = find_stored_readout(aligned)
     if readout is None:
-        return {"run": aligned.name, "why": why}
+        return EmbeddingDrift(run=aligned.name, why=why)
     try:
         for reader in readers:
             check_preprocessing(aligned, reader.preprocessing_hash)
     except CheckpointError as error:
-        return {"run": aligned.name, "why": str(error)}
+        return EmbeddingDrift(run=aligned.name, why=str(error))
     rows = (readers[0].rows("test", needs=("ecg",)), readers[1].rows(needs=("ecg",)))
     if min(map(len, rows)) < 2:
-        return {"run": aligned.name, "why": "fewer than two test ECGs of the run"}
-    chosen = tuple(_thin(each, MAX_ENCODED) for each in rows)
+        return EmbeddingDrift(run=aligned.name, why="fewer than two test ECGs of the run")
+    chosen = tuple(_thin(ecg_rows, MAX_ENCODED) for ecg_rows in rows)
     pooled = [
         FeatureCache.of(reader, aligned, "ecg", keeps=False)
         .find(each, task="encode ECGs", progress=progress)
         .pooled
         for reader, each in zip(readers, chosen, strict=True)
     ]
-    splits = [describe_rows(reader, each) for reader, each in zip(readers, chosen, strict=True)]
+    splits = [
+        describe_rows(reader, ecg_rows) for reader, ecg_rows in zip(readers, chosen, strict=True)
+    ]
     predicted = [
-        predict_split(readout, each, split) for each, split in zip(pooled, splits, strict=True)
+        predict_split(readout, features, split)
+        for features, split in zip(pooled, splits, strict=True)
     ]
     compared = [
-        _whiten(readout, each[_thin(np.arange(len(each)), MAX_COMPARED)]) for each in pooled
+        _whiten(readout, features[_thin(np.arange(len(features)), MAX_COMPARED)])
+        for features in pooled
     ]
-    found = maximum_mean_discrepancy(
+    discrepancy = maximum_mean_discrepancy(
         *compared,
         generator=np.random.default_rng(_SEED),
         num_permutations=num_permutations,
     )
-    return {
-        "run": aligned.name,
-        "ecgs": {"cohort": len(pooled[0]), "other": len(pooled[1])},
-        "mmd": {
-            "squared": found.squared,
-            "p_value": found.p_value,
-            "bandwidth": found.bandwidth,
-            "permutations": found.num_permutations,
-            "n": len(compared[0]),
-            "other_n": len(compared[1]),
-        },
-        "outliers": {
-            name: float(each.is_outlier.mean())
-            for name, each in zip(("cohort", "other"), predicted, strict=True)
-        },
-        "r2": {
-            name: _score(split.phenotypes, each)
-            for name, split, each in zip(("cohort", "other"), splits, predicted, strict=True)
-        },
-        **evaluate_coverage(readout, predicted[1], splits[1]),
-    }
+    coverage, summary = evaluate_coverage(readout, predicted[1], splits[1])
+    return EmbeddingDrift(
+        run=aligned.name,
+        ecgs=_name_both(len(features) for features in pooled),
+        mmd=Discrepancy(
+            squared=discrepancy.squared,
+            p_value=discrepancy.p_value,
+            bandwidth=discrepancy.bandwidth,
+            permutations=discrepancy.num_permutations,
+            n=len(compared[0]),
+            other_n=len(compared[1]),
+        ),
+        outliers=_name_both(float(answers.is_outlier.mean()) for answers in predicted),
+        r2=_name_both(
+            _score(split.phenotypes, answers)
+            for split, answers in zip(splits, predicted, strict=True)
+        ),
+        coverage=coverage,
+        coverage_summary=summary,
+    )
+
+
+def _name_both(values: Iterable[Value]) -> dict[str, Value]:
+    return dict(zip(("cohort", "other"), values, strict=True))
 
 
 def _thin(rows: Array, most: int) -> Array:

@@ -16,6 +16,7 @@ from ptacl_core.cohort import Cohort
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.table_two import TableTwoRow
+from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
 from ptacl_core.embedding.patients import EvaluationSplit, describe_rows, load_split
 from ptacl_core.embedding.readout_fit import find_stored_readout, fit_split_readout
@@ -112,6 +113,7 @@ def run(
     table = rows.table.rows()
     regression = _summarise_regression(table)
     predicted = rows.table.predicted("aligned-ecg")
+    coverage, coverage_summary = _cover(aligned, features, train, validation, test)
     document = EvaluationDocument.parse(
         {
             "version": EvaluationDocument.VERSION,
@@ -134,7 +136,8 @@ def run(
                 "controls": controls,
             },
             "consistency": check_consistency(regression, table_one.sections["retrieval"]),
-            **_cover(aligned, features, train, validation, test),
+            "coverage": coverage,
+            "coverage_summary": coverage_summary,
             "subgroups": evaluate_subgroups(test, predicted, resamples),
             "calibration": evaluate_events(
                 test, predicted, find_residuals(features, train, validation), resamples
@@ -227,7 +230,7 @@ def _cover(
     train: EvaluationSplit,
     validation: EvaluationSplit,
     test: EvaluationSplit,
-) -> dict[str, Any]:
+) -> tuple[dict[str, PhenotypeCoverage], CoverageSummary]:
     """Coverage of the run's stored read-out, or of one fitted here where there is none."""
     readout, why = find_stored_readout(aligned)
     source = "the read-out that predictions come from"
@@ -243,8 +246,8 @@ def _cover(
         except (CohortError, EvaluationError) as error:
             return no_coverage(str(error))
     predictions = predict_split(readout, features.ecg_test.pooled, test)
-    sections = evaluate_coverage(readout, predictions, test)
-    return {**sections, "coverage_summary": {**sections["coverage_summary"], "read_out": source}}
+    coverage, summary = evaluate_coverage(readout, predictions, test)
+    return coverage, summary.model_copy(update={"read_out": source})
 
 
 def find_unjudged(test: EvaluationSplit) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from ptacl_core.cohort import CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
 from ptacl_core.cohort.identity.keys import CohortKey, open_key
+from ptacl_core.documents.preprocess import PlanDocument, Unmatched
 from ptacl_core.errors import ConfigError
 from ptacl_core.ingest.assign import assign_patients
 from ptacl_core.ingest.growth import Holdings
@@ -22,6 +23,7 @@ from ptacl_core.io.layouts.model import find_layout
 from ptacl_core.io.phenotypes.sex_coding import check_sex_coding
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import assign_split
+from ptacl_core.stages.preprocess.summary import count_unmatched, describe_tables
 
 _NO_FILE = Path("-")
 
@@ -39,28 +41,21 @@ class PlanSummary:
     splits: dict[str, int] = field(default_factory=dict)
 
     @property
-    def unmatched(self) -> dict[str, int]:
+    def unmatched(self) -> Unmatched:
         """Recordings that are nobody's, people of tables without a recording, such tables."""
-        return {
-            "recordings": self.counts["recordings_left_out"],
-            "table_people": sum(total - matched for matched, total in self.tables.values()),
-            "tables": sum(matched == 0 for matched, _ in self.tables.values()),
-        }
+        return count_unmatched(self.counts["recordings_left_out"], self.tables)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON document."""
-        return {
-            "plan": self.counts,
-            "left_out": self.identity_reasons,
-            "layouts": list(self.layouts),
-            "notes": list(self.notes),
-            "tables": {
-                name: {"people": total, "with_recordings": matched}
-                for name, (matched, total) in self.tables.items()
-            },
-            "people_by_split": self.splits,
-            "unmatched": self.unmatched,
-        }
+    def document(self) -> PlanDocument:
+        """What `--json` prints."""
+        return PlanDocument(
+            plan=self.counts,
+            left_out=self.identity_reasons,
+            layouts=self.layouts,
+            notes=self.notes,
+            tables=describe_tables(self.tables),
+            people_by_split=self.splits,
+            unmatched=self.unmatched,
+        )
 
 
 def run(

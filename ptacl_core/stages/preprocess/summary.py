@@ -1,7 +1,14 @@
 """What a call of `ptacl preprocess` reports."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from ptacl_core.documents.preprocess import (
+    Accepted,
+    PreprocessDocument,
+    TableMatch,
+    Unmatched,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,39 +33,57 @@ class PreprocessSummary:
     without_visit: dict[str, tuple[int, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON document."""
-        return {
-            "accepted": self.accepted,
-            "rejected": self.rejected,
-            "reasons": self.reasons,
-            "records_per_s": self.records_per_s,
-            "plan": self.plan,
-            "left_out": self.identity_reasons,
-            "finished_visits": self.finished,
-            "completed_visits": self.completed,
-            "changed_visits": self.changed,
-            "tables": {
-                name: {
-                    "people": total,
-                    "with_recordings": matched,
-                    "rows_without_visit": self.without_visit.get(name, (0, 0))[0],
-                }
-                for name, (matched, total) in self.tables.items()
-            },
-            "unmatched": self.unmatched,
-        }
+    def document(self) -> PreprocessDocument:
+        """What `--json` prints."""
+        return PreprocessDocument(
+            accepted=Accepted.model_validate(self.accepted),
+            rejected=self.rejected,
+            reasons=self.reasons,
+            records_per_s=self.records_per_s,
+            plan=self.plan,
+            left_out=self.identity_reasons,
+            finished_visits=self.finished,
+            completed_visits=self.completed,
+            changed_visits=self.changed,
+            tables=describe_tables(self.tables, self.without_visit),
+            unmatched=self.unmatched,
+        )
 
     @property
-    def unmatched(self) -> dict[str, int]:
+    def unmatched(self) -> Unmatched:
         """Recordings that are nobody's, people of tables without a recording, unused tables."""
-        unused = [
-            matched == 0 or not_placed == num_rows
-            for name, (matched, _) in self.tables.items()
-            for not_placed, num_rows in [self.without_visit.get(name, (0, 1))]
-        ]
-        return {
-            "recordings": self.plan.get("recordings_left_out", 0),
-            "table_people": sum(total - matched for matched, total in self.tables.values()),
-            "tables": sum(unused),
-        }
+        left_out = self.plan.get("recordings_left_out", 0)
+        return count_unmatched(left_out, self.tables, self.without_visit)
+
+
+def describe_tables(
+    tables: Mapping[str, tuple[int, int]],
+    without_visit: Mapping[str, tuple[int, int]] | None = None,
+) -> dict[str, TableMatch]:
+    """Of each table, its people, those that have recordings, and rows that name no visit."""
+    return {
+        name: TableMatch(
+            people=total,
+            with_recordings=matched,
+            rows_without_visit=(without_visit or {}).get(name, (0, 0))[0],
+        )
+        for name, (matched, total) in tables.items()
+    }
+
+
+def count_unmatched(
+    left_out: int,
+    tables: Mapping[str, tuple[int, int]],
+    without_visit: Mapping[str, tuple[int, int]] | None = None,
+) -> Unmatched:
+    """What has no partner; a table is unused without its people, or where no row has a visit."""
+    is_unused = [
+        matched == 0 or not_placed == num_rows
+        for name, (matched, _) in tables.items()
+        for not_placed, num_rows in [(without_visit or {}).get(name, (0, 1))]
+    ]
+    return Unmatched(
+        recordings=left_out,
+        table_people=sum(total - matched for matched, total in tables.values()),
+        tables=sum(is_unused),
+    )

@@ -53,66 +53,66 @@ def replace_rows(split, rows):
     )
 
 
+def cover(readout, features, split):
+    return evaluate_coverage(readout, predict_split(readout, features[1], split), split)
+
+
 def test_coverage_is_nominal_overall_and_by_group(readout, features, held_out):
-    found = evaluate_coverage(readout, predict_split(readout, features[1], held_out), held_out)
-    assert found["coverage_summary"]["verdict"] == "held"
-    assert set(found["coverage"]) == set(PHENOTYPE_NAMES)
-    for cells in found["coverage"].values():
-        assert cells["overall"]["low"] <= 0.9 + 0.05
-        assert cells["overall"]["high"] >= 0.9 - 0.05
-        assert cells["overall"]["n"] == 240
-        assert set(cells["groups"]) == {f"{s} {a}" for s in "FM" for a in ("<55", "55-65", ">65")}
-        assert sum(cell["n"] for cell in cells["groups"].values()) == 240
-        assert (
-            sum(cell["covered"] for cell in cells["groups"].values())
-            == (cells["overall"]["covered"])
-        )
-    json.dumps(found, allow_nan=False)
+    coverage, summary = cover(readout, features, held_out)
+    assert summary.verdict == "held"
+    assert set(coverage) == set(PHENOTYPE_NAMES)
+    for cells in coverage.values():
+        assert cells.overall.low <= 0.9 + 0.05
+        assert cells.overall.high >= 0.9 - 0.05
+        assert cells.overall.n == 240
+        assert cells.overall.p_adjusted >= cells.overall.p_value
+        assert set(cells.groups) == {f"{s} {a}" for s in "FM" for a in ("<55", "55-65", ">65")}
+        assert sum(cell.n for cell in cells.groups.values()) == 240
+        assert sum(cell.covered for cell in cells.groups.values()) == cells.overall.covered
 
 
 def test_a_shifted_cohort_is_said_to_fail(readout, features, held_out):
     """Hearts a good deal larger than those calibrated on, with the same ECGs."""
     shifted = replace(held_out, phenotypes=held_out.phenotypes + 45.0)
-    found = evaluate_coverage(readout, predict_split(readout, features[1], shifted), shifted)
-    summary = found["coverage_summary"]
-    assert summary["verdict"] == "failed"
-    assert {"phenotype": "lvm_g", "group": "overall"} in summary["failed"]
-    assert summary["text"].startswith("FAILED")
-    assert "do not rely on the intervals" in summary["text"]
-    assert found["coverage"]["lvm_g"]["overall"]["high"] < 0.9
+    coverage, summary = cover(readout, features, shifted)
+    assert summary.verdict == "failed"
+    assert ("lvm_g", "overall") in {(cell.phenotype, cell.group) for cell in summary.failed}
+    assert summary.text.startswith("FAILED")
+    assert "do not rely on the intervals" in summary.text
+    assert coverage["lvm_g"].overall.high < 0.9
 
 
 def test_a_shift_in_one_group_is_found_there(readout, features, held_out):
     is_old_woman = (np.array(held_out.sex) == "F") & (held_out.covariates[:, 1] > 65)
     shifted = replace(held_out, phenotypes=held_out.phenotypes + 80.0 * is_old_woman[:, None])
-    found = evaluate_coverage(readout, predict_split(readout, features[1], shifted), shifted)
-    groups = {each["group"] for each in found["coverage_summary"]["failed"]}
+    _, summary = cover(readout, features, shifted)
+    groups = {cell.group for cell in summary.failed}
     assert "F >65" in groups
     assert not groups & {"M <55", "M 55-65", "M >65", "F <55", "F 55-65"}
 
 
 def test_coverage_without_labels_is_not_measured(readout, features, held_out):
     empty = replace(held_out, phenotypes=np.full((240, 10), np.nan))
-    found = evaluate_coverage(readout, predict_split(readout, features[1], empty), empty)
-    assert found["coverage"] == {}
-    assert found["coverage_summary"]["verdict"] == "not measured"
+    coverage, summary = cover(readout, features, empty)
+    assert coverage == {}
+    assert summary.verdict == "not measured"
 
 
 def test_subgroups_add_up_and_the_worst_gap_is_found(held_out, resamples, features):
     predicted = held_out.phenotypes * 0.9 + 10
     is_male = np.array(held_out.sex) == "M"
     predicted[:, 5] += 40.0 * is_male  # mass of men overestimated by 40 g
-    found = evaluate_subgroups(held_out, predicted, resamples)
-    assert set(found) == {"sex", "age", "bmi", "heart_rate", "rhythm", "quality", "worst_gap"}
+    subgroups = evaluate_subgroups(held_out, predicted, resamples).model_dump()
+    assert set(subgroups) == {"sex", "age", "bmi", "heart_rate", "rhythm", "quality", "worst_gap"}
     for grouping in ("sex", "age", "bmi", "heart_rate", "rhythm", "quality"):
-        assert sum(group["n"] for group in found[grouping].values()) == 240
-    worst = found["worst_gap"]["bias_sd"]
+        assert sum(group["n"] for group in subgroups[grouping].values()) == 240
+    worst = subgroups["worst_gap"]["bias_sd"]
     assert (worst["grouping"], worst["phenotype"]) == ("sex", "lvm_g")
     assert (worst["lowest_group"], worst["highest_group"]) == ("F", "M")
     assert worst["gap"] == pytest.approx(40 / held_out.phenotypes[:, 5].std(), abs=0.25)
-    cell = found["sex"]["M"]["phenotypes"]["lvm_g"]
+    cell = subgroups["sex"]["M"]["phenotypes"]["lvm_g"]
     assert cell["bias_low"] <= cell["bias"] <= cell["bias_high"]
-    json.dumps(found, allow_nan=False)
+    json.dumps(subgroups, allow_nan=False)
 
 
 def test_groups_of_one_patient_and_unknown_people_do_no_harm(held_out, resamples):
@@ -126,40 +126,40 @@ def test_groups_of_one_patient_and_unknown_people_do_no_harm(held_out, resamples
         heart_rate_bpm=np.full(240, np.nan),
         is_irregular=np.arange(240) == 3,
     )
-    found = evaluate_subgroups(lone, held_out.phenotypes * 0.9, resamples)
-    assert found["sex"]["unknown"]["n"] == found["rhythm"]["irregular"]["n"] == 1
-    assert found["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["r2"] is None
-    assert found["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["mean_absolute_error"] > 0
-    assert list(found["heart_rate"]) == ["unknown"]
-    assert found["worst_gap"]["mean_absolute_error_sd"]["grouping"] != "rhythm"
-    json.dumps(found, allow_nan=False)
+    subgroups = evaluate_subgroups(lone, held_out.phenotypes * 0.9, resamples).model_dump()
+    assert subgroups["sex"]["unknown"]["n"] == subgroups["rhythm"]["irregular"]["n"] == 1
+    assert subgroups["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["r2"] is None
+    assert subgroups["rhythm"]["irregular"]["phenotypes"]["lvm_g"]["mean_absolute_error"] > 0
+    assert list(subgroups["heart_rate"]) == ["unknown"]
+    assert subgroups["worst_gap"]["mean_absolute_error_sd"]["grouping"] != "rhythm"
+    json.dumps(subgroups, allow_nan=False)
 
 
 def test_events_are_ranked_and_calibrated(held_out, resamples):
     generator = np.random.default_rng(3)
     noise = generator.normal(0, 2, size=(240, 10))
     residuals = -generator.normal(0, 2, size=(150, 10))
-    found = evaluate_events(held_out, held_out.phenotypes + noise, residuals, resamples)
-    event = found["lvef_pct<50"]
-    assert event["events"] == int((held_out.phenotypes[:, 3] < 50).sum())
-    assert event["auc"]["low"] < event["auc"]["value"] <= event["auc"]["high"]
-    assert event["auc"]["value"] > 0.8
-    assert event["brier"]["value"] < event["brier_of_prevalence"]
-    assert event["ece"] < 0.1
-    assert sum(each["n"] for each in event["reliability"]) == 240
-    json.dumps(found, allow_nan=False)
+    judged = evaluate_events(held_out, held_out.phenotypes + noise, residuals, resamples)
+    event = judged["lvef_pct<50"]
+    assert event.events == int((held_out.phenotypes[:, 3] < 50).sum())
+    assert event.auc.low < event.auc.value <= event.auc.high
+    assert event.auc.value > 0.8
+    assert event.brier.value < event.brier_of_prevalence
+    assert event.ece < 0.1
+    assert sum(tenth.n for tenth in event.reliability) == 240
+    json.dumps(event.model_dump(), allow_nan=False)
 
 
 def test_events_that_cannot_be_judged_say_why(held_out, resamples):
     none_below = replace(held_out, phenotypes=np.full((240, 10), 60.0))
-    found = evaluate_events(none_below, held_out.phenotypes, np.zeros((5, 10)), resamples)
-    assert found["lvef_pct<50"]["auc"] is None
-    assert "one side of the limit" in found["lvef_pct<50"]["why"]
+    judged = evaluate_events(none_below, held_out.phenotypes, np.zeros((5, 10)), resamples)
+    assert judged["lvef_pct<50"].auc is None
+    assert "one side of the limit" in judged["lvef_pct<50"].why
     absent = replace(held_out, phenotypes=np.full((240, 10), np.nan))
-    found = evaluate_events(absent, held_out.phenotypes, np.zeros((5, 10)), resamples)
-    assert found["rvef_pct<45"]["why"] == "no test patient has the label"
-    found = evaluate_events(held_out, held_out.phenotypes, np.empty((0, 10)), resamples)
-    assert found["lvef_pct<50"]["why"] == "no validation label"
+    judged = evaluate_events(absent, held_out.phenotypes, np.zeros((5, 10)), resamples)
+    assert judged["rvef_pct<45"].why == "no test patient has the label"
+    judged = evaluate_events(held_out, held_out.phenotypes, np.empty((0, 10)), resamples)
+    assert judged["lvef_pct<50"].why == "no validation label"
 
 
 def test_z_scores_place_people_among_their_like(train, held_out):
