@@ -14,6 +14,7 @@ from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.cohort.identity.lineage import find_runs, lineage_file, read_marks, read_stages
 from ptacl_core.cohort.identity.register import register_file
+from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.errors import CheckpointError, CohortLockedError
 from ptacl_core.progress import SILENT
 from ptacl_core.runs.lineage import STOP_FILE, check_may_train, list_run_stages
@@ -41,6 +42,8 @@ def people_of(cohort: Path, split: str) -> list[str]:
 
 def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, cohort, tmp_path):
     member = people_of(cohort, "train")[0]
+    point = points_of(cohort, "tiny", {member})
+    former = ReadOut.load(cohort / "runs" / "tiny" / "readout")
     listed = tmp_path / "w99999_20260101.csv"
     listed.write_text(f"{member}\r\n9000555\r\n9000556\r\n")
     answer = ptacl("withdraw", cohort, listed, "--yes", "--json")
@@ -60,6 +63,11 @@ def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, co
         assert next(run for run in opened.runs() if run.run == "tiny").withdrawn_people == 1
         assert member in opened.find_erased([member, "S000001"])
     assert "trained" in ptacl("query", cohort, "SELECT withdrawn_people AS trained FROM runs").out
+    fresh = ReadOut.load(cohort / "runs" / "tiny" / "readout")
+    assert gap_to_sums(cohort, "tiny", former, point) < 1e-4, "the test is blind"
+    assert gap_to_sums(cohort, "tiny", fresh, point) > 0.05
+    assert distance_from_fit(cohort, "tiny", former.probe) > 1e-6, "the test is blind"
+    assert distance_from_fit(cohort, "tiny", fresh.probe) < 1e-9
     before = register.read_bytes()
     again = json.loads(ptacl("withdraw", cohort, listed, "--yes", "--json").out)
     assert (again["matched"], again["already_gone"], again["not_yet_seen"]) == (0, 1, 2)
@@ -193,6 +201,46 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
             maps_and_mean = [*maps, points.mean(axis=0)[None]]
             derived = _derive([planted], maps_and_mean, points.shape[1])
             assert _least_gap(points, derived) < 1e-5, "the test is blind"
+
+
+def points_of(cohort: Path, run: str, people: set[str]) -> np.ndarray:
+    """Pooled ECG embeddings of some people."""
+    with Cohort.open(cohort) as opened:
+        found = opened.embeddings(run, "ecg", "pooled")
+    return found.vectors[[each in people for each in found.patients]].astype(np.float64)
+
+
+def gap_to_sums(cohort: Path, run: str, readout: ReadOut, points: np.ndarray) -> float:
+    """How near the mean of all less the others comes to those who left, or to their mean."""
+    rest = points_of(cohort, run, set(people_of(cohort, "train")))
+    targets = np.concatenate([points, points.mean(axis=0)[None]])
+    gaps = []
+    for left in range(1, 2 * len(points) + 2):
+        told = ((len(rest) + left) * readout.detector.mean - rest.sum(axis=0)) / left
+        gaps.append(np.linalg.norm((targets - told) / rest.std(axis=0), axis=1).min())
+    return float(min(gaps))
+
+
+def distance_from_fit(cohort: Path, run: str, probe) -> float:
+    """How far a probe is from solving the normal equations of those who are there.
+
+    From one that solves them with one person more, that person follows: what is left over is
+    their features times their residual.
+    """
+    with Cohort.open(cohort) as opened, ShardReader.open(cohort) as reader:
+        found = opened.embeddings(run, "ecg", "pooled")
+        place = {key: at for at, key in enumerate(zip(found.patients, found.visits, strict=True))}
+        rows = [
+            row
+            for row, split in enumerate(reader.splits)
+            if split == "train" and (reader.patients[row], reader.visits[row]) in place
+        ]
+        at = [place[reader.patients[row], reader.visits[row]] for row in rows]
+        features = np.c_[found.vectors[at].astype(np.float64), np.ones(len(at))]
+        labels = reader.phenotypes(np.asarray(rows))
+    moment = features.T @ labels
+    left = features.T @ (features @ np.r_[probe.coefficients, probe.intercept[None]]) - moment
+    return float(np.linalg.norm(left) / np.linalg.norm(moment))
 
 
 def _read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:

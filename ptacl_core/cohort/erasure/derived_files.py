@@ -16,6 +16,7 @@ _LINE_FORMATS = {".csv", ".tsv", ".jsonl", ".log", ".txt"}
 _TEXT_FORMATS = {".toml", ".md", ".json", ".svg", ".html"}
 _MAX_TEXT_BYTES = 2**30
 FIRST_READOUT_WITHOUT_ROWS = 3
+READOUT_FOLDER = "readout"
 _TABLES_OF_PATIENTS = (
     "*/embedding-parts/*.parquet",
     "*/alignment.parquet",
@@ -33,19 +34,29 @@ class CleanedFile:
 
 
 def clean_derived_files(
-    layout: CohortLayout, people: Sequence[str], identifiers: Sequence[str] = ()
+    layout: CohortLayout,
+    people: Sequence[str],
+    identifiers: Sequence[str] = (),
+    *,
+    runs: Sequence[str] = (),
 ) -> list[CleanedFile]:
     """Clean `exports/` and `runs/`; returns what was done. Raises CohortError.
 
     Exports that name a person are removed. In runs, lines and rows that name a person are
-    dropped, and names in other text become "[erased]". Links are followed. What a former version
-    kept in runs of every patient (read-outs with reference rows, parts of embeddings that are not
-    merged) is removed whole: `ptacl embed` makes it anew.
+    dropped, and names in other text become "[erased]". Links are followed. Read-outs of `runs`,
+    which were fitted with these people, are removed: a mean less the others is the person. What
+    a former version kept in runs of every patient (read-outs with reference rows, parts of
+    embeddings that are not merged) is removed whole: `ptacl embed` makes it anew.
     """
     pattern = _mention_of([*people, *identifiers])
     cleaned = [
         CleanedFile(str(path.relative_to(layout.root)), "removed: it held a row per patient")
         for path in _remove_patient_rows(layout)
+    ]
+    cleaned += [
+        CleanedFile(str(path.relative_to(layout.root)), "removed: it was fitted with these people")
+        for run in runs
+        for path in _remove_readout(layout.runs / run / READOUT_FOLDER)
     ]
     for folder in (layout.exports, layout.runs):
         for path in walk_files([folder]):
@@ -66,16 +77,22 @@ def clean_derived_files(
 def _remove_patient_rows(layout: CohortLayout) -> list[Path]:
     """Read-outs of before version 3, parts of embeddings, maps, tables of evaluations and rows."""
     removed = []
-    for document in layout.runs.glob("*/readout/readout.json"):
+    for document in layout.runs.glob(f"*/{READOUT_FOLDER}/readout.json"):
         if _read_version(document) < FIRST_READOUT_WITHOUT_ROWS:
-            for path in (document, document.with_name("readout.safetensors")):
-                path.unlink(missing_ok=True)
-            removed.append(document)
+            removed.extend(_remove_readout(document.parent)[:1])
     for pattern in _TABLES_OF_PATIENTS:
         for path in layout.runs.glob(pattern):
             path.unlink(missing_ok=True)
             removed.append(path)
     return removed
+
+
+def _remove_readout(folder: Path) -> list[Path]:
+    names = ("readout.json", "readout.safetensors")
+    found = [folder / name for name in names if (folder / name).exists()]
+    for path in found:
+        path.unlink()
+    return found
 
 
 def _read_version(document: Path) -> int:

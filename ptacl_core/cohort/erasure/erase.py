@@ -3,8 +3,10 @@
 Deleting rows is not enough: the bytes stay in the file. So the store, the notes, the lineage and
 the identities are rebuilt, indexes and features are deleted (they are caches), exports and run
 files that name the person are cleaned, the shards' own code removes the arrays, and the whole
-directory is searched for the person's bytes. What remains is a keyed hash that keeps them from
-coming back, a mark on the runs that were trained with them, and a certificate that names nobody.
+directory is searched for the person's bytes. Read-outs that were fitted with them go, and what
+they predicted of everybody: from a mean or a least-squares fit and the rows of the others, theirs
+would follow. What remains is a keyed hash that keeps them from coming back, a mark on the runs
+that were trained with them, and a certificate that names nobody.
 """
 
 import shutil
@@ -136,9 +138,11 @@ def _remove_everywhere(
     forget_people(layout, key=key, people=people, runs=runs)
     progress.say("erasing: the store is made anew")
     tombstones = [key.tombstone(person) for person in people]
-    journal.add_removed(_rebuild(layout, people, tombstones), into=journal.removed_rows)
+    touched = (*journal.trained_runs, *journal.unknown_runs)
+    removed = _rebuild(layout, people, tombstones, fitted_with_them=touched)
+    journal.add_removed(removed, into=journal.removed_rows)
     journal.write(layout)
-    cleaned = clean_derived_files(layout, people, journal.identifiers)
+    cleaned = clean_derived_files(layout, people, journal.identifiers, runs=touched)
     cleaned += remove_naming_files(beyond.state_files, people)
     journal.cleaned_files += [[each.file, each.action] for each in cleaned]
     for cache in (layout.index, layout.features):
@@ -224,7 +228,13 @@ def _vector_bytes(connection: Any, people: list[str]) -> list[bytes]:
     return [piece for piece in pieces if len(piece) >= 16 and len(set(piece)) > 4]
 
 
-def _rebuild(layout: CohortLayout, people: list[str], tombstones: list[str]) -> dict[str, int]:
+def _rebuild(
+    layout: CohortLayout,
+    people: list[str],
+    tombstones: list[str],
+    *,
+    fitted_with_them: Sequence[str],
+) -> dict[str, int]:
     private = layout.root / f".{layout.store.name}.private"
     private_log = private.with_name(private.name + ".wal")
     version = current_publication(layout).version + 1
@@ -235,6 +245,7 @@ def _rebuild(layout: CohortLayout, people: list[str], tombstones: list[str]) -> 
             layout.store,
             private,
             without=people,
+            fitted_with_them=fitted_with_them,
             tombstones=tombstones,
             version=version,
             purpose="erase",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ERASED = "[erased]"
+_FITTED_TABLES = ("predictions", "out_of_distribution", "evaluation_predictions")
+"""Rows of everybody that a fit on some people gave: enough of them give the fit again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,15 @@ def rebuild_store(
     without: Sequence[str],
     tombstones: Sequence[str],
     version: int,
+    fitted_with_them: Sequence[str] = (),
     purpose: str,
     marks: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """Write the store `source` to a new file `target` without some people.
 
-    `marks` are runs with the number of people of their training who left. Returns how many rows
-    each table lost. Text that names them elsewhere becomes "[erased]".
+    `marks` are runs with the number of people of their training who left; of the runs
+    `fitted_with_them` everybody's predictions go too. Returns how many rows of these people each
+    table lost. Text that names them elsewhere becomes "[erased]".
     Raises CohortError, also when anything of them is left.
     """
     connection = connect_writer(target)
@@ -61,7 +65,9 @@ def rebuild_store(
             migrate(connection, file=target)
             execute(connection, f"ATTACH {quote_text(str(source))} AS old (READ_ONLY)")
             removed = {
-                table.name: _copy_table(connection, table, without)
+                table.name: _copy_table(
+                    connection, table, without, fitted_with_them=fitted_with_them
+                )
                 for table in _tables(connection)
                 if table.name not in ("overview", "schema_version", "store_version")
             }
@@ -133,8 +139,13 @@ def scrub_expression(column: str, people: Sequence[str]) -> str:
 
 
 def _copy_table(
-    connection: "duckdb.DuckDBPyConnection", table: _Source, without: Sequence[str]
+    connection: "duckdb.DuckDBPyConnection",
+    table: _Source,
+    without: Sequence[str],
+    *,
+    fitted_with_them: Sequence[str],
 ) -> int:
+    """Copy what stays of a table; returns how many rows were of the people who leave."""
     name = quote_name(table.name)
     match = re.fullmatch(r"embeddings_(\d+)", table.name)
     if match:
@@ -156,10 +167,13 @@ def _copy_table(
         else quote_name(column)
         for column, kind in table.columns
     )
-    condition = ""
+    theirs = "false"
     if table.has_patient and without:
-        names = ", ".join(quote_text(person) for person in without)
-        condition = f" WHERE patient NOT IN ({names})"
+        theirs = f"patient IN ({', '.join(quote_text(person) for person in without)})"
+    condition = f" WHERE NOT ({theirs})"
+    if table.name in _FITTED_TABLES and fitted_with_them:
+        runs = ", ".join(quote_text(run) for run in fitted_with_them)
+        condition += f" AND run NOT IN ({runs})"
     execute(
         connection,
         f"INSERT INTO {name} ({columns}) SELECT {values} FROM old.main.{name}{condition}",
@@ -167,9 +181,8 @@ def _copy_table(
     if match:
         execute(connection, "CHECKPOINT")
         execute(connection, "PRAGMA force_compression='auto'")
-    before = execute(connection, f"SELECT count(*) FROM old.main.{name}")[0][0]
-    after = execute(connection, f"SELECT count(*) FROM {name}")[0][0]
-    return int(before) - int(after)
+    removed = execute(connection, f"SELECT count(*) FROM old.main.{name} WHERE {theirs}")
+    return int(removed[0][0])
 
 
 def _tables(

@@ -60,18 +60,20 @@ def finished_ukb_patients(folder: Path) -> set[int]:
     return {int(identifier) - _FIRST_IDENTIFIER for identifier in _read_table(path)}
 
 
-def write_ukb_layout(patients: SimulatedPatients, folder: Path) -> None:
+def write_ukb_layout(patients: SimulatedPatients, folder: Path, *, has_stack: bool = True) -> None:
     """Write ECGs, cine archives and the phenotype table of `patients` into `folder`.
 
     `<id>_20205_2_0.xml`, `<id>_20209_2_0.zip` and rows of `phenotypes.csv`; called again with
-    other patients it adds to the folder, with the same ones it writes the same bytes.
+    other patients it adds to the folder, with the same ones it writes the same bytes. Without
+    `has_stack` an archive holds one slice, as small as the heart's window: 0.6 MB, not 10.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     truth = draw_truth(patients.settings, patients.indices.tolist())
     for row, index in enumerate(patients.indices.tolist()):
         stem = ukb_identifier(index)
         write_bytes(folder / f"{stem}_20205_{_INSTANCE}_0.xml", _format_ecg(patients, truth, row))
-        write_bytes(folder / f"{stem}_20209_{_INSTANCE}_0.zip", _format_cine(patients, truth, row))
+        cine = _format_cine(patients, truth, row) if has_stack else _format_slice(patients, row)
+        write_bytes(folder / f"{stem}_20209_{_INSTANCE}_0.zip", cine)
     _merge_table(folder / PHENOTYPE_FILE_NAME, _table_rows(patients))
 
 
@@ -122,17 +124,26 @@ def _format_cine(patients: SimulatedPatients, truth: PatientTruth, row: int) -> 
     chance = float(draw_uniforms(settings.seed, [index], Stream.STACK, 4)[0, 3])
     return format_dicom_archive(
         stack.pixels,
-        StackDescription(
-            identifier=ukb_identifier(index),
-            sex=patients.sex[row],
-            age_years=int(patients.age_years[row]),
-            pixel_mm=settings.cine.pixel_mm,
-            slice_spacing_mm=settings.cine.slice_spacing_mm,
-            frame_interval_ms=float(patients.frame_interval_ms[row]),
-        ),
+        _describe_stack(patients, row),
         inline_contours=_burn_contour(patients, truth, row, stack)
         if chance < INLINE_SHARE
         else None,
+    )
+
+
+def _format_slice(patients: SimulatedPatients, row: int) -> bytes:
+    frames = (patients.cine[row].cpu().numpy() * FULL_SCALE).round().clip(0, FULL_SCALE)
+    return format_dicom_archive(frames.astype(np.uint16)[None], _describe_stack(patients, row))
+
+
+def _describe_stack(patients: SimulatedPatients, row: int) -> StackDescription:
+    return StackDescription(
+        identifier=ukb_identifier(int(patients.indices[row])),
+        sex=patients.sex[row],
+        age_years=int(patients.age_years[row]),
+        pixel_mm=patients.settings.cine.pixel_mm,
+        slice_spacing_mm=patients.settings.cine.slice_spacing_mm,
+        frame_interval_ms=float(patients.frame_interval_ms[row]),
     )
 
 

@@ -21,6 +21,7 @@ from ptacl_core.cohort.identity.register import (
     write_register,
 )
 from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.embedding.refit import refit_readouts
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import list_run_stages
@@ -98,6 +99,8 @@ def run(
         certificate = None
         if resolved.members or not read_journal(layout).is_empty:
             certificate = _erase(layout, key, resolved, may_stop=may_stop, progress=progress)
+    if certificate is not None:
+        refit_readouts(layout.root, progress=progress)
     return WithdrawalSummary(
         layout.root,
         listed=len(set(identifiers)),

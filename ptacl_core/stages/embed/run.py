@@ -3,23 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.alignment_maps import FORMER_FILE_NAME
 from ptacl_core.embedding.cohort_features import CohortFeatures
 from ptacl_core.embedding.part_files import Part
-from ptacl_core.embedding.patients import describe_rows
-from ptacl_core.embedding.readout import Predictions, ReadOut
-from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout, score_people
-from ptacl_core.evaluate import name_sex_age_groups
+from ptacl_core.embedding.predictions import put_predictions
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
 from ptacl_core.runs.health import is_control, learned_stages
 from ptacl_core.runs.lineage import record_start, refuse_withdrawn
@@ -31,9 +26,6 @@ from ptacl_core.stages.embed.parts import (
     remove_parts,
     write_part,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,66 +182,4 @@ def _publish(
             is_control=is_control(aligned.settings),
         )
         writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
-        rows, features = ecg
-        people = describe_rows(reader, rows)
-        predictions = readout.predict(
-            features.pooled,
-            groups=name_sex_age_groups(people.sex, people.covariates[:, 1]),
-        )
-        writer.put_predictions(_prediction_table(reader, rows, predictions, aligned, readout))
-        writer.put_out_of_distribution(_outlier_table(reader, rows, predictions, aligned))
-
-
-def _prediction_table(
-    reader: ShardReader,
-    rows: Int64[Array, " row"],
-    predictions: Predictions,
-    aligned: AlignedRun,
-    readout: ReadOut,
-) -> "pa.Table":
-    import pyarrow as pa
-
-    num_targets = len(PHENOTYPE_NAMES)
-    sha256 = reader.table.column("ecg_sha256").take(rows).to_pylist()
-    z_scores = score_people(readout, predictions.value, describe_rows(reader, rows)).ravel()
-    repeat = [row for row in range(len(rows)) for _ in range(num_targets)]
-    count = len(repeat)
-    return pa.table(
-        {
-            "run": pa.array([aligned.name] * count),
-            "patient": pa.array([reader.patients[rows[at]] for at in repeat]),
-            "visit": pa.array([reader.visits[rows[at]] for at in repeat], pa.int32()),
-            "name": pa.array(list(PHENOTYPE_NAMES) * len(rows)),
-            "value": predictions.value.ravel(),
-            "low": predictions.low.ravel(),
-            "high": predictions.high.ravel(),
-            "unit": pa.array([PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES] * len(rows)),
-            "coverage": pa.array([readout.coverage] * count),
-            "interval_group": pa.array([predictions.interval_group[at] for at in repeat]),
-            "z_score": pa.array(z_scores, pa.float64(), mask=np.isnan(z_scores)),
-            "file_sha256": pa.array([sha256[at] for at in repeat], pa.string()),
-            "checkpoint_sha256": pa.array([aligned.checkpoint_sha256] * count),
-            "preprocessing_hash": pa.array([reader.preprocessing_hash] * count),
-        }
-    )
-
-
-def _outlier_table(
-    reader: ShardReader,
-    rows: Int64[Array, " row"],
-    predictions: Predictions,
-    aligned: AlignedRun,
-) -> "pa.Table":
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "run": pa.array([aligned.name] * len(rows)),
-            "patient": pa.array([reader.patients[row] for row in rows]),
-            "visit": pa.array([reader.visits[row] for row in rows], pa.int32()),
-            "modality": pa.array(["ecg"] * len(rows)),
-            "score": predictions.outlier_score,
-            "threshold": pa.array([1.0] * len(rows)),
-            "is_flagged": pa.array(predictions.is_outlier.tolist()),
-        }
-    )
+        put_predictions(writer, reader, encoded.ecg_rows, encoded.ecg.pooled, readout, aligned.name)

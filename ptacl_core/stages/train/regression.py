@@ -63,7 +63,11 @@ def _layer_of(encoder: TokenEncoder, name: str) -> int:
 def _measure_targets(
     run: TrainingRun, stage: str, modality: Modality
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each phenotype over the training patients."""
+    """Mean and standard deviation of each phenotype over the training patients.
+
+    To three digits: they stay with the weights when a person leaves, and from exact ones the
+    person's phenotypes would follow, as what the others' do not sum up to.
+    """
     values = run.reader.phenotypes(run.reader.rows("train", needs=(modality,)))
     counts = np.isfinite(values).sum(axis=0)
     if (counts < 2).any():
@@ -74,6 +78,10 @@ def _measure_targets(
         )
     sd = np.nanstd(values, axis=0)
     return (
-        tuple(np.nanmean(values, axis=0).tolist()),
-        tuple(np.where(sd > 0, sd, 1.0).tolist()),
+        tuple(map(_round_to_three_digits, np.nanmean(values, axis=0).tolist())),
+        tuple(map(_round_to_three_digits, np.where(sd > 0, sd, 1.0).tolist())),
     )
+
+
+def _round_to_three_digits(value: float) -> float:
+    return float(f"{value:.3g}")
