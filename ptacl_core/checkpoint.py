@@ -29,7 +29,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError, ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
-from ptacl_core.safety.files.atomic import write_bytes, write_json
+from ptacl_core.safety.files.atomic import make_folder, write_bytes, write_json
 from ptacl_core.tensors import Tensor
 
 KIND = "ptacl-checkpoint"
@@ -93,8 +93,7 @@ def save_checkpoint(
     try:
         if folder.exists():
             remove_checkpoint(folder)
-        for directory in reversed([folder, *folder.parents]):
-            directory.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder)
         files = {}
         for name, values in tensors.items():
             packed = {key: value.detach().cpu().contiguous() for key, value in values.items()}

@@ -17,7 +17,7 @@ from ptacl_core.cli import (
     settings_command,
     training_commands,
 )
-from ptacl_core.cli.output import RESEARCH_USE, print_line, run_guarded
+from ptacl_core.cli.output import RESEARCH_USE, leave, print_line, run_guarded
 
 app = typer.Typer(
     name="ptacl",
@@ -60,4 +60,7 @@ schema_command.register(app)
 def main() -> None:
     """Entry point of the console script `ptacl`."""
     os.umask(0o077)  # patients' data: nobody else reads what we write
-    run_guarded(app)
+    try:
+        run_guarded(app)
+    except SystemExit as ending:
+        leave(ending.code)

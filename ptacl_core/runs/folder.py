@@ -15,7 +15,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import STOP_FILE, check_may_train
-from ptacl_core.safety.files.atomic import write_text
+from ptacl_core.safety.files.atomic import close_folder, write_text
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import ShardReader
 from ptacl_core.train.distributed import World, join_world, wait_for_all
@@ -85,7 +85,7 @@ def open_training_run(
         directory = cohort_dir / "runs" / name
         with watch_signals() as stop, _hold_run(directory, world):
             if world.is_first:
-                directory.chmod(0o700)
+                close_folder(directory)
                 store_settings(directory, settings)
                 check_may_train(cohort_dir, name, reader, progress)
                 stop.file = directory / STOP_FILE

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.errors import ShardError
-from ptacl_core.safety.files.atomic import atomic_path
+from ptacl_core.safety.files.atomic import atomic_path, close_folder, make_folder
 from ptacl_core.safety.files.checksum import compute_sha256, compute_text_hash
 from ptacl_core.shards import spec
 from ptacl_core.shards.manifest import read_merged
@@ -23,8 +23,7 @@ def copy_shards(source: Path, target: Path, *, beside: Sequence[str] = ()) -> in
     piece of its hash. Files of `source` whose names end in one of `beside` come along. Raises
     ShardError when a file that was copied is not what its shard says, OSError.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    target.chmod(0o700)
+    close_folder(target)
     num_copied = 0
     for path in sorted(source.glob(f"*/{spec.DESCRIPTION_FILE}")):
         num_copied += _copy_shard(path.parent, target)
@@ -89,7 +88,7 @@ def _copy_shard(shard: Path, target: Path) -> bool:
         return False
     if (target / name).exists():
         shutil.rmtree(target / name)  # cut off while it was copied
-    (target / name).mkdir(mode=0o700)
+    make_folder(target / name)
     document: dict[str, Any] = json.loads(description)
     for file, sha256 in document["sha256"].items():
         copied = target / name / file

@@ -13,7 +13,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32, UInt8
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.records import PreparedCine, PreparedEcg
-from ptacl_core.safety.files.atomic import atomic_path, write_json
+from ptacl_core.safety.files.atomic import atomic_path, close_folder, make_folder, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 from ptacl_core.shards.manifest import merge_manifests
@@ -83,8 +83,7 @@ class ShardWriter:
         self.preprocessing = preprocessing
         self.prefix = prefix
         self.rows_per_shard = rows_per_shard
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(0o700)
+        close_folder(directory)
         self.num_complete_shards = first_shard
         while is_complete_shard(directory / self._name_next()):
             self.num_complete_shards += 1
@@ -145,7 +144,7 @@ class ShardWriter:
         folder = self.directory / name
         if folder.exists():
             shutil.rmtree(folder)
-        folder.mkdir(mode=0o700)
+        make_folder(folder)
         for file, arrays in ((spec.ECG_FILE, self._ecgs), (spec.CINE_FILE, self._cines)):
             if arrays:
                 _write_npy(folder / file, np.stack(arrays))

@@ -101,7 +101,6 @@ def certify(
     for name in ("certificate", "traces"):
         del document[name]
     try:
-        layout.erasures.mkdir(exist_ok=True, mode=0o700)
         write_json(
             path,
             {

@@ -94,6 +94,5 @@ def write_known(folder: Path, known: KnownPeople, *, prefix: str) -> None:
     )
     tags, sealed = zip(*rows, strict=True) if rows else ((), ())
     table = pa.table({"tag": pa.array(tags, pa.string()), "sealed": pa.array(sealed, pa.string())})
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with atomic_path(folder / f"{prefix}{FILE_NAME}") as temporary:
         pq.write_table(table, temporary)

@@ -7,6 +7,7 @@ who is on it, and whoever has the key can only ask about an identifier that they
 
 import hmac
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -152,6 +153,12 @@ def register_file(layout: CohortLayout) -> Path:
     return layout.root / FILE_NAME
 
 
+def is_register_closed(layout: CohortLayout) -> bool:
+    """Whether there is a register that this user may not read: its owner's alone."""
+    file = register_file(layout)
+    return file.exists() and not os.access(file, os.R_OK)
+
+
 def shared_register_file(key_fingerprint: str) -> Path:
     """Where the register for all cohorts of a key lies: beside the key."""
     return keys_folder() / f"{key_fingerprint}.{FILE_NAME}"
@@ -174,6 +181,11 @@ def _read(file: Path) -> WithdrawalRegister:
         )
     except FileNotFoundError:
         return WithdrawalRegister()
+    except PermissionError:
+        raise CohortError(
+            f"{file}: the register of withdrawn people is open to the cohort's owner alone, so it "
+            "cannot be told here who withdrew"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CohortError(
             f"{file}: cannot be read as the register of withdrawn people "

@@ -10,6 +10,7 @@ from ptacl_core.cohort.notes.audit_heads import AuditHead, write_head
 from ptacl_core.cohort.notes.notebook import TABLES_SQL, Notes, append_entry
 from ptacl_core.cohort.writing.rebuild import name_pattern, refuse_mentions, scrub_expression
 from ptacl_core.errors import CohortError
+from ptacl_core.safety.files.atomic import choose_file_mode
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,7 +45,7 @@ def erase_notes(
         finally:
             connection.close()
         try:
-            private.chmod(0o600)
+            private.chmod(choose_file_mode(layout.root))
             private.replace(layout.notes)
         except OSError as error:
             raise CohortError(

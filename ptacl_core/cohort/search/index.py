@@ -19,7 +19,7 @@ from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.engine import descriptor_path
 from ptacl_core.errors import CohortError
-from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.atomic import choose_file_mode, make_folder, write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.safety.processes.worker import (
@@ -103,7 +103,7 @@ def build_index(opened: "OpenedStore", key: EmbeddingKey) -> IndexEntry:
         raise CohortError(f"run {key.run!r} has no embeddings of {key.modality} ({key.space})")
     fingerprint, num_vectors, dim = str(rows[0][0]), int(rows[0][1]), int(rows[0][2])
     folder = opened.layout.index
-    folder.mkdir(exist_ok=True, mode=0o700)
+    make_folder(folder)
     with hold_lock(opened.layout.index_lock, purpose="index"):
         name = f"{fingerprint[:24]}.hnsw"
         temporary = folder / f".{name}.{os.getpid()}.tmp"
@@ -111,7 +111,7 @@ def build_index(opened: "OpenedStore", key: EmbeddingKey) -> IndexEntry:
             leftover.unlink(missing_ok=True)
         try:
             probed = _build_and_probe(opened, key, temporary, num_vectors=num_vectors, dim=dim)
-            temporary.chmod(0o600)
+            temporary.chmod(choose_file_mode(folder))
             entry = IndexEntry(
                 *key,
                 fingerprint=fingerprint,

@@ -63,7 +63,6 @@ def write_export(
     check_export(name, file_format)
     path = layout.exports / f"{name}.{file_format}"
     try:
-        layout.exports.mkdir(exist_ok=True, mode=0o700)
         with atomic_path(path) as temporary:
             num_rows = _write_stream(stream, temporary, file_format)
         write_json(

@@ -47,6 +47,16 @@ def make_folder(folder: Path) -> None:
             each.chmod(0o2700 | group)
 
 
+def close_folder(folder: Path) -> None:
+    """Make `folder` where it is missing, and close it to all but its owner unless it is shared.
+
+    Raises OSError.
+    """
+    make_folder(folder)
+    if not folder.stat().st_mode & stat.S_ISGID:
+        folder.chmod(0o700)
+
+
 def choose_file_mode(folder: Path) -> int:
     """Rights of a new file in `folder`: its owner's, and those of the group that may look in.
 

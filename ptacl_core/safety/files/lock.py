@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ptacl_core.errors import CohortLockedError
-from ptacl_core.safety.files.atomic import choose_file_mode
+from ptacl_core.safety.files.atomic import choose_file_mode, make_folder
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def hold_lock(path: Path, *, purpose: str) -> Iterator[None]:
     Raises CohortLockedError at once when another process holds it, with that process's id
     and purpose. The kernel releases the lock when the process dies, however it dies.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if os.fstat(descriptor).st_uid == os.getuid():

@@ -1,6 +1,7 @@
 """The closed inventory: what the store, the lineage, the audit log and runs refer to is there."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,8 @@ def _compare(layout: CohortLayout, path: Path, sha256: Any, *, code: str) -> Ite
     place = str(path.relative_to(layout.root))
     if not path.is_file():
         yield Defect(f"{code}_missing", place, f"the audit log names it; {_RESTORE}")
+    elif not os.access(path, os.R_OK):
+        yield Defect(f"{code}_closed", place, "it cannot be read with the rights of this user")
     elif compute_sha256(path) != sha256:
         yield Defect(f"{code}_changed", place, f"it is not what was written; {_RESTORE}")
 

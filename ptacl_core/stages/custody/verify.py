@@ -1,10 +1,13 @@
 """`ptacl verify`: store, shards and runs of a cohort directory, each by its own rules."""
 
+import os
 from pathlib import Path
 
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.health.verification import Verification, verify_cohort
+from ptacl_core.cohort.identity.keys import key_file
+from ptacl_core.cohort.layout import list_secret_files
 from ptacl_core.errors import CheckpointError, CohortError, ShardError
 from ptacl_core.ingest.register import register_shards
 from ptacl_core.progress import SILENT, ProgressSink
@@ -53,13 +56,37 @@ def run(
         left = {(each.code, each.place) for each in again}
         repaired = tuple(each for each in found if (each.code, each.place) not in left)
         found = again
+    defects, kept_from_us = _tell_apart(layout, [*store.defects, *found])
     num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS + NUM_INVENTORY_CHECKS
     return Verification(
         num_checks,
-        (*store.defects, *found),
+        tuple(defects),
         (*store.repaired, *repaired),
-        tuple(_collect_remarks(layout)),
+        (*kept_from_us, *_collect_remarks(layout)),
     )
+
+
+def _tell_apart(layout: CohortLayout, found: list[Defect]) -> tuple[list[Defect], list[str]]:
+    """Defects, and as remarks what only the cohort's owner can look into.
+
+    Who reads a shared cohort has neither its key nor rights to identities, lineage and register.
+    """
+    if os.geteuid() in (0, layout.root.stat().st_uid):
+        return found, []
+    closed = {
+        path.name
+        for path in list_secret_files(layout)
+        if path.exists() and not os.access(path, os.R_OK)
+    }
+    has_key = key_file(CohortDescription.read(layout).cohort_id).exists()
+    defects = [
+        each
+        for each in found
+        if (each.code != "key" or has_key) and (each.place not in closed or each.code == "erasure")
+    ]
+    names = sorted(closed) + ([] if has_key else ["the key"])
+    remarks = [f"not checked, the owner's alone: {', '.join(names)}"] if names else []
+    return defects, remarks
 
 
 def _collect_remarks(layout: CohortLayout) -> list[str]:

@@ -23,6 +23,7 @@ from ptacl_core.embedding.rows import BATCH_SIZE
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.safety.files.atomic import make_folder
 from ptacl_core.shards import ShardReader
 
 PARTS_FOLDER = "embedding-parts"
@@ -84,7 +85,7 @@ def write_part(
             progress.say(f"part {part} is there already: kept")
             return features
     features = encode_cohort(reader, aligned, part=part, progress=progress)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     save_part(path, features, origin, reader.patients)
     for other in find_parts(aligned.directory):
         if not other.name.endswith(part.file_name.partition("-of-")[2]):

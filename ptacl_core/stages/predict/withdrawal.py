@@ -6,7 +6,7 @@ from typing import Any
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.identity.keys import find_key
-from ptacl_core.cohort.identity.register import open_register, read_register
+from ptacl_core.cohort.identity.register import is_register_closed, open_register, read_register
 from ptacl_core.ingest.shard_files import hash_recording
 from ptacl_core.io.discover.names import parse_name
 from ptacl_core.progress import ProgressSink
@@ -18,9 +18,16 @@ IsWithdrawn = Callable[[Path, Mapping[str, Any]], bool]
 def ask_register(cohort: Cohort, progress: ProgressSink) -> IsWithdrawn:
     """Tells of a file whether its person is on the register, by its name or its bytes.
 
-    Without the cohort's key it cannot be told, which is said where there is a register.
+    Without the cohort's key, or with a register that only its owner may read, it cannot be told,
+    which is said.
     """
     fingerprint = cohort.description.key_fingerprint
+    if is_register_closed(cohort.layout):
+        progress.say(
+            "the register of withdrawn people is open to the cohort's owner alone: whether these "
+            "ECGs are of people who withdrew cannot be told"
+        )
+        return lambda _path, _hints: False
     register = read_register(cohort.layout, key_fingerprint=fingerprint)
     if register.is_empty:
         return lambda _path, _hints: False
