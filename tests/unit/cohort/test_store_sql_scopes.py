@@ -5,6 +5,7 @@ import pytest
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.sql.functions import ALLOWED_FUNCTIONS
 from ptacl_core.errors import QueryError
+from tests.unit.cohort.hidden_routes import count_answered, list_routes
 
 HIDDEN = ("tombstones", "pragma_database_list", "duckdb_settings", "sqlite_master")
 SHADOWS = (
@@ -64,3 +65,15 @@ def test_functions_that_tell_of_machine_session_or_engine_are_unknown(cohort: Co
             cohort.run_statement(f"SELECT {name}()", max_rows=1)
         with pytest.raises(QueryError):
             cohort.run_statement(f"SELECT {name}('x') FROM overview", max_rows=1)
+
+
+def test_hidden_things_are_out_of_reach_by_every_route(cohort: Cohort) -> None:
+    """A part of the routes, another one for each hidden thing; scripts/soak has them all."""
+    routes = list_routes()
+    assert len(routes) >= 1000
+    chosen = routes[::13]
+    for statement in chosen:
+        with pytest.raises(QueryError):
+            cohort.run_statement(statement, max_rows=5)
+    assert count_answered(str(cohort.layout.store), routes[:60:2]) >= 20
+    assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
