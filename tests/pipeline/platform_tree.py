@@ -267,7 +267,7 @@ def find_differences(left: Path, right: Path) -> list[str]:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.append(sys.argv[1])
+sys.path.insert(0, sys.argv[1])
 from ptacl_core.progress import SILENT
 from ptacl_core.stages.preprocess import run as preprocess
 class Killing(type(SILENT)):

@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _MAX_HEADER_BYTES = 8 * 1024**2
 _BLOCK_BYTES = 16 * 1024**2
 _MAX_ROWS = 20_000_000
 _MAX_SNIFFED_LINES = 20
+_MAX_PREAMBLE_CHARACTERS = 64 * 1024
+_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _MARKS = (",", ";", "\t", "|")
 _GZIP = b"\x1f\x8b"
 _FOREIGN = {
@@ -32,12 +35,16 @@ _FOREIGN = {
 
 @dataclass(frozen=True, slots=True)
 class DelimitedFile:
-    """A table whose header line has been read; `columns` are its names as they stand."""
+    """A table whose header line has been read; `columns` are its names as they stand.
+
+    `num_above` lines stand above the names: blank ones, Excel's `sep=;`, a title.
+    """
 
     path: Path
     columns: tuple[str, ...]
     delimiter: str
     encoding: str
+    num_above: int = 0
 
 
 def open_delimited(path: Path) -> DelimitedFile:
@@ -61,17 +68,45 @@ def open_delimited(path: Path) -> DelimitedFile:
         if data.startswith(magic):
             raise UnsupportedFormatError(f"{shown}: expected a text table, found {what}")
     text = data.decode(encoding, errors="replace").lstrip("\ufeff")
-    line = text.partition("\n")[0].rstrip("\r")
+    num_above, stated = _find_preamble(text)
+    text = "".join(text.splitlines(keepends=True)[num_above:]) if num_above else text
+    line = re.split(r"\r?\n|\r", text, maxsplit=1)[0]
     if not line.strip() or "\0" in line or len(line) == len(text) >= _MAX_HEADER_BYTES:
         raise UnsupportedFormatError(
             f"{shown}: expected a text table with column names in its first line; save it as CSV"
         )
-    delimiter = find_delimiter(text)
+    delimiter = stated or find_delimiter(text)
     try:
         columns = next(csv.reader(io.StringIO(line), delimiter=delimiter))
     except (csv.Error, StopIteration) as error:
         raise UnreadableFileError(f"{shown}: the line of column names is damaged") from error
-    return DelimitedFile(path, tuple(columns), delimiter, encoding)
+    return DelimitedFile(path, tuple(columns), delimiter, encoding, num_above)
+
+
+def _find_preamble(text: str) -> tuple[int, str]:
+    """Lines above the column names, and the delimiter that a line `sep=;` states ("" none).
+
+    A title is a line of one cell, its first, over one of several that are not numbers.
+    """
+    head = text[:_MAX_PREAMBLE_CHARACTERS].splitlines()
+    stated = ""
+    for number, line in enumerate(head):
+        separator = _SEPARATOR_LINE.fullmatch(line.strip().strip('"'))
+        if separator is not None:
+            stated = separator[1]
+        elif line.strip(" ,;\t|") and not _is_title(line, head[number + 1 :]):
+            return number, stated
+    return 0, ""
+
+
+def _is_title(line: str, below: Sequence[str]) -> bool:
+    names = next((each for each in below if each.strip(" ,;\t|")), "")
+    mark = find_delimiter("\n".join([names, *below])) if names else ","
+    first, *others = [cell.strip() for cell in line.split(mark)]
+    cells = [cell.strip().strip('"') for cell in names.split(mark)]
+    filled = [cell for cell in cells if cell]
+    has_numbers = any(re.fullmatch(r"[-+\d.,]+", cell) for cell in filled)
+    return bool(first) and not any(others) and len(filled) > 1 and not has_numbers
 
 
 def find_delimiter(text: str) -> str:
@@ -136,7 +171,7 @@ def read_columns(table: DelimitedFile, indices: Sequence[int]) -> tuple[list[lis
                 stream,
                 read_options=arrow_csv.ReadOptions(
                     column_names=names,
-                    skip_rows=1,
+                    skip_rows=1 + table.num_above,
                     block_size=_BLOCK_BYTES,
                     encoding=table.encoding,
                     use_threads=False,

@@ -22,29 +22,55 @@ _KIND_WORDS = frozenset(
     participant cases case probands proband id ids pid eid mrn cohort cohorts hospital hospitals
     site sites center centre clinic ward wards department delivery deliveries batch batches part
     parts lieferung untersuchung patienten segmented retro ssfp trufi fiesta bssfp tfe ffe bh
+    elektrokardiogramm ruhe ruheekg ekgruhe belastung herz magnet magnetresonanz kurzachse kurz
+    achse langachse bilder bild aufnahme aufnahmen ableitung ableitungen serien studie
+    untersuchungen befund befunde daten rohdaten dateien fall faelle fälle patientin
+    electrocardiogramme electrocardiogram electrocardiograma elettrocardiogramma electro repos
+    irm coeur cœur cardiaque petit axe grand coupe coupes donnees données dossier fichiers
+    reposo resonancia rm rmc corazon corazón cardiaca cardíaca cardiaco cardíaco eje corto largo
+    cortes imagenes imágenes imagens datos estudio estudios paciente pacientes riposo risonanza
+    cuore asse corto immagini dati pazienti paziente studio repouso ressonancia ressonância
+    coracao coração eixo curto dados hart korte as beelden rust hartfilmpje patienten
+    elektrokardiogram hjerte hjärta vila экг мрт сердце покой 心电图 心電図 静息 安静 磁共振
+    心脏 心臓 短轴 短軸 核磁 影像 画像 患者 数据 データ
     ipat frame frames slice slices 4d 3d 2d lr hr dir folder root tree tmp temp home work
     """,
     )
 )
+_SURNAMES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    short long heart ward wards case cases home work bold mac base site sites center centre part
+    field dev pat rest strip split people person hart kurz lang petit grand ruhe bild corto largo
+    curto korte hard herz magnet fall vila day week month year tag jahr woche monat dossier corazon
+    coracao cuore repos riposo reposo datos dados orig source page train batch stack seq lead file
+    """,
+    )
+)
+"""Words of a kind that are people's names as well (`Long_John` and `Short_John` are two)."""
 _VISIT_WORDS = frozenset(
     re.findall(
         r"\w+",
         """
     baseline base bl first initial pre before followup follow fu second repeat post after later
-    control recheck
+    control recheck kontrolle verlauf erstuntersuchung nachuntersuchung suivi contrôle controle
+    seguimiento basal controllo acompanhamento nameting
     """,
     )
 )
 _NUMBERED_VISIT = re.compile(
     r"(?:visit|vis|v|ses|sess|session|timepoint|tp|t|instance|inst|i|besuch|followup|fu|month|"
-    r"mo|year|yr|week|wk|exam|scan|study|encounter|enc|ecg|mri|cmr)[-.]?0*(\d{1,3})"
+    r"mo|year|yr|week|wk|day|tag|jour|dia|dag|woche|monat|mois|mes|jahr|visite|visita|bezoek|"
+    r"termin|zeitpunkt|kontrolle|controle|exam|scan|study|encounter|enc|ecg|mri|cmr)[-.]?0*(\d{1,3})"
 )
 _COUNTED_KIND = re.compile(r"(?:ecg|mri|cmr|scan|exam|study)\d")
 _VISIT_PREFIXES = frozenset(
     re.findall(
         r"\w+",
         """
-    visit vis ses sess session timepoint tp instance inst besuch
+    visit vis ses sess session timepoint tp instance inst besuch visite visita bezoek termin
+    zeitpunkt kontrolle controle month week day year tag monat woche jahr
     """,
     )
 )
@@ -95,10 +121,13 @@ def split_name(text: str) -> NamePart:
     if _MACHINE_NAMES.fullmatch(folded):
         return NamePart(text, "", "", (folded,))
     kept: list[str] = []
+    doubtful: list[tuple[int, str]] = []
     visits: list[str] = []
     words: list[str] = []
     previous, is_telling = "", False
     for token in _tokens(text):
+        if token.casefold() in _SURNAMES:
+            doubtful.append((len(kept) + len(doubtful), token))
         word = token.casefold()
         words.append(word)
         visit = _find_visit(word, previous)
@@ -110,6 +139,9 @@ def split_name(text: str) -> NamePart:
             bids = _BIDS_WORD.fullmatch(word)
             kept.append(token[4:] if bids and bids[1] == "sub" else token)
         previous = word
+    if kept and not any(character.isdecimal() for character in "".join(kept)):
+        for place, token in doubtful:
+            kept.insert(place, token)
     core = "_".join(kept)
     visit = ".".join(dict.fromkeys(visits))
     return NamePart(text, core, visit, tuple(words), bool(visits) and is_telling)

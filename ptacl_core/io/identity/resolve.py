@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from ptacl_core.io.identity.codings import find_untold, pick_written_form
+from ptacl_core.io.identity.conflicts import find_shared_identifiers
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts, find_shape, fold_identifier
 from ptacl_core.io.identity.keys import Key, find_keys
 from ptacl_core.io.identity.names import NamePart, find_visit, split_place
@@ -66,6 +67,7 @@ class _Resolution:
     decided: set[str] = field(default_factory=set)
     faults: dict[Key, Person] = field(default_factory=dict)
     inside: list[str] = field(init=False)
+    shared: set[str] = field(init=False)
     people: dict[int, Person] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,6 +76,7 @@ class _Resolution:
         self.parts = [place[1:] or place for place in places]
         self.keys = find_keys(self.recordings, places)
         self.inside = find_untold(self.recordings, self.keys, [_tokens_of(p) for p in self.parts])
+        self.shared = find_shared_identifiers(self.recordings, self.inside, self.keys)
 
     def run(self) -> list[Person]:
         open_ones: list[int] = []
@@ -140,6 +143,8 @@ class _Resolution:
         if len(named) > 1:
             return Person("", reason="identity_contradicts", message=_TWO_NAMES)
         told = inside or next(iter(named))
+        if told in self.shared:
+            return Person("", reason="identity_contradicts", message=_SEVERAL_PEOPLE)
         evidence = ["identifier in the file"] if inside else []
         if named:
             evidence.append("name" if inside else "name that is an identifier in other files")
@@ -253,6 +258,11 @@ class _Resolution:
 _CONTRADICTS = (
     "the identifier inside differs from the one that the folders or the name carry; correct the "
     "file, or say whose it is in a list given by --pairs"
+)
+_SEVERAL_PEOPLE = (
+    "several people carry its identifier, or one is entered wrongly: files with it state different "
+    "sexes, birth dates or issuers, or it is a short number at several sites; say whose it is with "
+    "--pairs"
 )
 _TWO_NAMES = "its path carries the identifiers of two people; say whose it is with --pairs"
 _SHARED_NAME = (

@@ -198,10 +198,13 @@ def _choose_versions(recordings: Sequence[LaidOut]) -> list[LaidOut]:
 def find_path_manifest(path: Path, columns: Sequence[str]) -> tuple[str, str] | None:
     """(subject column, path column) when a table lists files and whose they are."""
     from ptacl_core.io.phenotypes.columns import find_meaning
+    from ptacl_core.io.phenotypes.words import fold_name
 
     subjects = defaultdict(list)
     for column in columns:
         meaning = find_meaning(column.replace("_", ""))
+        if fold_name(column) in _NOT_PEOPLE:
+            continue
         if meaning is not None and meaning.quantity == "subject" and column.strip():
             subjects[meaning.rank].append(column)
     paths = [column for column in columns if _PATH_COLUMN.fullmatch(column.strip().lower())]
@@ -210,6 +213,8 @@ def find_path_manifest(path: Path, columns: Sequence[str]) -> tuple[str, str] | 
     return subjects[min(subjects)][0], paths[0]
 
 
+_NOT_PEOPLE = {"name", "recordid", "casenumber", "caseno", "fallnummer"}
+"""Columns that may number recordings or stays: who a file's person is, they do not decide."""
 _PATH_COLUMN = re.compile(
     r"(?:ecg|cmr|cine|mri|recording|record|dicom|nifti|xml)?[_ ]?"
     r"(?:file|path|filename|filepath|file[_ ]name|file[_ ]path)"

@@ -3,7 +3,15 @@
 import re
 from dataclasses import dataclass
 
+from ptacl_core.io.phenotypes.sex_words import LANGUAGES, SEX_WORDS
 from ptacl_core.io.phenotypes.spellings import SHARED_TITLES, Spelling, read_spelling
+from ptacl_core.io.phenotypes.words import (
+    SUBJECT_WORDS,
+    VISIT_WORDS,
+    build_covariates,
+    fold_name,
+    read_long_name,
+)
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS, SCANNER_FIELD_IDS
 
@@ -40,8 +48,16 @@ _SUBJECT_NAMES = (
     "studyid",
     "participantidparticipanteid",
     "eidparticipanteid",
+    *map(fold_name, SUBJECT_WORDS),
 )
-_VISIT_NAMES = ("visit", "visitid", "instance", "session", "timepoint")
+_VISIT_NAMES = (
+    "visit",
+    "visitid",
+    "instance",
+    "session",
+    "timepoint",
+    *map(fold_name, VISIT_WORDS),
+)
 _COVARIATE_SPELLINGS = {
     "sex": "sex",
     "gender": "sex",
@@ -51,6 +67,7 @@ _COVARIATE_SPELLINGS = {
     "weight": "weight_kg",
     "bmi": "bmi_kg_m2",
     "bodymassindex": "bmi_kg_m2",
+    **build_covariates(),
 }
 _FLAGS = {
     "ismale": "male_flag",
@@ -68,6 +85,9 @@ _BASES = (
     }
     | {f"{name.split('_')[0]}i": "indexed" for name in PHENOTYPE_NAMES}
 )
+_SHARED_BASES = {fold_name(title) for title in SHARED_TITLES}
+_CODED = re.compile(r"\b(\d)\s*[=:]\s*([^\W\d_]+)")
+_CODED_BACKWARDS = re.compile(r"\b([^\W\d_]+)\s*[=:]\s*(\d)\b")
 _UNIT_FACTORS = {
     ("volume", "ml"): 1.0,
     ("volume", "l"): 1000.0,
@@ -110,7 +130,8 @@ class ColumnMeaning:
     columns for the same the lowest `rank` counts. `factor` turns the unit that the name states
     into ours, None when it states none. `is_scanner` marks what the scanner's own contours gave;
     `shared_title` a title that both derivations have, without a field number; `coding` how a sex
-    is coded: "ukb", "male_flag", "female_flag", "" unknown.
+    is coded: "ukb", "male_flag", "female_flag", `0=F,1=M` as its name states, "" unknown;
+    `language` is that of a name whose letters for a sex differ.
     """
 
     quantity: str
@@ -120,6 +141,7 @@ class ColumnMeaning:
     is_scanner: bool = False
     shared_title: bool = False
     coding: str = ""
+    language: str = ""
 
 
 _WHOLE_NAMES = {
@@ -185,27 +207,48 @@ def kind_of(quantity: str) -> str:
 
 
 def _find_plain(text: str) -> ColumnMeaning | None:
-    whole = _WHOLE_NAMES.get(re.sub(r"[^a-z0-9]", "", text))
+    coding = _find_stated_coding(text)
+    if coding:
+        return ColumnMeaning("sex", coding=coding)
+    whole = _WHOLE_NAMES.get(fold_name(text))
     if whole is not None:
         return whole
-    for base, unit in _splits(text):
+    for name, unit in _splits(text):
+        base = fold_name(name)
         quantity = _BASES.get(base) or _COVARIATE_SPELLINGS.get(base)
+        quantity = quantity or _BASES.get(read_long_name(base) or "")
         if quantity is None:
             continue
         is_indexed = quantity == "indexed" or bool(re.search(r"m2|m²|bsa|index", unit))
         if is_indexed and quantity != "bmi_kg_m2":
             return ColumnMeaning("indexed")
         if not unit or quantity == "sex":
-            return ColumnMeaning(quantity)
+            language = LANGUAGES.get(base, "")
+            return ColumnMeaning(quantity, shared_title=base in _SHARED_BASES, language=language)
         factor = _UNIT_FACTORS.get((kind_of(quantity), unit))
         return None if factor is None else ColumnMeaning(quantity, factor=factor)
     return None
+
+
+def _find_stated_coding(text: str) -> str:
+    """`Sex (0=female; 1=male)` → "0=F,1=M": what a column's name says of its own numbers."""
+    name, bracket, rest = (
+        re.split(r"([(\[:])", text, maxsplit=1) if _CODED.search(text) else (text, "", "")
+    )
+    if not bracket or _COVARIATE_SPELLINGS.get(fold_name(name)) != "sex":
+        return ""
+    pairs = [(code, SEX_WORDS.get(word)) for code, word in _CODED.findall(rest)]
+    pairs += [(code, SEX_WORDS.get(word)) for word, code in _CODED_BACKWARDS.findall(rest)]
+    known = {code: sex for code, sex in pairs if sex is not None}
+    return (
+        ",".join(f"{code}={sex}" for code, sex in sorted(known.items())) if len(known) > 1 else ""
+    )
 
 
 def _splits(text: str) -> list[tuple[str, str]]:
     """Ways to read a name as (quantity, unit): `LVEDV (mL)`, `lvedv_ml`, `lvco_l_min`, `lvedv`."""
     in_brackets = re.fullmatch(r"(.*?)\s*[(\[]\s*(.*?)\s*[)\]]", text)
     if in_brackets:
-        return [(re.sub(r"[^a-z0-9]", "", in_brackets[1]), in_brackets[2].replace("^", ""))]
+        return [(in_brackets[1], in_brackets[2].replace("^", ""))]
     words = [word for word in re.split(r"[\s_.\-]+", text) if word]
     return [("".join(words[:count]), "".join(words[count:])) for count in range(len(words), 0, -1)]

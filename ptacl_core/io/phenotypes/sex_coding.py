@@ -11,10 +11,9 @@ import numpy as np
 
 from ptacl_core.errors import ConfigError
 from ptacl_core.io.phenotypes.cells import MISSING
+from ptacl_core.io.phenotypes.sex_words import SEX_WORDS, find_letters
 from ptacl_core.records import Finding
 
-_WORDS = dict.fromkeys(("f", "female", "w", "woman", "weiblich", "femme", "feminin"), "F")
-_WORDS |= dict.fromkeys(("m", "male", "man", "männlich", "mann", "homme", "masculin"), "M")
 _ISO_5218 = {"1": "M", "2": "F"}
 _ISO_UNKNOWN = {"0", "9"}
 CODINGS: dict[str, dict[str, str]] = {
@@ -53,11 +52,13 @@ def parse_sexes(
     *,
     declared: Mapping[str, str] | None = None,
     usual: Mapping[str, str] | None = None,
+    language: str = "",
 ) -> np.ndarray:
     """F, M or None for each cell; `declared` is what its numbers mean, as their owner says.
 
     Without it, ISO 5218 counts where a 2 occurs, else the `usual` coding of such a table; a column
-    of 0 and 1 alone stays empty without either (`sex_ambiguous`). Words are always read.
+    of 0 and 1 alone stays empty without either (`sex_ambiguous`). Words are always read;
+    `language` ("spanish", "dutch") is that of the column's name, which tells what letters mean.
     """
     words = [cell.strip().lower().removesuffix(".0") for cell in cells]
     kinds = set(words) - MISSING
@@ -78,7 +79,14 @@ def parse_sexes(
         said = [f"{code} {meaning[coding[code]]}" for code in sorted(codes) if code in coding]
         message = f"sex is coded in numbers, read as {', '.join(said)}"
         findings.append(Finding("sex_coded", "info", message))
-    known = _WORDS | dict(coding or {})
+    letters = find_letters(kinds, language) if declared is None else {}
+    known = SEX_WORDS | (letters or {}) | dict(coding or {})
+    if letters is None:
+        codes |= {"h", "m", "v"}
+        is_ambiguous = True
+        known.pop("m")
+        message = "sex: m may be male, or mujer beside h or v; declare it, as h=M,m=F or f=F,m=M"
+        findings.append(Finding("sex_ambiguous", "warning", message))
     result = np.array([known.get(word) for word in words], dtype=object)
     unknown = _ISO_UNKNOWN if coding is _ISO_5218 else set()
     unknown = unknown | (codes if is_ambiguous else set())

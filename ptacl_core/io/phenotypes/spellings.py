@@ -1,6 +1,7 @@
 """UK Biobank's columns in every spelling that exports give them: field, title, instance, array.
 
-`24100-2.0` (the old CSV), `p24100_i2` (the platform), `f.24100.2.0` and `X24100.2.0` (R), field
+`24100-2.0` (the old CSV), `p24100_i2` (the platform), `f.24100.2.0` and `X24100.2.0` (R),
+`n_24100_2_0` (Stata), `lv_end_diastolic_volume_f24100_2_0` (with its title before it), field
 titles (`LV ejection fraction | Instance 2`), titles with the field behind them (`… | Instance 2
 (participant - p24103_i2)`), and all of these after R or a cleaner of names has put dots or
 underscores for everything else.
@@ -13,6 +14,8 @@ _FIELD_SPELLINGS = (
     re.compile(r"(?P<field>\d{2,6})-(?P<instance>\d+)\.(?P<array>\d+)"),
     re.compile(r"p(?P<field>\d{2,6})(?:_i(?P<instance>\d+))?(?:_a(?P<array>\d+))?"),
     re.compile(r"[fx]\.?(?P<field>\d{2,6})[._-](?P<instance>\d+)[._](?P<array>\d+)"),
+    re.compile(r"n_(?P<field>\d{2,6})_(?P<instance>\d+)_(?P<array>\d+)"),
+    re.compile(r"[a-z][a-z0-9_]*_f(?P<field>\d{2,6})_(?P<instance>\d+)_(?P<array>\d+)"),
 )
 _FIELD_BEHIND = re.compile(r"\bp(?P<field>\d{2,6})(?: i(?P<instance>\d+))?(?: a(?P<array>\d+))?$")
 _INSTANCE = re.compile(r"\binstance (?P<instance>\d+)\b")

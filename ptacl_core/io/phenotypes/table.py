@@ -279,8 +279,16 @@ def _parse(
         key = meaning.instance, meaning.rank
         if meaning.quantity == "sex":
             declared, usual = sex_codings
+            if "=" in meaning.coding:
+                usual = check_sex_coding(meaning.coding)
             usual = CODINGS.get(meaning.coding, usual)
-            sexes[key] = parse_sexes(column.cells, findings, declared=declared, usual=usual)
+            sexes[key] = parse_sexes(
+                column.cells,
+                findings,
+                declared=declared,
+                usual=usual,
+                language=meaning.language,
+            )
         elif meaning.quantity in _NUMERIC_NAMES:
             values = parse_numbers(column.cells, meaning.quantity, has_decimal_comma, findings) * (
                 meaning.factor or 1.0

@@ -84,7 +84,15 @@ def _draw_inside(draw: random.Random, identity: str, modality: str, number: str,
         return blank
     if identity == "some" and draw.random() < 0.4:
         return blank
-    return draw.choice([number, number, number.lower(), f" {number} "])
+    spellings = [
+        number,
+        number,
+        number.lower(),
+        f" {number} ",
+        f"{number}^^^HOSP",
+        f"MRN: {number}",
+    ]
+    return draw.choice(spellings)
 
 
 Habit = Callable[[random.Random, str, int], str]
