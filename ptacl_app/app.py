@@ -28,6 +28,7 @@ from ptacl_app.data.inference import Predictor
 from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.drawing.playback import TimeSource
 from ptacl_app.screens.about import AboutScreen
+from ptacl_app.screens.charts import ChartsScreen
 from ptacl_app.screens.cohort import CohortScreen
 from ptacl_app.screens.help import HelpScreen
 from ptacl_app.screens.load_ecg import LoadEcgScreen
@@ -54,7 +55,7 @@ from ptacl_core.errors import ConfigError, PtaclError
 
 OUR_THEMES = tuple(theme.name for theme in build_themes())
 STALE_CHECK_S = 5.0
-MODE_NAMES = ("cohort", "patient", "neighbours", "sql", "runs")
+MODE_NAMES = ("cohort", "patient", "neighbours", "sql", "runs", "charts")
 
 
 class PtaclApp(App[int]):
@@ -67,6 +68,7 @@ class PtaclApp(App[int]):
         "neighbours": NeighboursScreen,
         "sql": SqlScreen,
         "runs": RunsScreen,
+        "charts": ChartsScreen,
     }
     DEFAULT_MODE = "cohort"
     COMMANDS: ClassVar = {AppCommands}

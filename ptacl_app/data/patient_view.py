@@ -51,6 +51,8 @@ class PatientSummary:
     num_findings: int = 0
     measured: Mapping[str, float] = field(default_factory=_no_values)
     predicted: Mapping[str, float] = field(default_factory=_no_values)
+    others: Mapping[str, float | None] = field(default_factory=dict)
+    """Body size and the ECG's intervals, by column of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +281,23 @@ class SavedCohortView:
     name: str
     steps: tuple[tuple[str, int, int], ...]
     criteria: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A note as it is shown: when it was written (UTC) and its text."""
+
+    note_id: str
+    written_at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonNotes:
+    """What people wrote about one person."""
+
+    tags: tuple[str, ...]
+    notes: tuple[NoteView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ptacl_app.data.chart_data import CohortChart
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import Neighbour, PatientView, QueryResult, RunTable, RunView
 from ptacl_app.text.formatting import (
@@ -146,6 +147,24 @@ def export_run_table(reader: CohortReader, run: RunView, table: RunTable) -> Pat
     path = choose_path(reader, "evaluation", ".csv")
     rows = [[run.run, *row] for row in table.rows]
     write_csv(path, ["run", *table.headings], rows, about=table.title)
+    return path
+
+
+def export_chart(
+    reader: CohortReader, shown: CohortChart, *, name_of: Callable[[str], str]
+) -> Path:
+    """The points of a chart as CSV. Raises CohortError, OSError."""
+    path = choose_path(reader, "chart", ".csv")
+    chart = shown.chart
+    ys = chart.y.tolist() if chart.heights is None else [None] * len(shown.people)
+    rows = [
+        [name_of(patient), visit, x, y, chart.group_labels[group]]
+        for (patient, visit), x, y, group in zip(
+            shown.people, chart.x.tolist(), ys, chart.groups.tolist(), strict=True
+        )
+    ]
+    columns = ["patient", "visit", chart.x_label, chart.y_label, "group"]
+    write_csv(path, columns, rows, about=f"{chart.kind.value}: " + "; ".join(chart.remarks))
     return path
 
 

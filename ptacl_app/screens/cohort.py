@@ -23,7 +23,7 @@ from ptacl_app.widgets.key_footer import KeyFooter
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.preview import Preview
 from ptacl_app.widgets.safe_input import SafeInput
-from ptacl_app.widgets.tables.patients import COLUMNS, PAGE_ROWS, PatientTable
+from ptacl_app.widgets.tables.patients import ALL_COLUMNS, PAGE_ROWS, PatientTable
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 
@@ -79,9 +79,11 @@ class CohortScreen(WorkerFaults, Screen[None]):
         session = self._app.session
         self.criteria = session.criteria
         self.sort = (
-            session.sort if session.sort in {column.key for column in COLUMNS} else self.sort
+            session.sort if session.sort in {column.key for column in ALL_COLUMNS} else self.sort
         )
         self.is_descending = session.is_descending
+        if session.columns:
+            self.query_one("#table", PatientTable).choose(session.columns)
         self.query_one("#filter", SafeInput).value = self.where
         self.query_one("#title", TitleLine).place = "Cohort"
         self.watch(self.app, "summary", self._show_summary)
@@ -94,6 +96,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
             "criteria": self.criteria,
             "sort": self.sort,
             "is_descending": self.is_descending,
+            "columns": tuple(each.key for each in self.query_one("#table", PatientTable).chosen),
         }
 
     # --- the store
@@ -219,7 +222,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
 
     def action_sort(self, offset: int) -> None:
         """The next column."""
-        keys = [column.key for column in COLUMNS]
+        keys = [column.key for column in self.query_one("#table", PatientTable).chosen]
         self.sort = keys[(keys.index(self.sort) + offset) % len(keys)]
         self.load_page()
 
@@ -361,6 +364,31 @@ class CohortScreen(WorkerFaults, Screen[None]):
             return f"{format_plural(count, 'row')} in {safe(path)}"
 
         export_in_thread(self._app, write)
+
+    def action_notes(self) -> None:
+        """Notes and tags of the patient under the cursor; the facets then count the tags anew."""
+        from ptacl_app.screens.notes import NotesScreen
+
+        row = self.query_one("#table", PatientTable).selected
+        if row is not None:
+            self.app.push_screen(NotesScreen(row.patient), self._count_tags)
+
+    def _count_tags(self, _: None) -> None:
+        self.load_facets()
+
+    def action_columns(self) -> None:
+        """Choose what the table shows."""
+        from ptacl_app.screens.choose_columns import ChooseColumnsScreen
+
+        def take(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                table.choose(keys)
+                if self.sort not in keys:
+                    self.sort = "patient"
+                self.load_page(table.page.offset, table.cursor_row)
+
+        table = self.query_one("#table", PatientTable)
+        self.app.push_screen(ChooseColumnsScreen(tuple(each.key for each in table.chosen)), take)
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep the predicate under it."""

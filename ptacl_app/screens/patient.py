@@ -449,6 +449,16 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
         else:
             self.notify("only a file that was loaded (ctrl+o) can be kept", markup=False)
 
+    def action_notes(self) -> None:
+        """Notes and tags."""
+        from ptacl_app.screens.notes import NotesScreen
+
+        patient = self._app.patient
+        if patient is not None and patient.origin == "cohort":
+            self.app.push_screen(NotesScreen(patient.patient))
+        else:
+            self.notify("notes are of patients of the cohort: keep the file first", markup=False)
+
     def action_findings(self) -> None:
         """Every finding in full."""
         from ptacl_app.screens.findings import FindingsScreen

@@ -1,5 +1,6 @@
 """Keeps the rows that a predicate leaves under a name, and shows how many each part cost."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import work
@@ -20,9 +21,13 @@ class SaveCohortScreen(Dialog[None]):
 
     BINDINGS: ClassVar = [("escape", "dismiss", "Close")]
 
-    def __init__(self, criteria: tuple[str, ...]) -> None:
+    def __init__(
+        self, criteria: tuple[str, ...], *, people: Sequence[tuple[str, int]] | None = None
+    ) -> None:
+        """`people` are the visits of a lasso, which `criteria` then only describes."""
         super().__init__()
         self.criteria = criteria
+        self.people = people
 
     def compose(self) -> ComposeResult:
         """The criteria, a name, the table."""
@@ -45,7 +50,10 @@ class SaveCohortScreen(Dialog[None]):
         if reader is None:
             return
         try:
-            saved = reader.save_cohort(name, self.criteria)
+            if self.people is None:
+                saved = reader.save_cohort(name, self.criteria)
+            else:
+                saved = reader.save_lasso(name, self.criteria[0], self.people)
         except PtaclError as error:
             self.post_message(messages.PaneFailed("save", safe(error, max_length=400)))
             return

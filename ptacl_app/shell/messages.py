@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from ptacl_app.data.chart_data import ChartColumn, CohortChart
 from ptacl_app.data.patient_view import (
     CohortSummary,
     Facet,
     Neighbour,
     PatientPage,
     PatientView,
+    PersonNotes,
     QueryResult,
     RunTable,
     RunView,
@@ -101,6 +103,22 @@ class RunsLoaded(Message):
     runs: tuple[RunView, ...]
     chosen: str | None
     by_run: RunTable | None
+
+
+@dataclass(eq=False)
+class NotesLoaded(Message):
+    """Notes and tags of a person arrived, after a change or for the first time."""
+
+    notes: PersonNotes
+    was_changed: bool
+
+
+@dataclass(eq=False)
+class ChartLoaded(Message):
+    """A chart arrived, with the columns that others can be made of."""
+
+    columns: tuple[ChartColumn, ...]
+    chart: CohortChart
 
 
 @dataclass(eq=False)

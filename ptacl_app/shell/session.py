@@ -27,6 +27,8 @@ class SessionState(Settings):
     """Column sorted by."""
     is_descending: bool = False
     """The other way round."""
+    columns: tuple[str, ...] = ()
+    """Columns of the table; empty: the usual ones."""
     theme: str | None = None
     """Colours."""
     statement: str | None = None

@@ -1,6 +1,6 @@
 """The patients of a cohort, two hundred at a time: sorting and filtering happen in the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from ptacl_app.data.patient_view import PatientPage, PatientSummary
 from ptacl_app.text.formatting import MISSING, PHENOTYPE_LABELS, format_number, safe
 from ptacl_app.widgets.phenotype_panel import MAIN_PHENOTYPES
 from ptacl_app.widgets.tables.whole_columns import WholeColumnTable
-from ptacl_core.records import PHENOTYPE_UNITS
+from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 
 PAGE_ROWS = 200
 
@@ -28,7 +28,7 @@ class TableColumn:
     is_number: bool = True
 
 
-COLUMNS = (
+_PERSON = (
     TableColumn("patient", "patient", False),
     TableColumn("visit", "visit"),
     TableColumn("sex", "sex", False),
@@ -38,12 +38,25 @@ COLUMNS = (
     TableColumn("has_cmr", "CMR", False),
     TableColumn("num_findings", "notes"),
     TableColumn("heart_rate_bpm", "HR"),
-    *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in MAIN_PHENOTYPES),
 )
-"""At most fifteen: every cell costs, the other phenotypes stand in the summary and in SQL.
+COLUMNS = (*_PERSON, *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in MAIN_PHENOTYPES))
+"""What is shown until somebody chooses.
 
 With one blank before each cell instead of one at either side, all fit into 80 columns.
 """
+ALL_COLUMNS = (
+    *_PERSON,
+    TableColumn("height_cm", "height"),
+    TableColumn("weight_kg", "weight"),
+    TableColumn("bmi_kg_m2", "BMI"),
+    TableColumn("pr_ms", "PR"),
+    TableColumn("qrs_ms", "QRS"),
+    TableColumn("qt_ms", "QT"),
+    TableColumn("qtc_ms", "QTc"),
+    TableColumn("axis_deg", "axis"),
+    *(TableColumn(name, PHENOTYPE_LABELS[name]) for name in PHENOTYPE_NAMES),
+)
+"""What can be chosen. Every cell costs: with all of them a page takes about twice as long."""
 
 
 class PlainCell(Text):
@@ -86,6 +99,12 @@ class PatientTable(WholeColumnTable):
         )
         self.page = PatientPage((), 0, 0)
         self._labels_shown: tuple[str, ...] = ()
+        self.chosen: tuple[TableColumn, ...] = COLUMNS
+
+    def choose(self, keys: Sequence[str]) -> None:
+        """Show these columns from the next page on, in our order; the patient is always there."""
+        wanted = {"patient", *keys}
+        self.chosen = tuple(column for column in ALL_COLUMNS if column.key in wanted)
 
     def show(
         self,
@@ -100,19 +119,19 @@ class PatientTable(WholeColumnTable):
         self.page = page
         arrow = "▼" if is_descending else "▲"
         labels = tuple(
-            f" {column.heading}{arrow if column.key == sort else ''}" for column in COLUMNS
+            f" {column.heading}{arrow if column.key == sort else ''}" for column in self.chosen
         )
         with self.app.batch_update():
             if labels != self._labels_shown:
                 self.clear(columns=True)
-                for column, label in zip(COLUMNS, labels, strict=True):
+                for column, label in zip(self.chosen, labels, strict=True):
                     justify = "right" if column.is_number else "left"
                     self.add_column(Text(label, justify=justify), key=column.key, width=1)
                 self._labels_shown = labels
             else:
                 self.clear()
-            cells = [_build_cells(row, name_of) for row in page.rows]
-            for index, (column, label) in enumerate(zip(COLUMNS, labels, strict=True)):
+            cells = [_build_cells(row, self.chosen, name_of) for row in page.rows]
+            for index, (column, label) in enumerate(zip(self.chosen, labels, strict=True)):
                 widths = [row[index].cell_len for row in cells]
                 self.columns[ColumnKey(column.key)].width = max([len(label), *widths])
             for row in cells:
@@ -185,7 +204,9 @@ class PatientTable(WholeColumnTable):
             self.post_message(self.PageWanted(offset, is_at_end=is_at_end))
 
 
-def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Text]:
+def _build_cells(
+    row: PatientSummary, columns: Sequence[TableColumn], name_of: Callable[[str], str]
+) -> list[Text]:
     texts = {
         "patient": safe(name_of(row.patient), max_length=40),
         "visit": str(row.visit),
@@ -197,9 +218,11 @@ def _build_cells(row: PatientSummary, name_of: Callable[[str], str]) -> list[Tex
         "num_findings": str(row.num_findings) if row.num_findings else "",
         "heart_rate_bpm": format_number(row.heart_rate_bpm, unit="bpm"),
     }
-    for name in MAIN_PHENOTYPES:
-        texts[name] = format_number(row.measured.get(name), unit=PHENOTYPE_UNITS[name])
+    for name, unit in PHENOTYPE_UNITS.items():
+        texts[name] = format_number(row.measured.get(name), unit=unit)
+    for name, value in row.others.items():
+        texts[name] = format_number(value, unit="mL")
     return [
         PlainCell(" " + texts[column.key], justify="right" if column.is_number else "left")
-        for column in COLUMNS
+        for column in columns
     ]

@@ -1,0 +1,1 @@
+"""The actions by screen; `shell.actions` puts them together."""
