@@ -37,6 +37,13 @@ def reproduce(
             help="Runs side by side, each a process of one thread.",
         ),
     ] = 1,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=MACHINE_PANEL,
+            help="Folder of finished runs (simulated patients): go on from it, add to it.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -57,6 +64,7 @@ def reproduce(
             size=size.value,
             out=out,
             num_jobs=jobs,
+            archive=archive,
             device=device,
             progress=progress,
         )

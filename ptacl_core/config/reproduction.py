@@ -123,6 +123,8 @@ class ReproductionSize(Settings):
     """What this size can and cannot show; printed in the report."""
     based_on: str
     """Preset of every run that names none of its own."""
+    learning_rates: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Run → learning rate → mean R² on validation patients of the search that chose it."""
     runs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Run → settings laid over the plan's, and its own preset as `based_on`."""
 

@@ -56,6 +56,7 @@ class ReproductionDocument(Document):
     made: str
     size: str
     size_notes: str
+    learning_rates: dict[str, dict[str, float]] = Field(default_factory=dict)
     seeds: tuple[int, ...]
     methods: tuple[str, ...]
     is_whole: bool

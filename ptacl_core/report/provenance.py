@@ -33,6 +33,10 @@ def describe_provenance(document: Mapping[str, Any]) -> list[Block]:
             "Trainings that were interrupted and resumed, of which only the last part is counted: "
             + ", ".join(durations["resumed"])
         )
+    if provenance.get("from_archive"):
+        lines.append(
+            f"Taken from an archive, not trained here: {', '.join(provenance['from_archive'])}"
+        )
     weights = {
         sha256: row["key"]
         for row in document["rows"]
@@ -42,6 +46,7 @@ def describe_provenance(document: Mapping[str, Any]) -> list[Block]:
     return [
         Heading("Provenance"),
         Bullets(lines),
+        *_describe_search(document["learning_rates"]),
         Table(
             "Settings of the runs",
             ["Run", "Seed", "Settings hash"],
@@ -52,4 +57,22 @@ def describe_provenance(document: Mapping[str, Any]) -> list[Block]:
             ["SHA-256", "Row"],
             [[sha256, key] for sha256, key in weights.items()],
         ),
+    ]
+
+
+def _describe_search(rates: Mapping[str, Mapping[str, float]]) -> list[Block]:
+    """The learning rates that were tried for each run, and what each gave."""
+    if not rates:
+        return []
+    tried = list(dict.fromkeys(rate for figures in rates.values() for rate in figures))
+    return [
+        Table(
+            "Learning rates tried, by the mean R² on validation patients (one training each, with "
+            "a seed that no row uses); the best is the row's",
+            ["Run", *tried],
+            [
+                [run, *(f"{figures[rate]:.4f}" if rate in figures else "" for rate in tried)]
+                for run, figures in rates.items()
+            ],
+        )
     ]

@@ -6,10 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import pytest
 
-from ptacl_core.config.reproduction import name_run
+from ptacl_core.config.reproduction import load_plan, load_size, name_run, plan_run
+from ptacl_core.recipes.reproduce.archive import Archive, choose_restored
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.evaluate.measure_row import load_row
 
@@ -202,3 +205,58 @@ def test_a_wrong_row_or_number_of_seeds_is_one_line(killed, ptacl):
     assert answer.exit_code == 2
     assert "no row 'nothing'; there are random, simclr" in answer.err
     assert ptacl("reproduce", killed, "--seeds", 0).exit_code == 2
+
+
+@pytest.fixture(scope="module")
+def archived(killed, resumed, tmp_path_factory):
+    """The finished runs as an archive, and a cohort of the same patients without any run."""
+    from ptacl_core.recipes.reproduce import run as reproduce
+
+    folder = tmp_path_factory.mktemp("archive")
+    reproduce.run(
+        killed, rows=ROWS.split(","), num_seeds=NUM_SEEDS, size="tiny", num_resamples=200,
+        archive=folder / "runs",
+    )  # fmt: skip
+    fresh = folder / "cohort"
+    shutil.copytree(killed, fresh, ignore=shutil.ignore_patterns("reproduce-*"))
+    return folder / "runs", fresh
+
+
+def test_a_fresh_cohort_reports_from_the_archive_without_training(archived, resumed):
+    from ptacl_core.recipes.reproduce import run as reproduce
+
+    archive, fresh = archived
+    names = {path.name for path in archive.iterdir()}
+    assert len(names) == NUM_SEEDS * len(KEYS)
+    found = reproduce.run(
+        fresh, rows=ROWS.split(","), num_seeds=NUM_SEEDS, size="tiny", num_resamples=200,
+        archive=archive,
+    ).document  # fmt: skip
+    assert not list(fresh.glob("runs/reproduce-*"))
+    assert found.provenance["from_archive"] == sorted(Path(name).stem for name in names)
+    before = {row.key: row for row in resumed[0].document.rows}
+    for row in found.rows:
+        assert row.mean.r2 == pytest.approx(before[row.key].mean.r2, abs=0.01)
+    assert found.retrieval["methods"] == resumed[0].document.retrieval["methods"]
+    assert found.alignment == resumed[0].document.alignment
+
+
+def test_runs_of_other_patients_or_settings_are_not_taken(archived):
+    archive = Archive(archived[0], archived[1], archived[1] / "restored")
+    name = name_run("tiny", 0, "ptacl")
+    with zipfile.ZipFile(archived[0] / f"{name}.zip") as packed:
+        patients = json.loads(packed.read("run.json"))["identity"]["patients_hash"]
+    settings = plan_run(load_plan(), load_size("tiny"), "ptacl", seed=0, device="cpu")
+    assert archive.has(name, settings, patients_hash=patients, steps=["train"])
+    other = settings.model_copy(update={"seed": 7})
+    assert not archive.has(name, other, patients_hash=patients, steps=["train"])
+    assert not archive.has(name, settings, patients_hash="0" * 16, steps=["train"])
+    assert not archive.has(name, settings, patients_hash=patients, steps=["measure another"])
+
+
+def test_a_source_is_made_again_where_what_starts_from_it_is_missing():
+    takes = {"mae": (), "ptacl": ("mae", "mae"), "ptacl-finetuned": ("mae", "ptacl")}
+    archived = {(0, "mae"): True, (0, "ptacl"): True, (0, "ptacl-finetuned"): False}
+    assert choose_restored(archived, takes) == frozenset()
+    archived = {(0, "mae"): True, (0, "ptacl"): False, (1, "mae"): True, (1, "ptacl"): True}
+    assert choose_restored(archived, takes) == {(1, "mae"), (1, "ptacl")}

@@ -20,6 +20,7 @@ from ptacl_core.documents.reproduction import ReproducedCohort, ReproductionDocu
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.evaluate.references import SOURCE
 from ptacl_core.progress import ProgressSink
+from ptacl_core.recipes.reproduce.archive import FindRun
 from ptacl_core.recipes.reproduce.differences import (
     adjust_family,
     describe_comparisons,
@@ -49,6 +50,7 @@ NOTES = {
 
 def summarise(
     cohort_dir: Path,
+    find_run: FindRun,
     plan: ReproductionPlan,
     size: ReproductionSize,
     methods: Sequence[Method],
@@ -68,10 +70,10 @@ def summarise(
     card = _read_json(cohort_dir / "card.json")
     ceilings = card.get("phenotypes") if card else None
     table = collect_rows(
-        cohort_dir, size, methods, seeds,
+        cohort_dir, find_run, size, methods, seeds,
         num_resamples=num_resamples, ceilings=ceilings, progress=progress,
     )  # fmt: skip
-    evaluations = load_evaluations(cohort_dir, plan, size, methods, seeds)
+    evaluations = load_evaluations(find_run, plan, size, methods, seeds)
     main = choose_main(evaluations)
     sections = take_sections(evaluations[main][0] if main else None)
     first = next(iter(table.documents.values()))[0]
@@ -85,6 +87,7 @@ def summarise(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         size=size.name,
         size_notes=size.notes,
+        learning_rates=size.learning_rates,
         seeds=tuple(seeds),
         methods=tuple(method.key for method in methods),
         is_whole=len(methods) == len(plan.methods),
@@ -106,15 +109,22 @@ def summarise(
             next((row for row in rows if row.key == f"{MAIN}-ecg"), None),
             bar="ridge on the mean beat",
         ),
-        health=_collect_health(cohort_dir, plan, size, methods, seeds),
+        health=_collect_health(find_run, plan, size, methods, seeds),
         rows=rows,
         nested=tuple(nested),
         comparisons=tuple(comparisons),
         trend=describe_trend(plan, table),
         retrieval=describe_retrieval(
-            cohort_dir, size, methods, seeds, evaluations, table, num_resamples=num_resamples
+            cohort_dir,
+            find_run,
+            size,
+            methods,
+            seeds,
+            evaluations,
+            table,
+            num_resamples=num_resamples,
         ),
-        alignment=tuple(describe_alignment(cohort_dir, size, methods, seeds, evaluations)),
+        alignment=tuple(describe_alignment(find_run, size, methods, seeds, evaluations)),
         main=main,
         **sections,
         left_out=() if sections else SECTIONS,
@@ -123,7 +133,7 @@ def summarise(
             "code": describe_code(),
             "machine": describe_machine(),
             "durations": describe_durations(steps),
-            "runs": _describe_runs(cohort_dir, plan, size, methods, seeds),
+            "runs": _describe_runs(find_run, plan, size, methods, seeds),
             **provenance,
         },
     )
@@ -135,7 +145,7 @@ def _lead_with(nested: Sequence[NestedQuestion], key: str) -> list[NestedQuestio
 
 
 def _collect_health(
-    cohort_dir: Path,
+    find_run: FindRun,
     plan: ReproductionPlan,
     size: ReproductionSize,
     methods: Sequence[Method],
@@ -146,14 +156,14 @@ def _collect_health(
     for seed in seeds:
         for key in plan.list_runs(methods):
             name = name_run(size.name, seed, key)
-            health = read_health(cohort_dir / "runs" / name)
+            health = read_health(find_run(name))
             if health is not None:
                 found[name] = dict(health.stages)
     return found
 
 
 def _describe_runs(
-    cohort_dir: Path,
+    find_run: FindRun,
     plan: ReproductionPlan,
     size: ReproductionSize,
     methods: Sequence[Method],
@@ -164,7 +174,7 @@ def _describe_runs(
             "run": name_run(size.name, seed, key),
             "seed": seed,
             "settings_hash": plan_run(plan, size, key, seed=seed).hash(),
-            **_describe_weights(cohort_dir / "runs" / name_run(size.name, seed, key)),
+            **_describe_weights(find_run(name_run(size.name, seed, key))),
         }
         for seed in seeds
         for key in plan.list_runs(methods)

@@ -16,6 +16,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError
+from ptacl_core.recipes.reproduce.archive import FindRun
 from ptacl_core.runs.folder import load_run_config
 
 MAIN = "ptacl"
@@ -25,7 +26,7 @@ SECTIONS = ("coverage", "coverage_summary", "subgroups", "calibration")
 
 
 def load_evaluations(
-    cohort_dir: Path,
+    find_run: FindRun,
     plan: ReproductionPlan,
     size: ReproductionSize,
     methods: Sequence[Method],
@@ -33,16 +34,14 @@ def load_evaluations(
 ) -> dict[str, list[EvaluationDocument]]:
     """Run → evaluation documents by seed, of the runs that are evaluated. Raises CohortError."""
     return {
-        method.run: [
-            _load(cohort_dir / "runs" / name_run(size.name, seed, method.run)) for seed in seeds
-        ]
+        method.run: [_load(find_run(name_run(size.name, seed, method.run))) for seed in seeds]
         for method in methods
         if plan.runs[method.run].is_evaluated
     }
 
 
 def describe_alignment(
-    cohort_dir: Path,
+    find_run: FindRun,
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
@@ -55,7 +54,7 @@ def describe_alignment(
     return [
         _describe_map(
             method,
-            load_run_config(cohort_dir / "runs" / name_run(size.name, seeds[0], method.run)),
+            load_run_config(find_run(name_run(size.name, seeds[0], method.run))),
             [document.as_dict()["alignment"] for document in evaluations[method.run]],
         )
         for method in methods

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
 from ptacl_core.documents.evaluation import EvaluationDocument
@@ -20,15 +19,19 @@ from ptacl_core.evaluate.row_comparison import (
     compare_rows,
     score_means,
 )
+from ptacl_core.recipes.reproduce.archive import FindRun
+from ptacl_core.recipes.reproduce.hits import (
+    DIRECTION,
+    KS,
+    OWN,
+    Hits,
+    Patient,
+    read_archived_hits,
+    read_hits,
+)
 from ptacl_core.recipes.reproduce.rows import RESAMPLING_SEED, TableTwoRows
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.evaluate.table_two import FIGURES, describe_difference, finite
-
-KS = (1, 3, 5, 10, 15)
-OWN = ("included", "excluded")
-DIRECTION = "ecg-cmr"
-
-Patient = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +45,7 @@ class RetrievedRow:
 
 def describe_retrieval(
     cohort_dir: Path,
+    find_run: FindRun,
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
@@ -56,12 +60,11 @@ def describe_retrieval(
         return {"why_not": "no aligned method that is evaluated was reproduced"}
     with Cohort.open(cohort_dir) as cohort:
         read = {
-            method.key: [_read(cohort, name_run(size.name, seed, method.run)) for seed in seeds]
+            method.key: [
+                _read(cohort, find_run(name_run(size.name, seed, method.run))) for seed in seeds
+            ]
             for method in chosen
         }
-    lacking = [key for key, tables in read.items() if not all(table.patients for table in tables)]
-    if lacking:
-        return {"why_not": f"the store has no retrieval of {', '.join(lacking)}"}
     patients = _shared([table for tables in read.values() for table in tables])
     resamples = draw_resamples(
         len(patients),
@@ -74,7 +77,7 @@ def describe_retrieval(
             method,
             {
                 (own, k): score_means(
-                    np.stack([table.precision(own, k, patients) for table in read[method.key]]),
+                    np.stack([table.take(own, k, patients) for table in read[method.key]]),
                     resamples,
                 )
                 for own in OWN
@@ -93,42 +96,18 @@ def describe_retrieval(
     }
 
 
-class _RetrievalTable:
-    """Per query patient and phenotype the precision at each k, of one run."""
-
-    def __init__(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        who = [(str(row[0]), int(row[1])) for row in rows]
-        self._place = {patient: index for index, patient in enumerate(dict.fromkeys(who))}
-        shape = (len(OWN), len(self._place), len(PHENOTYPE_NAMES), len(KS))
-        self._precision = np.full(shape, np.nan)
-        for patient, (_, _, own, name, *values) in zip(who, rows, strict=True):
-            place = (OWN.index(own), self._place[patient], PHENOTYPE_NAMES.index(name))
-            self._precision[place] = [np.nan if value is None else value for value in values]
-
-    @property
-    def patients(self) -> Mapping[Patient, int]:
-        """Query patients and their place."""
-        return self._place
-
-    def precision(
-        self, own: str, k: int, patients: Sequence[Patient]
-    ) -> Float64[Array, "patient target"]:
-        """Rows in the order of `patients`; NaN where a phenotype is absent."""
-        chosen = [self._place[who] for who in patients]
-        return self._precision[OWN.index(own), chosen, :, KS.index(k)]
+def _read(cohort: Cohort, run_dir: Path) -> Hits:
+    """Hits of a run query by query: from its archive, or from the store."""
+    hits = read_archived_hits(run_dir) or read_hits(cohort, run_dir.name)
+    if hits is None:
+        raise CohortError(
+            f"the store has no retrieval of {run_dir.name}; remove its reproduce.json and "
+            "reproduce again"
+        )
+    return hits
 
 
-def _read(cohort: Cohort, run: str) -> _RetrievalTable:
-    """What `ptacl evaluate` put into the store for a run, query by query."""
-    rows = cohort.fetch(
-        "SELECT patient, visit, own, phenotype, p_at_1, p_at_3, p_at_5, p_at_10, p_at_15 "
-        "FROM evaluation_retrieval WHERE run = ? AND direction = ? ORDER BY patient, visit",
-        [run, DIRECTION],
-    )
-    return _RetrievalTable(rows)
-
-
-def _shared(tables: Sequence[_RetrievalTable]) -> list[Patient]:
+def _shared(tables: Sequence[Hits]) -> list[Patient]:
     shared = [
         who for who in tables[0].patients if all(who in table.patients for table in tables[1:])
     ]

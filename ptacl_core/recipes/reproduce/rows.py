@@ -19,6 +19,7 @@ from ptacl_core.evaluate.references import TABLE_2
 from ptacl_core.evaluate.resampling import draw_resamples
 from ptacl_core.evaluate.row_comparison import RowScores, score_row
 from ptacl_core.progress import ProgressSink
+from ptacl_core.recipes.reproduce.archive import FindRun
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.health import stage_failures
 from ptacl_core.shards import ShardReader
@@ -59,6 +60,7 @@ class TableTwoRows:
 
 def collect_rows(
     cohort_dir: Path,
+    find_run: FindRun,
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
@@ -97,7 +99,7 @@ def collect_rows(
     table = TableTwo(observed, sex, resamples, baseline)
     curves = _add_bars(table, bars, kept)
     failures = {
-        method.row(modality): _find_failures(cohort_dir, size, method, modality, seeds)
+        method.row(modality): _find_failures(find_run, size, method, modality, seeds)
         for method in methods
         for modality in method.modalities
     }
@@ -183,7 +185,7 @@ def _add_row(
 
 
 def _find_failures(
-    cohort_dir: Path,
+    find_run: FindRun,
     size: ReproductionSize,
     method: Method,
     modality: Modality,
@@ -200,9 +202,7 @@ def _find_failures(
     return tuple(
         f"seed {seed}: {reason}"
         for seed in seeds
-        for reason in stage_failures(
-            cohort_dir / "runs" / name_run(size.name, seed, method.run), stage
-        )
+        for reason in stage_failures(find_run(name_run(size.name, seed, method.run)), stage)
     )
 
 

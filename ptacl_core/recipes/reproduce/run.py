@@ -30,6 +30,7 @@ from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.errors import ConfigError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes.finished_steps import FinishedSteps
+from ptacl_core.recipes.reproduce.archive import Archive, check_simulated, choose_restored
 from ptacl_core.recipes.reproduce.document import summarise
 from ptacl_core.report.reproduction import write_report
 from ptacl_core.runs.folder import store_settings
@@ -71,14 +72,17 @@ def run(
     device: str = "auto",
     num_resamples: int = 2000,
     num_jobs: int = 1,
+    archive: Path | None = None,
     progress: ProgressSink = SILENT,
 ) -> ReproductionSummary:
     """Train and measure `rows` (None: all) with seeds 0 … `num_seeds` - 1, and report.
 
     The report goes to `out`, or to reports/reproduce-<size> in the cohort. `num_jobs` runs are
     trained and measured side by side, each in a process of one thread, on one GPU or each on
-    the next of several; the figures are those of one job with one thread. Raises ConfigError
-    for an unknown row, and whatever the stages raise; the same call then goes on.
+    the next of several; the figures are those of one job with one thread. `archive` is a folder
+    of finished runs of simulated patients: what it has is not trained again, and what is
+    finished here goes there. Raises ConfigError for an unknown row, CohortError for an archive
+    of people who are not simulated, and whatever the stages raise; the same call then goes on.
     """
     if num_seeds < 1:
         raise ConfigError(f"--seeds: expected at least 1, got {num_seeds}")
@@ -94,9 +98,12 @@ def run(
             cohort_dir, plan, chosen_size, methods, patients_hash, device, num_resamples,
             num_jobs, progress,
         )  # fmt: skip
+        if archive is not None:
+            work = work.with_archive(Archive(archive, cohort_dir, folder / "archived"), num_seeds)
         steps = do_in_jobs(work, num_seeds) if num_jobs > 1 else do_in_turn(work, num_seeds)
         document = summarise(
             cohort_dir,
+            work.find_run,
             plan,
             chosen_size,
             methods,
@@ -106,6 +113,9 @@ def run(
             provenance={
                 "command": _name_command(cohort_dir.name, rows, num_seeds, size),
                 "this_call_s": time.monotonic() - started_s,
+                "from_archive": sorted(
+                    name_run(chosen_size.name, seed, key) for seed, key in work.restored
+                ),
             },
             progress=progress,
         )
@@ -183,6 +193,37 @@ class Work:
     num_resamples: int
     num_jobs: int
     progress: ProgressSink
+    archive: Archive | None = None
+    restored: frozenset[tuple[int, str]] = frozenset()
+
+    def with_archive(self, archive: Archive, num_seeds: int) -> "Work":
+        """The same work, less what the archive has; that is unpacked. Raises CohortError."""
+        check_simulated(self.cohort_dir)
+        keys = self.plan.list_runs(self.methods)
+        archived = {
+            (seed, key): archive.has(
+                name_run(self.size.name, seed, key),
+                self._plan(key, seed),
+                patients_hash=self.patients_hash,
+                steps=self._list_steps(key, seed),
+            )
+            for seed in range(num_seeds)
+            for key in keys
+        }
+        takes = {key: tuple(self.plan.runs[key].takes.values()) for key in keys}
+        restored = choose_restored(archived, takes)
+        for seed, key in sorted(restored):
+            archive.restore(name_run(self.size.name, seed, key))
+        if restored:
+            self.progress.say(f"archive: {len(restored)} of {len(archived)} runs are taken from it")
+        return replace(self, archive=archive, restored=restored)
+
+    def find_run(self, name: str) -> Path:
+        """The folder that holds what a run came to."""
+        names = {name_run(self.size.name, seed, key) for seed, key in self.restored}
+        if self.archive is not None and name in names:
+            return self.archive.restored / name
+        return self.cohort_dir / "runs" / name
 
     def on_slot(self, slot: int) -> "Work":
         """The same work on the GPU of a slot, where there are several and none was named."""
@@ -193,34 +234,61 @@ class Work:
 
     def do_run(self, key: str, seed: int, position: str) -> dict[str, Any]:
         """Train and measure one run, but for what is finished; returns its steps."""
-        settings = plan_run(self.plan, self.size, key, seed=seed, device=self.device)
         name = name_run(self.size.name, seed, key)
-        directory = self.cohort_dir / "runs" / name
-        planned = self.plan.runs[key]
-        finished = FinishedSteps(
-            directory / STEPS_FILE,
-            {
-                "software": __version__,
-                "settings_hash": settings.model_copy(update={"device": "auto"}).hash(),
-                "patients_hash": self.patients_hash,
-            },
-        )
-        work: dict[str, Callable[[], dict[str, Any]]] = {
-            "train": lambda: self._train(directory, settings)
-        }
-        if planned.is_embedded:  # before what takes features from the disk
-            work["embed"] = lambda: self._embed(name)
-        if planned.is_evaluated:
-            work[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
-        for method in self.methods:
-            if method.run == key:
-                work |= self._plan_rows(method, name, finished)
-        work["card"] = lambda: self._write_card(name)
-        for step, do in work.items():
+        if self.archive is not None and (seed, key) in self.restored:
+            return self.archive.steps(name)
+        settings = self._plan(key, seed)
+        identity = self._identify(settings)
+        finished = FinishedSteps(self.cohort_dir / "runs" / name / STEPS_FILE, identity)
+        steps = self._list_steps(key, seed)
+        for row in self._list_rows(key):
+            if not measure_row.has_row(self.cohort_dir, name, row):
+                finished.forget(f"measure {row}")
+        for step, do in steps.items():
             if not finished.is_done(step):
                 self.progress.say(f"{position}: {step} {name}")
             finished.once(step, do)
-        return {step: finished.once(step, do) for step, do in work.items()}
+        if self.archive is not None:
+            self.archive.save(name, identity)
+        return {step: finished.once(step, do) for step, do in steps.items()}
+
+    def _list_rows(self, key: str) -> list[str]:
+        """Rows that are measured of a run."""
+        return [
+            method.row(modality)
+            for method in self.methods
+            if method.run == key
+            for modality in method.modalities
+        ]
+
+    def _plan(self, key: str, seed: int) -> RunSettings:
+        return plan_run(self.plan, self.size, key, seed=seed, device=self.device)
+
+    def _identify(self, settings: RunSettings) -> dict[str, str]:
+        """What a result belongs to; of another one nothing is taken."""
+        return {
+            "software": __version__,
+            "settings_hash": settings.model_copy(update={"device": "auto"}).hash(),
+            "patients_hash": self.patients_hash,
+        }
+
+    def _list_steps(self, key: str, seed: int) -> dict[str, Callable[[], dict[str, Any]]]:
+        """Steps of a run by name, in order."""
+        settings = self._plan(key, seed)
+        name = name_run(self.size.name, seed, key)
+        planned = self.plan.runs[key]
+        steps: dict[str, Callable[[], dict[str, Any]]] = {
+            "train": lambda: self._train(self.cohort_dir / "runs" / name, settings)
+        }
+        if planned.is_embedded:  # before what takes features from the disk
+            steps["embed"] = lambda: self._embed(name)
+        if planned.is_evaluated:
+            steps[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
+        for method in self.methods:
+            if method.run == key:
+                steps |= self._plan_rows(method, name)
+        steps["card"] = lambda: self._write_card(name)
+        return steps
 
     def _train(self, directory: Path, settings: RunSettings) -> dict[str, Any]:
         if not settings.stages:
@@ -243,9 +311,7 @@ class Work:
             "was_resumed": was_begun,
         }
 
-    def _plan_rows(
-        self, method: Method, name: str, finished: FinishedSteps
-    ) -> dict[str, Callable[[], dict[str, Any]]]:
+    def _plan_rows(self, method: Method, name: str) -> dict[str, Callable[[], dict[str, Any]]]:
         def measure(row: str, modality: Modality) -> dict[str, Any]:
             document = measure_row.run(
                 self.cohort_dir,
@@ -258,9 +324,6 @@ class Work:
             )
             return {"wall_s": document["wall_s"]}
 
-        for modality in method.modalities:
-            if not measure_row.has_row(self.cohort_dir, name, method.row(modality)):
-                finished.forget(f"measure {method.row(modality)}")
         return {
             f"measure {method.row(modality)}": partial(measure, method.row(modality), modality)
             for modality in method.modalities

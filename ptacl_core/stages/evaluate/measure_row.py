@@ -128,14 +128,15 @@ def run(
             "device": str(target),
             "wall_s": time.monotonic() - started_s,
         }
-        arrays = {"rows": test.rows, "observed": test.phenotypes, "predicted": predicted}
+        arrays: dict[str, Array] = {
+            "rows": test.rows, "observed": test.phenotypes, "predicted": predicted
+        }  # fmt: skip
         with hold_unchanged(CohortLayout(cohort_dir), reader) as is_unchanged:
             if not is_unchanged:
                 raise CohortError(
                     f"run {run_name}: the cohort changed while row {row} was measured; try again"
                 )
-            _write_arrays(path, {**arrays, **_extra_arrays(curve, nested)})
-            write_json(path.with_suffix(".json"), document)
+            write_row(cohort_dir, document, {**arrays, **_extra_arrays(curve, nested)})
         for suffix in (".parquet", ".json"):  # where rows lay before
             (folder / ROWS_FOLDER / f"{row}{suffix}").unlink(missing_ok=True)
     return document
@@ -143,15 +144,11 @@ def run(
 
 def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
     """What `run` wrote. Raises CohortError when it is missing, damaged or of other patients."""
-    path = _row_file(cohort_dir, run_name, row)
-    document = _read_document(path.with_suffix(".json"))
+    document, arrays = read_row(cohort_dir, run_name, row)
     try:
-        if document is None:
-            raise FileNotFoundError(f"{row}.json")
         with ShardReader.open(cohort_dir) as reader:
             if document["patients_hash"] != hash_patients(reader):
                 raise ValueError("other patients")
-            arrays = load_tensors(path.read_bytes())
             patients = _name_patients(reader, arrays["rows"])
         points = tuple(
             LabelPoint(point["labels"], point["is_all"], arrays[_name_point(point["labels"])])
@@ -159,13 +156,37 @@ def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
         )
         nested = arrays[NESTED] if document["has_nested"] else None
         observed, predicted = arrays["observed"], arrays["predicted"]
-    except (OSError, KeyError, ValueError, SafetensorError) as error:
-        raise CohortError(
-            f"run {run_name}: row {row} cannot be read ({type(error).__name__}); the same call of "
-            "`ptacl reproduce` measures it again"
-        ) from None
+    except (OSError, KeyError, ValueError) as error:
+        raise _damaged(run_name, row, error) from None
     curve = LabelCurve(points) if points else None
     return RowFigures(patients, observed, predicted, document, curve, nested)
+
+
+def read_row(cohort_dir: Path, run_name: str, row: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Document and arrays of a row as they lie on disk. Raises CohortError."""
+    path = _row_file(cohort_dir, run_name, row)
+    document = _read_document(path.with_suffix(".json"))
+    try:
+        if document is None:
+            raise FileNotFoundError(f"{row}.json")
+        return document, load_tensors(path.read_bytes())
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _damaged(run_name, row, error) from None
+
+
+def write_row(cohort_dir: Path, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Put a row into the cohort's cache; `document` names its run and row."""
+    path = _row_file(cohort_dir, document["run"], document["row"])
+    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    write_bytes(path, save_tensors(contiguous))
+    write_json(path.with_suffix(".json"), dict(document))
+
+
+def _damaged(run_name: str, row: str, error: Exception) -> CohortError:
+    return CohortError(
+        f"run {run_name}: row {row} cannot be read ({type(error).__name__}); the same call of "
+        "`ptacl reproduce` measures it again"
+    )
 
 
 def list_rows(cohort_dir: Path, run_name: str) -> list[str]:
@@ -279,11 +300,6 @@ def _predict_network(
         progress=progress,
     )
     return scaled * np.asarray(document.target_sd) + np.asarray(document.target_mean)
-
-
-def _write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
-    write_bytes(path, save_tensors(contiguous))
 
 
 def _name_patients(reader: ShardReader, rows: Int64[Array, " row"]) -> tuple[tuple[str, int], ...]:
