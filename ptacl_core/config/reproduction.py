@@ -62,6 +62,8 @@ class Comparison(Settings):
     first: str
     second: str
     question: str
+    modality: Modality = "ecg"
+    """Input of the rows that are compared."""
 
 
 class Trend(Settings):

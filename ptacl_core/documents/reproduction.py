@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
+from ptacl_core.arrays import Modality
 from ptacl_core.documents.figures import Difference
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.model import Document, Part
@@ -25,6 +26,7 @@ class RowComparison(Part):
     first: str
     second: str
     question: str
+    modality: Modality = "ecg"
     figures: dict[str, Difference]
     num_trainings: int | None
     seed_differences: tuple[float | None, ...] | None

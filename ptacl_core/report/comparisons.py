@@ -39,9 +39,13 @@ def summarise_verdicts(document: Mapping[str, Any]) -> Bullets:
 
 
 def name_pair(document: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
-    """Titles of both methods of a difference."""
-    titles = {row["key"].removesuffix("-ecg"): row["name"] for row in document["rows"]}
-    return f"{titles[pair['first']]} − {titles[pair['second']]}"
+    """Titles of both methods of a difference; the cine's are said to be so."""
+    titles = {row["key"]: row["name"] for row in document["rows"]}
+    names = [
+        titles.get(f"{pair[which]}-{pair['modality']}", titles.get(pair[which], pair[which]))
+        for which in ("first", "second")
+    ]
+    return " − ".join(names) + ("" if pair["modality"] == "ecg" else ", CMR")
 
 
 def describe_comparisons(document: Mapping[str, Any]) -> list[Block]:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ptacl_core.arrays import Modality
 from ptacl_core.config.reproduction import DEMOGRAPHICS, Comparison, ReproductionPlan
 from ptacl_core.documents.figures import Difference
 from ptacl_core.documents.reproduction import RowComparison
@@ -19,7 +20,7 @@ Asked = TypeVar("Asked", RowComparison, NestedQuestion)
 
 
 def describe_comparisons(plan: ReproductionPlan, table: TableTwoRows) -> list[RowComparison]:
-    """The plan's differences of ECG rows that were reproduced, each with its verdict."""
+    """The plan's differences of rows that were reproduced, each with its verdict."""
     found = [_describe_comparison(pair, table) for pair in plan.comparisons]
     return [each for each in found if each is not None]
 
@@ -80,7 +81,7 @@ def describe_trend(plan: ReproductionPlan, table: TableTwoRows) -> dict[str, Any
 
 
 def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison | None:
-    keys = [_row_key(each) for each in (pair.first, pair.second)]
+    keys = [_row_key(method, pair.modality) for method in (pair.first, pair.second)]
     first, second = (table.scores(key) for key in keys)
     if first is None or second is None:
         return None
@@ -95,14 +96,15 @@ def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison
         first=pair.first,
         second=pair.second,
         question=pair.question,
+        modality=pair.modality,
         figures=describe_difference(found, untrained=untrained),
         num_trainings=found.num_trainings,
         seed_differences=per_seed,
     )
 
 
-def _row_key(method: str) -> str:
-    return DEMOGRAPHICS if method == DEMOGRAPHICS else f"{method}-ecg"
+def _row_key(method: str, modality: Modality) -> str:
+    return DEMOGRAPHICS if method == DEMOGRAPHICS else f"{method}-{modality}"
 
 
 def _judge(found: Difference, num_trainings: int | None, p_holm: float) -> Difference:
