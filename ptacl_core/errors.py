@@ -39,6 +39,10 @@ class CheckpointError(PtaclError):
     """A checkpoint is missing, damaged or does not fit what it is loaded into."""
 
 
+class EncoderError(PtaclError):
+    """An encoder that was not trained here gives something else than features."""
+
+
 class CohortError(PtaclError):
     """A cohort directory or its store cannot be used."""
 

@@ -14,6 +14,7 @@ from ptacl_core.cli.options import (
     RunOption,
 )
 from ptacl_core.cli.output import narrate, print_json, print_line
+from ptacl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from ptacl_core.stages.train.run import TrainSummary
@@ -148,6 +149,13 @@ def evaluate(
     resamples: Annotated[
         int, typer.Option(min=100, help="Bootstrap resamples of patients.")
     ] = 2000,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="Measure an ECG encoder of your own: signals in, features out.",
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -156,6 +164,9 @@ def evaluate(
     from ptacl_core.cli.tables.evaluation import print_evaluation
     from ptacl_core.recipes import evaluate as recipe
 
+    if encoder is not None:
+        _evaluate_foreign(cohort, encoder, run=run, resamples=resamples, as_json=as_json)
+        return
     with ProgressBars() as progress:
         document = recipe.run(
             cohort, run=run, num_resamples=resamples, device=device, progress=progress
@@ -164,6 +175,31 @@ def evaluate(
         print_json(document.as_dict())
     else:
         print_evaluation(document)
+
+
+def _evaluate_foreign(
+    cohort: Path, encoder: str, *, run: str | None, resamples: int, as_json: bool
+) -> None:
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.cli.tables.evaluation import print_foreign
+    from ptacl_core.stages.evaluate import foreign
+
+    if run is not None:
+        raise ConfigError("--encoder measures an encoder of your own: leave out --run")
+    function, sha256 = foreign.load_function(encoder)
+    with ProgressBars() as progress:
+        document = foreign.run(
+            cohort,
+            function,
+            name=Path(encoder.rpartition(":")[0]).stem,
+            encoder_sha256=sha256,
+            num_resamples=resamples,
+            progress=progress,
+        )
+    if as_json:
+        print_json(document.as_dict())
+    else:
+        print_foreign(document)
 
 
 def register(app: typer.Typer) -> None:

@@ -21,5 +21,12 @@ class CouplingSettings(Settings):
     """Patient-level SD of that delay, ms [I]."""
     pep_per_qrs_ms: float = Field(default=0.5, ge=0)
     """Pre-ejection period gained per ms of QRS beyond `qrs_reference_ms`, ms [I]."""
+    lateral_delay_ms: float = Field(default=50.0, gt=0)
+    """Median delay of the lateral wall against the septum in left bundle branch block, ms
+    (quartiles 30 and 94; Europace 2007;9:41 [S])."""
+    lateral_delay_log_sd: float = Field(default=0.85, ge=0)
+    """SD of its logarithm, from the quartiles [S]."""
+    usual_delay_ms: float = Field(default=17.0, ge=0)
+    """Median delay within a left ventricle without block, which is drawn without any, ms [S]."""
     qrs_reference_ms: float = Field(default=91.0, gt=0)
     """QRS duration up to which ejection is not delayed, ms."""

@@ -12,6 +12,7 @@ from ptacl_core.documents.doctor import (
 )
 from ptacl_core.documents.drift import DriftDocument
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.documents.health import RunHealth
 from ptacl_core.documents.model import Document
 from ptacl_core.documents.prediction import PredictionDocument
@@ -24,7 +25,7 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
         EnvironmentReport, EcgReport, CineReport, PhenotypeReport, PairsReport, SourceReport,
     ),
     "drift": (DriftDocument,),
-    "evaluation": (EvaluationDocument,),
+    "evaluation": (EvaluationDocument, ForeignEvaluationDocument),
     "health": (RunHealth,),
     "prediction": (PredictionDocument,),
     "preprocess": (PreprocessDocument, PlanDocument),

@@ -16,7 +16,7 @@ from ptacl_core.simulate.cine.frames import (
 )
 from ptacl_core.simulate.cine.geometry import HeartGeometry, draw_geometry
 from ptacl_core.simulate.cine.tissue import draw_tissue
-from ptacl_core.simulate.coupling import draw_coupling
+from ptacl_core.simulate.coupling import Coupling, draw_coupling
 from ptacl_core.simulate.ecg.faults import apply_lead_faults, draw_lead_faults
 from ptacl_core.simulate.ecg.intervals import Intervals, draw_intervals
 from ptacl_core.simulate.ecg.rhythm import (
@@ -278,12 +278,20 @@ def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientT
             compute_filled_share(timing),
             settings.cine,
             slice_mismatch=settings.slice_mismatch,
+            lateral_delay_frames=None if coupling is None else _in_frames(coupling, rhythm, timing),
         ),
         intervals=intervals,
         lead_faults=draw_lead_faults(seed, indices, share=settings.lead_fault_share),
         phase_shift_frames=shift if settings.break_phase else torch.zeros_like(shift),
         infarct=torch.stack((depth, 2 * torch.pi * uniforms[:, 1]), dim=1),
     )
+
+
+def _in_frames(
+    coupling: Coupling, rhythm: Rhythm, timing: CycleTiming
+) -> Float[Tensor, " patient"]:
+    """Delay of the lateral wall in frames of the cine."""
+    return coupling.delay_lateral_wall_ms(rhythm) * NUM_FRAMES / timing.rr_ms
 
 
 def _shift_frames(values: Tensor, shifts: Int[Tensor, " patient"]) -> Tensor:

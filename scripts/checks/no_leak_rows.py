@@ -70,7 +70,8 @@ def main() -> int:
         low, high = np.quantile(draws, [0.025, 0.975])
         lines.append(
             f"| {method.key} | {mine.mean():.3f} | {other.mean():.3f} | "
-            f"{(mine - other).mean():+.3f} [{low:+.3f}, {high:+.3f}] | {(mine - other).max():+.3f} |"
+            f"{(mine - other).mean():+.3f} [{low:+.3f}, {high:+.3f}] | "
+            f"{(mine - other).max():+.3f} |"
         )
         if low > BOUND:
             leaks.append(method.key)
@@ -81,8 +82,8 @@ def main() -> int:
         arguments.write.write_text(
             "# No row says more than the heart rate where κ is 0\n\n"
             f"`python scripts/checks/no_leak_rows.py {arguments.cohort.name}`: {len(rate)} test "
-            f"patients, size {arguments.size}, seed {arguments.seed}. Simulated: evidence about the "
-            f"code, never about hearts.\n\n{text}\n"
+            f"patients, size {arguments.size}, seed {arguments.seed}. Simulated: evidence about "
+            f"the code, never about hearts.\n\n{text}\n"
         )
     return 1 if leaks else 0
 

@@ -14,6 +14,7 @@ from ptacl_core.cli.tables.grid import (
     start_table,
 )
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.documents.table_two import Headline, TableTwoRow
 from ptacl_core.safety.text.printable import clean_text
 
@@ -52,6 +53,26 @@ def print_evaluation(evaluation: EvaluationDocument) -> None:
             f"{consistency['max_abs_difference']:.3f}"
         )
     print_line(f"{document['note']} {RESEARCH_USE}")
+
+
+def print_foreign(evaluation: ForeignEvaluationDocument) -> None:
+    """The rows beside those without learning, and what the encoder adds to demographics."""
+    print_regression(evaluation.as_dict()["rows"])
+    print_remarks(evaluation.rows)
+    for question in evaluation.nested:
+        mean = question.figures["mean"]
+        if mean.difference is not None and mean.low is not None and mean.high is not None:
+            print_line(
+                f"added to demographics by {question.name}: {mean.difference:+.3f} "
+                f"[{mean.low:+.3f}, {mean.high:+.3f}], {mean.verdict}"
+            )
+    row = next(row for row in evaluation.rows if row.key == "foreign-ecg")
+    for point in row.label_curve:
+        print_line(
+            f"  {point.labels} labels: mean R² {point.mean_r2:.3f} "
+            f"[{point.low:.3f}, {point.high:.3f}]"
+        )
+    print_line(f"{evaluation.note} {RESEARCH_USE}")
 
 
 def print_failures(evaluation: EvaluationDocument) -> None:

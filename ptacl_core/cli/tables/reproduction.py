@@ -61,7 +61,9 @@ def print_comparisons(comparisons: Sequence[Mapping[str, Any]]) -> None:
     for pair in comparisons:
         mean = pair["figures"]["mean"]
         verdicts = [pair["figures"][name]["verdict"] for name in PHENOTYPE_NAMES]
-        start = f"{pair['first']} - {pair['second']}" + ("" if pair["modality"] == "ecg" else ", CMR")
+        start = f"{pair['first']} - {pair['second']}" + (
+            "" if pair["modality"] == "ecg" else ", CMR"
+        )
         if mean["verdict"] == "not comparable":
             print_line(clean_text(f"{start}: {mean['why']}"))
             continue

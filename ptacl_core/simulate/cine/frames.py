@@ -36,6 +36,7 @@ class SliceShape:
     rotation_rad: Float[Tensor, "patient 1"]
     centre_row_mm: Float[Tensor, "patient 1"]
     centre_column_mm: Float[Tensor, "patient 1"]
+    lateral_delay_frames: Float[Tensor, "patient 1"]
 
 
 def shape_slice(
@@ -84,6 +85,7 @@ def shape_slice(
         rotation_rad=place(geometry.rotation_rad[:, None]),
         centre_row_mm=place(geometry.centre_row_mm[:, None]),
         centre_column_mm=place(geometry.centre_column_mm[:, None]),
+        lateral_delay_frames=place(geometry.lateral_delay_frames[:, None]),
     )
 
 
@@ -139,23 +141,30 @@ def render_slices(
     image = paint(image, soft_edge(outer + rv_wall[:, None], edge_mm), value["myocardium"])
     image = paint(image, soft_edge(outer, edge_mm), value["blood"])
 
-    distance = _soft_radius(shape.epicardial_mm, edge_mm)[:, :, None] - radius[:, None]
+    late = _share_of_lateral_wall(shape, septal_angle)
+    distance = _soft_wall(shape.epicardial_mm, shape, late, edge_mm) - radius[:, None]
     sector = _infarct_sector(shape, across, along, radius)
     wall_mm = shape.epicardial_mm - shape.endocardial_mm
     distance = distance.sub_(wall_mm[:, :, None] * sector[:, None])
     image = paint(image, soft_edge(distance, edge_mm), value["myocardium"])
-    image = paint(image, render_cavity(shape, radius, edge_mm), value["blood"])
+    image = paint(image, render_cavity(shape, radius, edge_mm, late), value["blood"])
     for cover in _papillary_muscles(shape, across, along, settings, edge_mm):
         image = paint(image, cover, value["myocardium"])
     return image.mul_(coil_gain(row_mm, column_mm, traits)[:, None])
 
 
 def render_cavity(
-    shape: SliceShape, radius_mm: Float[Tensor, "patient pixel"], edge_mm: float
+    shape: SliceShape,
+    radius_mm: Float[Tensor, "patient pixel"],
+    edge_mm: float,
+    late: Float[Tensor, "patient pixel"] | None = None,
 ) -> Float[Tensor, "patient frame pixel"]:
-    """Share of each pixel inside the LV cavity, papillary muscles included."""
-    inner = _soft_radius(shape.endocardial_mm, edge_mm)
-    return soft_edge(inner[:, :, None] - radius_mm[:, None], edge_mm)
+    """Share of each pixel inside the LV cavity, papillary muscles included.
+
+    `late` is how far a pixel belongs to the lateral wall (0 at the septum), where it moves late.
+    """
+    inner = _soft_wall(shape.endocardial_mm, shape, late, edge_mm)
+    return soft_edge(inner - radius_mm[:, None], edge_mm)
 
 
 def heart_radius(
@@ -196,6 +205,48 @@ def _soft_radius(radius_mm: Tensor, edge_mm: float) -> Tensor:
     """Radius whose soft disc has the area of the hard one: R² − π² s² / 3."""
     squared = radius_mm * radius_mm - math.pi**2 / 3 * edge_mm**2
     return torch.where(squared > 0, torch.sqrt(squared.clamp(min=0)), 2 * radius_mm - 4 * edge_mm)
+
+
+def _share_of_lateral_wall(
+    shape: SliceShape, septal_angle: Float[Tensor, "patient pixel"]
+) -> Float[Tensor, "patient pixel"] | None:
+    """0 at the septum, 1 opposite; None where no wall of the batch moves late."""
+    if not bool(shape.lateral_delay_frames.any()):
+        return None
+    return (1 - torch.cos(septal_angle)) / 2
+
+
+def _soft_wall(
+    radius_mm: Float[Tensor, "patient frame"],
+    shape: SliceShape,
+    late: Float[Tensor, "patient pixel"] | None,
+    edge_mm: float,
+) -> Float[Tensor, "patient frame pixel"]:
+    """The wall's soft radius at every pixel: half the delay early at the septum, late opposite.
+
+    A patient without delay has the same bits whoever else is in the batch.
+    """
+    soft = _soft_radius(radius_mm, edge_mm)
+    if late is None:
+        return soft[:, :, None]
+    half = shape.lateral_delay_frames / 2
+    early, delayed = (_turn(soft, shift)[:, :, None] for shift in (half, -half))
+    blended = early + (delayed - early) * late[:, None]
+    return torch.where((half == 0)[:, :, None], soft[:, :, None], blended)
+
+
+def _turn(
+    values: Float[Tensor, "patient frame"], frames: Float[Tensor, "patient 1"]
+) -> Float[Tensor, "patient frame"]:
+    """Values `frames` later in the cycle, between frames by a line."""
+    num_frames = values.shape[1]
+    place = torch.arange(num_frames, device=values.device) + frames
+    below = place.floor()
+    share = place - below
+    first = below.long() % num_frames
+    return (
+        values.gather(1, first) * (1 - share) + values.gather(1, (first + 1) % num_frames) * share
+    )
 
 
 def _infarct_sector(shape: SliceShape, across: Tensor, along: Tensor, radius: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ class HeartGeometry:
     """Both ventricles over the cycle in mm, and how the slice lies; float64 on the host.
 
     `bullet_radius_mm` and `wall_mm` satisfy the volume equations; `slice_scale` is the slice's
-    mismatch, which multiplies the radii that are drawn.
+    mismatch, which multiplies the radii that are drawn; `lateral_delay_frames` is by how much the
+    lateral wall of the slice moves later than the septum.
     """
 
     filled_share: Float[Tensor, "patient frame"]
@@ -37,6 +38,7 @@ class HeartGeometry:
     rotation_rad: Float[Tensor, " patient"]
     centre_row_mm: Float[Tensor, " patient"]
     centre_column_mm: Float[Tensor, " patient"]
+    lateral_delay_frames: Float[Tensor, " patient"]
 
     @property
     def endocardial_radius_mm(self) -> Float[Tensor, "patient frame"]:
@@ -68,6 +70,7 @@ def draw_geometry(
     settings: SimulatedCineSettings,
     *,
     slice_mismatch: float,
+    lateral_delay_frames: Float[Tensor, " patient"] | None = None,
 ) -> HeartGeometry:
     """Shapes of the heart in every frame, with the slice's mismatch and position."""
     noise = draw_normals(seed, indices, Stream.CINE, 16)[:, :, None].unbind(dim=1)
@@ -105,6 +108,9 @@ def draw_geometry(
         rotation_rad=math.radians(settings.rotation_sd_deg) * flat[6],
         centre_row_mm=settings.pixel_mm * settings.centre_jitter_px * flat[7],
         centre_column_mm=settings.pixel_mm * settings.centre_jitter_px * flat[8],
+        lateral_delay_frames=(
+            torch.zeros_like(flat[0]) if lateral_delay_frames is None else lateral_delay_frames
+        ),
     )
 
 

@@ -127,3 +127,44 @@ def test_partial_correlation_in_closed_form() -> None:
     second = shared - 2 * known
     assert partial_correlation(first, second, known[:, None]) == pytest.approx(1.0)
     assert partial_correlation(known, second, known[:, None]) == pytest.approx(0.0, abs=0.05)
+
+
+def test_in_left_block_the_lateral_wall_moves_late_and_nobody_elses_does() -> None:
+    """Read from the pixels: when the cavity is narrowest on the septal and the lateral side."""
+    settings = load_cohort_settings("timing", bbb_share=1.0)
+    coupled = simulate_patients(settings, range(24))
+    uncoupled = load_cohort_settings("timing", bbb_share=1.0, coupling={"strength": 0.0})
+    loose = simulate_patients(uncoupled, range(24))
+    is_left = np.array([name == "lbbb" for name in coupled.conduction])
+    assert 4 < is_left.sum() < 20
+    lags = {
+        name: np.array([_lag_of_lateral_wall(cine) for cine in made.cine.numpy()])
+        for name, made in (("coupled", coupled), ("loose", loose))
+    }
+    delay = draw_truth(settings, range(24)).geometry.lateral_delay_frames.numpy()
+    assert (delay[is_left] >= 0).all()
+    assert not delay[~is_left].any()
+    assert np.corrcoef(delay[is_left], lags["coupled"][is_left])[0, 1] > 0.9
+    assert np.median(lags["coupled"][is_left]) > 0.5
+    assert abs(np.median(lags["coupled"][~is_left])) < 0.5
+    assert abs(np.median(lags["loose"])) < 0.5
+
+
+def test_a_heart_without_block_has_the_same_bytes_beside_one_with_it() -> None:
+    settings = load_cohort_settings("timing", bbb_share=0.5)
+    together = simulate_patients(settings, range(12))
+    place = together.conduction.index("normal")
+    assert "lbbb" in together.conduction
+    alone = simulate_patients(settings, [place])
+    assert torch.equal(alone.cine[0], together.cine[place])
+
+
+def _lag_of_lateral_wall(cine: np.ndarray) -> float:
+    """Frames by which the lateral half of the cavity trails the septal half over the cycle."""
+    middle = cine.shape[2] // 2
+    blood = np.clip(cine, 0.5, 1.0)[:, middle - 14 : middle + 14]
+    septal = blood[:, :, middle - 16 : middle].sum(axis=(1, 2))
+    lateral = blood[:, :, middle : middle + 16].sum(axis=(1, 2))
+    spectra = [np.fft.rfft(side - side.mean())[1] for side in (septal, lateral)]
+    phase = np.angle(spectra[0] * np.conj(spectra[1]))
+    return float(phase / (2 * np.pi) * len(cine))
