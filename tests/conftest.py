@@ -8,11 +8,16 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ptacl_core.cli.main import app
 from ptacl_core.cli.output import run_guarded
 
 TINY_PATIENTS = 160
+
+# No test depends on the machine's speed.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)

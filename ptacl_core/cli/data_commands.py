@@ -224,6 +224,17 @@ def preprocess(
             help="Key of another cohort: parts with one key can be merged later.",
         ),
     ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            rich_help_panel="How recordings are prepared",
+            metavar="KEY=VALUE",
+            help="ecg.normalisation=per_lead, ecg.baseline=als, ecg.wavelet=sym4, "
+            "cine.slice_choice=segmentation …; `ptacl settings show preprocess` has them all; "
+            "repeatable.",
+        ),
+    ] = None,
     sampling_rate_hz: ArrayRateOption = None,
     unit: ArrayUnitOption = None,
     leads: ArrayLeadsOption = None,
@@ -264,6 +275,7 @@ def preprocess(
                 preview=preview,
                 keep_identities=identities,
                 key_from=key,
+                assignments=assignments or (),
                 progress=progress,
             )
     print_outcome(summary, as_json=as_json)

@@ -1,10 +1,14 @@
 """How a recording becomes what the encoders take. Stored with shards, runs and checkpoints."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
+from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.model import Settings
+from ptacl_core.config.nearest_keys import suggest
+from ptacl_core.errors import ConfigError
 
 
 class EcgSettings(Settings):
@@ -53,3 +57,31 @@ class PreprocessSettings(Settings):
 
     ecg: EcgSettings = EcgSettings()
     cine: CineSettings = CineSettings()
+
+    def list_differences(self, other: "PreprocessSettings") -> list[str]:
+        """Keys in which `other` differs, with both values."""
+        return [
+            f"{part}.{key} is {value!r}, not {getattr(getattr(other, part), key)!r}"
+            for part in ("ecg", "cine")
+            for key, value in getattr(self, part)
+            if value != getattr(getattr(other, part), key)
+        ]
+
+
+def load_preprocess_settings(assignments: Sequence[str] = ()) -> PreprocessSettings:
+    """The usual settings with `key=value` laid over, such as ecg.normalisation="per_lead".
+
+    Raises ConfigError that names every fault and the nearest keys.
+    """
+    values: dict[str, dict[str, Any]] = {"ecg": {}, "cine": {}}
+    for text in assignments:
+        for part, given in parse_assignment(text, example="ecg.baseline=als").items():
+            if part not in values or not isinstance(given, dict):
+                known = [f"{name}.{key}" for name, keys in _known().items() for key in keys]
+                raise ConfigError(f"--set {text}: unknown key '{part}'{suggest(part, known)}")
+            values[part] |= given
+    return PreprocessSettings.from_mapping(values, source=f"--set {' '.join(assignments)}".strip())
+
+
+def _known() -> dict[str, list[str]]:
+    return {"ecg": list(EcgSettings.model_fields), "cine": list(CineSettings.model_fields)}

@@ -237,6 +237,14 @@ def open_array(path: Path) -> ArrayFile:
     return ArrayFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, dtype, shape)
 
 
+def find_preprocessing(directory: Path) -> PreprocessSettings | None:
+    """How the recordings of a cohort's shards were prepared; None without a finished shard."""
+    for path in sorted(directory.glob("*/shard.json")):
+        values = _read_description(path.parent)["preprocessing"]
+        return PreprocessSettings.from_mapping(values, source="shard.json")
+    return None
+
+
 def _read_description(shard: Path) -> dict[str, Any]:
     path = shard / spec.DESCRIPTION_FILE
     try:

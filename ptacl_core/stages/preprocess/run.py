@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import CohortKey, open_key, supply_key
-from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.config.preprocess import PreprocessSettings, load_preprocess_settings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
 from ptacl_core.ingest.labels import read_tables
 from ptacl_core.ingest.plan import Plan
@@ -19,6 +19,7 @@ from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.safety.processes.termination import sigterm_interrupts
 from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.shards import find_preprocessing
 from ptacl_core.stages.preprocess.call import Call
 from ptacl_core.stages.preprocess.preview import draw_preview
 from ptacl_core.stages.preprocess.summary import PreprocessSummary
@@ -52,6 +53,7 @@ def run(
     keep_identities: bool = False,
     ecg_hints: Mapping[str, Any] | None = None,
     key_from: Path | None = None,
+    assignments: Sequence[str] = (),
     progress: ProgressSink = SILENT,
 ) -> PreprocessSummary:
     """Bring the recordings in `source` into `cohort_dir`, which is made when it is new.
@@ -65,7 +67,8 @@ def run(
     key file of another cohort: cohorts with one key have the same pseudonyms and can be merged.
     `ecg_hints` are
     those of `read_ecg` for all ECGs whose files lack the facts; arrays without a sidecar then count
-    as ECGs.
+    as ECGs. `assignments` (`ecg.normalisation=per_lead`) change how recordings are prepared; a
+    cohort that has recordings keeps its own way.
 
     Raises RecordError when the source is missing or holds no recording and no table, CohortError
     when the cohort cannot be used.
@@ -89,7 +92,7 @@ def run(
     for table in tables:
         for finding in table.findings:
             progress.say(f"{table.name}: {finding}")
-    settings = PreprocessSettings()
+    settings = choose_settings(cohort_dir, assignments)
     layout, key = open_or_create(cohort_dir, settings, key_from=key_from)
     workers = num_workers or os.cpu_count() or 1
     call = Call(layout, key, plan, tables, part, workers, progress, ROWS_PER_SHARD)
@@ -102,6 +105,24 @@ def run(
         drawn = draw_preview(cohort_dir, preview, is_wanted=call.is_mine)
         progress.say(f"preview: {drawn} cines" if drawn else "preview: no cine, no picture")
     return summary
+
+
+def choose_settings(cohort_dir: Path, assignments: Sequence[str]) -> PreprocessSettings:
+    """How recordings are prepared: as the cohort's are, or as a new cohort's shall be.
+
+    Raises CohortError where `assignments` ask for another way than the cohort's, naming each key.
+    """
+    asked = load_preprocess_settings(assignments)
+    stored = find_preprocessing(cohort_dir / "shards")
+    if stored is None:
+        return asked
+    differing = asked.list_differences(stored)
+    if assignments and differing:
+        raise CohortError(
+            f"{cohort_dir.name}: its recordings were prepared in another way "
+            f"({'; '.join(differing)}); leave out --set, or use another cohort directory"
+        )
+    return stored
 
 
 def _tables_of(plan: Plan, given: Path | Sequence[Path] | None) -> list[Path]:
