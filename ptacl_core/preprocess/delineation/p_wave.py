@@ -10,6 +10,7 @@ from ptacl_core.preprocess.delineation.slopes import (
     Slopes,
     compute_slopes,
     find_edge,
+    hold_after,
     main_directions,
     smooth,
 )
@@ -26,6 +27,14 @@ _EARLIEST_PEAK = 170
 _REACH = 52
 """Samples (104 ms) from the peak of P to its ends at most: farther lies another wave."""
 
+_MAX_CANDIDATES = 3
+_MIN_RISE_SHARE = 0.35
+"""A bulge that the leads hardly rise to is the still stretch between T and P."""
+
+_NEAREST_JOINT = 14
+_JOINT_HALF_WIDTH = 4
+"""A P wave begins 28 ms or more before its peak; what lies still does so for some 20 ms."""
+
 _MIN_BULGE_MV = 0.006
 _NOISE_FACTOR = 4.0
 _EDGE = EdgeLimits(share=0.25, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
@@ -40,6 +49,8 @@ class PWave(NamedTuple):
     peak: int | None
     offset: int | None
     reason: str = ""
+    joint: int | None = None
+    """Before the onset: where the wave before ends at the latest."""
 
 
 def find_p_wave(
@@ -56,7 +67,7 @@ def find_p_wave(
     below 25 % of its steepest for 20 ms, or where it is flattest should it ride on T or run into
     the QRS complex. `first_sample` is where the T wave before it ends.
     """
-    held = _hold_from(signal_mv, qrs_onset)
+    held = hold_after(signal_mv, qrs_onset)
     smoothed = smooth(held, _HALF_WIDTH)
     first = max(first_sample, qrs_onset - _EARLIEST_PEAK - _REACH, _HALF_SPAN)
     earliest = max(first + 10, qrs_onset - _EARLIEST_PEAK)
@@ -77,18 +88,55 @@ def find_p_wave(
     candidates = np.flatnonzero(is_peak & (inner >= least))
     if not candidates.size:
         return PWave(None, None, None, "no P wave stands out before the QRS complex")
-    peak = earliest + int(candidates[np.argmax(inner[candidates])])
-    low, high = max(first, peak - _REACH), min(qrs_onset, peak + _REACH)
-    directions = main_directions(smoothed[:, max(low, peak - 40) : min(high, peak + 40)], 2)
-    slopes = compute_slopes(smoothed, noise, half_span=_HALF_SPAN, directions=directions)
-    onset = _edge(slopes, peak, low)
+    slopes = compute_slopes(smoothed, noise, half_span=_HALF_SPAN)
+    wave = PWave(None, None, None)
+    for place in candidates[np.argsort(-inner[candidates])][:_MAX_CANDIDATES]:
+        peak = earliest + int(place)
+        joint = _find_joint(slopes, max(first, peak - _REACH), peak)
+        rise = smoothed[:, peak] - smoothed[:, joint]
+        if np.linalg.norm(rise) < _MIN_RISE_SHARE * bulge[peak] * np.sqrt(len(rise)):
+            wave = PWave(None, None, None, "the P wave does not stand out of the T wave before it")
+            continue
+        wave = _find_ends(smoothed, noise, slopes, (joint, peak), (first, qrs_onset))
+        if wave.onset is not None:
+            break
+    return wave
+
+
+def _find_ends(
+    smoothed_mv: Float32[Array, "lead sample"],
+    noise_mv: Float32[Array, "lead sample"] | None,
+    all_slopes: Slopes,
+    joint_and_peak: tuple[int, int],
+    bounds: tuple[int, int],
+) -> PWave:
+    """Onset and offset of a bulge, or why it is no P wave."""
+    joint, peak = joint_and_peak
+    high = min(bounds[1], peak + _REACH)
+    before = all_slopes.values[joint : peak + 1]
+    if before[0] > _EDGE.max_valley_share * before.max():
+        return PWave(None, None, None, "the P wave does not stand out of the T wave before it")
+    directions = main_directions(smoothed_mv[:, max(joint, peak - 40) : min(high, peak + 40)], 2)
+    slopes = compute_slopes(smoothed_mv, noise_mv, half_span=_HALF_SPAN, directions=directions)
+    onset = _edge(slopes, peak, joint)
     offset = _edge(slopes, peak, high)
     if onset is None or offset is None:
         return PWave(None, None, None, "the P wave does not stand out of the T wave before it")
+    onset, offset = max(onset, bounds[0]), min(offset, bounds[1])
     duration_ms = (offset - onset) * 2.0
     if not _MIN_P_MS <= duration_ms <= _MAX_P_MS:
         return PWave(None, None, None, f"the P wave would last {duration_ms:.0f} ms")
-    return PWave(onset, peak, offset)
+    return PWave(onset, peak, offset, joint=min(joint, onset))
+
+
+def _find_joint(slopes: Slopes, low: int, peak: int) -> int:
+    """Where the leads change least between `low` and P: in the gap after T, or where both join."""
+    last = peak - _NEAREST_JOINT
+    if last - low < 2:
+        return low
+    around = np.ones(2 * _JOINT_HALF_WIDTH + 1)
+    mean = np.convolve(slopes.values, around, mode="same")
+    return low + int(np.argmin(mean[low : last + 1]))
 
 
 def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
@@ -101,28 +149,20 @@ def _edge(slopes: Slopes, peak: int, stop: int) -> int | None:
 
 
 def _bulge(smoothed_mv: Float32[Array, "lead sample"]) -> Float64[Array, " sample"]:
-    """Mean of ±24 ms less the mean of 56-84 ms either side, root mean square over the leads."""
+    """Mean of ±24 ms less the mean of 56-84 ms either side, root mean square over the leads.
+
+    The least of three: less both sides, less that before, less that after. A dip between two
+    waves differs from both sides together, but not from the still leads on one of them.
+    """
     total = np.cumsum(np.pad(smoothed_mv, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     num_samples = smoothed_mv.shape[1]
     near, far = _FLANK
     at = np.arange(far, num_samples - far)
     centre = (total[:, at + _CENTRE + 1] - total[:, at - _CENTRE]) / (2 * _CENTRE + 1)
-    before = (total[:, at - near + 1] - total[:, at - far]) / (far - near + 1)
-    after = (total[:, at + far + 1] - total[:, at + near]) / (far - near + 1)
-    contrast = centre - 0.5 * (before + after)
+    before = centre - (total[:, at - near + 1] - total[:, at - far]) / (far - near + 1)
+    after = centre - (total[:, at + far + 1] - total[:, at + near]) / (far - near + 1)
+    contrasts = np.stack((before, after, 0.5 * (before + after)))
     values = np.zeros(num_samples)
-    values[far : num_samples - far] = np.sqrt(
-        np.einsum("ls,ls->s", contrast, contrast) / len(contrast)
-    )
+    power = np.einsum("cls,cls->cs", contrasts, contrasts).min(axis=0)
+    values[far : num_samples - far] = np.sqrt(power / len(smoothed_mv))
     return values
-
-
-def _hold_from(
-    signal_mv: Float32[Array, "lead sample"], qrs_onset: int
-) -> Float32[Array, "lead sample"]:
-    """The leads with what follows the QRS onset replaced by the level just before it."""
-    held = signal_mv.copy()
-    held[:, qrs_onset:] = signal_mv[:, max(0, qrs_onset - 4) : qrs_onset + 1].mean(
-        axis=1, keepdims=True
-    )
-    return held

@@ -14,7 +14,7 @@ from ptacl_core.preprocess.medians import median_along
 
 _HALF_SPAN = 2
 _ONSET_SHARE, _OFFSET_SHARE = 0.03, 0.04
-_MIN_LIMIT = 2.6
+_MIN_ONSET_LIMIT, _MIN_OFFSET_LIMIT = 2.6, 3.2
 """µV/ms, root mean square over the leads: slopes under it are not activation."""
 
 _NOISE_FACTOR = 1.5
@@ -55,11 +55,16 @@ def find_qrs(
     slope = compute_slopes(signal_mv, noise_mv, half_span=_HALF_SPAN)
     around = slice(max(0, r_sample - _CORE_BEFORE), r_sample + _CORE_AFTER)
     steepest = float(slope.values[around].max())
-    if steepest < 3.0 * _MIN_LIMIT or steepest < 4.0 * slope.noise:
+    if steepest < 3.0 * _MIN_ONSET_LIMIT or steepest < 4.0 * slope.noise:
         return Qrs(None, None, "no QRS complex stands out of the noise")
     steep = np.flatnonzero(slope.values[around] >= _CORE_SHARE * steepest) + around.start
-    floor = max(_MIN_LIMIT, _NOISE_FACTOR * slope.noise)
-    onset_limit, least = (max(share * steepest, floor) for share in (_ONSET_SHARE, _OFFSET_SHARE))
+    onset_limit, least = (
+        max(share * steepest, lowest, _NOISE_FACTOR * slope.noise)
+        for share, lowest in (
+            (_ONSET_SHARE, _MIN_ONSET_LIMIT),
+            (_OFFSET_SHARE, _MIN_OFFSET_LIMIT),
+        )
+    )
     onset = _search(
         slope, int(steep[0]), max(0, r_sample - _EARLIEST), onset_limit, _ONSET_QUIET, steepest
     )

@@ -8,20 +8,17 @@ from ptacl_core.arrays import Array, Float32, Float64
 from ptacl_core.preprocess.medians import median_along
 
 SAMPLE_MS = 2.0
+_LEVEL = 5
+_LIMIT_SCALES = (0.7, 0.85, 1.0, 1.15, 1.3)
+_LONGEST_TAIL = 2.5
+"""A flank that joins another wave is drawn out to this many times what is seen of it."""
 
 
 class Slopes(NamedTuple):
-    """Change of each direction in µV/ms; root mean square over them less noise; that noise."""
+    """How fast the leads change in µV/ms, less what noise adds; and the noise's own slope."""
 
-    vectors: Float64[Array, "direction sample"]
     values: Float64[Array, " sample"]
     noise: float
-
-    def beyond(self, at: int) -> "Slopes":
-        """The slopes with that at one sample taken off: a wave that rides on another's flank."""
-        vectors = self.vectors - self.vectors[:, at : at + 1]
-        power = np.einsum("ds,ds->s", vectors, vectors) - self.noise**2
-        return Slopes(vectors, np.sqrt(np.maximum(power, 0.0)), self.noise)
 
 
 def compute_slopes(
@@ -42,7 +39,7 @@ def compute_slopes(
         noise_vectors = _slope_vectors(noise_mv, half_span, directions)[:, half_span:-half_span]
         # The median: near QRS complexes, what is left over is misalignment rather than noise.
         noise_power = float(median_along(np.einsum("ds,ds->s", noise_vectors, noise_vectors)))
-    return Slopes(vectors, np.sqrt(np.maximum(power - noise_power, 0.0)), noise_power**0.5)
+    return Slopes(np.sqrt(np.maximum(power - noise_power, 0.0)), noise_power**0.5)
 
 
 def _slope_vectors(
@@ -70,6 +67,16 @@ def smooth(
     inner[:, 1:] -= total[:, :-width]
     smoothed[:, half_width : signal_mv.shape[1] - half_width] = inner / width
     return smoothed
+
+
+def hold_after(
+    signal_mv: Float32[Array, "lead sample"], sample: int
+) -> Float32[Array, "lead sample"]:
+    """The leads with all from a sample on replaced by their level just before it."""
+    held = signal_mv.copy()
+    first = max(0, sample - _LEVEL + 1)
+    held[:, sample:] = signal_mv[:, first : sample + 1].mean(axis=1, keepdims=True)
+    return held
 
 
 def main_directions(
@@ -122,8 +129,8 @@ class EdgeLimits(NamedTuple):
 def find_edge(slopes: Slopes, steepest_at: int, stop: int, limits: EdgeLimits) -> int | None:
     """Where the flank of a slow wave dies away on the way from its steepest point to `stop`.
 
-    Should it not die away, the wave rides on the flank of another: the slope at the flattest
-    point is taken off, and the search made again up to that point. None when even that fails.
+    The mean over five limits around the stated one, so that a foot which rises as slowly as one
+    of them does not decide alone. None when the flank does not stand out, or does not end.
     """
     if steepest_at == stop:
         return None
@@ -131,19 +138,44 @@ def find_edge(slopes: Slopes, steepest_at: int, stop: int, limits: EdgeLimits) -
     limit = max(limits.share * steepest, limits.noise_factor * slopes.noise, limits.least)
     if steepest < 1.5 * limit:
         return None
-    found = walk_until_quiet(
-        slopes.values, steepest_at, stop, below=limit, for_samples=limits.quiet
-    )
+    step = 1 if stop > steepest_at else -1
+    flank = slopes.values[np.arange(steepest_at, stop + step, step)]
+    ends = [
+        end
+        for scale in _LIMIT_SCALES
+        if (end := _flank_end(flank, scale * limit, limits)) is not None
+    ]
+    if len(ends) <= len(_LIMIT_SCALES) // 2:
+        return None
+    return steepest_at + step * round(float(np.mean(ends)))
+
+
+def _flank_end(flank: Float64[Array, " sample"], limit: float, limits: EdgeLimits) -> float | None:
+    """Samples from the steepest point to where the slope stays below a limit.
+
+    A flank that joins another wave does not lie still: it ends where its slope last falls below
+    the limit, or, when the other wave comes before that, where it would as half of a Gaussian
+    that is as flat at the joint. None when the joint is nearly as steep as the flank.
+    """
+    found = walk_until_quiet(flank, 0, len(flank) - 1, below=limit, for_samples=limits.quiet)
     if found is not None:
         return found
-    step = 1 if stop > steepest_at else -1
-    rest = slopes.values[np.arange(steepest_at, stop + step, step)]
-    valley = steepest_at + step * int(np.argmin(rest))
-    if valley == steepest_at or float(rest.min()) > limits.max_valley_share * steepest:
+    is_below = np.flatnonzero(flank < limit)
+    if is_below.size:
+        is_loud = np.flatnonzero(flank[: is_below[-1]] >= limit)
+        return int(is_loud[-1]) + 1
+    distance = int(np.argmin(flank))
+    share = float(flank[distance] / flank[0])
+    if distance == 0 or share > limits.max_valley_share:
         return None
-    relative = slopes.beyond(valley)
-    limit = max(
-        limits.share * float(relative.values[steepest_at]), limits.noise_factor * slopes.noise
-    )
-    found = walk_until_quiet(relative.values, steepest_at, valley, below=limit, for_samples=2)
-    return valley if found is None else found
+    longer = (_deviations(limit / float(flank[0])) - 1.0) / (_deviations(share) - 1.0)
+    return distance * min(longer, _LONGEST_TAIL)
+
+
+_FLANK_DEVIATIONS = np.linspace(1.0, 4.0, 301)
+_FLANK_SHARES = _FLANK_DEVIATIONS * np.exp(0.5 * (1.0 - _FLANK_DEVIATIONS**2))
+
+
+def _deviations(share: float) -> float:
+    """How far from its centre, in SD, a Gaussian has this share of its steepest slope."""
+    return float(np.interp(-share, -_FLANK_SHARES, _FLANK_DEVIATIONS))

@@ -7,8 +7,10 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32, Float64
 from ptacl_core.preprocess.delineation.slopes import (
     EdgeLimits,
+    Slopes,
     compute_slopes,
     find_edge,
+    hold_after,
     main_directions,
     smooth,
 )
@@ -22,6 +24,9 @@ _LAST_END = 290
 _END = EdgeLimits(share=0.22, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
 _LATE_SHARE = 0.5
 _DOWNSLOPE = 90
+_TURN_SHARE, _PHASE_SHARE, _PHASE_LEFT = 0.4, 0.22, 0.2
+"""Slopes at a turn and after it, of the steepest, and what is left there of T's height."""
+
 _MIN_PEAK_MV = 0.015
 _MIN_PEAK_SHARE = 0.5
 
@@ -54,7 +59,7 @@ def find_t_wave(
     last = min(qrs_offset + _LAST_END, last_sample, signal_mv.shape[1] - 1 - _HALF_SPAN)
     if last - first < 20:
         return TWave(None, None, "the next beat begins where T would be")
-    smoothed = smooth(smooth(signal_mv, _HALF_WIDTH), _HALF_WIDTH)
+    smoothed = smooth(smooth(hold_after(signal_mv, last), _HALF_WIDTH), _HALF_WIDTH)
     directions = main_directions(smoothed[:, qrs_offset + 15 : last], 2)
     noise = None if noise_mv is None else smooth(smooth(noise_mv, _HALF_WIDTH), _HALF_WIDTH)
     slopes = compute_slopes(smoothed, noise, half_span=_HALF_SPAN, directions=directions)
@@ -65,7 +70,7 @@ def find_t_wave(
     after = slopes.values[peak : min(peak + _DOWNSLOPE, last)]
     if after.size < 5:
         return TWave(peak, None, "the next beat begins where T would end")
-    steepest_at = peak + int(np.argmax(after))
+    steepest_at = _last_phase(slopes, path, peak, peak + int(np.argmax(after)), last)
     end = find_edge(slopes, steepest_at, last, _END)
     if end is None:
         return TWave(
@@ -73,6 +78,32 @@ def find_t_wave(
         )
     weak = _END._replace(share=_LATE_SHARE * _END.share, quiet=2 * _END.quiet)
     return TWave(peak, end, latest_end=find_edge(slopes, steepest_at, last, weak))
+
+
+def _last_phase(
+    slopes: Slopes, path: Float64[Array, "direction sample"], peak: int, steepest_at: int, last: int
+) -> int:
+    """The steepest point of T's last flank, of which a biphasic T has two after its peak.
+
+    The leads lie still at the turn between two phases too, but far from the level that they come
+    to after it; at the end of T they stay near it, even where a U wave follows.
+    """
+    stop = min(last, peak + _DOWNSLOPE)
+    values = slopes.values[: stop + 1]
+    steepest = values[steepest_at]
+    turn = steepest_at + 1
+    while turn < stop and not (
+        values[turn] < _TURN_SHARE * steepest and values[turn] <= values[turn + 1]
+    ):
+        turn += 1
+    rest = values[turn:]
+    if rest.size < 5 or rest.max() < _PHASE_SHARE * steepest:
+        return steepest_at
+    again = turn + int(np.argmax(rest))
+    settled = again + int(np.argmin(values[again:]))
+    left = np.linalg.norm(path[:, turn] - path[:, settled])
+    height = np.linalg.norm(path[:, peak] - path[:, settled])
+    return again if left > _PHASE_LEFT * height else steepest_at
 
 
 def _find_peak(path: Float64[Array, "direction sample"], first: int, last: int) -> int | None:

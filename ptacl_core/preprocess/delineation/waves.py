@@ -20,6 +20,7 @@ from ptacl_core.preprocess.delineation.t_wave import TWave, find_t_wave
 
 _LEVEL_SAMPLES = 8
 _AFTER_T_PEAK = 25
+_LEFT_OF_T = 0.3
 _NEAR_P = 110
 _SHORTEST_QT = 110
 _SHORTEST_ST = 40
@@ -66,28 +67,46 @@ def _find_slow_waves(
 ) -> tuple[TWave, PWave]:
     """T and P of a beat, told apart from the P and the T of the beats beside it.
 
-    First T up to the next QRS complex, and P after its end. Where that leaves no P, T may have
-    swallowed it: then P after the peak of T, and T up to that P. Where that fails too, what
-    looked like T may be P, as where T is flat: P within 220 ms before QRS, and T up to it.
+    First T up to the next QRS complex, and P after T's peak or end; then T again, up to that P,
+    since at fast rates one follows the other at once. Where that fails, what looked like T may be
+    P, as where T is flat: P within 220 ms before QRS, and T up to it.
     """
     signal, noise = average.signal_mv, average.noise_mv
+
+    def p_after(sample: int) -> PWave:
+        return find_p_wave(signal, noise, qrs_onset, first_sample=sample - rr_samples)
+
+    def is_level(p_wave: PWave) -> bool:
+        """The leads have come back from T where P begins."""
+        if t_wave.peak is None or p_wave.joint is None:
+            return True
+        joint = min(p_wave.joint + rr_samples, signal.shape[1] - 1)
+        left, height = (np.linalg.norm(signal[:, at]) for at in (joint, t_wave.peak))
+        return bool(left <= _LEFT_OF_T * height)
+
     next_qrs = qrs_onset + rr_samples - _BEFORE_NEXT_QRS
     t_wave = find_t_wave(signal, noise, qrs_offset, last_sample=next_qrs)
-    starts = [t_wave.end, None if t_wave.peak is None else t_wave.peak + _AFTER_T_PEAK]
-    starts.append(max(qrs_onset - _NEAR_P, qrs_offset + _SHORTEST_ST - rr_samples) + rr_samples)
     p_wave = PWave(None, None, None)
-    for start in starts:
-        if start is None:
+    if t_wave.peak is not None:
+        p_wave = p_after(t_wave.peak + _AFTER_T_PEAK)
+    if p_wave.peak is None and t_wave.end is not None:
+        p_wave = p_after(t_wave.end)
+    elif p_wave.peak is not None and not is_level(p_wave):  # a later phase of T comes first
+        later = p_after(p_wave.peak + rr_samples)
+        p_wave = later if later.peak is not None and is_level(later) else p_wave
+    near = max(qrs_onset - _NEAR_P, qrs_offset + _SHORTEST_ST - rr_samples) + rr_samples
+    without_t = None
+    for candidate in (lambda: p_wave, lambda: p_after(near)):
+        found = candidate()
+        if found.joint is None:
             continue
-        p_wave = find_p_wave(signal, noise, qrs_onset, first_sample=start - rr_samples)
-        if p_wave.onset is None:
-            continue
-        if start == t_wave.end:
-            return t_wave, p_wave
-        before_p = p_wave.onset + rr_samples
+        before_p = found.joint + rr_samples
         shorter = find_t_wave(signal, noise, qrs_offset, last_sample=before_p)
         if shorter.end is not None and shorter.end - qrs_onset >= _SHORTEST_QT:
-            return shorter, p_wave
+            return shorter, found
+        without_t = without_t or (shorter._replace(end=None), found)
+    if without_t is not None and t_wave.end is None:
+        return without_t
     return t_wave, PWave(None, None, None, p_wave.reason or "no P wave is told from T")
 
 
