@@ -13,8 +13,8 @@ from ptacl_core.preprocess.delineation.slopes import (
 from ptacl_core.preprocess.medians import median_along
 
 _HALF_SPAN = 2
-_ONSET_SHARE, _OFFSET_SHARE = 0.03, 0.04
-_MIN_ONSET_LIMIT, _MIN_OFFSET_LIMIT = 2.6, 3.2
+_ONSET_SHARE, _OFFSET_SHARE = 0.025, 0.04
+_MIN_ONSET_LIMIT, _MIN_OFFSET_LIMIT = 2.3, 3.3
 """µV/ms, root mean square over the leads: slopes under it are not activation."""
 
 _NOISE_FACTOR = 1.5
@@ -47,10 +47,10 @@ def find_qrs(
 ) -> Qrs:
     """From the steepest slope outwards until the leads lie still.
 
-    Still is a slope (root mean square over the leads, over 8 ms) under 3 % (before) or 4 %
-    (after) of the complex's steepest, at least 2.6 µV/ms, for 12 ms before it or 8 ms after it.
-    Where the ST segment itself slopes, the limit is 1.6 times its median slope. `latest_offset`
-    is where half of that limit, for 24 ms, would put the end.
+    Still is a slope (root mean square over the leads, over 8 ms) under 2.5 % of the complex's
+    steepest and 2.3 µV/ms for 12 ms before it, or under 4 % and 3.3 µV/ms for 8 ms after it,
+    whichever limit is larger. Where the ST segment itself slopes, the limit is 1.6 times its
+    median slope. `latest_offset` is where half of the limit, for 24 ms, would put the end.
     """
     slope = compute_slopes(signal_mv, noise_mv, half_span=_HALF_SPAN)
     around = slice(max(0, r_sample - _CORE_BEFORE), r_sample + _CORE_AFTER)
