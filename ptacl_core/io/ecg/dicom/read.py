@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import (
+    MissingUnitError,
+    PtaclError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent
+from ptacl_core.io.ecg.device import unreadable_beat
 from ptacl_core.io.ecg.dicom.annotations import read_device_figures, read_device_statements
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES, find_lead, find_missing_leads
@@ -42,11 +48,11 @@ def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
     """The longest original multiplex group of `path` that gives 12 leads.
 
     Original groups that begin together and together give 12 leads are joined (`groups_joined`).
-    Median beats (DERIVED groups) are never returned. The padding value, and the lowest value of
-    the sample type, become missing samples before scaling. Raises UnsupportedFormatError for
-    deflated objects, objects without waveforms (pictures, PDF), groups of leads that are not
-    simultaneous and companded samples; MissingUnitError for channels without a voltage unit;
-    UnreadableFileError for damage.
+    A median beat (a DERIVED group) is kept beside the rhythm. The padding value, and the lowest
+    value of the sample type, become missing samples before scaling. Raises
+    UnsupportedFormatError for deflated objects, objects without waveforms (pictures, PDF), groups
+    of leads that are not simultaneous and companded samples; MissingUnitError for channels without
+    a voltage unit; UnreadableFileError for damage.
     """
     name = shown_name(path)
     dataset = _read_dataset(path, name)
@@ -74,10 +80,33 @@ def read_dicom_ecg(path: Path, hints: EcgHints) -> EcgRecord:
             findings,
             peaks,
             measurements,
+            device_beat=_read_beat(groups, hints, name, findings, little_endian=little_endian),
             device_statements=statements,
             person=dicom_person(dataset),
         )
     )
+
+
+def _read_beat(
+    groups: "list[_Group]",
+    hints: EcgHints,
+    name: str,
+    findings: list[Finding],
+    *,
+    little_endian: bool,
+) -> tuple[list[Channel], float] | None:
+    """The first derived group with 12 leads; without it the rhythm is read all the same."""
+    for group in groups:
+        if not group.is_derived or find_missing_leads(list(group.leads)):
+            continue
+        try:
+            with library_faults(name, "DICOM median beat"):
+                channels = group.read_channels(hints, is_little_endian=little_endian)
+        except PtaclError as error:
+            findings.append(unreadable_beat(error))
+            return None
+        return channels, group.rate_hz
+    return None
 
 
 def _read_dataset(path: Path, name: str) -> Any:

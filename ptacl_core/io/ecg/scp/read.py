@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ptacl_core.arrays import Array, Int64
-from ptacl_core.errors import UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import PtaclError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
-from ptacl_core.io.ecg.device import place_marks
+from ptacl_core.io.ecg.device import place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES
 from ptacl_core.io.ecg.person_facts import scp_person
@@ -96,6 +96,7 @@ def read_scp_ecg(path: Path, _hints: EcgHints) -> EcgRecord:
             findings,
             None,
             figures,
+            device_beat=_read_beat(sections, leads, table, name, findings),
             device_marks=marks,
             person=scp_person(sections.get(1)),
         )
@@ -161,15 +162,50 @@ def _add_beats(
     table: list[HuffmanCode] | None,
     name: str,
 ) -> None:
+    references = _read_references(sections, len(leads), plan, beat, table, name)
+    for lead, samples, reference in zip(leads, signals, references, strict=True):
+        add_reference_beats(samples, reference * beat.nanovolts, plan, first_sample=lead.start)
+
+
+def _read_references(
+    sections: dict[int, bytes],
+    num_leads: int,
+    plan: BeatPlan,
+    beat: _Coding,
+    table: list[HuffmanCode] | None,
+    name: str,
+) -> list[Array]:
     num_samples = round(plan.reference_ms * 1000 / beat.interval_us)
-    if not 1 <= num_samples * len(leads) <= _MAX_SAMPLES:
+    if not 1 <= num_samples * num_leads <= _MAX_SAMPLES:
         raise UnreadableFileError(
             f"{name}: SCP section 4 states a reference beat of {plan.reference_ms} ms; it "
             "is damaged"
         )
-    references = _read_samples(sections, 5, table, beat.order, [num_samples] * len(leads), name)
-    for lead, samples, reference in zip(leads, signals, references, strict=True):
-        add_reference_beats(samples, reference * beat.nanovolts, plan, first_sample=lead.start)
+    return _read_samples(sections, 5, table, beat.order, [num_samples] * num_leads, name)
+
+
+def _read_beat(
+    sections: dict[int, bytes],
+    leads: list[_Lead],
+    table: list[HuffmanCode] | None,
+    name: str,
+    findings: list[Finding],
+) -> tuple[list[Channel], float] | None:
+    """The reference beat of section 5; without it the rhythm is read all the same."""
+    if 4 not in sections or 5 not in sections:
+        return None
+    try:
+        plan = read_beat_plan(sections[4], name=name)
+        beat = _read_coding(sections, 5, name)
+        signals = _read_references(sections, len(leads), plan, beat, table, name)
+    except PtaclError as error:
+        findings.append(unreadable_beat(error))
+        return None
+    scale_mv = beat.nanovolts / 1e6
+    channels = [
+        Channel(lead.label, samples, scale_mv) for lead, samples in zip(leads, signals, strict=True)
+    ]
+    return channels, _to_rate_hz(beat)
 
 
 def _spread(stored: Int64[Array, " stored"], places: Array, spans: Array) -> Array:

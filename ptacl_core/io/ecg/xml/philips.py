@@ -6,9 +6,14 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.errors import (
+    MissingUnitError,
+    PtaclError,
+    UnreadableFileError,
+    UnsupportedFormatError,
+)
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
-from ptacl_core.io.ecg.device import clean_statements
+from ptacl_core.io.ecg.device import clean_statements, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LIMB_LEADS, find_lead
 from ptacl_core.io.ecg.xml.fields import (
@@ -41,11 +46,13 @@ _MIN_TAIL_S = 0.1
 _MAX_COMPRESSED_SAMPLES = 120_000
 """Per lead, 2 min at 1000 Hz: XLI is decoded in Python, and rest ECGs last seconds."""
 _NO_SAMPLE = -32768
+_FILLER = 32767
+"""Follows the representative beat up to the length that is stored."""
 _MAX_ROUNDING_STEPS = 6
 
 
 def read_philips_xml(path: Path, _hints: EcgHints) -> EcgRecord:
-    """The rhythm of `parsedwaveforms` without its tail; `repbeats` are never returned.
+    """The rhythm of `parsedwaveforms` without its tail; `repbeats` are kept beside it.
 
     The stored 11 s end in a 1 mV calibration pulse on all leads and zeros: where all twelve
     leads coincide at the end, only the first 10 s are kept (`tail_cut`). Raises
@@ -82,9 +89,36 @@ def read_philips_xml(path: Path, _hints: EcgHints) -> EcgRecord:
             findings,
             None,
             _read_figures(root),
+            device_beat=_read_beat(root, name, findings),
             device_statements=_read_statements(root),
         )
     )
+
+
+def _read_beat(
+    root: Element, name: str, findings: list[Finding]
+) -> tuple[list[Channel], float] | None:
+    """The representative beat of each lead; without it the rhythm is read all the same."""
+    beats = root.find(".//repbeats")
+    if beats is None:
+        return None
+    step_uv = parse_number(beats.get("resolution"))
+    try:
+        rate_hz = require_rate_hz(beats.get("samplespersec"), name=name, where="repbeats")
+        if step_uv is None or step_uv <= 0:
+            raise MissingUnitError(f"{name}: repbeats states no resolution in uV per step")
+        signals = {}
+        for beat in beats.findall("repbeat"):
+            data = decode_base64(text_of(beat, "waveform"), name=name, where="repbeat/waveform")
+            signals[beat.get("leadname", "")] = np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+    except PtaclError as error:
+        findings.append(unreadable_beat(error))
+        return None
+    ends = [int(np.flatnonzero(signal != _FILLER)[-1:].sum()) + 1 for signal in signals.values()]
+    channels = [
+        Channel(label, signal[: max(ends)], step_uv / 1000.0) for label, signal in signals.items()
+    ]
+    return channels, rate_hz
 
 
 def _read_statements(root: Element) -> tuple[str, ...]:

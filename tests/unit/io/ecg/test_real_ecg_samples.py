@@ -67,13 +67,21 @@ def test_the_devices_marks_agree_with_its_intervals_in_every_container(samples):
 
 
 @pytest.mark.parametrize(
-    "name", ["hl7_Example_aECG.xml", "HR06000_cardiosoft.xml", "HR06000_muse.xml"]
+    "name",
+    [
+        "hl7_Example_aECG.xml",
+        "HR06000_cardiosoft.xml",
+        "HR06000_muse.xml",
+        "philips_1.04_demo.xml",
+        "pydicom_waveform_ecg.dcm",
+        "ecgtoolkit_Example.scp",
+    ],
 )
 def test_the_devices_beat_is_kept_beside_the_rhythm(samples, name):
     record = read_ecg(samples / name)
     assert record.device_beat_mv.shape[0] == 12
-    assert 500 <= record.device_beat_mv.shape[1] <= 600
-    assert record.device_beat_rate_hz == 500.0
+    assert 1.0 <= record.device_beat_mv.shape[1] / record.device_beat_rate_hz <= 1.2
+    assert record.device_beat_rate_hz in (500.0, 1000.0)
     assert max(compute_limb_residuals_mv(record.device_beat_mv[:6]).values()) <= 0.1
     assert 0.3 < np.ptp(record.device_beat_mv) < 20
 
