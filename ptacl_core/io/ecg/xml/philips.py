@@ -104,7 +104,7 @@ def _read_beat(
         return None
     step_uv = parse_number(beats.get("resolution"))
     try:
-        rate_hz = require_rate_hz(beats.get("samplespersec"), name=name, where="repbeats")
+        rate_hz = require_rate_hz(beats.get("samplespersec", ""), name=name, where="repbeats")
         if step_uv is None or step_uv <= 0:
             raise MissingUnitError(f"{name}: repbeats states no resolution in uV per step")
         signals = {}
