@@ -32,6 +32,18 @@ class RowComparison(Part):
     seed_differences: tuple[float | None, ...] | None
 
 
+class StepComparison(Part):
+    """A planned difference of two methods' local alignment, by figure.
+
+    `others_behind`: the share of other people's cines that lie behind the own one. Holm's p-values
+    are adjusted over the figures.
+    """
+
+    first: str
+    second: str
+    figures: dict[str, Difference]
+
+
 class ReproducedCohort(Part):
     """What was measured on."""
 
@@ -74,6 +86,7 @@ class ReproductionDocument(Document):
     trend: dict[str, Any]
     retrieval: dict[str, Any]
     alignment: tuple[dict[str, Any], ...]
+    alignment_comparisons: tuple[StepComparison, ...] = ()
     main: str | None
     coverage: dict[str, PhenotypeCoverage] | None = None
     coverage_summary: CoverageSummary | None = None

@@ -40,6 +40,9 @@ def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
         return blocks
     blocks.append(_maps(entries, len(document["seeds"])))
     blocks.append(_accuracies(entries))
+    blocks.append(_whose_heart(entries))
+    if document["alignment_comparisons"]:
+        blocks.append(_differences(document, entries))
     blocks.extend(_controls(entry) for entry in entries if entry.get("controls"))
     return blocks
 
@@ -88,7 +91,7 @@ def _accuracies(entries: Sequence[Mapping[str, Any]]) -> Table:
         for entry in entries
     ]
     return Table(
-        "Does each ECG step find its cine step? (intervals: first seed, over patients)",
+        "Does each ECG step find its cine step? (intervals over patients and trainings)",
         [
             "Method",
             "Top-1",
@@ -100,6 +103,45 @@ def _accuracies(entries: Sequence[Mapping[str, Any]]) -> Table:
             "Entropy (nats)",
             "Patients",
         ],
+        lines,
+    )
+
+
+def _whose_heart(entries: Sequence[Mapping[str, Any]]) -> Table:
+    return Table(
+        "Whose heart is it? Without the template that all patients share: top-1 of the steps, and "
+        "the share of other people's cines that lie behind the own one",
+        ["Method", "Centred top-1", "Chance", "Others behind", "Chance"],
+        [
+            [
+                entry["title"],
+                f"{show(entry['centred_top1'])}\n{show_interval(*entry['centred_top1_interval'])}",
+                show(entry["top1_chance"]),
+                f"{show(entry['others_behind'])}\n"
+                f"{show_interval(*entry['others_behind_interval'])}",
+                show(entry["others_behind_chance"]),
+            ]
+            for entry in entries
+        ],
+    )
+
+
+def _differences(document: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Table:
+    titles = {entry["key"]: entry["title"] for entry in entries}
+    lines = []
+    for pair in document["alignment_comparisons"]:
+        cells = [pair["figures"][name] for name in ("top1", "centred_top1", "others_behind")]
+        lines.append(
+            [f"{titles[pair['first']]} − {titles[pair['second']]}"]
+            + [
+                f"{show(cell['difference'], is_signed=True)} "
+                f"{show_interval(cell['low'], cell['high'], is_signed=True)}\n{cell['verdict']}"
+                for cell in cells
+            ]
+        )
+    return Table(
+        "Differences of the local alignment (patients and trainings resampled together)",
+        ["First − second", "Top-1", "Centred top-1", "Others behind"],
         lines,
     )
 

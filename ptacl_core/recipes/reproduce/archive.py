@@ -4,8 +4,9 @@
         run.json        who made it (software, settings, patients), the texts of the run's folder
                         (settings, health, evaluation, documents of checkpoints and rows), and
                         the scale of each row's predictions
-    rows/<row>/     predictions, whole steps of 1/64 of the phenotype's standard deviation
+        rows/<row>/     predictions, whole steps of 1/64 of the phenotype's standard deviation
                         (1/16 by number of labels): [patient, phenotype]
+        steps.npy       figures of the local alignment, patient by patient
         retrieval.npy   hits among the first k of every query, 255 for none to count
 
 No weights: a run that another one starts from is trained again where the other is not archived.
@@ -35,6 +36,12 @@ from ptacl_core.stages.evaluate.measure_row import (
     list_rows,
     read_row,
     write_row,
+)
+from ptacl_core.stages.evaluate.steps.outcomes import (
+    FOLDER,
+    NAME,
+    has_outcomes,
+    load_outcomes,
 )
 
 FindRun = Callable[[str], Path]
@@ -85,6 +92,8 @@ class Archive:
             hits = read_hits(cohort, run)
         if hits is not None:
             members["retrieval.npy"] = hits.counts()
+        if has_outcomes(self.cohort_dir, run):
+            members["steps.npy"] = load_outcomes(self.cohort_dir, run).astype(np.float16)
         texts = {
             str(path.relative_to(run_dir)): path.read_text(encoding="utf-8")
             for pattern in _TEXTS
@@ -161,6 +170,10 @@ class Archive:
                 )
             values |= {"rows": test.rows, "observed": test.phenotypes}
             write_row(self.cohort_dir, stored["document"], values)
+        if "steps.npy" in arrays:
+            document = {"row": NAME, "run": run, "patients_hash": head["identity"]["patients_hash"]}
+            outcomes = {"rows": test.rows, "outcomes": arrays["steps.npy"].astype(np.float64)}
+            write_row(self.cohort_dir, document, outcomes, folder=FOLDER)
         if "retrieval.npy" in arrays:
             np.savez(
                 folder / HITS_FILE,

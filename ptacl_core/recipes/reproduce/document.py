@@ -37,6 +37,7 @@ from ptacl_core.recipes.reproduce.evaluations import (
 )
 from ptacl_core.recipes.reproduce.retrieval import describe_retrieval
 from ptacl_core.recipes.reproduce.rows import collect_rows, list_unjudged
+from ptacl_core.recipes.reproduce.steps import compare_steps, score_steps
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.provenance import describe_code, describe_machine, describe_software
 from ptacl_core.shards import ShardReader
@@ -74,6 +75,9 @@ def summarise(
         num_resamples=num_resamples, ceilings=ceilings, progress=progress,
     )  # fmt: skip
     evaluations = load_evaluations(find_run, plan, size, methods, seeds)
+    step_scores = score_steps(
+        cohort_dir, size, methods, seeds, list(evaluations), num_resamples=num_resamples
+    )
     main = choose_main(evaluations)
     sections = take_sections(evaluations[main][0] if main else None)
     first = next(iter(table.documents.values()))[0]
@@ -124,7 +128,10 @@ def summarise(
             table,
             num_resamples=num_resamples,
         ),
-        alignment=tuple(describe_alignment(find_run, size, methods, seeds, evaluations)),
+        alignment=tuple(
+            describe_alignment(find_run, size, methods, seeds, evaluations, step_scores)
+        ),
+        alignment_comparisons=compare_steps(plan, step_scores),
         main=main,
         **sections,
         left_out=() if sections else SECTIONS,

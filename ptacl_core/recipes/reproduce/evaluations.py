@@ -16,7 +16,9 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError
+from ptacl_core.evaluate.row_comparison import RowScores
 from ptacl_core.recipes.reproduce.archive import FindRun
+from ptacl_core.recipes.reproduce.steps import describe_scores
 from ptacl_core.runs.folder import load_run_config
 
 MAIN = "ptacl"
@@ -46,8 +48,11 @@ def describe_alignment(
     methods: Sequence[Method],
     seeds: Sequence[int],
     evaluations: Mapping[str, Sequence[EvaluationDocument]],
+    scores: Mapping[str, RowScores],
 ) -> list[dict[str, Any]]:
     """One entry per evaluated method: its mean map over seeds, accuracies, controls.
+
+    `scores` are those of `score_steps`: values and intervals over patients and trainings.
 
     `why_not` stands in their place where steps could not be compared.
     """
@@ -56,6 +61,7 @@ def describe_alignment(
             method,
             load_run_config(find_run(name_run(size.name, seeds[0], method.run))),
             [document.as_dict()["alignment"] for document in evaluations[method.run]],
+            scores.get(method.key),
         )
         for method in methods
         if method.run in evaluations
@@ -75,7 +81,10 @@ def take_sections(document: EvaluationDocument | None) -> dict[str, Any]:
 
 
 def _describe_map(
-    method: Method, settings: RunSettings, alignments: Sequence[Mapping[str, Any]]
+    method: Method,
+    settings: RunSettings,
+    alignments: Sequence[Mapping[str, Any]],
+    scores: RowScores | None,
 ) -> dict[str, Any]:
     facts = {
         "key": method.key,
@@ -87,23 +96,20 @@ def _describe_map(
     unmeasured = next((each for each in alignments if each["map"] is None), None)
     if unmeasured is not None:
         return {**facts, "why_not": unmeasured["why"]}
+    if scores is None:
+        return {**facts, "why_not": "no test patient has a complete beat"}
     averaged = {
         name: float(np.mean([alignment[name] for alignment in alignments]))
-        for name in ("top1", "within1", "diagonal_mass", "entropy_nats", "mean_circular_offset")
+        for name in ("diagonal_mass", "entropy_nats", "mean_circular_offset")
     }
-    averaged |= {
-        name: float(np.mean([alignment[name]["value"] for alignment in alignments]))
-        for name in ("centred_top1", "own_rank")
-        if all(alignment[name] is not None for alignment in alignments)
-    }
+    if all(alignment["own_rank"] is not None for alignment in alignments):
+        ranks = [alignment["own_rank"]["value"] for alignment in alignments]
+        averaged["own_rank"] = float(np.mean(ranks))
     first = alignments[0]
     return {
         **facts,
         **averaged,
-        **{
-            f"{name}_interval": _mean_interval([each[f"{name}_interval"] for each in alignments])
-            for name in ("top1", "within1")
-        },
+        **describe_scores(scores),
         "own_rank_chance": None if first["own_rank"] is None else first["own_rank"]["chance"],
         "timing_kept": first["timing_kept"],
         "timing_note": first["timing_note"],
@@ -114,15 +120,6 @@ def _describe_map(
         "controls": first.get("controls"),
         "map": np.mean([alignment["map"] for alignment in alignments], axis=0).tolist(),
     }
-
-
-def _mean_interval(intervals: Sequence[Sequence[float | None] | None]) -> list[float] | None:
-    """Mean bounds over seeds: each is of the same patients, about its own training."""
-    known = [each for each in intervals if each is not None and None not in each]
-    if not known:
-        return None
-    low, high = np.mean(np.asarray(known, np.float64), axis=0)
-    return [float(low), float(high)]
 
 
 def _name_kind(settings: RunSettings) -> str:

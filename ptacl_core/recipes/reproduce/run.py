@@ -41,6 +41,7 @@ from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import measure_row, model_card
 from ptacl_core.stages.evaluate import run as evaluate
 from ptacl_core.stages.evaluate.measure_row import hash_patients
+from ptacl_core.stages.evaluate.steps.outcomes import has_outcomes
 from ptacl_core.stages.train import run as train
 
 STEPS_FILE = "reproduce.json"
@@ -244,6 +245,8 @@ class Work:
         for row in self._list_rows(key):
             if not measure_row.has_row(self.cohort_dir, name, row):
                 finished.forget(f"measure {row}")
+        if self.plan.runs[key].is_evaluated and not has_outcomes(self.cohort_dir, name):
+            finished.forget(self._name_evaluation())
         for step, do in steps.items():
             if not finished.is_done(step):
                 self.progress.say(f"{position}: {step} {name}")
@@ -260,6 +263,9 @@ class Work:
             if method.run == key
             for modality in method.modalities
         ]
+
+    def _name_evaluation(self) -> str:
+        return f"evaluate ({self.num_resamples} resamples)"
 
     def _plan(self, key: str, seed: int) -> RunSettings:
         return plan_run(self.plan, self.size, key, seed=seed, device=self.device)
@@ -283,7 +289,7 @@ class Work:
         if planned.is_embedded:  # before what takes features from the disk
             steps["embed"] = lambda: self._embed(name)
         if planned.is_evaluated:
-            steps[f"evaluate ({self.num_resamples} resamples)"] = lambda: self._evaluate(name)
+            steps[self._name_evaluation()] = lambda: self._evaluate(name)
         for method in self.methods:
             if method.run == key:
                 steps |= self._plan_rows(method, name)

@@ -162,9 +162,11 @@ def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
     return RowFigures(patients, observed, predicted, document, curve, nested)
 
 
-def read_row(cohort_dir: Path, run_name: str, row: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_row(
+    cohort_dir: Path, run_name: str, row: str, *, folder: str = ROWS_FOLDER
+) -> tuple[dict[str, Any], dict[str, Array]]:
     """Document and arrays of a row as they lie on disk. Raises CohortError."""
-    path = _row_file(cohort_dir, run_name, row)
+    path = _row_file(cohort_dir, run_name, row, folder)
     document = _read_document(path.with_suffix(".json"))
     try:
         if document is None:
@@ -174,9 +176,15 @@ def read_row(cohort_dir: Path, run_name: str, row: str) -> tuple[dict[str, Any],
         raise _damaged(run_name, row, error) from None
 
 
-def write_row(cohort_dir: Path, document: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+def write_row(
+    cohort_dir: Path,
+    document: Mapping[str, Any],
+    arrays: Mapping[str, Array],
+    *,
+    folder: str = ROWS_FOLDER,
+) -> None:
     """Put a row into the cohort's cache; `document` names its run and row."""
-    path = _row_file(cohort_dir, document["run"], document["row"])
+    path = _row_file(cohort_dir, document["run"], document["row"], folder)
     contiguous = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
     write_bytes(path, save_tensors(contiguous))
     write_json(path.with_suffix(".json"), dict(document))
@@ -197,14 +205,14 @@ def list_rows(cohort_dir: Path, run_name: str) -> list[str]:
     )
 
 
-def has_row(cohort_dir: Path, run_name: str, row: str) -> bool:
+def has_row(cohort_dir: Path, run_name: str, row: str, *, folder: str = ROWS_FOLDER) -> bool:
     """Whether both files of a row are there."""
-    path = _row_file(cohort_dir, run_name, row)
+    path = _row_file(cohort_dir, run_name, row, folder)
     return path.exists() and path.with_suffix(".json").exists()
 
 
-def _row_file(cohort_dir: Path, run_name: str, row: str) -> Path:
-    return CohortLayout(cohort_dir).features / run_name / ROWS_FOLDER / f"{row}.safetensors"
+def _row_file(cohort_dir: Path, run_name: str, row: str, folder: str = ROWS_FOLDER) -> Path:
+    return CohortLayout(cohort_dir).features / run_name / folder / f"{row}.safetensors"
 
 
 def predict_from_demographics(cohort_dir: Path) -> RowFigures:

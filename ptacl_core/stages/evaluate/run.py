@@ -50,6 +50,7 @@ from ptacl_core.stages.evaluate.publish import publish_evaluation
 from ptacl_core.stages.evaluate.rows import EvaluationRows
 from ptacl_core.stages.evaluate.steps.alignment import evaluate_alignment
 from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
+from ptacl_core.stages.evaluate.steps.outcomes import collect_outcomes, keep_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
 from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
@@ -101,8 +102,10 @@ def run(
         add_networks(rows, reader, aligned, progress)
         tests = (features.ecg_test, features.cmr_test)
         controls = evaluate_controls(reader, test, aligned, tests, resamples, progress)
+        person = np.unique(np.asarray(test.patients), return_inverse=True)[1]
+        outcomes = collect_outcomes(*tests, person)
+        keep_outcomes(cohort_dir, aligned.name, reader, test, outcomes)
         data_sha256 = reader.manifest_sha256
-    person = np.unique(np.asarray(test.patients), return_inverse=True)[1]
     table_one = evaluate_retrieval(
         *features.projected_test(), test.phenotypes, resamples, person=person
     )

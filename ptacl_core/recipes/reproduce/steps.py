@@ -1,0 +1,96 @@
+"""The local alignment over seeds: intervals and planned differences, on the same resamples.
+
+Patients and trainings are resampled together, as for the rows of Table 2.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptacl_core.config.reproduction import (
+    Method,
+    ReproductionPlan,
+    ReproductionSize,
+    name_run,
+)
+from ptacl_core.documents.figures import Difference
+from ptacl_core.documents.reproduction import StepComparison
+from ptacl_core.embedding.patients import load_split
+from ptacl_core.evaluate.resampling import draw_resamples
+from ptacl_core.evaluate.row_comparison import RowScores, compare_rows, score_means
+from ptacl_core.recipes.reproduce.rows import RESAMPLING_SEED
+from ptacl_core.shards import ShardReader
+from ptacl_core.stages.evaluate.steps.outcomes import FIGURES, load_outcomes
+from ptacl_core.stages.evaluate.table_two import bounded, finite
+
+
+def score_steps(
+    cohort_dir: Path,
+    size: ReproductionSize,
+    methods: Sequence[Method],
+    seeds: Sequence[int],
+    evaluated: Sequence[str],
+    *,
+    num_resamples: int,
+) -> dict[str, RowScores]:
+    """Method → scores of `FIGURES` over seeds, of the methods whose runs are `evaluated`."""
+    with ShardReader.open(cohort_dir) as reader:
+        people = load_split(reader, "test").patients
+    resamples = draw_resamples(
+        len(people),
+        num_resamples=num_resamples,
+        generator=np.random.default_rng(RESAMPLING_SEED),
+        patients=people,
+    )
+    scores = {}
+    for method in methods:
+        if method.run not in evaluated:
+            continue
+        outcomes = [
+            load_outcomes(cohort_dir, name_run(size.name, seed, method.run)) for seed in seeds
+        ]
+        if all(np.isfinite(values).any() for values in outcomes):
+            scores[method.key] = score_means(np.stack(outcomes), resamples)
+    return scores
+
+
+def describe_scores(scores: RowScores) -> dict[str, Any]:
+    """Values and intervals as the alignment section has them."""
+    cells = {name: bounded(scores, index) for index, name in enumerate(FIGURES)}
+    return {
+        **{name: cell.value for name, cell in cells.items()},
+        **{f"{name}_interval": [cell.low, cell.high] for name, cell in cells.items()},
+        "others_behind_chance": 0.5,
+    }
+
+
+def compare_steps(
+    plan: ReproductionPlan, scores: Mapping[str, RowScores]
+) -> tuple[StepComparison, ...]:
+    """The plan's differences of methods whose steps were aligned."""
+    return tuple(
+        StepComparison(
+            first=pair.first,
+            second=pair.second,
+            figures=_describe(scores[pair.first], scores[pair.second]),
+        )
+        for pair in plan.comparisons
+        if pair.modality == "ecg" and {pair.first, pair.second} <= scores.keys()
+    )
+
+
+def _describe(first: RowScores, second: RowScores) -> dict[str, Difference]:
+    found = compare_rows(first, second)
+    return {
+        name: Difference(
+            difference=finite(found.difference[index]),
+            low=finite(found.low[index]),
+            high=finite(found.high[index]),
+            p=finite(found.p_value[index]),
+            p_holm=finite(found.adjusted_p[index]),
+            verdict=found.verdicts[index],
+        )
+        for index, name in enumerate(FIGURES)
+    }
