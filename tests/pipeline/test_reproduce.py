@@ -226,6 +226,9 @@ def test_a_fresh_cohort_reports_from_the_archive_without_training(archived, resu
     from ptacl_core.recipes.reproduce import run as reproduce
 
     archive, fresh = archived
+    with zipfile.ZipFile(next(archive.iterdir())) as packed:
+        sizes = [(member.file_size, member.compress_size) for member in packed.infolist()]
+    assert sum(after for _, after in sizes) < 0.6 * sum(before for before, _ in sizes)
     names = {path.name for path in archive.iterdir()}
     assert len(names) == NUM_SEEDS * len(KEYS)
     found = reproduce.run(
@@ -238,7 +241,11 @@ def test_a_fresh_cohort_reports_from_the_archive_without_training(archived, resu
     for row in found.rows:
         assert row.mean.r2 == pytest.approx(before[row.key].mean.r2, abs=0.01)
     assert found.retrieval["methods"] == resumed[0].document.retrieval["methods"]
-    assert found.alignment == resumed[0].document.alignment
+    for entry, same in zip(found.alignment, resumed[0].document.alignment, strict=True):
+        for name in ("top1", "centred_top1", "others_behind", "own_rank"):
+            assert entry[name] == pytest.approx(same[name], abs=1e-6)
+        assert entry["map"] == same["map"]
+    assert found.alignment_comparisons
 
 
 def test_runs_of_other_patients_or_settings_are_not_taken(archived):

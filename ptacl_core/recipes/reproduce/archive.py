@@ -93,7 +93,7 @@ class Archive:
         if hits is not None:
             members["retrieval.npy"] = hits.counts()
         if has_outcomes(self.cohort_dir, run):
-            members["steps.npy"] = load_outcomes(self.cohort_dir, run).astype(np.float16)
+            members["steps.npy"] = load_outcomes(self.cohort_dir, run).astype(np.float32)
         texts = {
             str(path.relative_to(run_dir)): path.read_text(encoding="utf-8")
             for pattern in _TEXTS
@@ -103,7 +103,7 @@ class Archive:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             atomic_path(self.folder / f"{run}.zip") as temporary,
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as packed,
+            zipfile.ZipFile(temporary, "w") as packed,
         ):
             packed.writestr(_member("run.json"), json.dumps(head, sort_keys=True))
             for name, values in members.items():
@@ -240,4 +240,6 @@ def _compared(settings: RunSettings) -> RunSettings:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    return zipfile.ZipInfo(name, _WHEN)
+    member = zipfile.ZipInfo(name, _WHEN)
+    member.compress_type = zipfile.ZIP_LZMA
+    return member
