@@ -72,9 +72,9 @@ def test_rows_of_visits_without_a_recording_are_counted(add_table):
     assert rows[2]["lvsv_ml"] == 61.0 and rows[3]["lvsv_ml"] is None
     assert summary.without_visit == {"visits.csv": (2, 3)}
     assert summary.document().tables["visits.csv"].rows_without_visit == 2
-    assert summary.unmatched["tables"] == 0
+    assert summary.unmatched.tables == 0
     _, summary = add_table("none", "eid,visit,lvsv_ml\n9000001,7,61\n")
-    assert summary.unmatched["tables"] == 1
+    assert summary.unmatched.tables == 1
 
 
 def test_sexes_in_numbers_need_a_coding(add_table):
