@@ -1,89 +1,185 @@
 """`ptacl-app`: options → app. A path that is not a cohort ends in one line and status 2."""
 
-import argparse
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Any
 
-from ptacl_app.terminal.graphics import CHOICES
+import typer
+from typer.core import TyperGroup
+
 from ptacl_core import __version__
 from ptacl_core.errors import PtaclError
 
 EXIT_INPUT = 2
+HERE = Path()
+
+CohortArgument = Annotated[
+    Path, typer.Argument(help="Cohort directory (default: here).", show_default=False)
+]
+PrivacyOption = Annotated[bool, typer.Option("--privacy", help="Random names instead of ids.")]
+ThemeOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="ptacl-dark, ptacl-paper, ptacl-contrast …")
+]
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The options; `--help` names each and the keys to start with."""
-    parser = argparse.ArgumentParser(
-        prog="ptacl-app",
-        description="Look at a cohort in the terminal: ECG, cine, predictions, neighbours, SQL.",
-        epilog="`ptacl-app web COHORT` shows the same in a browser on this machine "
-        "(`ptacl-app web --help`). Keys: ? help, ctrl+p every action, 1-5 screens, q quit. "
-        "Over SSH use `ssh -C`. Research use only.",
-    )
-    parser.add_argument(
-        "cohort", nargs="?", type=Path, default=Path(), help="cohort directory (default: here)"
-    )
-    parser.add_argument("--patient", metavar="ID", help="open this patient at once")
-    parser.add_argument("--theme", metavar="NAME", help="ptacl-dark, ptacl-paper, ptacl-contrast …")
-    parser.add_argument("--fps", type=float, metavar="N", help="frames drawn per second at most")
-    parser.add_argument(
-        "--no-animation", action="store_true", help="nothing moves before it is asked to"
-    )
-    parser.add_argument(
-        "--graphics",
-        choices=CHOICES,
-        help="how pictures are shown (default: what the environment tells; remembered)",
-    )
-    parser.add_argument("--privacy", action="store_true", help="random names instead of ids")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="another config.toml")
-    parser.add_argument("--version", action="version", version=f"ptacl-app {__version__}")
-    return parser
+class GraphicsChoice(StrEnum):
+    """Ways to show pictures: `terminal.graphics.CHOICES`."""
+
+    AUTO = "auto"
+    KITTY = "kitty"
+    SIXEL = "sixel"
+    ITERM = "iterm"
+    CELLS = "cells"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the app; returns the process's exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["web"]:
-        from ptacl_app.web import main as serve
+class CohortOrWeb(TyperGroup):
+    """Takes `COHORT [options]`, and `web COHORT [options]` where the first word is `web`."""
 
-        return serve(given[1:])
-    options = build_parser().parse_args(given)
-    try:
-        return _run(options)
-    except PtaclError as error:
-        from ptacl_app.text.formatting import safe
-
-        print(f"ptacl-app: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The group's own argument is absent before `web`, whose options are not the group's."""
+        is_web = args[:1] == ["web"]
+        ctx.allow_interspersed_args = not is_web
+        return super().parse_args(ctx, [str(HERE), *args] if is_web else args)
 
 
-def _run(options: argparse.Namespace) -> int:
+command_line = typer.Typer(
+    name="ptacl-app",
+    cls=CohortOrWeb,
+    help="Look at a cohort in the terminal: ECG, cine, predictions, neighbours, SQL.",
+    epilog="Keys: ? help, ctrl+p every action, 1-5 screens, q quit. Over SSH use `ssh -C`. "
+    "Research use only.",
+    invoke_without_command=True,
+    subcommand_metavar="| web …",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help starts in half the time
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        sys.stdout.write(f"ptacl-app {__version__}\n")
+        raise typer.Exit
+
+
+@command_line.callback()
+def look(
+    context: typer.Context,
+    cohort: CohortArgument = HERE,
+    patient: Annotated[
+        str | None, typer.Option(metavar="ID", help="Open this patient at once.")
+    ] = None,
+    theme: ThemeOption = None,
+    fps: Annotated[
+        float | None, typer.Option(metavar="N", help="Frames drawn per second at most.")
+    ] = None,
+    no_animation: Annotated[
+        bool, typer.Option("--no-animation", help="Nothing moves before it is asked to.")
+    ] = False,
+    graphics: Annotated[
+        GraphicsChoice | None,
+        typer.Option(
+            help="How pictures are shown (default: as the environment tells; remembered).",
+        ),
+    ] = None,
+    privacy: PrivacyOption = False,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Another config.toml.")
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Show a cohort, unless a browser was asked for."""
+    del version
+    if context.invoked_subcommand is not None:
+        return
     from ptacl_app.data.cohort_check import check_cohort, check_terminal
     from ptacl_app.shell.graphics_choice import choose_remembered
     from ptacl_app.shell.settings import adapt_to_connection, load_settings
     from ptacl_app.terminal.guard import guarded_terminal
 
-    settings = load_settings(options.config)
-    cohort = check_cohort(options.cohort)
+    settings = load_settings(config)
+    cohort = check_cohort(cohort)
     check_terminal()
     settings = adapt_to_connection(
         settings,
-        theme=options.theme,
-        fps=options.fps,
-        is_still=options.no_animation,
-        is_private=options.privacy,
-        graphics=options.graphics,
+        theme=theme,
+        fps=fps,
+        is_still=no_animation,
+        is_private=privacy,
+        graphics=None if graphics is None else str(graphics),
     )
-    graphics = choose_remembered(settings, is_asked=options.graphics is not None)
+    chosen = choose_remembered(settings, is_asked=graphics is not None)
     with guarded_terminal():
         from ptacl_app.app import PtaclApp
 
-        app = PtaclApp(cohort, first_patient=options.patient, settings=settings, graphics=graphics)
+        app = PtaclApp(cohort, first_patient=patient, settings=settings, graphics=chosen)
         status = app.run()
         if app.watch_of_terminal is not None:
             app.watch_of_terminal.stop()
-        return app.return_code or (status if isinstance(status, int) else 0)
+        raise typer.Exit(app.return_code or (status if isinstance(status, int) else 0))
+
+
+@command_line.command()
+def web(
+    cohort: CohortArgument = HERE,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8750,
+    privacy: PrivacyOption = False,
+    theme: ThemeOption = None,
+    i_have_a_proxy: Annotated[
+        bool,
+        typer.Option(
+            "--i-have-a-proxy",
+            help="Listen on another address than loopback: a proxy with TLS and login stands "
+            "before it.",
+        ),
+    ] = False,
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where browsers find the proxy: https://name[:port]."),
+    ] = None,
+) -> None:
+    """Show the same in a browser on this machine.
+
+    From another machine: ssh -L 8750:127.0.0.1:8750 HOST, then open the address printed.
+    """
+    from ptacl_app.web import serve
+
+    serve(
+        cohort,
+        host=host,
+        port=port,
+        theme=theme,
+        is_private=privacy,
+        has_proxy=i_have_a_proxy,
+        public_url=public_url,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the app; returns the process's exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command_line(args=given, prog_name="ptacl-app")
+    except SystemExit as stop:
+        return _status_of(stop.code)
+    except PtaclError as error:
+        from ptacl_app.text.formatting import safe
+
+        name = "ptacl-app web" if given[:1] == ["web"] else "ptacl-app"
+        print(f"{name}: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+def _status_of(code: Any) -> int:
+    return code if isinstance(code, int) else 0 if code is None else EXIT_INPUT
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ exchanged once for a cookie; every request needs the cookie and the right `Host`
 also the exact `Origin`; nothing is fetched from elsewhere; at most a few sessions run.
 """
 
-import argparse
 import asyncio
 import errno
 import hmac
@@ -13,19 +12,17 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
-from ptacl_core.errors import ConfigError, PtaclError
+from ptacl_app.text.formatting import safe
+from ptacl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
     from textual_serve.app_service import AppService
 
-DEFAULT_PORT = 8750
 COOKIE = "ptacl_session"
 MAX_SESSIONS = 4
 HEARTBEAT_S = 15.0
@@ -51,54 +48,28 @@ data-font-size="FONT_SIZE"></div></body></html>
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The options of `ptacl-app web`."""
-    parser = argparse.ArgumentParser(
-        prog="ptacl-app web",
-        description="Show a cohort in a browser on this machine. "
-        "From another machine: ssh -L 8750:127.0.0.1:8750 HOST, then open the address printed.",
-        epilog=RESEARCH_USE_SENTENCE,
-    )
-    parser.add_argument("cohort", nargs="?", type=Path, default=Path(), help="cohort directory")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
-    parser.add_argument("--privacy", action="store_true", help="random names instead of ids")
-    parser.add_argument("--theme", metavar="NAME")
-    parser.add_argument(
-        "--i-have-a-proxy",
-        action="store_true",
-        help="listen on another address than loopback: a proxy with TLS and login stands before it",
-    )
-    parser.add_argument(
-        "--public-url",
-        metavar="URL",
-        help="address that browsers open where a proxy stands before it: https://name[:port]",
-    )
-    return parser
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Serve until interrupted; returns the exit status."""
-    options = build_parser().parse_args(list(arguments))
-    try:
-        return _serve(options)
-    except PtaclError as error:
-        print(f"ptacl-app web: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-
-
-def _serve(options: argparse.Namespace) -> int:
+def serve(
+    cohort: Path,
+    *,
+    host: str,
+    port: int,
+    theme: str | None,
+    is_private: bool,
+    has_proxy: bool,
+    public_url: str | None,
+) -> None:
+    """Serve until interrupted. Raises ConfigError, CohortError."""
     from ptacl_app.data.cohort_check import check_cohort
 
-    check_host(options.host, has_proxy=options.i_have_a_proxy)
-    if options.i_have_a_proxy and options.public_url is None:
+    check_host(host, has_proxy=has_proxy)
+    if has_proxy and public_url is None:
         raise ConfigError(
             "--i-have-a-proxy: expected --public-url https://name too, the address that browsers "
             "open; pages and sockets are given to that address alone"
         )
-    public = None if options.public_url is None else parse_public_url(options.public_url)
-    check_port(options.host, options.port)
-    cohort = check_cohort(options.cohort)
+    public = None if public_url is None else parse_public_url(public_url)
+    check_port(host, port)
+    cohort = check_cohort(cohort)
     try:
         from aiohttp import web as aiohttp_web
     except ImportError:
@@ -106,8 +77,8 @@ def _serve(options: argparse.Namespace) -> int:
             "the browser needs two more packages; install them with `pip install 'ptacl[web]'`"
         ) from None
     token = secrets.token_urlsafe(32)
-    guard = SessionGuard(token, host=options.host, port=options.port, public=public)
-    command = build_command(cohort, theme=options.theme, is_private=options.privacy)
+    guard = SessionGuard(token, host=host, port=port, public=public)
+    command = build_command(cohort, theme=theme, is_private=is_private)
     print(  # noqa: T201
         f"open  {guard.origin}/?token={token}\n"
         "Whoever has this address sees the cohort. Ctrl+C ends it.",
@@ -116,12 +87,11 @@ def _serve(options: argparse.Namespace) -> int:
     )
     aiohttp_web.run_app(
         build_server(guard, command),
-        host=options.host,
-        port=options.port,
+        host=host,
+        port=port,
         print=lambda *_: None,
         access_log=None,
     )
-    return 0
 
 
 def check_host(host: str, *, has_proxy: bool) -> None:

@@ -32,7 +32,12 @@ class ResultFormat(StrEnum):
 
 def predict(
     files: Annotated[list[Path], typer.Argument(help="ECG files.", show_default=False)],
-    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort directory with the run.")],
+    cohort: Annotated[
+        Path,
+        typer.Option(
+            "--cohort", show_default=False, help="Cohort directory with the run (default: here)."
+        ),
+    ] = Path(),
     run: RunOption = None,
     k: Annotated[int, typer.Option("-k", min=0, help="Number of nearest patients.")] = 5,
     sampling_rate_hz: Annotated[

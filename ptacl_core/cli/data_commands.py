@@ -246,6 +246,8 @@ def preprocess(
     from ptacl_core.stages.preprocess import plan as plan_stage
     from ptacl_core.stages.preprocess import run as stage
 
+    if cohort is not None:
+        narrate("note: the cohort comes first now: `ptacl preprocess COHORT SOURCE…`")
     cohort, paths = plan_stage.split_arguments(
         sources or [], cohort, has_list=bool(files_from or pairs), is_plan=plan is not None
     )

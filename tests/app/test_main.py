@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ptacl_app.__main__ import build_parser, main
+from ptacl_app.__main__ import GraphicsChoice, main
 from ptacl_app.shell.settings import AppSettings, adapt_to_connection, load_settings
+from ptacl_app.terminal.graphics import CHOICES
 from ptacl_core.errors import ConfigError
 from tests.app.conftest import plant_hostile_modules
 
@@ -97,10 +98,27 @@ def test_hostile_files_in_the_folder_are_not_run(tmp_path):
     assert not (tmp_path / "RAN").exists()
 
 
-def test_options_are_those_of_the_manual():
-    text = build_parser().format_help()
+def test_options_are_those_of_the_manual(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
     for option in ("--patient", "--theme", "--fps", "--no-animation", "--privacy", "--version"):
         assert option in text
+    assert "Show the same in a browser on this machine." in text
+    assert main(["web", "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in ("--host", "--port", "--i-have-a-proxy", "--public-url", "--privacy", "--theme"):
+        assert option in text
+
+
+def test_wrong_options_are_the_users_input(tmp_path, capsys):
+    assert tuple(GraphicsChoice) == CHOICES
+    wrong = (["--no-such-option"], ["--fps", "many"], ["--graphics", "crayon"],
+             [str(tmp_path), "another"], ["web", "--port", "http"])  # fmt: skip
+    for arguments in wrong:
+        assert main(arguments) == 2, arguments
+        assert capsys.readouterr().err
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("ptacl-app ")
 
 
 def test_settings_file_is_strict_and_names_the_nearest_key(tmp_path):

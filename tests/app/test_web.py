@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 from aiohttp.test_utils import TestServer
 
+from ptacl_app.__main__ import main
 from ptacl_app.web import (
     COOKIE,
     MAX_SESSIONS,
@@ -15,7 +16,6 @@ from ptacl_app.web import (
     build_command,
     build_server,
     check_host,
-    main,
     parse_public_url,
 )
 from ptacl_core.errors import ConfigError
@@ -49,8 +49,8 @@ def test_other_addresses_need_a_proxy(host):
 
 
 def test_refusals_are_one_line(tmp_path, capsys):
-    assert main(["--host", "0.0.0.0", str(tmp_path)]) == 2
-    assert main([str(tmp_path / "absent")]) == 2
+    assert main(["web", "--host", "0.0.0.0", str(tmp_path)]) == 2
+    assert main(["web", str(tmp_path / "absent")]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 2
 
@@ -146,7 +146,7 @@ async def test_our_own_page_gets_the_app(site):
 
 @pytest.mark.parametrize("port", ["-1", "0", "70000"])
 def test_a_port_that_cannot_be_is_one_line(port, cohort_dir, capsys):
-    assert main([str(cohort_dir), "--port", port]) == 2
+    assert main(["web", str(cohort_dir), "--port", port]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "65535" in error
@@ -155,14 +155,14 @@ def test_a_port_that_cannot_be_is_one_line(port, cohort_dir, capsys):
 def test_a_port_in_use_names_one_that_is_free(cohort_dir, capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert main([str(cohort_dir), "--port", str(port)]) == 2
+        assert main(["web", str(cohort_dir), "--port", str(port)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"--port {port}: another program listens there" in error
 
 
 def test_behind_a_proxy_pages_and_sockets_are_the_public_addresss(cohort_dir, capsys):
-    assert main([str(cohort_dir), "--host", "0.0.0.0", "--i-have-a-proxy"]) == 2
+    assert main(["web", str(cohort_dir), "--host", "0.0.0.0", "--i-have-a-proxy"]) == 2
     assert "--public-url" in capsys.readouterr().err
     public = parse_public_url("https://Ptacl.Example.org/")
     guard = SessionGuard("secret", host="0.0.0.0", port=8750, public=public)

@@ -208,6 +208,7 @@ def test_options_say_what_a_folder_of_nameless_arrays_lacks(ptacl, tmp_path):
     np.save(folder / "A.npy", record.signal_mv * 1000)
     unsaid = ptacl("preprocess", folder, "--cohort", tmp_path / "c")
     assert unsaid.exit_code == 2
+    assert unsaid.err.startswith("note: the cohort comes first now: `ptacl preprocess COHORT")
     options = ("--unit", "uV", "--sampling-rate-hz", 500, "--leads", ",".join(record.lead_names))
     answer = ptacl("preprocess", folder, "--cohort", tmp_path / "c", *options, "--json")
     assert answer.exit_code == 0, answer.err
@@ -232,8 +233,8 @@ def test_a_folder_is_walked_and_array_jobs_share_it(source, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_with_one_line_and_the_same_command_goes_on(source, tmp_path, number):
-    command = [Path(sys.executable).with_name("ptacl"), "preprocess", source]
-    command += ["--cohort", tmp_path / "c", "--workers", "1"]
+    command = [Path(sys.executable).with_name("ptacl"), "preprocess", tmp_path / "c", source]
+    command += ["--workers", "1"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as job:

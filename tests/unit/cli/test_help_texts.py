@@ -5,6 +5,10 @@ import re
 import subprocess
 import sys
 
+import typer
+
+from ptacl_core.cli.main import app
+
 
 def read_help(*words: str) -> str:
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
@@ -23,3 +27,25 @@ def test_every_summary_fits_its_line():
     assert len(rows) >= 16
     assert [row for row in rows if not re.match(r"[a-z]+ +\S.*[.]$", row)] == []
     assert not any("..." in row for row in rows)
+
+
+def test_the_cohort_comes_first_wherever_it_is_required():
+    commands = typer.main.get_command(app).commands
+    without = {"demo", "doctor", "predict", "schema", "selftest", "settings"}  # it is optional here
+    first = {}
+    for name in commands.keys() - without:
+        arguments = [
+            given for given in commands[name].params if given.param_type_name == "argument"
+        ]
+        first[name] = arguments[0].name
+        assert not any(
+            given.required for given in commands[name].params if given.param_type_name == "option"
+        ), name
+
+    assert first.pop("preprocess") == "sources"  # COHORT SOURCE…, or SOURCE… --plan without one
+    assert first.pop("withdraw") == "places"  # COHORT… LIST
+    assert len(first) >= 12
+    assert set(first.values()) == {"cohort"}
+    predict = {given.name: given for given in commands["predict"].params}
+    assert not predict["cohort"].required
+    assert "--cohort" in predict["cohort"].opts
