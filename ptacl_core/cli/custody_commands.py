@@ -78,7 +78,7 @@ def erase(
     from ptacl_core.io.files.identifier_list import read_identifier_list
 
     identifiers = [*(people or ()), *(read_identifier_list(from_list) if from_list else ())]
-    if any(not each.strip() for each in identifiers) or not identifiers:
+    if any(not identifier.strip() for identifier in identifiers) or not identifiers:
         narrate("error: expected pseudonyms or identifiers of people to erase, got none")
         raise typer.Exit(EXIT_INPUT)
     if not is_confirmed:
@@ -190,13 +190,13 @@ def selftest(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(
             {
-                "checks": [each.as_dict() for each in checks],
-                "is_passed": all(each.is_passed for each in checks),
+                "checks": [check.as_dict() for check in checks],
+                "is_passed": all(check.is_passed for check in checks),
             }
         )
     else:
         print_self_test(checks)
-    if not all(each.is_passed for each in checks):
+    if not all(check.is_passed for check in checks):
         raise typer.Exit(EXIT_OURS)
 
 

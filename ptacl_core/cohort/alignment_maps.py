@@ -49,9 +49,9 @@ def load_alignment_map(
     )
     if not rows or rows[0][0] is None:
         return None
-    found = np.array(rows[0][0], np.float32).reshape(NUM_STEPS, NUM_STEPS)
-    found.flags.writeable = False
-    return found
+    matrix = np.array(rows[0][0], np.float32).reshape(NUM_STEPS, NUM_STEPS)
+    matrix.flags.writeable = False
+    return matrix
 
 
 def has_alignment_maps(opened: "OpenedStore", run: str) -> bool:

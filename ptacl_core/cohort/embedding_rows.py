@@ -29,13 +29,13 @@ def read_vectors(
     connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey
 ) -> tuple[list[tuple[str, int]], Float32[Array, "vector dim"]]:
     """Keys (patient, visit) and vectors of one set in order of position; empty when none."""
-    found = connection.execute(
+    sizes = connection.execute(
         "SELECT dim, num_vectors FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
         list(key),
     ).fetchone()
-    if found is None:
+    if sizes is None:
         return [], np.empty((0, 0), np.float32)
-    dim, num_vectors = int(found[0]), int(found[1])
+    dim, num_vectors = int(sizes[0]), int(sizes[1])
     columns = connection.execute(
         f"SELECT patient, visit, position, vector FROM embeddings_{dim} "
         "WHERE run = ? AND modality = ? AND space = ?",

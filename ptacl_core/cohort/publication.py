@@ -43,11 +43,11 @@ def read_manifest(layout: CohortLayout) -> tuple[Publication, ...]:
         document: Any = json.loads(layout.manifest.read_text(encoding="utf-8"))
         if document["kind"] != KIND:
             raise ValueError("kind")
-        found = tuple(
-            Publication(int(each["version"]), int(each["bytes"]), str(each["sha256"]))
-            for each in document["stores"]
+        publications = tuple(
+            Publication(int(entry["version"]), int(entry["bytes"]), str(entry["sha256"]))
+            for entry in document["stores"]
         )
-        if not found:
+        if not publications:
             raise ValueError("stores")
     except FileNotFoundError:
         raise CohortError(
@@ -59,7 +59,7 @@ def read_manifest(layout: CohortLayout) -> tuple[Publication, ...]:
             f"{layout.manifest}: cannot be read as the store's manifest "
             f"({type(error).__name__}); run 'ptacl verify --repair'"
         ) from None
-    return found
+    return publications
 
 
 def write_manifest(layout: CohortLayout, publications: tuple[Publication, ...]) -> None:
@@ -91,10 +91,12 @@ def current_publication(layout: CohortLayout) -> Publication:
     """
     with open_published(layout) as file:
         size = os.fstat(file.fileno()).st_size
-        matching = [each for each in read_manifest(layout) if each.bytes == size]
+        matching = [
+            publication for publication in read_manifest(layout) if publication.bytes == size
+        ]
         if len(matching) > 1:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            matching = [each for each in matching if each.sha256 == digest]
+            matching = [publication for publication in matching if publication.sha256 == digest]
     if not matching:
         raise _changed(layout, read_manifest(layout), size)
     return matching[-1]
@@ -117,7 +119,7 @@ def open_published(layout: CohortLayout) -> BufferedReader:
                 f"({error.strerror}); restore it from a copy, or run 'ptacl verify'"
             ) from None
         size = os.fstat(file.fileno()).st_size
-        if any(each.bytes == size for each in publications):
+        if any(publication.bytes == size for publication in publications):
             return file
         file.close()
         previous, publications = publications, read_manifest(layout)
@@ -127,7 +129,7 @@ def open_published(layout: CohortLayout) -> BufferedReader:
 
 
 def _changed(layout: CohortLayout, publications: tuple[Publication, ...], size: int) -> CohortError:
-    expected = " or ".join(str(each.bytes) for each in publications)
+    expected = " or ".join(str(publication.bytes) for publication in publications)
     return CohortError(
         f"{layout.store}: expected {expected} bytes as published, got {size}; the file was cut "
         "short or changed by another program: restore it from a copy, or run 'ptacl verify'"

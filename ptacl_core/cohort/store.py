@@ -204,8 +204,8 @@ class Cohort:
 
     def splits(self, split_name: str = "default") -> dict[str, str]:
         """Patient to part (train, val, test) of a split."""
-        found = self.fetch("SELECT patient, split FROM splits WHERE split_name = ?", [split_name])
-        return dict(found)
+        rows = self.fetch("SELECT patient, split FROM splits WHERE split_name = ?", [split_name])
+        return dict(rows)
 
     # -- runs and what they made -----------------------------------------------------------
 

@@ -344,7 +344,7 @@ def _defaults() -> dict[str, Any]:
     return values
 
 
-def _read(source: str | Path, *, seen: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
+def _read(source: str | Path, *, parents: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
     if isinstance(source, Path):
         where = source.name
         try:
@@ -361,8 +361,8 @@ def _read(source: str | Path, *, seen: tuple[str, ...] = ()) -> tuple[dict[str, 
         text = (resources.files("ptacl_core") / "presets" / "runs" / f"{source}.toml").read_text(
             encoding="utf-8"
         )
-    if where in seen:
-        raise ConfigError(f"{where}: based on itself ({' → '.join((*seen, where))})")
+    if where in parents:
+        raise ConfigError(f"{where}: based on itself ({' → '.join((*parents, where))})")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -372,7 +372,7 @@ def _read(source: str | Path, *, seen: tuple[str, ...] = ()) -> tuple[dict[str, 
         return values, where
     if not isinstance(parent, str):
         raise ConfigError(f"{where}: 'based_on' is the name of a preset, got {parent!r}")
-    inherited, _ = _read(parent, seen=(*seen, where))
+    inherited, _ = _read(parent, parents=(*parents, where))
     return _lay_over(inherited, values), where
 
 

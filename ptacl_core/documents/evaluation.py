@@ -125,7 +125,7 @@ class EvaluationDocument(Document):
         """Version 0 had other names for three figures, two sections twice, no health."""
         if version != 0:
             return super().upgrade(values, version)
-        values = {key: _rename(each) for key, each in values.items() if key != "pair"}
+        values = {key: _rename(item) for key, item in values.items() if key != "pair"}
         values["regression"] = {
             modality: {
                 name: {key: cell.get(key) for key in ("r2", "low", "high")}
@@ -148,10 +148,10 @@ class EvaluationDocument(Document):
 def _rename(value: Any) -> Any:
     """The figures' present names, at any depth."""
     if isinstance(value, list):
-        return [_rename(each) for each in value]
+        return [_rename(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {_rename_key(key): _rename(each) for key, each in value.items()}
+    return {_rename_key(key): _rename(item) for key, item in value.items()}
 
 
 def _rename_key(key: str) -> str:

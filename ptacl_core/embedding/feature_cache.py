@@ -184,4 +184,6 @@ Caches = Mapping[Modality, FeatureCache]
 def open_caches(reader: ShardReader, aligned: AlignedRun, *, keeps: bool = True) -> Caches:
     """The caches of both modalities of an aligned run."""
     modalities: tuple[Modality, ...] = ("ecg", "cmr")
-    return {each: FeatureCache.of(reader, aligned, each, keeps=keeps) for each in modalities}
+    return {
+        modality: FeatureCache.of(reader, aligned, modality, keeps=keeps) for modality in modalities
+    }

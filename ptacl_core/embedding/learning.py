@@ -51,14 +51,14 @@ def measure_embeddings(
     for features, word in ((pooled, "features"), (projected, "embeddings")):
         for modality, values in features.items():
             place = f"{modality.upper()} {word}"
-            found = measure_spread(values)
+            spread = measure_spread(values)
             spreads[place] = Spread(
-                effective_rank=found.effective_rank,
-                first_share=found.first_share,
-                mean_cosine=found.mean_cosine,
+                effective_rank=spread.effective_rank,
+                first_share=spread.first_share,
+                mean_cosine=spread.mean_cosine,
             )
             if word == "embeddings" and len(values) >= MIN_PATIENTS:
-                judged[place] = found.effective_rank
+                judged[place] = spread.effective_rank
     contrast = None
     if {"ecg", "cmr"} <= projected.keys():
         try:
@@ -75,7 +75,7 @@ def measure_embeddings(
 
 
 def describe_split(
-    found: StageFigures,
+    figures: StageFigures,
     embeddings: EmbeddingFigures,
     trained_r2: Mapping[str, float],
     random_r2: Mapping[str, float],
@@ -89,26 +89,26 @@ def describe_split(
     """
     spreads, contrast, ranks = embeddings
     if contrast is not None:
-        found = replace(found, contrastive_loss=contrast.loss, chance_loss=contrast.chance_loss)
-    found = replace(
-        found,
+        figures = replace(figures, contrastive_loss=contrast.loss, chance_loss=contrast.chance_loss)
+    figures = replace(
+        figures,
         effective_ranks=ranks or None,
         r2=dict(trained_r2) or None,
         random_r2=dict(random_r2) or None,
     )
     described = SplitHealth(
         patients=num_patients,
-        loss=_first(found.reconstruction_loss, found.regression_loss, found.contrastive_loss),
-        mean_predictor_loss=_first(found.mean_predictor_loss, found.mean_regression_loss),
-        contrastive_loss=found.contrastive_loss,
-        chance_loss=found.chance_loss,
+        loss=_first(figures.reconstruction_loss, figures.regression_loss, figures.contrastive_loss),
+        mean_predictor_loss=_first(figures.mean_predictor_loss, figures.mean_regression_loss),
+        contrastive_loss=figures.contrastive_loss,
+        chance_loss=figures.chance_loss,
         retrieval=None if contrast is None else contrast.top1,
         chance_retrieval=None if contrast is None else contrast.chance_top1,
         spread=spreads,
         r2=dict(trained_r2),
         random_r2=dict(random_r2),
     )
-    return described, found
+    return described, figures
 
 
 def judge_splits(

@@ -46,7 +46,7 @@ def load_split(
     split = describe_rows(reader, rows)
     num_patients = len(set(split.patients))
     if num_patients < 2:
-        what = " and ".join({"ecg": "ECG", "cmr": "CMR"}[each] for each in needs)
+        what = " and ".join({"ecg": "ECG", "cmr": "CMR"}[modality] for modality in needs)
         raise CohortError(
             f"split {name} has {num_patients} patients with {what}; an evaluation needs at least "
             "two: make a larger cohort, or another split"
@@ -67,8 +67,8 @@ def describe_rows(reader: ShardReader, rows: Int64[Array, " row"]) -> Evaluation
         covariates=covariates,
         sex=tuple({1.0: "M", 0.0: "F"}.get(value, "") for value in covariates[:, 0].tolist()),
         heart_rate_bpm=reader.column("heart_rate_bpm", rows),
-        ecg_codes=tuple(frozenset(each) for each in codes),
-        is_irregular=np.asarray(["irregular_rhythm" in each for each in codes], bool),
+        ecg_codes=tuple(frozenset(findings) for findings in codes),
+        is_irregular=np.asarray(["irregular_rhythm" in findings for findings in codes], bool),
         has_warning=np.asarray(
             [
                 "warning" in {*ecg.values(), *cine.values()}

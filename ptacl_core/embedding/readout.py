@@ -233,10 +233,13 @@ def fit_readout(
     groups = (POOLED, *sorted(common))
     return ReadOut(
         probe=probe,
-        offsets=np.array([[each.offsets[group] for each in fitted] for group in groups]),
+        offsets=np.array(
+            [[calibration.offsets[group] for calibration in fitted] for group in groups]
+        ),
         groups=groups,
         num_calibration=np.array(
-            [[each.num_calibration[group] for each in fitted] for group in groups], np.int64
+            [[calibration.num_calibration[group] for calibration in fitted] for group in groups],
+            np.int64,
         ),
         reference=reference or ReferenceRanges({}),
         detector=fit_outlier_detector(train_features, validation_features, people=train_people),

@@ -72,8 +72,8 @@ def reliability(
 
 def expected_calibration_error(bins: list[ReliabilityBin]) -> float:
     """Mean over patients of |probability - share| of their bin."""
-    total = sum(each.num_patients for each in bins)
-    gaps = (each.num_patients * abs(each.probability - each.share) for each in bins)
+    total = sum(tenth.num_patients for tenth in bins)
+    gaps = (tenth.num_patients * abs(tenth.probability - tenth.share) for tenth in bins)
     return sum(gaps) / total
 
 

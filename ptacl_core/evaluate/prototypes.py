@@ -35,13 +35,13 @@ class Prototypes:
         """
         mean_radius = float(self.radii.mean())
         scaled = np.maximum(np.square(self.radii), 1e-12 * max(mean_radius**2, 1e-300))
-        found = np.empty(len(points))
+        distances = np.empty(len(points))
         for first in range(0, len(points), _ROWS_AT_ONCE):
             squared = _squared_distances(points[first : first + _ROWS_AT_ONCE], self.centres)
             expected = np.sqrt((squared + np.square(self.radii)).min(axis=1))
             in_radii = np.sqrt((squared / scaled).min(axis=1))
-            found[first : first + len(squared)] = 0.5 * (expected + mean_radius * in_radii)
-        return found
+            distances[first : first + len(squared)] = 0.5 * (expected + mean_radius * in_radii)
+        return distances
 
 
 def fit_prototypes(

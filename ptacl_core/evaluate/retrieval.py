@@ -99,7 +99,7 @@ def retrieval_metrics(
     A phenotype that cannot be judged (no label, one patient, constant) is absent from the
     result; `why_undefined` says why. See `retrieve` for the arguments.
     """
-    found = retrieve(
+    retrieval = retrieve(
         query_features,
         database_features,
         phenotypes,
@@ -108,7 +108,7 @@ def retrieval_metrics(
         exclude_self=exclude_self,
         query_indices=query_indices,
     )
-    return {name: result.summary(generator) for name, result in found.items()}
+    return {name: result.summary(generator) for name, result in retrieval.items()}
 
 
 def retrieve(
@@ -157,7 +157,7 @@ def retrieve(
     own = _own_rows(query_indices, len(queries), len(database))
     people = np.arange(len(database)) if person is None else np.asarray(person)
     judged = [column for column in range(len(names)) if why_undefined(values[:, column]) is None]
-    found: dict[int, PhenotypeRetrieval] = {}
+    by_phenotype: dict[int, PhenotypeRetrieval] = {}
     patterns: dict[bytes, list[int]] = {}
     for column in judged:
         patterns.setdefault(np.isnan(values[:, column]).tobytes(), []).append(column)
@@ -178,7 +178,7 @@ def retrieve(
             exclude_self=exclude_self,
         )
         for column, part in zip(columns, block, strict=True):
-            found[column] = PhenotypeRetrieval(
+            by_phenotype[column] = PhenotypeRetrieval(
                 name=names[column],
                 ks=depths,
                 num_patients=int(is_present.sum()),
@@ -191,7 +191,7 @@ def retrieve(
                 query_values=values[own[kept_queries], column],
                 num_excluded=_count_most_visits(people[is_present]) if exclude_self else 0,
             )
-    return {names[column]: found[column] for column in judged if column in found}
+    return {names[column]: by_phenotype[column] for column in judged if column in by_phenotype}
 
 
 def pair_recall(

@@ -30,8 +30,8 @@ def assign_patients(
     patients: dict[str, str] = {}
     for subject, own_names in names.items():
         own = fold_identifier(subject)
-        told = own_names - shared - {own}
-        patient = known.find("id", own) or _find_by_names(told, codings[subject], known)
+        other_names = own_names - shared - {own}
+        patient = known.find("id", own) or _find_by_names(other_names, codings[subject], known)
         patients[subject] = patient or key.pseudonym(subject)
     for subject, patient in patients.items():
         known.add("id", fold_identifier(subject), patient)
@@ -43,25 +43,25 @@ def assign_patients(
 
 
 def _find_by_names(names: set[str], codings: set[str], known: KnownPeople) -> str | None:
-    found = {
+    patients = {
         patient
         for name in names
         for kind in ("id", "name")
         if (patient := known.find(kind, name)) is not None
     }
-    if len(found) != 1:
+    if len(patients) != 1:
         return None
-    patient = next(iter(found))
+    patient = next(iter(patients))
     is_another = any(known.has_mark("coding", patient, coding) for coding in codings)
     return None if is_another else patient
 
 
 def _shared_names(names: dict[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
+    once: set[str] = set()
     shared: set[str] = set()
-    for each in names.values():
-        shared |= seen & each
-        seen |= each
+    for name in names.values():
+        shared |= once & name
+        once |= name
     return shared
 
 

@@ -24,7 +24,7 @@ def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any
         "ecg_figures": list(analysis.figures.items()),
         "ecg_lead_figures_mv": None if leads_mv is None else leads_mv.ravel().tolist(),
         "ecg_marks": rows,
-        "ecg_statements": [json.dumps(each.as_dict()) for each in analysis.statements],
+        "ecg_statements": [json.dumps(statement.as_dict()) for statement in analysis.statements],
         "device_figures": list(record.device_measurements.items()),
         "device_marks": []
         if device_beat is None

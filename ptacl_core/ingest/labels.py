@@ -77,7 +77,9 @@ def read_tables(
     tables += [_from_set(table) for table in set_tables if table.rule.columns]
     kept: list[TableLabels] = []
     for table in tables:
-        labels = [each for each in table.labels if fold_identifier(each.subject) not in withdrawn]
+        labels = [
+            label for label in table.labels if fold_identifier(label.subject) not in withdrawn
+        ]
         if labels or not table.labels:
             kept.append(replace(table, labels=labels))
     return kept
@@ -173,15 +175,19 @@ def _fold_visit(label: str) -> str:
 
 
 def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
-    columns = {each: getattr(table, each) for each in (*PHENOTYPE_NAMES, *_COVARIATES)}
+    columns = {
+        column_name: getattr(table, column_name) for column_name in (*PHENOTYPE_NAMES, *_COVARIATES)
+    }
     labels = []
     for row in range(len(table)):
         values: dict[str, Any] = {
-            each: float(column[row]) for each, column in columns.items() if np.isfinite(column[row])
+            column_name: float(column[row])
+            for column_name, column in columns.items()
+            if np.isfinite(column[row])
         }
         values |= {
-            SCANNER_COLUMNS[each]: float(column[row])
-            for each, column in table.scanner.items()
+            SCANNER_COLUMNS[column_name]: float(column[row])
+            for column_name, column in table.scanner.items()
             if np.isfinite(column[row])
         }
         if table.sex[row] is not None:

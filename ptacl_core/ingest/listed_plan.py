@@ -50,7 +50,7 @@ def plan_from_list(
                 "its paths start from, found a file; unpack the archive"
             )
     rows = read_pair_rows(path)
-    found = {
+    recordings = {
         key: replace(recording, hints=dict(hints)) if hints and key[0] == "ecg" else recording
         for key, recording in find_recordings(rows, sources, discover_all).items()
     }
@@ -59,7 +59,7 @@ def plan_from_list(
         if not row.patient and (row.ecg or row.cmr):
             plan.unused += _without_patient(row)
     for patient, lines in sorted(group_by_patient(rows).items()):
-        plan.visits += _visits_of(patient, lines, found, within_days)
+        plan.visits += _visits_of(patient, lines, recordings, within_days)
     return plan
 
 
@@ -73,16 +73,16 @@ def _without_patient(row: PairRow) -> list[UnusedFile]:
 
 
 def _visits_of(
-    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int
+    patient: str, rows: Sequence[PairRow], recordings: Recordings, within_days: int
 ) -> list[PlannedVisit]:
     loose = [row for row in rows if not row.visit]
     cells = [cell for row in loose for cell in (("ecg", row.ecg), ("cmr", row.cmr)) if cell[1]]
     if len(loose) > 1 and len(set(cells)) < len(cells):
-        return _pair_loose(patient, rows, found, within_days)
-    stated = [_state(row, found) for row in rows]
+        return _pair_loose(patient, rows, recordings, within_days)
+    stated = [_state(row, recordings) for row in rows]
     visits = [
-        Visit(row.visit, order=(_time_of(each) if len(loose) > 1 else "", row.visit, ""))
-        for row, each in zip(rows, stated, strict=True)
+        Visit(row.visit, order=(_time_of(state) if len(loose) > 1 else "", row.visit, ""))
+        for row, state in zip(rows, stated, strict=True)
     ]
     order = sorted(range(len(rows)), key=lambda index: (visits[index].order, index))
     numbers = number_visits([visits[index] for index in order])
@@ -101,35 +101,37 @@ def _visits_of(
     ]
 
 
-def _state(row: PairRow, found: Recordings) -> dict[str, PlannedRecording]:
+def _state(row: PairRow, recordings: Recordings) -> dict[str, PlannedRecording]:
     return {
-        modality: found[modality, cell]
+        modality: recordings[modality, cell]
         for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr))
         if cell
     }
 
 
 def _time_of(recordings: Mapping[str, PlannedRecording]) -> str:
-    times = [time.isoformat() for each in recordings.values() if (time := _read_time(each))]
+    times = [
+        time.isoformat() for recording in recordings.values() if (time := _read_time(recording))
+    ]
     return min(times, default="9999")
 
 
 def _read_time(recording: PlannedRecording):
     if recording.time is not None or not recording.path.exists():
         return recording.time
-    times = [each.facts.acquired for each in discover(recording.path) if each.facts.acquired]
+    times = [file.facts.acquired for file in discover(recording.path) if file.facts.acquired]
     return min(times, default=None)
 
 
 def _pair_loose(
-    patient: str, rows: Sequence[PairRow], found: Recordings, within_days: int
+    patient: str, rows: Sequence[PairRow], recordings: Recordings, within_days: int
 ) -> list[PlannedVisit]:
     """Lines that share a file: what is nearest in time belongs together, every file once."""
     once: dict[tuple[str, str], _Loose] = {}
     for row in rows:
         for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
             if cell:
-                once.setdefault((modality, cell), _Loose(found[modality, cell], row))
+                once.setdefault((modality, cell), _Loose(recordings[modality, cell], row))
     loose = list(once.values())
     items = [
         Item(index, e.recording.modality, e.row.visit, _read_time(e.recording), e.recording.place)

@@ -74,15 +74,15 @@ def read_pair_rows(path: Path) -> list[PairRow]:
 def group_by_patient(rows: Sequence[PairRow]) -> dict[str, list[PairRow]]:
     """The lines of each person. Raises RecordError for a visit that comes twice."""
     by_patient: dict[str, list[PairRow]] = defaultdict(list)
-    seen: set[tuple[str, str]] = set()
+    taken: set[tuple[str, str]] = set()
     for row in rows:
         if not row.patient:
             continue
-        if row.visit and (row.patient, row.visit) in seen:
+        if row.visit and (row.patient, row.visit) in taken:
             raise RecordError(
                 f"{row.where}: this patient and visit came before; give each visit one line"
             )
-        seen.add((row.patient, row.visit))
+        taken.add((row.patient, row.visit))
         by_patient[row.patient].append(row)
     return dict(by_patient)
 
@@ -97,11 +97,11 @@ def find_recordings(
     Only a cell whose folder is not there (a file inside an archive, one recording of a file of
     many) makes a walk. A file that is missing stays in the list: reading it says so.
     """
-    found: dict[tuple[str, str], PlannedRecording] = {}
+    recordings: dict[tuple[str, str], PlannedRecording] = {}
     walked: dict[str, PlannedRecording] | None = None
     for row in rows:
         for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
-            if not cell or (modality, cell) in found or not row.patient:
+            if not cell or (modality, cell) in recordings or not row.patient:
                 continue
             recording = _find_direct(cell, sources)
             if recording is None:
@@ -109,10 +109,10 @@ def find_recordings(
                 recording = walked.get(_tidy(cell))
             if recording is None:
                 recording = PlannedRecording(sources[0] / cell, Path(sources[0].name) / cell, "ecg")
-            found[modality, cell] = replace(
+            recordings[modality, cell] = replace(
                 recording, modality="ecg" if modality == "ecg" else "cmr"
             )
-    return found
+    return recordings
 
 
 def _find_columns(header: Sequence[str]) -> dict[str, int]:
@@ -132,11 +132,16 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def _find_direct(cell: str, sources: Sequence[Path]) -> PlannedRecording | None:
-    candidates = [PlannedRecording(each / cell, Path(each.name) / cell, "ecg") for each in sources]
-    for each in candidates:
-        if each.path.exists() or each.path.with_name(f"{each.path.name}.hea").exists():
-            return each
-    folders = [each for each in candidates if each.path.parent.is_dir()]
+    candidates = [
+        PlannedRecording(source / cell, Path(source.name) / cell, "ecg") for source in sources
+    ]
+    for candidate in candidates:
+        if (
+            candidate.path.exists()
+            or candidate.path.with_name(f"{candidate.path.name}.hea").exists()
+        ):
+            return candidate
+    folders = [candidate for candidate in candidates if candidate.path.parent.is_dir()]
     return folders[0] if folders else None
 
 

@@ -17,7 +17,9 @@ def share_out(tasks: Sequence[VisitTask], count: int) -> dict[str, int]:
         sizes[task.patient] += 1 + sum(map(_count_bytes, filter(None, (task.ecg, task.cmr))))
     loads = [0] * count
     parts: dict[str, int] = {}
-    for patient, size in sorted(sizes.items(), key=lambda each: (-each[1], each[0])):
+    for patient, size in sorted(
+        sizes.items(), key=lambda person_size: (-person_size[1], person_size[0])
+    ):
         lightest = min(range(count), key=lambda index: (loads[index], index))
         parts[patient] = lightest
         loads[lightest] += size

@@ -53,7 +53,7 @@ class PlannedVisit:
     @property
     def recordings(self) -> tuple[PlannedRecording, ...]:
         """The recordings that are there."""
-        return tuple(each for each in (self.ecg, self.cmr) if each is not None)
+        return tuple(recording for recording in (self.ecg, self.cmr) if recording is not None)
 
 
 @dataclass(frozen=True, slots=True)

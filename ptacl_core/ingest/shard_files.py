@@ -149,7 +149,7 @@ def _completes(result: VisitResult, stored: StoredVisit | None) -> bool:
 
 def _is_withdrawn(result: VisitResult, withdrawn: WithdrawnPeople) -> bool:
     hashes = (result.attributes.get(f"{modality}_sha256") for modality in ("ecg", "cmr"))
-    return any(withdrawn.holds_recording(each) for each in hashes)
+    return any(withdrawn.holds_recording(digest) for digest in hashes)
 
 
 def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:

@@ -69,11 +69,11 @@ def _walk(sources: Sources, progress: ProgressSink) -> Plan:
 
 
 def _collect(walk: Any, progress: ProgressSink) -> list[FoundFile]:
-    found = []
+    files = []
     for file in walk:
-        found.append(file)
+        files.append(file)
         progress.advance("look for files")
-    return found
+    return files
 
 
 def read_file_list(path: Path) -> list[Path]:

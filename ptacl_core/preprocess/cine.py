@@ -78,27 +78,27 @@ def _put_end_diastole_first(
     cavity lies within `_NEAR_CYCLE` of it; else the frame of the largest cavity.
     """
     num_frames = len(cine)
-    found = None
+    phases = None
     if num_frames > 1 and all(0 < value < math.inf for value in record.spacing_mm[1:]):
         spacing_mm = record.spacing_mm[1], record.spacing_mm[2]
-        found = find_phases(cine, centre_px=centre_px, spacing_mm=spacing_mm)
+        phases = find_phases(cine, centre_px=centre_px, spacing_mm=spacing_mm)
     stated = record.end_diastole
     first = 0 if stated is None else stated
-    is_far = found is not None and _apart(found.end_diastole, first, num_frames) > _NEAR_CYCLE
-    if found is not None and is_far and stated is None:
-        first = found.end_diastole
+    is_far = phases is not None and _apart(phases.end_diastole, first, num_frames) > _NEAR_CYCLE
+    if phases is not None and is_far and stated is None:
+        first = phases.end_diastole
         message = (
             f"the largest cavity is in frame {first} of {num_frames} (from 0), not near the first; "
             "the cycle was turned so that it comes first"
         )
         findings.append(Finding("end_diastole_moved", "warning", message))
-    elif found is not None and is_far:
+    elif phases is not None and is_far:
         message = (
             f"the source states frame {first} of {num_frames} as end-diastole, the largest cavity "
-            f"is in frame {found.end_diastole}; the stated one was taken"
+            f"is in frame {phases.end_diastole}; the stated one was taken"
         )
         findings.append(Finding("end_diastole_disagrees", "warning", message))
-    end_systole = found.end_systole if found is not None else None
+    end_systole = phases.end_systole if phases is not None else None
     stated_es = record.end_systole
     if stated_es is not None:
         if end_systole is not None and _apart(end_systole, stated_es, num_frames) > _NEAR_CYCLE:

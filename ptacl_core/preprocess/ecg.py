@@ -43,16 +43,16 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
     rate_hz = settings.sampling_rate_hz
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: missing
         source = np.asarray(record.signal_mv, dtype=np.float32)
-    source, told = keep_start(
+    source, notes = keep_start(
         source,
         num_samples=math.ceil(settings.duration_s * record.sampling_rate_hz),
         sampling_rate_hz=record.sampling_rate_hz,
     )
-    findings += told
-    source, start_s, told = _cut_unrecorded(source, record.sampling_rate_hz, settings)
-    findings += told
-    source, told = fill_gaps(source, sampling_rate_hz=record.sampling_rate_hz)
-    findings += told
+    findings += notes
+    source, start_s, notes = _cut_unrecorded(source, record.sampling_rate_hz, settings)
+    findings += notes
+    source, notes = fill_gaps(source, sampling_rate_hz=record.sampling_rate_hz)
+    findings += notes
     largest_mv = max(float(source.max()), -float(source.min()))
     if largest_mv > quality.MAX_SAMPLE_MV:
         message = f"samples of up to {largest_mv:.3g} mV: the unit, gain or file is wrong"
@@ -64,8 +64,8 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
         message = f"resampled from {record.sampling_rate_hz:g} Hz to {rate_hz:g} Hz"
         findings.append(Finding("resampled", "info", message))
     signal_mv = signal_mv[:, :num_samples]
-    signal_mv, spike_samples, told = remove_spikes(signal_mv, sampling_rate_hz=rate_hz)
-    findings += told
+    signal_mv, spike_samples, notes = remove_spikes(signal_mv, sampling_rate_hz=rate_hz)
+    findings += notes
     contact = quality.check_contact(signal_mv, sampling_rate_hz=rate_hz)
     findings += _unreported(contact.findings, record)
     if contact.is_off.all():
@@ -76,8 +76,8 @@ def prepare_ecg(record: EcgRecord, settings: EcgSettings | None = None) -> Prepa
     findings += quality.check_noise(signal_mv, denoised_mv, contact.is_off)
     findings += quality.check_unit(denoised_mv, contact.is_off)
     findings += quality.check_lead_relations(denoised_mv, contact.is_off)
-    r_peak_samples, told = _find_beats(denoised_mv, contact.is_off, spike_samples, rate_hz)
-    findings += told
+    r_peak_samples, notes = _find_beats(denoised_mv, contact.is_off, spike_samples, rate_hz)
+    findings += notes
 
     normalised = normalise_ecg(
         denoised_mv, scope=settings.normalisation, is_lead_off=contact.is_off

@@ -62,12 +62,12 @@ def detect_r_peaks(
     if num_samples <= 2 * chunk:
         return _detect(leads, sampling_rate_hz)
     overlap = round(_CHUNK_OVERLAP_S * sampling_rate_hz)
-    found = []
+    parts = []
     for start in range(0, num_samples, chunk):
         first, stop = max(0, start - overlap), min(num_samples, start + chunk + overlap)
         peaks = first + _detect(leads[:, first:stop], sampling_rate_hz)
-        found.append(peaks[(peaks >= start) & (peaks < start + chunk)])
-    peaks = np.concatenate(found)
+        parts.append(peaks[(peaks >= start) & (peaks < start + chunk)])
+    peaks = np.concatenate(parts)
     is_apart = np.diff(peaks, prepend=-num_samples) >= _REFRACTORY_S * sampling_rate_hz
     return peaks[is_apart]
 
@@ -230,7 +230,7 @@ def _search_back(
         return kept
     intervals = np.diff(candidates[kept])
     is_long = intervals > 1.66 * median_along(intervals)
-    found = list(kept)
+    peaks = list(kept)
     for position in np.flatnonzero(is_long):
         left, right = kept[position], kept[position + 1]
         inner = np.arange(left + 1, right)
@@ -241,8 +241,8 @@ def _search_back(
         )
         eligible = inner[is_eligible]
         if eligible.size:
-            found.append(int(eligible[np.argmax(heights[eligible])]))
-    return sorted(found)
+            peaks.append(int(eligible[np.argmax(heights[eligible])]))
+    return sorted(peaks)
 
 
 def _refine(

@@ -18,9 +18,9 @@ def find_sample_ecgs() -> list[Path]:
         Path(sysconfig.get_path("data")) / "share" / "ptacl" / "samples",
     ]
     for place in places:
-        found = sorted(path for path in place.glob("*") if path.suffix in SAMPLE_SUFFIXES)
-        if found:
-            return found
+        paths = sorted(path for path in place.glob("*") if path.suffix in SAMPLE_SUFFIXES)
+        if paths:
+            return paths
     raise PtaclError(
         "the sample ECGs are neither in assets/samples nor in share/ptacl/samples; "
         "install the package whole, or run from a clone"

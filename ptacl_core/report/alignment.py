@@ -50,15 +50,15 @@ def describe_alignment(document: Mapping[str, Any]) -> list[Block]:
 def _maps(entries: Sequence[Mapping[str, Any]], num_seeds: int) -> Figure:
     chosen, named = [], []
     for kind, title in _PANELS:
-        entry = next((each for each in entries if each["kind"] == kind), None)
+        entry = next((panel for panel in entries if panel["kind"] == kind), None)
         if entry is not None:
             subtitle = f"top-1 {show(entry['top1'])}, chance {show(entry['top1_chance'])}"
             chosen.append(HeatMap(title, subtitle, entry["map"]))
             named.append(f"{title}: {entry['title']}")
     description = "; ".join(
-        f"{each.title}: cosines from {min(map(min, each.values)):.2f} to "
-        f"{max(map(max, each.values)):.2f}"
-        for each in chosen
+        f"{heat_map.title}: cosines from {min(map(min, heat_map.values)):.2f} to "
+        f"{max(map(max, heat_map.values)):.2f}"
+        for heat_map in chosen
     )
     svg = draw_heat_maps(
         chosen,
@@ -150,9 +150,9 @@ def _controls(entry: Mapping[str, Any]) -> Table:
     controls = entry["controls"]
     lines = [["as trained", *_cells(entry, entry["patients"]), ""]]
     for key, title in _CONTROLS:
-        found = controls.get(key)
-        if found is not None:
-            lines.append([title, *_cells(found, found.get("n")), _remark(key, found)])
+        control = controls.get(key)
+        if control is not None:
+            lines.append([title, *_cells(control, control.get("n")), _remark(key, control)])
     return Table(
         f"Controls of {entry['title']} (first seed)",
         ["Control", "Top-1", "Within one", "Patients", "Remark"],
@@ -160,27 +160,27 @@ def _controls(entry: Mapping[str, Any]) -> Table:
     )
 
 
-def _cells(found: Mapping[str, Any], count: int | None) -> list[str]:
+def _cells(control: Mapping[str, Any], count: int | None) -> list[str]:
     cells = []
     for name in ("top1", "within1"):
-        interval = found.get(f"{name}_interval") or (None, None)
+        interval = control.get(f"{name}_interval") or (None, None)
         bounds = show_interval(*interval)
-        cells.append(show(found.get(name)) + (f"\n{bounds}" if bounds else ""))
+        cells.append(show(control.get(name)) + (f"\n{bounds}" if bounds else ""))
     return [*cells, ABSENT if count is None else str(count)]
 
 
-def _remark(key: str, found: Mapping[str, Any]) -> str:
-    if found.get("why"):
-        return str(found["why"])
-    if key == "shifted_frames" and found.get("share_moved") is not None:
+def _remark(key: str, control: Mapping[str, Any]) -> str:
+    if control.get("why"):
+        return str(control["why"])
+    if key == "shifted_frames" and control.get("share_moved") is not None:
         return (
-            f"ridge moved with the content for {show_percent(found['share_moved'])} of shifts; "
-            f"top-1 at the old index {show(found.get('index_top1'))}"
+            f"ridge moved with the content for {show_percent(control['share_moved'])} of shifts; "
+            f"top-1 at the old index {show(control.get('index_top1'))}"
         )
-    excess = found.get("same_patient_excess")
+    excess = control.get("same_patient_excess")
     if key == "other_patient" and excess:
         interval = show_interval(excess["low"], excess["high"], is_signed=True)
         return f"own cine adds {show(excess['value'], is_signed=True)} {interval}"
-    if key == "irregular_rhythm" and found.get("regular"):
-        return f"regular rhythm: top-1 {show(found['regular'].get('top1'))}"
+    if key == "irregular_rhythm" and control.get("regular"):
+        return f"regular rhythm: top-1 {show(control['regular'].get('top1'))}"
     return ""

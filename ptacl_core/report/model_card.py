@@ -133,16 +133,16 @@ def _describe_health(facts: Mapping[str, Any]) -> list[Block]:
     health = facts.get("health")
     if not health:
         return [Paragraph("Whether the stages have learned was not measured.")]
-    failed = [each for each in health if not each["learned"]]
+    failed = [stage_health for stage_health in health if not stage_health["learned"]]
     if not failed:
         return [Paragraph(f"All stages have learned: {', '.join(x['stage'] for x in health)}.")]
     return [
         Paragraph(
-            f"Stage {each['stage']} has NOT LEARNED: {'; '.join(each['reasons'])}. "
-            f"To try: {'; '.join(each['hints'])}.",
+            f"Stage {stage_health['stage']} has NOT LEARNED: {'; '.join(stage_health['reasons'])}. "
+            f"To try: {'; '.join(stage_health['hints'])}.",
             is_warning=True,
         )
-        for each in failed
+        for stage_health in failed
     ]
 
 

@@ -62,7 +62,9 @@ def build_report(reproduction: ReproductionDocument) -> Report:
 
 def _describe_headlines(reproduction: ReproductionDocument) -> list[Block]:
     """What the ECG adds to demographics, and what its features save, before any table."""
-    return [Paragraph(f"{each.question} {each.text}.") for each in reproduction.headlines]
+    return [
+        Paragraph(f"{headline.question} {headline.text}.") for headline in reproduction.headlines
+    ]
 
 
 def _describe_health(reproduction: ReproductionDocument) -> list[Block]:

@@ -90,7 +90,7 @@ def _pair_recall(methods: Sequence[Mapping[str, Any]]) -> list[Block]:
     """Recall of the very pair, of each method's first seed, where it was measured."""
     lines = []
     for method in methods:
-        directions = next((found for found in method["pair_recall"] if found), None) or {}
+        directions = next((recall for recall in method["pair_recall"] if recall), None) or {}
         for direction, figures in directions.items():
             cells = [figures.get(f"recall_at_{k}") for k in (1, 5, 10)]
             if any(cell is not None for cell in cells):
@@ -124,7 +124,7 @@ def _consistency(checks: Sequence[Mapping[str, Any]]) -> list[Block]:
             and check["measured_p_at_10"] is not None
         ]
         points = sorted(
-            (Point(each["expected_p_at_10"], each["measured_p_at_10"]) for each in known),
+            (Point(cell["expected_p_at_10"], cell["measured_p_at_10"]) for cell in known),
             key=lambda point: point.x,
         )
         if points:

@@ -86,24 +86,24 @@ def _describe_calibration(calibration: Mapping[str, Any]) -> list[Block]:
         ),
     ]
     series, lines = [], []
-    for name, found in calibration.items():
-        bins = [each for each in found.get("reliability", []) if each["n"]]
+    for name, event in calibration.items():
+        bins = [tenth for tenth in event.get("reliability", []) if tenth["n"]]
         if bins:
             points = [
-                Point(each["probability"], each["share"], each["low"], each["high"])
-                for each in bins
+                Point(tenth["probability"], tenth["share"], tenth["low"], tenth["high"])
+                for tenth in bins
             ]
             series.append(Series(name.replace("_pct", ""), points))
-        auc = found.get("auc")
+        auc = event.get("auc")
         lines.append(
             [
                 name.replace("_pct", " (%) "),
-                f"{found['events']} of {found['n']}",
-                show_cell(found["brier"], digits=4) if found.get("brier") else "–",
-                show(found.get("brier_of_prevalence"), digits=4),
-                show(found.get("ece"), digits=4),
+                f"{event['events']} of {event['n']}",
+                show_cell(event["brier"], digits=4) if event.get("brier") else "–",
+                show(event.get("brier_of_prevalence"), digits=4),
+                show(event.get("ece"), digits=4),
                 show_cell(auc) if auc else "–",
-                found.get("why") or "",
+                event.get("why") or "",
             ]
         )
     if series:

@@ -68,7 +68,11 @@ def is_control(settings: RunSettings) -> bool:
 def learned_stages(run_dir: Path) -> dict[str, bool]:
     """The verdict by stage; empty of a run whose health was not measured."""
     health = read_health(run_dir)
-    return {} if health is None else {name: each.learned for name, each in health.stages.items()}
+    return (
+        {}
+        if health is None
+        else {name: stage_health.learned for name, stage_health in health.stages.items()}
+    )
 
 
 def explain_unfit(run_dir: Path) -> str | None:

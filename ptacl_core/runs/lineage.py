@@ -92,13 +92,13 @@ def refuse_withdrawn(cohort_dir: Path, patients: Iterable[str], progress: Progre
     """
     with Cohort.open(cohort_dir) as cohort:
         try:
-            found = cohort.find_erased(set(patients))
+            erased = cohort.find_erased(set(patients))
         except CohortError as error:
             progress.say(f"cannot tell whether withdrawn people are in this cohort: {error}")
             return
-    if found:
+    if erased:
         raise CohortError(
-            f"{cohort_dir.name}: {len(found)} people who withdrew are still in this cohort; "
+            f"{cohort_dir.name}: {len(erased)} people who withdrew are still in this cohort; "
             f"`ptacl withdraw {cohort_dir}` takes them out"
         )
 
@@ -108,8 +108,8 @@ def list_run_stages(layout: CohortLayout) -> dict[str, tuple[str, ...]]:
     stages: dict[str, tuple[str, ...]] = {}
     if layout.runs.is_dir():
         for folder in sorted(path for path in layout.runs.iterdir() if path.is_dir()):
-            found = (folder / CHECKPOINTS_FOLDER).glob("*/*/checkpoint.json")
-            names = tuple(sorted({path.parents[1].name for path in found}))
+            documents = (folder / CHECKPOINTS_FOLDER).glob("*/*/checkpoint.json")
+            names = tuple(sorted({path.parents[1].name for path in documents}))
             if names:
                 stages[folder.name] = names
     return stages

@@ -14,13 +14,13 @@ PACKAGES = ("torch", "numpy", "scipy", "pyarrow", "duckdb", "neurokit2", "pywave
 
 def describe_software() -> dict[str, str]:
     """Versions of Python, of PTACL and of the libraries that compute."""
-    found = {"ptacl": __version__, "python": platform.python_version()}
+    software = {"ptacl": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            software[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            software[package] = "not installed"
+    return software
 
 
 def describe_code() -> str | None:

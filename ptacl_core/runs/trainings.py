@@ -23,12 +23,12 @@ def find_trainings(layout: CohortLayout) -> dict[str, str]:
     """Run → process of every training that is under way."""
     if not layout.runs.is_dir():
         return {}
-    found = {}
+    trainings = {}
     for lock in sorted(layout.runs.glob(f"*/{LOCK_FILE}")):
         holder = read_holder(lock)
         if holder is not None:
-            found[lock.parent.name] = holder
-    return found
+            trainings[lock.parent.name] = holder
+    return trainings
 
 
 def settle_trainings(
@@ -41,7 +41,7 @@ def settle_trainings(
     CohortLockedError is raised, and they go on.
     """
     under_way = find_trainings(layout)
-    recorded = {each.run for each in read_stages(layout) if each.is_known}
+    recorded = {stage.run for stage in read_stages(layout) if stage.is_known}
     affected = {run for run in under_way if run in trained or run not in recorded}
     if not affected:
         return

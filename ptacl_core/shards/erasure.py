@@ -174,7 +174,7 @@ def _without(table: "pa.Table", patients: set[str]) -> "pa.Table":
     """The rows that are not of `patients` and name none of them in a file's name or a message."""
     import pyarrow as pa
 
-    names = "|".join(re.escape(each) for each in sorted(patients))
+    names = "|".join(re.escape(patient) for patient in sorted(patients))
     mention = re.compile(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])")
     keep = [patient not in patients for patient in table.column("patient").to_pylist()]
     for column in {"file", "message"} & set(table.column_names):

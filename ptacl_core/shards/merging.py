@@ -37,7 +37,7 @@ def collect_labels(table: "pa.Table") -> Labels:
     """(patient, visit) → values of the rows without arrays, later ones over those before."""
     import pyarrow as pa
 
-    is_label = [not each for each in _has_arrays(table)]
+    is_label = [not has_arrays for has_arrays in _has_arrays(table)]
     rows = table.filter(pa.array(is_label, pa.bool_())).to_pylist()
     labels: Labels = defaultdict(dict)
     skipped = {*spec.PLACE_COLUMNS, "sequence"}

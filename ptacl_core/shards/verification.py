@@ -47,7 +47,7 @@ def verify_shards(directory: Path, *, is_light: bool = False) -> list[ShardDefec
         else:
             message = "cut off while it was written; the command that wrote it writes it again"
             defects.append(ShardDefect("shard_cut_off", folder.name, message, is_repairable=True))
-    if not any(each.code == "shard" for each in defects):
+    if not any(defect.code == "shard" for defect in defects):
         defects.extend(_verify_merged(directory))
         defects.extend(_verify_splits(directory))
     return defects
@@ -91,10 +91,10 @@ def _verify_shard(shard: Path, *, is_light: bool) -> Iterator[ShardDefect]:
 
 def _compare(path: Path, digest: str) -> str | None:
     try:
-        found = compute_sha256(path)
+        sha256 = compute_sha256(path)
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return None if found == digest else "is not what was written (SHA-256 differs)"
+    return None if sha256 == digest else "is not what was written (SHA-256 differs)"
 
 
 def _compare_size(path: Path) -> str | None:

@@ -65,7 +65,9 @@ def _differentiate_in_pieces(
 
     with torch.no_grad():
         made = [encode(piece) for piece in pieces]
-    leaves = {name: torch.cat([each[name] for each in made]).requires_grad_() for name in made[0]}
+    leaves = {
+        name: torch.cat([encoded[name] for encoded in made]).requires_grad_() for name in made[0]
+    }
     with autocast(device, precision):
         output = step.measure(leaves, views)
     output.loss.backward()

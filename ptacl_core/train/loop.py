@@ -135,15 +135,15 @@ def fit(
                 is_line_due or is_validated or is_saved or is_stopped or is_end
             ):
                 continue
-            told = steps.tell()
-            for each in told:
-                _count(plan, state, each, hooks)
-            if told[-1].is_sound and is_line_due:
+            told_steps = steps.tell()
+            for told_step in told_steps:
+                _count(plan, state, told_step, hooks)
+            if told_steps[-1].is_sound and is_line_due:
                 speed = clock.samples_per_s(state.step, plan.batch_size)
                 figures = average_figures(output.figures)
-                hooks.log(stage=plan.stage, step=state.step, loss=told[-1].loss,
+                hooks.log(stage=plan.stage, step=state.step, loss=told_steps[-1].loss,
                           learning_rate=rate, samples_per_s=speed, **figures)  # fmt: skip
-            hooks.progress.advance(plan.stage, len(told), loss=told[-1].loss)
+            hooks.progress.advance(plan.stage, len(told_steps), loss=told_steps[-1].loss)
             if is_validated:
                 _validate(plan, state, step, hooks)
             if is_saved:
@@ -204,16 +204,16 @@ def _descend(
     return is_sound
 
 
-def _count(plan: FitPlan, state: FitState, told: ToldStep, hooks: FitHooks) -> None:
-    if told.is_sound:
-        state.num_nonfinite, state.last_loss = 0, told.loss
+def _count(plan: FitPlan, state: FitState, told_step: ToldStep, hooks: FitHooks) -> None:
+    if told_step.is_sound:
+        state.num_nonfinite, state.last_loss = 0, told_step.loss
         return
     state.num_nonfinite += 1
     fault = (
-        f"stage {plan.stage}, step {told.step}: loss or gradient is not finite in batch "
-        f"{told.batch.index} of epoch {told.batch.epoch}; {told.fault}"
+        f"stage {plan.stage}, step {told_step.step}: loss or gradient is not finite in batch "
+        f"{told_step.batch.index} of epoch {told_step.batch.epoch}; {told_step.fault}"
     )
-    hooks.log(stage=plan.stage, step=told.step, loss=None, skipped=fault)
+    hooks.log(stage=plan.stage, step=told_step.step, loss=None, skipped=fault)
     hooks.progress.say(f"skipped: {fault}")
     if state.num_nonfinite >= MAX_NONFINITE_IN_A_ROW:
         raise TrainingDivergedError(

@@ -44,7 +44,7 @@ class StepsToTell:
         if not self._facts:
             return []
         facts = torch.stack(self._facts).tolist()
-        told = [
+        told_steps = [
             ToldStep(
                 step, batch, loss, bool(is_sound),
                 "" if is_sound else batch.describe_fault(is_unsound),
@@ -52,4 +52,4 @@ class StepsToTell:
             for (step, batch, is_unsound), (loss, is_sound) in zip(self._steps, facts, strict=True)
         ]  # fmt: skip
         self._steps, self._facts = [], []
-        return told
+        return told_steps

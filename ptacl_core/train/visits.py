@@ -22,13 +22,13 @@ def separate_visits(
         for start in range(0, len(changed), batch_size)
     ]
     for batch, start in enumerate(range(0, len(changed), batch_size)):
-        seen: set[int] = set()
+        earlier_people: set[int] = set()
         for place in range(start, min(start + batch_size, len(changed))):
             person = int(people[changed[place]])
-            if person in seen:
+            if person in earlier_people:
                 _swap(changed, people, held, place, batch, batch_size)
                 person = int(people[changed[place]])
-            seen.add(person)
+            earlier_people.add(person)
     return changed
 
 

@@ -70,7 +70,7 @@ def print_verification(verification: "Verification") -> None:
     if verification.is_whole:
         print_line(f"whole: {verification.num_checks} checks, no defect")
         return
-    num_repairable = sum(each.is_repairable for each in verification.defects)
+    num_repairable = sum(defect.is_repairable for defect in verification.defects)
     hint = f"; --repair mends {num_repairable} of them" if num_repairable else ""
     print_line(f"{len(verification.defects)} defects in {verification.num_checks} checks{hint}")
 
@@ -82,7 +82,7 @@ def print_self_test(checks: Sequence["SelfCheck"]) -> None:
         _line(
             f"{check.num_passed:4d}/{check.num_tried:<4d} {verdict:8s} {check.goal}: {check.what}"
         )
-    num_held = sum(each.is_passed for each in checks)
+    num_held = sum(check.is_passed for check in checks)
     print_line(f"{num_held} of {len(checks)} goals held")
 
 

@@ -27,7 +27,7 @@ def get_session_path(state_dir: Path, cohort: Path) -> Path:
 def find_state_files(cohort: Path) -> tuple[Path, ...]:
     """Files that may name people of `cohort`: its session, the clipboard, crash notes."""
     folder = get_state_dir()
-    paths = [get_session_path(folder, each) for each in {cohort.absolute(), cohort.resolve()}]
+    paths = [get_session_path(folder, named) for named in {cohort.absolute(), cohort.resolve()}]
     paths.append(folder / CLIPBOARD_FILE)
     paths.extend(sorted(folder.glob("crash*")))
     return tuple(path for path in paths if path.is_file())

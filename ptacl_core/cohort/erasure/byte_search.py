@@ -64,7 +64,7 @@ class SearchReport:
     @property
     def unread(self) -> tuple[Path, ...]:
         """Files that could not be looked into, each once."""
-        return tuple(dict.fromkeys(each.path for each in self.not_searched))
+        return tuple(dict.fromkeys(place.path for place in self.not_searched))
 
 
 def search_directories(
@@ -96,8 +96,8 @@ def search_directories(
             continue
         num_files += 1
         num_bytes += path.stat().st_size
-        found, fault = _search_file(path, finder, wanted)
-        hits.extend(Hit(path, encoding) for encoding in sorted(found))
+        needles_there, fault = _search_file(path, finder, wanted)
+        hits.extend(Hit(path, encoding) for encoding in sorted(needles_there))
         if fault is not None:
             not_searched.append(NotSearched(path, fault))
         progress.advance(_TASK)
@@ -107,13 +107,13 @@ def search_directories(
 
 def holds(data: bytes, needles: Sequence[Needle]) -> str | None:
     """The encoding of a needle in `data`; None without any."""
-    found = NeedleFinder(needles).find(data)
-    return min(found) if found else None
+    encodings = NeedleFinder(needles).find(data)
+    return min(encodings) if encodings else None
 
 
 def walk_files(roots: Iterable[Path]) -> Iterator[Path]:
     """Everything under `roots`, each folder and file once, links followed, in order of names."""
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
     waiting = [root for root in reversed(list(roots)) if os.path.lexists(root)]
     while waiting:
         path = waiting.pop()
@@ -122,13 +122,13 @@ def walk_files(roots: Iterable[Path]) -> Iterator[Path]:
         except OSError:
             continue  # a link to nowhere: there is nothing to read
         if stat.S_ISDIR(status.st_mode):
-            if (status.st_dev, status.st_ino) in seen:
+            if (status.st_dev, status.st_ino) in visited:
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             yield path
             waiting.extend(sorted(path.iterdir(), reverse=True))
-        elif (status.st_dev, status.st_ino) not in seen:
-            seen.add((status.st_dev, status.st_ino))
+        elif (status.st_dev, status.st_ino) not in visited:
+            visited.add((status.st_dev, status.st_ino))
             yield path
 
 
@@ -140,36 +140,36 @@ def _mode_of(path: Path) -> int:
 
 
 def _search_name(path: Path, finder: NeedleFinder) -> list[Hit]:
-    found = finder.find(path.name.encode(errors="surrogateescape"))
-    return [Hit(path, f"name, {min(found)}")] if found else []
+    in_name = finder.find(path.name.encode(errors="surrogateescape"))
+    return [Hit(path, f"name, {min(in_name)}")] if in_name else []
 
 
 def _search_file(path: Path, finder: NeedleFinder, wanted: Array) -> tuple[set[str], str | None]:
-    found: set[str] = set()
+    in_file: set[str] = set()
     try:
         for contents in read_contents(path, with_numbers=len(wanted) > 0):
             if contents.stream is not None:
-                found |= _search_stream(contents.stream, finder)
+                in_file |= _search_stream(contents.stream, finder)
             if contents.numbers is not None and _holds_number(contents.numbers, wanted):
-                found.add("integer")
+                in_file.add("integer")
     except NotLookedIntoError as error:
-        return found, str(error)
+        return in_file, str(error)
     except READ_FAULTS as error:
-        return found, f"cannot be read ({type(error).__name__})"
-    return found, None
+        return in_file, f"cannot be read ({type(error).__name__})"
+    return in_file, None
 
 
 def _search_stream(stream: BinaryIO, finder: NeedleFinder) -> set[str]:
     """Every needle is judged once, with what stands before and behind it."""
-    found: set[str] = set()
+    in_stream: set[str] = set()
     window, piece, start = b"", stream.read(_PIECE_BYTES), 0
     while piece:
         window += piece
         piece = stream.read(_PIECE_BYTES)
-        found |= finder.find(window, start, len(window) - (_CONTEXT_BYTES if piece else 0))
+        in_stream |= finder.find(window, start, len(window) - (_CONTEXT_BYTES if piece else 0))
         window = window[-finder.overlap - 2 * _CONTEXT_BYTES :]
         start = min(_CONTEXT_BYTES, len(window))
-    return found
+    return in_stream
 
 
 def _holds_number(values: Array, wanted: Array) -> bool:

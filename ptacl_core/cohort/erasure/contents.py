@@ -143,8 +143,8 @@ def _tar_openers(opener: Opener) -> Iterator[Opener]:
     """Members that are containers themselves; the others stand in the archive's own bytes."""
     with _seekable(opener) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
         for member in archive:
-            found = archive.extractfile(member) if member.isfile() else None
-            if found is not None:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is not None:
                 yield lambda member=member: cast(BinaryIO, archive.extractfile(member))
 
 
@@ -191,7 +191,7 @@ def _read_column(column: Any, *, with_numbers: bool) -> Iterator[Contents]:
         lines = [value for value in column.to_pylist() if value is not None]
         yield Contents(io.BytesIO("\n".join(lines).encode()))
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        yield Contents(io.BytesIO(b"\n".join(each for each in column.to_pylist() if each)))
+        yield Contents(io.BytesIO(b"\n".join(value for value in column.to_pylist() if value)))
     elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
         if with_numbers:
             yield Contents(numbers=column.drop_null().to_numpy(zero_copy_only=False))

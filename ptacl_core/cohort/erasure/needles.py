@@ -96,8 +96,12 @@ class NeedleFinder:
         """Encodings of the needles that stand in `window` between `start` and `stop`."""
         stop = len(window) if stop is None else stop
         if self._table is None:
-            return {each.encoding for each in self._needles if stands_in(window, each, start, stop)}
-        found: set[str] = set()
+            return {
+                needle.encoding
+                for needle in self._needles
+                if stands_in(window, needle, start, stop)
+            }
+        needles_there: set[str] = set()
         codes = _three_byte_codes(window)
         for place in np.flatnonzero(self._table[codes]).tolist():
             for needle, at in self._by_code[int(codes[place])]:
@@ -106,9 +110,9 @@ class NeedleFinder:
                 if first < start or end > stop or window[first:end] != needle.data:
                     continue
                 around = window[max(0, first - 16) : end + 16]
-                if needle.encoding not in found and stands_in(around, needle):
-                    found.add(needle.encoding)
-        return found
+                if needle.encoding not in needles_there and stands_in(around, needle):
+                    needles_there.add(needle.encoding)
+        return needles_there
 
 
 def stands_in(window: bytes, needle: Needle, start: int = 0, stop: int | None = None) -> bool:

@@ -66,11 +66,11 @@ def read_numbers_of_rows(path: Path) -> Iterator[Int64[Array, " row"]]:
                 )
                 for schema, table, column in columns:
                     place = f"{quote_name(schema)}.{quote_name(table)}"
-                    found = connection.execute(
+                    result = connection.execute(
                         f"SELECT DISTINCT {quote_name(column)} FROM {place} WHERE "
                         f"{quote_name(column)} BETWEEN 0 AND {np.iinfo(np.int64).max}"
                     )
-                    while rows := found.fetchmany(_ROWS_AT_ONCE):
+                    while rows := result.fetchmany(_ROWS_AT_ONCE):
                         yield np.array([row[0] for row in rows], np.int64)
         finally:
             connection.close()
@@ -91,8 +91,8 @@ def _read_column(
     connection: "duckdb.DuckDBPyConnection", table: str, column: str
 ) -> Iterator[BinaryIO]:
     """The different values of a column, so that a long table is not a long search."""
-    found = connection.execute(
+    result = connection.execute(
         f"SELECT DISTINCT {column}::VARCHAR FROM {table} WHERE {column} IS NOT NULL"
     )
-    while rows := found.fetchmany(_ROWS_AT_ONCE):
+    while rows := result.fetchmany(_ROWS_AT_ONCE):
         yield io.BytesIO("\n".join(row[0] for row in rows).encode())

@@ -110,7 +110,7 @@ def run_self_test(
         ("R2", "a damaged store is refused in words, or right all the same", _damage),
         ("R37", "the cohort is whole in the end, and its owner's alone", _verify),
     ]
-    chosen = [each for each in checks if only is None or each[0] in only]
+    chosen = [check for check in checks if only is None or check[0] in only]
     results = []
     progress.start("self-test", len(chosen), "goals")
     with tempfile.TemporaryDirectory() as folder, _keys_in(Path(folder) / "keys"):
@@ -200,12 +200,12 @@ def _refuse_escapes(path: Path) -> list[bool]:
     secret.write_text("secret")
     with Cohort.open(path) as cohort:
         statements = [
-            each.replace("{file}", str(secret)).replace("{store}", str(cohort.layout.store))
-            for each in _ESCAPES
+            escape.replace("{file}", str(secret)).replace("{store}", str(cohort.layout.store))
+            for escape in _ESCAPES
         ]
         held = [
-            _is_refused(lambda each=each: cohort.run_statement(each, max_rows=1))
-            for each in statements
+            _is_refused(lambda statement=statement: cohort.run_statement(statement, max_rows=1))
+            for statement in statements
         ]
         held.append(cohort.run_statement("SELECT 1", max_rows=1).rows == ((1,),))
     return held
@@ -214,8 +214,12 @@ def _refuse_escapes(path: Path) -> list[bool]:
 def _end_bombs(path: Path) -> list[bool]:
     with Cohort.open(path) as cohort:
         return [
-            _is_refused(lambda each=each: cohort.run_statement(each, max_rows=1, deadline_s=1.0))
-            for each in _BOMBS
+            _is_refused(
+                lambda statement=statement: cohort.run_statement(
+                    statement, max_rows=1, deadline_s=1.0
+                )
+            )
+            for statement in _BOMBS
         ]
 
 
@@ -223,7 +227,7 @@ def _refuse_vectors(path: Path) -> list[bool]:
     del path
     good = np.ones((2, _DIM), np.float32)
     bad: list[object] = [good * np.nan, good * np.inf, good * 0, good.astype(int), good[0], None]
-    return [_is_refused(lambda each=each: check_vectors(each, dim=_DIM)) for each in bad]
+    return [_is_refused(lambda vector=vector: check_vectors(vector, dim=_DIM)) for vector in bad]
 
 
 def _search_exactly(path: Path) -> list[bool]:
@@ -233,10 +237,10 @@ def _search_exactly(path: Path) -> list[bool]:
         candidates = cohort.embeddings(_RUN, "cmr")
         for row in range(10):
             similarity = cosine_similarity(queries.vectors[row], candidates.vectors)
-            order = sorted(range(_NUM_PATIENTS), key=lambda each: (-similarity[each], each))
-            expected = [candidates.patients[each] for each in order if each != row][:5]
-            found = cohort.neighbours(queries.patients[row], k=5)
-            held.append([each.patient for each in found] == expected)
+            order = sorted(range(_NUM_PATIENTS), key=lambda index: (-similarity[index], index))
+            expected = [candidates.patients[index] for index in order if index != row][:5]
+            nearest = cohort.neighbours(queries.patients[row], k=5)
+            held.append([neighbour.patient for neighbour in nearest] == expected)
     return held
 
 
@@ -267,10 +271,10 @@ def _erase(path: Path) -> list[bool]:
     person = "sim-000007"
     with Cohort.open(path) as cohort:
         cohort.notes.add_note(person, "to be erased")
-        found = search_directories([path], text_needles(person)).hits
+        hits = search_directories([path], text_needles(person)).hits
         certificate = cohort.erase([person], erase_shards=lambda *_: ShardErasure(0))
         gone = search_directories([path], text_needles(person)).hits
-        return [bool(found), certificate.is_complete, not gone, cohort.is_erased(person)]
+        return [bool(hits), certificate.is_complete, not gone, cohort.is_erased(person)]
 
 
 def _damage(path: Path) -> list[bool]:
@@ -304,5 +308,5 @@ def _expect_rows(path: Path, expected: list[dict[str, Any]]) -> None:
 
 
 def _verify(path: Path) -> list[bool]:
-    modes = [each.lstat().st_mode & 0o077 == 0 for each in path.rglob("*")]
+    modes = [file.lstat().st_mode & 0o077 == 0 for file in path.rglob("*")]
     return [verify_cohort(path).is_whole, *modes]

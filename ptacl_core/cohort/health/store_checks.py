@@ -135,8 +135,8 @@ def _check_embeddings(opened: "OpenedStore") -> list[Defect]:
         except CohortError as error:
             defects.append(Defect("embeddings", place, str(error)))
             continue
-        found = compute_fingerprint([key[0] for key in keys], [key[1] for key in keys], vectors)
-        if found != fingerprint:
+        computed = compute_fingerprint([key[0] for key in keys], [key[1] for key in keys], vectors)
+        if computed != fingerprint:
             message = "the vectors are not those that were written"
             defects.append(Defect("embeddings", place, message))
     return defects

@@ -53,8 +53,8 @@ class Verification:
         return {
             "is_whole": self.is_whole,
             "num_checks": self.num_checks,
-            "defects": [asdict(each) for each in self.defects],
-            "repaired": [asdict(each) for each in self.repaired],
+            "defects": [asdict(defect) for defect in self.defects],
+            "repaired": [asdict(repair) for repair in self.repaired],
             "remarks": list(self.remarks),
         }
 
@@ -69,11 +69,11 @@ def verify_cohort(path: Path, *, repair: bool = False, is_light: bool = False) -
     """
     layout = CohortLayout(path.absolute())
     CohortDescription.read(layout)
-    found = _run_checks(layout, is_light=is_light)
-    if not repair or all(not defect.is_repairable for defect in found.defects):
-        return found
+    checked = _run_checks(layout, is_light=is_light)
+    if not repair or all(not defect.is_repairable for defect in checked.defects):
+        return checked
     with hold_lock(layout.writer_lock, purpose="repair"):
-        codes = {defect.code for defect in found.defects if defect.is_repairable}
+        codes = {defect.code for defect in checked.defects if defect.is_repairable}
         _repair_files(layout, codes)
         if "manifest" in codes:
             _rewrite_manifest(layout)
@@ -84,7 +84,9 @@ def verify_cohort(path: Path, *, repair: bool = False, is_light: bool = False) -
         _rebuild_indexes(layout)
     again = _run_checks(layout, is_light=is_light)
     left = {(defect.code, defect.place) for defect in again.defects}
-    repaired = tuple(each for each in found.defects if (each.code, each.place) not in left)
+    repaired = tuple(
+        defect for defect in checked.defects if (defect.code, defect.place) not in left
+    )
     return Verification(again.num_checks, again.defects, repaired)
 
 
@@ -167,10 +169,12 @@ def _check_store_file(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     if not layout.store.exists():
         return [Defect("store_missing", layout.store.name, "the store is not there")]
     size = layout.store.stat().st_size
-    if is_light and any(each.bytes == size for each in publications):
+    if is_light and any(publication.bytes == size for publication in publications):
         return []
     digest = compute_sha256(layout.store)
-    if not any(each.bytes == size and each.sha256 == digest for each in publications):
+    if not any(
+        publication.bytes == size and publication.sha256 == digest for publication in publications
+    ):
         message = (
             f"{size} bytes, SHA-256 {digest[:12]}…, not what was published: damaged or changed by "
             "another program; restore it from a copy, or make it anew from the shards"
@@ -280,9 +284,9 @@ def _rewrite_manifest(layout: CohortLayout) -> None:
     with suppress(CohortError):
         known = read_manifest(layout)
     digest = compute_sha256(layout.store)
-    for each in known:
-        if each.sha256 == digest:
-            write_manifest(layout, (each,))
+    for row in known:
+        if row.sha256 == digest:
+            write_manifest(layout, (row,))
             return
     if known:
         return  # a manifest that names another store: not ours to overwrite

@@ -33,7 +33,7 @@ def put_identities(layout: CohortLayout, identifiers: Mapping[str, str]) -> None
 def read_identifiers(layout: CohortLayout, pseudonyms: Sequence[str]) -> dict[str, str]:
     """Pseudonym → identifier of those that are known; empty when none were ever kept."""
     known = read_all_identities(layout)
-    return {each: known[each] for each in pseudonyms if each in known}
+    return {pseudonym: known[pseudonym] for pseudonym in pseudonyms if pseudonym in known}
 
 
 def remove_identities(layout: CohortLayout, pseudonyms: Sequence[str]) -> int:
@@ -42,7 +42,7 @@ def remove_identities(layout: CohortLayout, pseudonyms: Sequence[str]) -> int:
         return 0
     with hold_lock(layout.root / ".identities.lock", purpose="identities"):
         known = read_all_identities(layout)
-        kept = {each: known[each] for each in known if each not in set(pseudonyms)}
+        kept = {person: known[person] for person in known if person not in set(pseudonyms)}
         _rewrite(layout, kept)
     return len(known) - len(kept)
 

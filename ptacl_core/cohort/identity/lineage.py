@@ -177,7 +177,7 @@ def find_runs(
     `existing` are the runs that the cohort holds, with their stages: one with a stage that was
     never recorded, or recorded without the key, is unknown unless another stage of it is certain.
     """
-    recorded = {(each.run, each.stage): each for each in read_stages(layout)}
+    recorded = {(stage.run, stage.stage): stage for stage in read_stages(layout)}
     trained: set[str] = set()
     if key is not None and people:
         members = [hash_member(key, person) for person in people]
@@ -194,7 +194,9 @@ def find_runs(
         for stage in (stages or ("",))
         if (run, stage) not in recorded or not recorded[run, stage].is_known or key is None
     }
-    unknown |= {each.run for each in recorded.values() if not each.is_known or key is None}
+    unknown |= {
+        training.run for training in recorded.values() if not training.is_known or key is None
+    }
     trained = _with_children(trained, parents)
     unknown = _with_children(unknown, parents) - trained
     return RunsOfPeople(tuple(sorted(trained)), tuple(sorted(unknown)))
@@ -211,13 +213,13 @@ def forget_people(
     moment = _now()
 
     def change(connection: "duckdb.DuckDBPyConnection") -> None:
-        found = execute(
+        rows = execute(
             connection,
             "SELECT run, count(DISTINCT person) FROM members "
             "WHERE list_contains(?::BLOB[], person) GROUP BY run",
             [members],
         )
-        counts = {str(run): int(count) for run, count in found}
+        counts = {str(run): int(count) for run, count in rows}
         known = {row[0] for row in execute(connection, "SELECT run FROM withdrawals")}
         for run in runs.trained:
             if run in counts or run not in known:

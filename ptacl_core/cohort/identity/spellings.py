@@ -69,13 +69,13 @@ def list_spellings(text: str) -> tuple[str, ...]:
     canonical = canonical_identifier(text)
     if not canonical.isdecimal():
         forms = (given, given.casefold(), given.upper(), canonical, canonical.upper())
-        return tuple(dict.fromkeys(each for each in forms if each))
+        return tuple(dict.fromkeys(form for form in forms if form))
     padded = [canonical.rjust(len(canonical) + zeros, "0") for zeros in range(_MOST_ZEROS + 1)]
-    found = dict.fromkeys([given, *padded, *(f"{each}.0" for each in padded)])
+    spellings = dict.fromkeys([given, *padded, *(f"{padded_form}.0" for padded_form in padded)])
     for prefix, separator, number in itertools.product(_PREFIXES, _SEPARATORS, padded):
         for word in (prefix, prefix.upper(), prefix.capitalize()):
-            found[f"{word}{separator}{number}"] = None
+            spellings[f"{word}{separator}{number}"] = None
     for tail, separator, number in itertools.product(_TAILS, "_-", padded[:2]):
         for word in (tail, tail.upper()):
-            found[f"{number}{separator}{word}"] = None
-    return tuple(found)
+            spellings[f"{number}{separator}{word}"] = None
+    return tuple(spellings)

@@ -28,11 +28,11 @@ def find_erased(
         return set()
     key = open_key(layout)
     wanted = set(patients)
-    found = {patient for patient in wanted if key.tombstone(patient) in buried}
+    erased = {patient for patient in wanted if key.tombstone(patient) in buried}
     if description is not None and description.source == "simulated":
         withdrawn = WithdrawnPeople(register, key)  # their pseudonyms are their identifiers
-        found |= {patient for patient in wanted if withdrawn.holds_identifier(patient)}
-    return found
+        erased |= {patient for patient in wanted if withdrawn.holds_identifier(patient)}
+    return erased
 
 
 def refuse_erased(

@@ -81,8 +81,8 @@ def find_tampering(
             faults.append(f"entry {entry.number}: its details were changed")
         previous, expected_number = entry.hash, entry.number + 1
     faults.extend(_find_unexplained_redactions(entries))
-    seen = {(entry.number, entry.hash) for entry in entries}
-    if heads and not any(head.number == 0 or (head.number, head.hash) in seen for head in heads):
+    written = {(entry.number, entry.hash) for entry in entries}
+    if heads and not any(head.number == 0 or (head.number, head.hash) in written for head in heads):
         faults.append(
             f"entry {max(head.number for head in heads)} was seen before and is missing or "
             "another one: the end of the log was cut off or replaced"

@@ -183,7 +183,7 @@ class Notes:
                 connection,
                 "INSERT INTO saved_cohort_members "
                 "SELECT $1, unnest($2::VARCHAR[]), unnest($3::INTEGER[])",
-                [name, [each[0] for each in members], [each[1] for each in members]],
+                [name, [member[0] for member in members], [member[1] for member in members]],
             )
 
     def saved_cohorts(self) -> list[SavedCohort]:
@@ -192,7 +192,10 @@ class Notes:
             rows = execute(connection, "SELECT * FROM saved_cohorts ORDER BY name")
         return [
             SavedCohort(
-                row[0], tuple(AttritionStep(**each) for each in json.loads(row[1])), row[2], row[3]
+                row[0],
+                tuple(AttritionStep(**member) for member in json.loads(row[1])),
+                row[2],
+                row[3],
             )
             for row in rows
         ]

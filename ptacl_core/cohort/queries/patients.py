@@ -64,7 +64,7 @@ def list_recordings(opened: "OpenedStore", patient: str) -> list[Recording]:
     )
     for row in rows:
         row["is_accepted"] = bool(row["is_accepted"])
-        row["findings"] = tuple(_finding(each) for each in row["findings"] or ())
+        row["findings"] = tuple(_finding(finding) for finding in row["findings"] or ())
         for name in ("spacing_mm", "centre_px"):
             row[name] = tuple(row[name]) if row[name] is not None else None
     return [Recording(**row) for row in rows]
@@ -77,8 +77,10 @@ def list_phenotypes(opened: "OpenedStore", patient: str) -> list[Phenotype]:
         "WHERE patient = ? AND value IS NOT NULL",
         [patient],
     )
-    found = [Phenotype(*row) for row in rows]
-    return sorted(found, key=lambda each: (each.visit, phenotype_order(each.name)))
+    phenotypes = [Phenotype(*row) for row in rows]
+    return sorted(
+        phenotypes, key=lambda phenotype: (phenotype.visit, phenotype_order(phenotype.name))
+    )
 
 
 def list_shard_rows(

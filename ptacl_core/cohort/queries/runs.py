@@ -31,13 +31,13 @@ def list_predictions(opened: "OpenedStore", patient: str, run: str | None) -> li
         "ORDER BY r.created_at DESC, run DESC, visit",
         [patient, run, run],
     )
-    found: dict[tuple[str, int], list[Prediction]] = {}
+    by_recording: dict[tuple[str, int], list[Prediction]] = {}
     for row in rows:
-        found.setdefault((row[0], row[1]), []).append(Prediction(*row))
+        by_recording.setdefault((row[0], row[1]), []).append(Prediction(*row))
     return [
-        each
-        for group in found.values()
-        for each in sorted(group, key=lambda each: phenotype_order(each.name))
+        prediction
+        for group in by_recording.values()
+        for prediction in sorted(group, key=lambda prediction: phenotype_order(prediction.name))
     ]
 
 
@@ -60,15 +60,15 @@ def list_evaluation(opened: "OpenedStore", run: str) -> list[EvaluationResult]:
         "FROM evaluation_results WHERE run = ? ORDER BY section, variant, modality, metric",
         [run],
     )
-    found = [EvaluationResult(*row) for row in rows]
+    results = [EvaluationResult(*row) for row in rows]
     return sorted(
-        found,
-        key=lambda each: (
-            each.section,
-            each.variant,
-            each.modality,
-            phenotype_order(each.phenotype),
-            each.metric,
+        results,
+        key=lambda result: (
+            result.section,
+            result.variant,
+            result.modality,
+            phenotype_order(result.phenotype),
+            result.metric,
         ),
     )
 

@@ -41,7 +41,7 @@ def save_selection(
     rows = run_statement(opened, statement, max_rows=None, deadline_s=30.0).rows
     members = [(str(row[0]), int(str(row[1]))) for row in rows]
     notes.put_saved_cohort(name, steps, members, store_version=opened.version)
-    return next(each for each in notes.saved_cohorts() if each.name == name)
+    return next(saved for saved in notes.saved_cohorts() if saved.name == name)
 
 
 def _join(criteria: Sequence[tuple[str, str]]) -> str:

@@ -13,6 +13,8 @@ def describe_schema() -> str:
     for table in (*TABLES, embedding_table(512)):
         lines.extend([f"### {table.name}", "", f"{table.meaning} Key: {', '.join(table.key)}.", ""])
         lines.extend(["| column | type | meaning |", "|---|---|---|"])
-        lines.extend(f"| {each.name} | {each.type} | {each.meaning} |" for each in table.columns)
+        lines.extend(
+            f"| {column.name} | {column.type} | {column.meaning} |" for column in table.columns
+        )
         lines.append("")
     return "\n".join(lines)

@@ -54,7 +54,7 @@ def _table(
     *,
     patient_column: str | None = "patient",
 ) -> Table:
-    return Table(name, meaning, tuple(_column(*each) for each in columns), key, patient_column)
+    return Table(name, meaning, tuple(_column(*column) for column in columns), key, patient_column)
 
 
 _PATIENT = ("patient", "VARCHAR!", "pseudonym")
@@ -447,9 +447,9 @@ def embedding_table(dim: int) -> Table:
         f"embeddings_{dim}",
         f"Embeddings of width {dim}.",
         (
-            *(_column(*each) for each in (_RUN, _MODALITY)),
+            *(_column(*column) for column in (_RUN, _MODALITY)),
             Column("space", "VARCHAR", "pooled or projected", True),
-            *(_column(*each) for each in (_PATIENT, _VISIT)),
+            *(_column(*column) for column in (_PATIENT, _VISIT)),
             Column("position", "INTEGER", "row of the vector in its set, from 0", True),
             Column("vector", f"FLOAT[{dim}]", "the embedding", True),
         ),

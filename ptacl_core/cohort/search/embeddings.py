@@ -33,8 +33,8 @@ def find_latest_run(opened: "OpenedStore") -> str:
 def load_embeddings(opened: "OpenedStore", run: str, modality: str, space: str) -> Embeddings:
     """See `Cohort.embeddings`; the arrays are kept for the open version of the store."""
     key = ("embeddings", run, modality, space)
-    found = opened.cache.get(key)
-    if found is None:
+    embeddings = opened.cache.get(key)
+    if embeddings is None:
         with opened.cursor() as cursor:
             keys, vectors = read_vectors(cursor, EmbeddingKey(run, modality, space))
         if not keys:
@@ -47,13 +47,13 @@ def load_embeddings(opened: "OpenedStore", run: str, modality: str, space: str) 
             [run, modality, space],
         )[0][0]
         vectors.flags.writeable = False
-        found = opened.cache[key] = Embeddings(
+        embeddings = opened.cache[key] = Embeddings(
             run=run,
             modality=modality,
             space=space,
-            patients=tuple(each[0] for each in keys),
-            visits=np.array([each[1] for each in keys], np.int64),
+            patients=tuple(row_key[0] for row_key in keys),
+            visits=np.array([row_key[1] for row_key in keys], np.int64),
             vectors=vectors,
             fingerprint=str(fingerprint),
         )
-    return found
+    return embeddings

@@ -73,7 +73,10 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
     for ef in _EF_STEPS:
         index.set_ef(max(ef, k))
         labels, _ = index.knn_query(unit[rows], k=k, num_threads=1)
-        shared = [len(set(found) & set(right)) for found, right in zip(labels, exact, strict=True)]
+        shared = [
+            len(set(approximate) & set(right))
+            for approximate, right in zip(labels, exact, strict=True)
+        ]
         recall = sum(shared) / (k * num_probes)
         if recall >= request["recall_goal"]:
             return {"recall_at_10": recall, "ef": ef}

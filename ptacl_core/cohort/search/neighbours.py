@@ -62,15 +62,15 @@ def find_neighbours(
     else:
         vector = check_vector(query, dim=dim)
     excluded = patient if exclude_self else None
-    found = None
+    nearest = None
     if method == "index" or (method == "auto" and num_vectors > INDEX_FROM_VECTORS):
         is_wide = allowed is None or len(allowed) > _MIN_ALLOWED_SHARE * num_vectors
         if is_wide:
-            found = _search_index(
+            nearest = _search_index(
                 opened, key, vector, k=k, allowed=allowed, excluded=excluded, method=method
             )
-    if found is None:
-        found = _search_all(
+    if nearest is None:
+        nearest = _search_all(
             load_embeddings(opened, run, target, space),
             opened,
             vector,
@@ -78,11 +78,13 @@ def find_neighbours(
             allowed=allowed,
             excluded=excluded,
         )
-    keys, similarities = found
+    keys, similarities = nearest
     measured = _measured(opened, keys) if with_phenotypes else {}
     return [
-        Neighbour(*each, rank, float(similarity), measured.get(each, {}))
-        for rank, (each, similarity) in enumerate(zip(keys, similarities, strict=True), start=1)
+        Neighbour(*neighbour_key, rank, float(similarity), measured.get(neighbour_key, {}))
+        for rank, (neighbour_key, similarity) in enumerate(
+            zip(keys, similarities, strict=True), start=1
+        )
     ]
 
 
@@ -162,10 +164,10 @@ def _mask(
 
 def _unit_vectors(opened: "OpenedStore", candidates: Embeddings) -> Float32[Array, "vector dim"]:
     key = ("unit", candidates.run, candidates.modality, candidates.space)
-    found = opened.cache.get(key)
-    if found is None:
-        found = opened.cache[key] = normalise(candidates.vectors)
-    return found
+    vectors = opened.cache.get(key)
+    if vectors is None:
+        vectors = opened.cache[key] = normalise(candidates.vectors)
+    return vectors
 
 
 def _search_index(
@@ -192,7 +194,10 @@ def _search_index(
             opened.cache.pop(("index", *key), None)
             return None
         keys, vectors = read_positions(opened, key, dim, positions)
-        is_kept = [each[0] != excluded and (allowed is None or each in allowed) for each in keys]
+        is_kept = [
+            neighbour_key[0] != excluded and (allowed is None or neighbour_key in allowed)
+            for neighbour_key in keys
+        ]
         if sum(is_kept) >= k or num_wanted >= num_vectors:
             break
         num_wanted = min(num_vectors, 4 * num_wanted)

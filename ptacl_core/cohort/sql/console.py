@@ -80,8 +80,8 @@ class Console:
         with self._worker.session() as call:
             self._open_if_new(call)
             prepared, _ = ask({"operation": "prepare", "statement": statement})
-            calls = [KnnCall(**each) for each in prepared["knn"]]
-            rows = json.dumps([row for each in calls for row in _rows(each, resolve(each))])
+            calls = [KnnCall(**wanted) for wanted in prepared["knn"]]
+            rows = json.dumps([row for knn in calls for row in _rows(knn, resolve(knn))])
             request = {"operation": "stream", "max_rows": max_rows}
             answer, schema = ask(request, rows.encode())
             is_ended = False
@@ -140,8 +140,8 @@ class Console:
                 deadline = time.monotonic() + deadline_s
                 request = {"operation": "prepare", "statement": statement}
                 prepared, _ = call(request, deadline_s=deadline_s)
-                calls = [KnnCall(**each) for each in prepared["knn"]]
-                rows = json.dumps([row for each in calls for row in _rows(each, resolve(each))])
+                calls = [KnnCall(**wanted) for wanted in prepared["knn"]]
+                rows = json.dumps([row for knn in calls for row in _rows(knn, resolve(knn))])
                 left = max(0.001, deadline - time.monotonic())
                 request = {"operation": operation, "max_rows": max_rows}
                 return call(request, rows.encode(), deadline_s=left)
@@ -162,7 +162,10 @@ class Console:
 
 def _rows(call: KnnCall, neighbours: list[Neighbour]) -> list[list[Any]]:
     head = [call.patient, call.k, call.direction, call.run]
-    return [[*head, each.patient, each.visit, each.rank, each.similarity] for each in neighbours]
+    return [
+        [*head, neighbour.patient, neighbour.visit, neighbour.rank, neighbour.similarity]
+        for neighbour in neighbours
+    ]
 
 
 def _explain_end(error: WorkerEndedError, deadline_s: float) -> QueryError:

@@ -95,8 +95,8 @@ def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, Any]:
     _fill_knn(connection, neighbours)
     try:
         cursor = connection.execute(_STATE.statement)
-        columns = [str(each[0]) for each in cursor.description or ()]
-        types = [str(each[1]) for each in cursor.description or ()]
+        columns = [str(column[0]) for column in cursor.description or ()]
+        types = [str(column[1]) for column in cursor.description or ()]
         rows = cursor.fetchall() if max_rows is None else cursor.fetchmany(max_rows + 1)
     except duckdb.Error as error:
         raise QueryError(_first_line(error)) from None
@@ -123,7 +123,10 @@ def _start_stream(
         relation = connection.sql(_STATE.statement)
         if relation is None:
             raise QueryError("the statement has no rows to give")
-        columns, types = [str(each) for each in relation.columns], [str(t) for t in relation.types]
+        columns, types = (
+            [str(column) for column in relation.columns],
+            [str(t) for t in relation.types],
+        )
         _STATE.reader = relation.to_arrow_reader(_ROWS_PER_BATCH)
     except duckdb.Error as error:
         raise QueryError(_first_line(error)) from None
@@ -176,7 +179,7 @@ def _fill_knn(connection: "duckdb.DuckDBPyConnection", rows: list[list[Any]]) ->
             "INTEGER",
             "DOUBLE",
         )
-        unnested = ", ".join(f"unnest(?::{each}[])" for each in types)
+        unnested = ", ".join(f"unnest(?::{type_name}[])" for type_name in types)
         connection.execute(f"INSERT INTO temp.knn_rows SELECT {unnested}", columns)
 
 

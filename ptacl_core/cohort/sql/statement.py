@@ -132,8 +132,8 @@ class _Checker:
     def check(self, node: Any, known: frozenset[str]) -> None:
         """Check `node` and all below it; `known` are the common table expressions in scope."""
         if isinstance(node, list):
-            for each in node:
-                self.check(each, known)
+            for child in node:
+                self.check(child, known)
             return
         if not isinstance(node, dict):
             return
@@ -154,11 +154,11 @@ class _Checker:
             raise QueryError("parameters ($1, ?) are not allowed; write the value")
         if "function_name" in node:
             self._check_function(node)
-        for name, each in node.items():
+        for name, child in node.items():
             is_checked = name == "cte_map" or (kind == "TABLE_FUNCTION" and name == "function")
             is_checked |= kind in _COMMON_NODES and name in _DEFINITIONS
             if not is_checked:
-                self.check(each, known)
+                self.check(child, known)
 
     def _check_common_tables(
         self, node: Mapping[str, Any], known: frozenset[str]
@@ -200,7 +200,7 @@ class _Checker:
         name = str(node.get("table_name", ""))
         schema = str(node.get("schema_name") or "").casefold()
         catalog = str(node.get("catalog_name") or "").casefold()
-        path = [str(each).casefold() for each in _qualified(node)]
+        path = [str(part).casefold() for part in _qualified(node)]
         if not schema and not catalog and len(path) <= 1 and name.casefold() in known:
             return
         is_ours = name.casefold() in self.tables and schema in ("", "main")

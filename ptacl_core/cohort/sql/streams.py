@@ -29,7 +29,7 @@ class ResultStream:
         """Rows of each batch as values that text formats take."""
         for batch in self.batches:
             columns = [
-                [encode_value(value) for value in each.to_pylist()] for each in batch.columns
+                [encode_value(value) for value in column.to_pylist()] for column in batch.columns
             ]
             yield list(zip(*columns, strict=True))
 

@@ -194,7 +194,7 @@ class CohortWriter:
         if len(keys) != single.shape[0]:
             raise CohortError(f"{where}: a patient's visit comes more than once")
         with readable_errors(self._file):
-            refuse_erased(self._connection, self._layout, {each[0] for each in keys})
+            refuse_erased(self._connection, self._layout, {row_key[0] for row_key in keys})
             key = EmbeddingKey(run, modality, space)
             self._merge_embeddings(key, list(keys), single, checkpoint_sha256)
 
@@ -212,12 +212,12 @@ class CohortWriter:
         `predictions` and `retrieval` are the same patient by patient.
         """
         num_rows = self._replace_run("evaluation_results", run, table)
-        for name, found in (
+        for name, by_patient in (
             ("evaluation_predictions", predictions),
             ("evaluation_retrieval", retrieval),
         ):
-            if found is not None:
-                self._replace_run(name, run, found)
+            if by_patient is not None:
+                self._replace_run(name, run, by_patient)
         if document is not None:
             row = {"run": run, "document_json": json.dumps(document), "created_at": _now()}
             self._put_row("evaluation_documents", row)
@@ -291,13 +291,13 @@ class CohortWriter:
                 "embed under another run"
             )
         known = set(keys)
-        kept = [index for index, each in enumerate(old_keys) if each not in known]
+        kept = [index for index, old_key in enumerate(old_keys) if old_key not in known]
         if kept:
             keys = keys + [old_keys[index] for index in kept]
             vectors = np.concatenate([vectors, old_vectors[kept]])
         order = sorted(range(len(keys)), key=keys.__getitem__)
         keys, vectors = [keys[index] for index in order], vectors[order]
-        patients, visits = [each[0] for each in keys], [each[1] for each in keys]
+        patients, visits = [row_key[0] for row_key in keys], [row_key[1] for row_key in keys]
         write_vectors(self._connection, key, patients, visits, vectors)
         self._put_row(
             "embedding_sets",
@@ -370,14 +370,14 @@ class CohortWriter:
                 )
             nulls = self._one(
                 "SELECT count(*) FROM incoming WHERE "
-                + " OR ".join(f"{each} IS NULL" for each in key)
+                + " OR ".join(f"{column} IS NULL" for column in key)
             )
             if nulls:
                 raise CohortError(f"{name}: {nulls} rows have an empty key ({keys})")
-            match = " AND ".join(f"t.{each} = i.{each}" for each in key)
+            match = " AND ".join(f"t.{column} = i.{column}" for column in key)
             if self._one(f"SELECT count(*) FROM {name}"):
                 execute(self._connection, f"DELETE FROM {name} t USING incoming i WHERE {match}")
-            columns = ", ".join(f'"{each}"' for each in names)
+            columns = ", ".join(f'"{column}"' for column in names)
             execute(
                 self._connection, f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming"
             )

@@ -56,7 +56,7 @@ def fit_linear_alignment(
             "linear alignment: expected at least three pairs, got "
             f"{len(first)} and {len(second)} patients"
         )
-    means = [_mean(np.asarray(each, np.float64)) for each in (first, second)]
+    means = [_mean(np.asarray(features, np.float64)) for features in (first, second)]
     whitened, maps = [], []
     for features, mean in zip((first, second), means, strict=True):
         scores, to_white = _whiten(_centre(features, mean), max_directions)

@@ -88,5 +88,5 @@ def _measure_batch(
         others = np.where(is_own, -np.inf, table).max(axis=1)
         hits.append(own > others)
     candidates = is_candidate.sum(axis=1)
-    chance_loss = float(np.mean([math.log(each) for each in candidates]))
+    chance_loss = float(np.mean([math.log(candidate) for candidate in candidates]))
     return np.array([np.mean(losses), chance_loss, np.mean(hits), np.mean(1.0 / candidates)])

@@ -66,70 +66,70 @@ def judge_learning(
     predictor's or above; a regression loss that is not below that of the mean; R² below that
     of the untrained encoder. A figure that is not a number counts as a failure.
     """
-    found: list[tuple[str, str]] = []
-    for each in figures:
-        found.extend(_judge_contrast(each, thresholds))
-        found.extend(_judge_ranks(each, thresholds))
-        found.extend(_judge_targets(each, thresholds))
-        found.extend(_judge_r2(each))
-    kinds = dict.fromkeys(kind for kind, _ in found)
+    failures: list[tuple[str, str]] = []
+    for figure in figures:
+        failures.extend(_judge_contrast(figure, thresholds))
+        failures.extend(_judge_ranks(figure, thresholds))
+        failures.extend(_judge_targets(figure, thresholds))
+        failures.extend(_judge_r2(figure))
+    kinds = dict.fromkeys(kind for kind, _ in failures)
     return HealthVerdict(
-        learned=not found,
-        reasons=tuple(reason for _, reason in found),
+        learned=not failures,
+        reasons=tuple(reason for _, reason in failures),
         hints=tuple(dict.fromkeys(HINTS[kind] for kind in kinds)),
     )
 
 
-def _judge_contrast(each: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
-    loss, chance = each.contrastive_loss, each.chance_loss
+def _judge_contrast(figures: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
+    loss, chance = figures.contrastive_loss, figures.chance_loss
     # "Not below" and not "at or above": a loss that is not a number is a failure as well.
     if loss is None or chance is None or loss < thresholds.contrastive_share * chance:
         return []
     reason = (
-        f"contrastive loss {loss:.3f} on {each.split} is {loss / chance:.3f} of ln B = "
+        f"contrastive loss {loss:.3f} on {figures.split} is {loss / chance:.3f} of ln B = "
         f"{chance:.3f}, what embeddings that are all alike give"
     )
     return [("contrast", reason)]
 
 
-def _judge_ranks(each: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
+def _judge_ranks(figures: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
     return [
         (
             "rank",
-            f"effective rank of the {place} on {each.split} is {rank:.1f}, below "
+            f"effective rank of the {place} on {figures.split} is {rank:.1f}, below "
             f"{thresholds.min_effective_rank:g}",
         )
-        for place, rank in (each.effective_ranks or {}).items()
+        for place, rank in (figures.effective_ranks or {}).items()
         if not rank >= thresholds.min_effective_rank
     ]
 
 
-def _judge_targets(each: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
-    found = []
-    loss, mean = each.reconstruction_loss, each.mean_predictor_loss
+def _judge_targets(figures: StageFigures, thresholds: HealthThresholds) -> list[tuple[str, str]]:
+    failures = []
+    loss, mean = figures.reconstruction_loss, figures.mean_predictor_loss
     if loss is not None and mean is not None and not loss < thresholds.reconstruction_share * mean:
         reason = (
-            f"reconstruction loss {loss:.4f} on {each.split} is {loss / mean:.3f} of the "
+            f"reconstruction loss {loss:.4f} on {figures.split} is {loss / mean:.3f} of the "
             f"{mean:.4f} that predicting the mean gives"
         )
-        found.append(("reconstruction", reason))
-    loss, mean = each.regression_loss, each.mean_regression_loss
+        failures.append(("reconstruction", reason))
+    loss, mean = figures.regression_loss, figures.mean_regression_loss
     if loss is not None and mean is not None and not loss < mean:
-        reason = f"loss {loss:.3f} on {each.split} is not below the {mean:.3f} of the mean"
-        found.append(("regression", reason))
-    return found
+        reason = f"loss {loss:.3f} on {figures.split} is not below the {mean:.3f} of the mean"
+        failures.append(("regression", reason))
+    return failures
 
 
-def _judge_r2(each: StageFigures) -> list[tuple[str, str]]:
-    found = []
-    for modality, value in (each.r2 or {}).items():
-        random = (each.random_r2 or {}).get(modality)
+def _judge_r2(figures: StageFigures) -> list[tuple[str, str]]:
+    failures = []
+    for modality, value in (figures.r2 or {}).items():
+        random = (figures.random_r2 or {}).get(modality)
         if random is not None and not value >= random:
-            found.append(
+            failures.append(
                 (
                     "random",
-                    f"mean R² of the {modality} features on {each.split} is {value:.3f}, below "
+                    f"mean R² of the {modality} features on {figures.split} is {value:.3f}, below "
                     f"the {random:.3f} of the untrained encoder",
                 )
             )
-    return found
+    return failures

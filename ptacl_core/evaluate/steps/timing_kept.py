@@ -47,7 +47,7 @@ def partial_r2(
     """
     errors = squared_errors(observed, without, with_features)
     count = np.isfinite(errors[0]).sum(axis=0)
-    left, remaining = (np.where(np.isfinite(each), each, 0.0).sum(axis=0) for each in errors)
+    left, remaining = (np.where(np.isfinite(error), error, 0.0).sum(axis=0) for error in errors)
     is_defined = (count > 0) & (left > 0)
     return np.where(is_defined, 1.0 - remaining / np.where(is_defined, left, 1.0), np.nan)
 

@@ -176,10 +176,11 @@ def _read_files(files: Sequence[ExtractedFile], shown: str) -> CineRecord:
     if parts := find_nifti_set(volumes):
         with _named(shown):
             return read_nifti_set(parts)
-    found = f"{len(volumes)} NIfTI files of other names" if volumes else "neither"
+    what_lies_there = f"{len(volumes)} NIfTI files of other names" if volumes else "neither"
     raise UnsupportedFormatError(
         f"{shown}: expected DICOM files of a short-axis cine or {_SHORT_AXIS_STEM}.nii.gz, found "
-        f"{found} among {len(files)} files; give the folder or archive that holds the series"
+        f"{what_lies_there} among {len(files)} files; give the folder or archive that holds the "
+        "series"
     )
 
 

@@ -69,13 +69,13 @@ class ImageTree:
                 order.append(at)
                 waiting += self.listing(at).folders
         for at in reversed(order):
-            found = FolderImages(self._read_images(at, self.listing(at).files))
-            for exam in found.images:
-                found.places.setdefault(exam, []).append(at)
+            images = FolderImages(self._read_images(at, self.listing(at).files))
+            for exam in images.images:
+                images.places.setdefault(exam, []).append(at)
             for below in self.listing(at).folders:
                 for exam, places in self._folders[below].places.items():
-                    found.places.setdefault(exam, []).extend(places)
-            self._folders[at] = found
+                    images.places.setdefault(exam, []).extend(places)
+            self._folders[at] = images
         return self._folders[folder]
 
     def collect(self, exam: Exam, places: list[Path]) -> list[Path]:

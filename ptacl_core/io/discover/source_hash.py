@@ -18,7 +18,7 @@ def hash_source(path: Path) -> str:
     hashes = sorted(compute_sha256(file) for file in files)
     if len(hashes) == 1:
         return hashes[0]
-    return compute_text_hash("".join(f"{each}\n" for each in hashes))
+    return compute_text_hash("".join(f"{digest}\n" for digest in hashes))
 
 
 def _list_files(path: Path) -> list[Path]:

@@ -113,12 +113,12 @@ class _Walk:
         if listing.fault:
             yield FoundFile(path, "unknown", name.name, reason=listing.fault, place=name)
         series = self._series_zips(listing.files)
-        found = self.images.scan(path)
-        for exam, places in found.places.items():
+        images = self.images.scan(path)
+        for exam, places in images.places.items():
             if exam not in self.done and _common_folder(places) == path:
                 self.done.add(exam)
-                yield self._make_cine(path, name, exam, places, is_alone=len(found.places) == 1)
-        if series and not found.places:
+                yield self._make_cine(path, name, exam, places, is_alone=len(images.places) == 1)
+        if series and not images.places:
             study = self._study_of_zip(min(series))
             parsed = parse_name(name)
             facts = study[1] if study else NO_FACTS
@@ -126,12 +126,12 @@ class _Walk:
                 path, "cmr", parsed.subject, parsed.visit, "dicom", place=name, facts=facts
             )
         else:
-            series = series if len(found.places) == 1 else set()
+            series = series if len(images.places) == 1 else set()
         parts = series | find_segment_headers(
             [file for file in listing.files if file.suffix.lower() == ".hea"]
         )
-        parts |= found.files
-        if not found.places and (cine_files := find_parts_of_folder(listing.files)):
+        parts |= images.files
+        if not images.places and (cine_files := find_parts_of_folder(listing.files)):
             parts |= cine_files
             parsed = parse_name(name)
             facts = read_facts(min(cine_files), "nifti")

@@ -121,8 +121,8 @@ def scp_person(section: bytes | None) -> Person:
 def wfdb_person(header: bytes) -> Person:
     """Age and sex in the comments of a WFDB header (`# Age: 61`, `#Sex: Female`); no more."""
     text = header.decode("utf-8", errors="replace")
-    found = {match[1].lower(): match[2] for match in _COMMENT.finditer(text)}
-    return build_person(sex=found.get("sex", found.get("gender")), age_years=found.get("age"))
+    facts = {match[1].lower(): match[2] for match in _COMMENT.finditer(text)}
+    return build_person(sex=facts.get("sex", facts.get("gender")), age_years=facts.get("age"))
 
 
 def parse_age_string(text: str) -> float | None:
@@ -131,12 +131,12 @@ def parse_age_string(text: str) -> float | None:
     return int(match[1]) * _YEARS[match[2].lower()] if match else None
 
 
-def years_between(born: tuple[int, int, int], seen: tuple[int, int, int]) -> float | None:
+def years_between(born: tuple[int, int, int], on_day: tuple[int, int, int]) -> float | None:
     """Years from one (year, month, day) to another, None when either is not a date."""
     import datetime
 
     try:
-        days = (datetime.date(*seen) - datetime.date(*born)).days
+        days = (datetime.date(*on_day) - datetime.date(*born)).days
     except ValueError:
         return None
     return days / _DAYS_PER_YEAR if days > 0 else None

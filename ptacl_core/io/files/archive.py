@@ -277,16 +277,16 @@ def _check_directory_size(
     tail_bytes = min(num_bytes, 22 + 65_535)
     stream.seek(num_bytes - tail_bytes)
     tail = stream.read(tail_bytes)
-    found = tail.rfind(b"PK\x05\x06")
-    if found < 0 or len(tail) - found < 22:
+    end = tail.rfind(b"PK\x05\x06")
+    if end < 0 or len(tail) - end < 22:
         raise UnreadableFileError(
             f"{shown}: expected a zip archive, its directory at the end is missing; "
             "the download may have stopped early, fetch it again"
         )
-    directory_bytes = struct.unpack_from("<L", tail, found + 12)[0]
+    directory_bytes = struct.unpack_from("<L", tail, end + 12)[0]
     if directory_bytes == 0xFFFFFFFF:  # said in the zip64 record
         directory_bytes = 0
-    locator = found - 20
+    locator = end - 20
     if locator >= 0 and tail[locator : locator + 4] == b"PK\6\7":
         record_at = struct.unpack_from("<Q", tail, locator + 8)[0]
         stream.seek(min(record_at, num_bytes))

@@ -134,14 +134,14 @@ def _walk(
     data: bytes, at: int, tags: set[int], *, is_explicit: bool, stop_group: int | None
 ) -> tuple[dict[int, _Place], int]:
     """Places of `tags` from byte `at`; ends after group `stop_group`, or at the pixels."""
-    found: dict[int, _Place] = {}
+    elements: dict[int, _Place] = {}
     size = len(data)
     last = -1
     while at < size:
         if is_explicit:
             group, element, vr, length = _TAG_AND_VR.unpack_from(data, at)
             if stop_group is not None and group != stop_group:
-                return found, at
+                return elements, at
             start = at + 8
             if vr in _LONG_VRS:
                 (length,) = struct.unpack_from("<I", data, start)
@@ -156,16 +156,16 @@ def _walk(
             raise NotPlainError
         last = tag
         if tag in tags:
-            found[tag] = _Place(vr, start, length)
+            elements[tag] = _Place(vr, start, length)
         if tag == _PIXELS:
-            return found, at
+            return elements, at
         if length == _UNDEFINED:
             at = _skip_sequence(data, start, is_explicit=is_explicit and vr != b"UN", depth=0)
         else:
             at = start + length
         if at > size:
             raise HeaderEndsError
-    return found, at
+    return elements, at
 
 
 def _skip_sequence(data: bytes, at: int, *, is_explicit: bool, depth: int) -> int:

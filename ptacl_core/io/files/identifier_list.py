@@ -32,19 +32,19 @@ def read_identifier_list(path: Path) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()]
     rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), _find_dialect(lines)) if row]
     column, rows = _find_column(rows)
-    found = dict.fromkeys(
+    identifiers = dict.fromkeys(
         cell
         for row in rows
         if column < len(row) and (cell := row[column].strip().strip("\"'").strip())
     )
-    too_long = [cell for cell in found if len(cell) > _MAX_CHARACTERS]
-    if not found or too_long:
-        fault = "holds no identifier" if not found else "has lines too long for identifiers"
+    too_long = [cell for cell in identifiers if len(cell) > _MAX_CHARACTERS]
+    if not identifiers or too_long:
+        fault = "holds no identifier" if not identifiers else "has lines too long for identifiers"
         raise RecordError(
             f"{_show(path)}: {fault}; expected one identifier a line, or a CSV with a column "
             "such as eid, id or patient"
         )
-    return list(found)
+    return list(identifiers)
 
 
 def _read_text(path: Path) -> str:
@@ -78,7 +78,7 @@ def _find_dialect(lines: list[str]) -> type[csv.Dialect]:
     first = lines[0] if lines else ""
 
     class Separated(csv.excel):
-        delimiter = next((each for each in "\t;," if each in first), ",")
+        delimiter = next((candidate for candidate in "\t;," if candidate in first), ",")
 
     return Separated
 

@@ -46,18 +46,18 @@ def find_untold(
     names while sexes or birth dates differ or the names alone make up whole pairs; nor the codes of
     one modality when every folder holds another code of the other modality.
     """
-    found = [clean_identifier(recording.facts.identifier) for recording in recordings]
-    for members in _by_coding(recordings, found).values():
-        if _is_constant(recordings, found, keys, tokens, members):
+    stated = [clean_identifier(recording.facts.identifier) for recording in recordings]
+    for members in _by_coding(recordings, stated).values():
+        if _is_constant(recordings, stated, keys, tokens, members):
             for index in members:
-                found[index] = ""
-    for members in _by_coding(recordings, found).values():
-        if _is_other_coding(found, tokens, members):
+                stated[index] = ""
+    for members in _by_coding(recordings, stated).values():
+        if _is_other_coding(stated, tokens, members):
             for index in members:
-                found[index] = ""
-    for index in _find_foreign_codes(recordings, found, keys, tokens):
-        found[index] = ""
-    return found
+                stated[index] = ""
+    for index in _find_foreign_codes(recordings, stated, keys, tokens):
+        stated[index] = ""
+    return stated
 
 
 def pick_written_form(forms: Counter[str]) -> str:
@@ -65,23 +65,23 @@ def pick_written_form(forms: Counter[str]) -> str:
     return min(forms, key=lambda text: (-len(text), text))
 
 
-def _by_coding(recordings: Sequence[Carrier], found: Sequence[str]) -> dict[str, list[int]]:
+def _by_coding(recordings: Sequence[Carrier], stated: Sequence[str]) -> dict[str, list[int]]:
     members: dict[str, list[int]] = defaultdict(list)
     for index, recording in enumerate(recordings):
-        if found[index]:
+        if stated[index]:
             members[recording.facts.coding].append(index)
     return members
 
 
 def _is_constant(
     recordings: Sequence[Carrier],
-    found: Sequence[str],
+    stated: Sequence[str],
     keys: Sequence[tuple[str, ...]],
     tokens: Sequence[frozenset[str]],
     members: Sequence[int],
 ) -> bool:
     """Whether the only identifier of a coding is put into everybody's files."""
-    values = {fold_identifier(found[index]) for index in members}
+    values = {fold_identifier(stated[index]) for index in members}
     names = {keys[index] for index in members} - {()}
     if len(values) > 1 or len(names) < 2 or any(values <= tokens[index] for index in members):
         return False
@@ -96,20 +96,20 @@ def _is_constant(
 
 
 def _is_other_coding(
-    found: Sequence[str], tokens: Sequence[frozenset[str]], members: Sequence[int]
+    stated: Sequence[str], tokens: Sequence[frozenset[str]], members: Sequence[int]
 ) -> bool:
     """Whether paths carry the identifiers of other files, one to one, and these look different."""
-    own = {fold_identifier(found[index]) for index in members}
+    own = {fold_identifier(stated[index]) for index in members}
     inside = set(members)
-    others = {index: text for index, text in enumerate(found) if text and index not in inside}
+    others = {index: text for index, text in enumerate(stated) if text and index not in inside}
     theirs = {fold_identifier(text) for text in others.values()}
-    is_alike = {find_shape(found[i]) for i in members} & {find_shape(t) for t in others.values()}
+    is_alike = {find_shape(stated[i]) for i in members} & {find_shape(t) for t in others.values()}
     if own & theirs or is_alike:
         return False
     led: dict[str, set[str]] = defaultdict(set)
     back: dict[str, set[str]] = defaultdict(set)
     for index in members:
-        code = fold_identifier(found[index])
+        code = fold_identifier(stated[index])
         if code in tokens[index]:
             return False
         for name in tokens[index] & theirs:
@@ -121,7 +121,7 @@ def _is_other_coding(
 
 def _find_foreign_codes(
     recordings: Sequence[Carrier],
-    found: Sequence[str],
+    stated: Sequence[str],
     keys: Sequence[tuple[str, ...]],
     tokens: Sequence[frozenset[str]],
 ) -> set[int]:
@@ -135,14 +135,14 @@ def _find_foreign_codes(
     by_key: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     members: set[int] = set()
     for index, recording in enumerate(recordings):
-        if not found[index] or not keys[index]:
+        if not stated[index] or not keys[index]:
             continue
-        folded = fold_identifier(found[index])
+        folded = fold_identifier(stated[index])
         if folded in tokens[index]:
             return set()
         members.add(index)
         values[recording.modality].add(folded)
-        shapes[recording.modality].add(find_shape(found[index]))
+        shapes[recording.modality].add(find_shape(stated[index]))
         by_key[keys[index]][recording.modality].add(folded)
     if not values["ecg"] or not values["cmr"] or values["ecg"] & values["cmr"]:
         return set()

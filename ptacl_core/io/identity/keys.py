@@ -27,9 +27,11 @@ def find_keys(recordings: Sequence[Sourced], places: Sequence[Place]) -> list[Ke
     """
     keys: list[Key] = [()] * len(places)
     for source in {recording.source for recording in recordings}:
-        members = [index for index, each in enumerate(recordings) if each.source == source]
-        found = _keys_of_source([places[index] for index in members])
-        for index, key in zip(members, found, strict=True):
+        members = [
+            index for index, recording in enumerate(recordings) if recording.source == source
+        ]
+        keys_of_source = _keys_of_source([places[index] for index in members])
+        for index, key in zip(members, keys_of_source, strict=True):
             keys[index] = key
     return keys
 

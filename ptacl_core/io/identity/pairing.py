@@ -179,7 +179,10 @@ def _by_distance(ecgs: Sequence[Item], cmrs: Sequence[Item]) -> list[tuple[float
         for cmr in cmrs
         if ecg.time is not None and cmr.time is not None
     ]
-    return sorted(pairs, key=lambda each: (each[0], str(each[1].place), str(each[2].place)))
+    return sorted(
+        pairs,
+        key=lambda candidate: (candidate[0], str(candidate[1].place), str(candidate[2].place)),
+    )
 
 
 def _of_one_folder(

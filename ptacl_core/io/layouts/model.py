@@ -114,12 +114,12 @@ def load_layout(path: Path) -> Layout:
 @cache
 def load_layouts() -> dict[str, Layout]:
     """The layouts of the program by name."""
-    found = [
+    layouts = [
         Layout.model_validate(tomllib.loads(entry.read_text(encoding="utf-8")))
         for entry in files("ptacl_core.io.layouts").joinpath("sets").iterdir()
         if entry.name.endswith(".toml")
     ]
-    return {layout.name: layout for layout in sorted(found, key=lambda each: each.name)}
+    return {layout.name: layout for layout in sorted(layouts, key=lambda layout: layout.name)}
 
 
 def find_layout(name: str) -> Layout:

@@ -44,7 +44,7 @@ class DataSetTable:
         candidates = self.by_file.get(parts[-1], []) if parts else []
         fitting = [(len(tail), row) for tail, row in candidates if parts[-len(tail) :] == tail]
         if fitting:
-            return max(fitting, key=lambda each: each[0])[1]
+            return max(fitting, key=lambda entry: entry[0])[1]
         return self.by_record.get(_number(record)) if record else None
 
     def find_frames(self, subject: str) -> dict[str, int]:

@@ -133,8 +133,8 @@ def average_beats(
     totals = halves[0][0] + halves[1][0]
     weights = halves[0][1] + halves[1][1]
     signal = totals / np.maximum(weights, 1e-6)
-    each = [total / np.maximum(weight, 1e-6) for total, weight in halves]
-    return AverageBeat(signal, 0.5 * (each[0] - each[1]), num_beats)
+    half_beats = [total / np.maximum(weight, 1e-6) for total, weight in halves]
+    return AverageBeat(signal, 0.5 * (half_beats[0] - half_beats[1]), num_beats)
 
 
 def _weighted(

@@ -92,9 +92,9 @@ def _search(
 ) -> int | None:
     """With a limit that rises while the search does not end: P or T waves may join the complex."""
     while limit <= _MAX_SHARE * steepest:
-        found = walk_until_quiet(slope.values, start, stop, below=limit, for_samples=quiet)
-        if found is not None:
-            return found
+        walked = walk_until_quiet(slope.values, start, stop, below=limit, for_samples=quiet)
+        if walked is not None:
+            return walked
         limit *= 1.25
     return None
 

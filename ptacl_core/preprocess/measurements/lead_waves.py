@@ -39,13 +39,13 @@ def find_deflections(
     sign = np.sign(part)
     edges = np.flatnonzero(np.diff(sign)) + 1
     bounds = [0, *edges.tolist(), len(part)]
-    found = []
+    deflections = []
     for start, stop in pairwise(bounds):
         piece = part[start:stop]
         height = float(piece[np.argmax(np.abs(piece))])
         if abs(height) >= MIN_WAVE_MV and stop - start >= MIN_WAVE_SAMPLES:
-            found.append(Deflection(height, qrs_onset + start, qrs_onset + stop))
-    return found
+            deflections.append(Deflection(height, qrs_onset + start, qrs_onset + stop))
+    return deflections
 
 
 def measure_leads(
@@ -87,14 +87,18 @@ def measure_leads(
 
 
 def _name_waves(deflections: Sequence[Deflection]) -> tuple[float, float, float]:
-    positive = [index for index, each in enumerate(deflections) if each.height_mv > 0]
+    positive = [index for index, deflection in enumerate(deflections) if deflection.height_mv > 0]
     if not positive:
-        depth = min((each.height_mv for each in deflections), default=0.0)
+        depth = min((deflection.height_mv for deflection in deflections), default=0.0)
         return depth, 0.0, 0.0
     first = deflections[0]
     q_mv = first.height_mv if first.height_mv < 0 else 0.0
     r_mv = max(deflections[index].height_mv for index in positive)
-    after = [each.height_mv for each in deflections[positive[0] :] if each.height_mv < 0]
+    after = [
+        deflection.height_mv
+        for deflection in deflections[positive[0] :]
+        if deflection.height_mv < 0
+    ]
     return q_mv, r_mv, min(after, default=0.0)
 
 

@@ -97,7 +97,7 @@ def _without_p(marks: EcgMarks, beat: BeatMarks, reason: str) -> tuple[EcgMarks,
     changed = beat.moved(p_onset=None, p_offset=None)
     return (
         EcgMarks(
-            beats=tuple(each.moved(p_onset=None, p_offset=None) for each in marks.beats),
+            beats=tuple(beat.moved(p_onset=None, p_offset=None) for beat in marks.beats),
             representative=changed,
             representative_mv=marks.representative_mv,
             num_averaged=marks.num_averaged,

@@ -161,7 +161,7 @@ def _find_boundaries(
         waves = _delineate(cycles[lead], r_sample, num_copies, method)
         for name, boundary in _BOUNDARIES.items():
             answers[name] += waves.get(boundary.neurokit_name, [])
-    found: dict[str, float] = {}
+    boundaries: dict[str, float] = {}
     for name, boundary in _BOUNDARIES.items():
         values = np.array(answers[name]) * 1000.0 / _RATE_HZ
         values = values[(values >= boundary.earliest_ms) & (values <= boundary.latest_ms)]
@@ -170,8 +170,8 @@ def _find_boundaries(
         chosen = float(np.quantile(values, boundary.quantile))
         num_near = int((np.abs(values - chosen) <= boundary.tolerance_ms).sum())
         if num_near >= _MIN_LEADS_AGREEING:
-            found[name] = chosen
-    return found
+            boundaries[name] = chosen
+    return boundaries
 
 
 def _intervals(boundaries: dict[str, float], rr_s: float) -> dict[str, float]:
@@ -207,7 +207,7 @@ def _delineate(
         except (ValueError, IndexError, ZeroDivisionError, KeyError, TypeError):
             # What neurokit2 raises when a wave is missing: this lead then tells nothing.
             return {}
-    found: dict[str, list[float]] = {}
+    by_wave: dict[str, list[float]] = {}
     for boundary in _BOUNDARIES.values():
         samples = np.asarray(waves.get(boundary.neurokit_name, []), dtype=np.float64)
         samples = samples[np.isfinite(samples)]
@@ -216,5 +216,5 @@ def _delineate(
         relative = samples - nearest
         inner = relative[(nearest > peaks[0]) & (nearest < peaks[-1])]
         if inner.size >= 3:
-            found[boundary.neurokit_name] = [float(np.median(inner))]
-    return found
+            by_wave[boundary.neurokit_name] = [float(np.median(inner))]
+    return by_wave

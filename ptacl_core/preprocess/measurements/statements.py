@@ -57,9 +57,9 @@ def make_statements(
     named: dict[str, Sequence[Deflection]] = dict(zip(LEAD_NAMES, deflections, strict=True))
     complexes = Complexes(figures, leads_mv, named, marks.qrs_onset, marks.qrs_offset, beat_mv)
     return tuple(
-        Statement(each.code, text, each.criterion, each.source)
-        for each in CRITERIA
-        if (text := each.applies(complexes))
+        Statement(criterion.code, text, criterion.criterion, criterion.source)
+        for criterion in CRITERIA
+        if (text := criterion.applies(complexes))
     )
 
 
@@ -88,9 +88,9 @@ def _right_bundle_branch_block(ecg: Complexes) -> str:
         return ""
     has_late_r = any(_ends_upright(ecg, lead) for lead in ("V1", "V2"))
     has_broad_s = any(
-        each.height_mv < 0 and each.duration_ms > _TERMINAL_S_MS
+        deflection.height_mv < 0 and deflection.duration_ms > _TERMINAL_S_MS
         for lead in ("I", "V6")
-        for each in ecg.deflections[lead][1:]
+        for deflection in ecg.deflections[lead][1:]
     )
     if has_late_r and has_broad_s:
         return f"QRS {ecg.figures['qrs_ms']:.0f} ms with right bundle branch block morphology"

@@ -29,12 +29,12 @@ def draw_heat_maps(
     maps: Sequence[HeatMap], *, title: str, description: str, row_label: str, column_label: str
 ) -> str:
     """SVG of the maps from left to right; rows from the top, columns from the left."""
-    side = _CELL_PX * max(len(each.values) for each in maps)
+    side = _CELL_PX * max(len(heat_map.values) for heat_map in maps)
     step = side + _GAP_PX
     width = _LEFT_PX + step * len(maps) - _GAP_PX + 16
     canvas = Canvas(width, _TOP_PX + side + _BOTTOM_PX, title, description)
-    for index, each in enumerate(maps):
-        _draw_map(canvas, each, _LEFT_PX + index * step, side, row_label, column_label)
+    for index, heat_map in enumerate(maps):
+        _draw_map(canvas, heat_map, _LEFT_PX + index * step, side, row_label, column_label)
     return canvas.render()
 
 
@@ -51,14 +51,14 @@ def colour_of(share: float) -> str:
 
 
 def _draw_map(
-    canvas: Canvas, each: HeatMap, left: float, side: float, row_label: str, column_label: str
+    canvas: Canvas, heat_map: HeatMap, left: float, side: float, row_label: str, column_label: str
 ) -> None:
-    flat = [value for row in each.values for value in row]
+    flat = [value for row in heat_map.values for value in row]
     low, high = min(flat), max(flat)
     span = (high - low) or 1.0
-    canvas.text((left, _TOP_PX - 34), each.title, size=13, is_bold=True)
-    canvas.text((left, _TOP_PX - 17), each.subtitle, size=11, colour=GREY)
-    for row, values in enumerate(each.values):
+    canvas.text((left, _TOP_PX - 34), heat_map.title, size=13, is_bold=True)
+    canvas.text((left, _TOP_PX - 17), heat_map.subtitle, size=11, colour=GREY)
+    for row, values in enumerate(heat_map.values):
         for column, value in enumerate(values):
             canvas.rectangle(
                 (left + column * _CELL_PX, _TOP_PX + row * _CELL_PX),
@@ -66,7 +66,7 @@ def _draw_map(
                 fill=colour_of((value - low) / span),
                 tip=f"{row_label} {row + 1}, {column_label} {column + 1}: {value:.3f}",
             )
-    count = len(each.values)
+    count = len(heat_map.values)
     for step in range(0, count, max(1, (count - 1) // 3)):
         centre = (step + 0.5) * _CELL_PX
         canvas.text((left - 6, _TOP_PX + centre + 4), str(step + 1), anchor="end", size=11)

@@ -61,7 +61,7 @@ def draw_line_plot(
     """
     width, height = size
     canvas = Canvas(width, height, title, description)
-    points = [point for each in series for point in each.points]
+    points = [point for line in series for point in line.points]
     heights = [
         value for point in points for value in (point.y, point.low, point.high) if value is not None
     ]
@@ -80,10 +80,10 @@ def draw_line_plot(
             (x_axis.place(high), y_axis.place(high)),
         )
         canvas.line(start, end, colour=GREY, dash="4 3")
-    for index, each in enumerate(series):
-        _draw_series(canvas, (x_axis, y_axis), each, index, has_lines=has_lines)
+    for index, line in enumerate(series):
+        _draw_series(canvas, (x_axis, y_axis), line, index, has_lines=has_lines)
         key = (width - _RIGHT_PX + 18, _TOP_PX + 14 + 20 * index)
-        _draw_key(canvas, key, each.name, index, has_lines=has_lines)
+        _draw_key(canvas, key, line.name, index, has_lines=has_lines)
     return canvas.render()
 
 
@@ -113,15 +113,15 @@ def _draw_axes(
 
 
 def _draw_series(
-    canvas: Canvas, axes: tuple[Axis, Axis], each: Series, index: int, *, has_lines: bool
+    canvas: Canvas, axes: tuple[Axis, Axis], line: Series, index: int, *, has_lines: bool
 ) -> None:
     x_axis, y_axis = axes
     colour = SERIES_COLOURS[index % len(SERIES_COLOURS)]
     aside = _ASIDE_PX * index if has_lines else 0.0
-    places = [(x_axis.place(point.x) + aside, y_axis.place(point.y)) for point in each.points]
+    places = [(x_axis.place(point.x) + aside, y_axis.place(point.y)) for point in line.points]
     if has_lines:
         canvas.path(places, colour=colour, dash=_DASHES[index % len(_DASHES)])
-    for point, (x, y) in zip(each.points, places, strict=True):
+    for point, (x, y) in zip(line.points, places, strict=True):
         if point.low is not None and point.high is not None:
             ends = (x, y_axis.place(point.low)), (x, y_axis.place(point.high))
             canvas.line(*ends, colour=colour, width=1.3)

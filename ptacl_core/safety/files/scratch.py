@@ -19,14 +19,14 @@ def make_scratch(prefix: str) -> Path:
 def find_scratch_folders() -> list[Path]:
     """Temporary folders that jobs of this product made, of living jobs and of killed ones."""
     places = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")}  # noqa: S108 - read only
-    found = {
+    folders = {
         path.resolve()
         for place in places
         if place.is_dir()
         for prefix in PREFIXES
         for path in place.glob(f"{prefix}*")
     }
-    return sorted(path for path in found if path.is_dir() and path.stat().st_uid == os.getuid())
+    return sorted(path for path in folders if path.is_dir() and path.stat().st_uid == os.getuid())
 
 
 def is_abandoned(folder: Path) -> bool:

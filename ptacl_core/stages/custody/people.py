@@ -24,7 +24,7 @@ class ResolvedPeople:
     @property
     def identifiers(self) -> list[str]:
         """Identifiers that led to members."""
-        return sorted({each for found in self.members.values() for each in found})
+        return sorted({pseudonym for member in self.members.values() for pseudonym in member})
 
 
 def resolve_people(
@@ -43,18 +43,20 @@ def resolve_people(
     }
     tombstones = {row[0] for row in cohort.fetch("SELECT tombstone FROM tombstones")}
     resolved = ResolvedPeople()
-    for identifier in dict.fromkeys(each.strip() for each in identifiers if each.strip()):
+    for identifier in dict.fromkeys(
+        identifier.strip() for identifier in identifiers if identifier.strip()
+    ):
         spellings = list_spellings(identifier)
         pseudonyms = {identifier, *map(key.pseudonym, spellings)}
         for spelling in (identifier, canonical_identifier(identifier)):
             pseudonyms.add(known.find("id", fold_identifier(spelling)) or "")
         pseudonyms.add(kept.get(canonical_identifier(identifier), ""))
-        found = pseudonyms & members
-        for pseudonym in found:
+        members_named = pseudonyms & members
+        for pseudonym in members_named:
             resolved.members.setdefault(pseudonym, []).extend(
                 [] if pseudonym == identifier else [identifier]
             )
-        if found:
+        if members_named:
             continue
         entry = register.people.get(hash_person(key, identifier))
         was_member = (entry is not None and entry.was_member) or any(

@@ -106,38 +106,38 @@ _DESCRIBE: dict[str, Callable[[Path], FileReport]] = {
 
 def _inspect_source(path: Path) -> FileReport:
     """A folder or archive: its only recording, or how many of what it holds."""
-    found = list(discover(path))
-    recordings = [file for file in found if file.modality in ("ecg", "cmr")]
-    if not recordings and not any(file.modality in ("phenotypes", "pairs") for file in found):
-        reasons = "; ".join(f"{n} × {reason}" for reason, n in _reasons(found, path).items())
+    files = list(discover(path))
+    recordings = [file for file in files if file.modality in ("ecg", "cmr")]
+    if not recordings and not any(file.modality in ("phenotypes", "pairs") for file in files):
+        reasons = "; ".join(f"{n} × {reason}" for reason, n in _reasons(files, path).items())
         raise UnsupportedFormatError(
             f"{clean_text(path.name)}: holds no ECG, no CMR and no table that the readers know"
             f"{f' ({reasons})' if reasons else ''}"
         )
-    if len(found) == 1 and recordings:
+    if len(files) == 1 and recordings:
         only = recordings[0]
         return _DESCRIBE[only.modality](only.path)
-    counts = make_plan(Discovery([found])).count()
+    counts = make_plan(Discovery([files])).count()
     return SourceReport(
         patients=counts["people"],
         visits=counts["visits"],
         pairs=counts["pairs"],
         nobody=counts["recordings_left_out"],
-        ecg=_formats(found, "ecg"),
-        cmr=_formats(found, "cmr"),
-        phenotype_tables=sum(file.modality == "phenotypes" for file in found),
-        pairs_files=sum(file.modality == "pairs" for file in found),
-        left_out=_reasons(found, path),
+        ecg=_formats(files, "ecg"),
+        cmr=_formats(files, "cmr"),
+        phenotype_tables=sum(file.modality == "phenotypes" for file in files),
+        pairs_files=sum(file.modality == "pairs" for file in files),
+        left_out=_reasons(files, path),
     )
 
 
-def _formats(found: list[FoundFile], modality: str) -> dict[str, int]:
-    return dict(Counter(file.format for file in found if file.modality == modality).most_common())
+def _formats(files: list[FoundFile], modality: str) -> dict[str, int]:
+    return dict(Counter(file.format for file in files if file.modality == modality).most_common())
 
 
-def _reasons(found: list[FoundFile], path: Path) -> dict[str, int]:
+def _reasons(files: list[FoundFile], path: Path) -> dict[str, int]:
     reasons = (
-        _hide(_hide(file.reason, file.path), path) for file in found if file.modality == "unknown"
+        _hide(_hide(file.reason, file.path), path) for file in files if file.modality == "unknown"
     )
     return dict(Counter(reasons).most_common())
 

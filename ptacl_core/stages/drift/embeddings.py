@@ -54,9 +54,9 @@ def compare_embeddings(
     chosen = tuple(_thin(ecg_rows, MAX_ENCODED) for ecg_rows in rows)
     pooled = [
         FeatureCache.of(reader, aligned, "ecg", keeps=False)
-        .find(each, task="encode ECGs", progress=progress)
+        .find(ecg_rows, task="encode ECGs", progress=progress)
         .pooled
-        for reader, each in zip(readers, chosen, strict=True)
+        for reader, ecg_rows in zip(readers, chosen, strict=True)
     ]
     splits = [
         describe_rows(reader, ecg_rows) for reader, ecg_rows in zip(readers, chosen, strict=True)

@@ -64,8 +64,8 @@ def measure_bars(
     ]
     linear = fit_linear_alignment(features["ecg"][0], features["cmr"][0])
     embedded: dict[Modality, tuple[Array, Array]] = {
-        "ecg": tuple(linear.embed_first(each) for each in features["ecg"]),  # pyright: ignore[reportAssignmentType]
-        "cmr": tuple(linear.embed_second(each) for each in features["cmr"]),
+        "ecg": tuple(linear.embed_first(pooled_features) for pooled_features in features["ecg"]),  # pyright: ignore[reportAssignmentType]
+        "cmr": tuple(linear.embed_second(pooled_features) for pooled_features in features["cmr"]),
     }
     rows += [
         Bar(f"linear-{modality}", LINEAR_NAME, modality, _fit_curve(*parts, train.phenotypes))

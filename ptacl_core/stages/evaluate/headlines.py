@@ -13,19 +13,19 @@ def write_headlines(
 
     `row` is the aligned ECG, `bar` the name of the line that its label curve is held against.
     """
-    headlines = [_describe_nested(each) for each in nested[:1]]
+    headlines = [_describe_nested(question) for question in nested[:1]]
     if row is not None and row.label_curve:
         headlines.append(_describe_labels(row, bar))
     return tuple(headlines)
 
 
-def show_difference(found: Difference) -> str:
+def show_difference(difference: Difference) -> str:
     """Such as +0.069 [+0.026, +0.111]; the reason where nothing is compared."""
-    if found.verdict == "not comparable":
-        return found.why or "not comparable"
-    if found.difference is None or found.low is None or found.high is None:
+    if difference.verdict == "not comparable":
+        return difference.why or "not comparable"
+    if difference.difference is None or difference.low is None or difference.high is None:
         return "not defined"
-    return f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    return f"{difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
 def _describe_nested(nested: NestedQuestion) -> Headline:

@@ -37,12 +37,12 @@ def check_health(
     before = known.stages.get(ALIGN) if known is not None else None
     now = _measure(aligned, features, test, scores)
     stage = now if before is None else _join(before, now)
-    found = {aligned.name: store_health(aligned.directory, {ALIGN: stage}, limits=settings.health)}
+    health = {aligned.name: store_health(aligned.directory, {ALIGN: stage}, limits=settings.health)}
     for name in {settings.pretrained_from.ecg, settings.pretrained_from.cmr} - {None}:
         other = read_health(Path(aligned.directory.parent / str(name)))
         if other is not None:
-            found[str(name)] = other
-    return {name: dict(each.stages) for name, each in found.items()}
+            health[str(name)] = other
+    return {name: dict(run_health.stages) for name, run_health in health.items()}
 
 
 def failures_of(health: dict[str, dict[str, StageHealth]], run: str, stage: str) -> tuple[str, ...]:

@@ -29,10 +29,14 @@ def score_curves(
         per_training = [
             score_row(observed, point.predicted, resamples, is_trained=False) for point in points
         ]
-        draws = np.concatenate([each.per_seed[:, -1] for each in per_training])
+        draws = np.concatenate(
+            [training_scores.per_seed[:, -1] for training_scores in per_training]
+        )
         together = RowScores(
-            np.stack([each.mean for each in per_training]),
-            _average([each.draws for each in per_training], is_trained=is_trained),
+            np.stack([training_scores.mean for training_scores in per_training]),
+            _average(
+                [training_scores.draws for training_scores in per_training], is_trained=is_trained
+            ),
             is_trained,
         )
         first = points[0]
@@ -57,7 +61,9 @@ def describe_curve(
             over = describe_difference(compare_rows(scores, bar[index][2]), untrained=untrained)
         if bar is not None and value is not None:
             needed, is_reached = labels_needed(
-                value, [each[0] for each in bar], [float(each[2].mean[-1]) for each in bar]
+                value,
+                [bar_point[0] for bar_point in bar],
+                [float(bar_point[2].mean[-1]) for bar_point in bar],
             )
             is_beyond = not is_reached
             saved = max(needed - labels, 0.0)

@@ -129,8 +129,8 @@ def _describe_health(directory: Path) -> list[dict[str, Any]]:
     if health is None:
         return []
     return [
-        {"stage": name, **each.model_dump(include={"learned", "reasons", "hints"})}
-        for name, each in health.stages.items()
+        {"stage": name, **stage_health.model_dump(include={"learned", "reasons", "hints"})}
+        for name, stage_health in health.stages.items()
     ]
 
 

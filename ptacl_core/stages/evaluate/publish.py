@@ -83,9 +83,11 @@ def build_result_table(run: str, document: EvaluationDocument) -> "pa.Table":
         figure = (getattr(document.alignment, metric), *interval)
         results.append(("alignment", "", "", "", metric, *figure))
     for nested in document.nested:
-        for name, found in nested.figures.items():
+        for name, difference in nested.figures.items():
             place = ("nested", nested.key, "ecg", "" if name == "mean" else name)
-            results.append((*place, "delta_r2", found.difference, found.low, found.high))
+            results.append(
+                (*place, "delta_r2", difference.difference, difference.low, difference.high)
+            )
     for row in document.rows:
         for point in row.label_curve:
             place = ("labels", row.key, row.modality, "", f"mean_r2_at_{point.labels}")

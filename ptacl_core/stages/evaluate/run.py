@@ -221,10 +221,10 @@ def _retrieve_linear(
     """Mean retrieval by linear alignment, beside that of the run."""
     if bars is None:
         return {}
-    found = evaluate_retrieval(
+    retrieval = evaluate_retrieval(
         bars.linear_test["ecg"], bars.linear_test["cmr"], test.phenotypes, resamples, person=person
     )
-    return found.sections["retrieval_mean"]
+    return retrieval.sections["retrieval_mean"]
 
 
 def _cover(

@@ -41,7 +41,7 @@ class RetrievalRun:
 
     direction: str
     own: str
-    found: dict[str, PhenotypeRetrieval]
+    by_phenotype: dict[str, PhenotypeRetrieval]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ def evaluate_retrieval(
         query, database = (embeddings[modality] for modality in direction.split("-"))
         tables[direction] = {}
         for own in choices:
-            found = retrieve(
+            by_phenotype = retrieve(
                 query,
                 database,
                 phenotypes,
@@ -81,12 +81,12 @@ def evaluate_retrieval(
                 exclude_self=own == "excluded",
                 person=person,
             )
-            runs.append(RetrievalRun(direction, own, found))
+            runs.append(RetrievalRun(direction, own, by_phenotype))
             tables[direction][own] = {
-                name: _summarise(result, resamples) for name, result in found.items()
+                name: _summarise(result, resamples) for name, result in by_phenotype.items()
             }
             if direction == "ecg-cmr":
-                means[own] = _mean_retrieval(found, resamples)
+                means[own] = _mean_retrieval(by_phenotype, resamples)
         if "included" in choices:
             pairs[direction] = _pair_recall(
                 own_pair_ranks(query, database, person=person), resamples
@@ -123,29 +123,31 @@ def _summarise(result: PhenotypeRetrieval, resamples: Resamples) -> dict[str, An
     }
 
 
-def _mean_retrieval(found: dict[str, PhenotypeRetrieval], resamples: Resamples) -> dict[str, Any]:
+def _mean_retrieval(
+    by_phenotype: dict[str, PhenotypeRetrieval], resamples: Resamples
+) -> dict[str, Any]:
     """P@1 and P@10 averaged over the phenotypes, over queries that have them all."""
     has_all = np.zeros(resamples.counts.shape[1], bool)
-    if found:
+    if by_phenotype:
         has_all[:] = True
-        for result in found.values():
+        for result in by_phenotype.values():
             has_all &= _mask(result, len(has_all))
     common = np.flatnonzero(has_all)
     empty = {"value": None, "low": None, "high": None}
     if not len(common):
-        why = "no phenotype can be judged" if not found else "no patient has every phenotype"
+        why = "no phenotype can be judged" if not by_phenotype else "no patient has every phenotype"
         return {f"{kind}p_at_{k}": empty if not kind else None for kind in ("", "random_")
                 for k in MEAN_KS} | {"n": 0, "why": why}  # fmt: skip
     columns = [KS.index(k) for k in MEAN_KS]
     precision = np.mean(
         [
             result.precision[np.isin(result.query_indices, common)][:, columns]
-            for result in found.values()
+            for result in by_phenotype.values()
         ],
         axis=0,
     )
     interval = resamples.take(common).mean_interval(precision)
-    random = float(np.mean([result.random_precision.mean() for result in found.values()]))
+    random = float(np.mean([result.random_precision.mean() for result in by_phenotype.values()]))
     return {
         **{f"p_at_{k}": _cell(interval, index) for index, k in enumerate(MEAN_KS)},
         **{f"random_p_at_{k}": random for k in MEAN_KS},

@@ -140,7 +140,9 @@ class TableTwo:
 
     def predicted(self, key: str) -> Float64[Array, "row target"]:
         """The predictions of one row."""
-        return next(each.predicted for each in self.predictions if each.key == key)
+        return next(
+            prediction.predicted for prediction in self.predictions if prediction.key == key
+        )
 
     def _find_remarks(self, row: TableTwoRow) -> tuple[str, ...]:
         """Whether the row's mean R² lies below the untrained encoder's, or a line's."""
@@ -162,12 +164,12 @@ class TableTwo:
     ) -> list[dict[str, float | int | None]]:
         """Figures in units by phenotype, means over trainings, with their intervals."""
         terms = [RegressionTerms(self.observed, values) for values in predicted]
-        estimate = np.mean([each.figures(each.terms.sum(axis=0)) for each in terms], axis=0)
-        draws = np.stack([each.figures(self.resamples.sums(each.terms)) for each in terms])
+        estimate = np.mean([term.figures(term.terms.sum(axis=0)) for term in terms], axis=0)
+        draws = np.stack([term.figures(self.resamples.sums(term.terms)) for term in terms])
         interval = summarise_draws(estimate, average_trainings(draws))
         shape = (len(REGRESSION_FIGURES), _NUM_TARGETS)
         value, low, high = (
-            each.reshape(shape) for each in (interval.estimate, interval.low, interval.high)
+            bounds.reshape(shape) for bounds in (interval.estimate, interval.low, interval.high)
         )
         cells = []
         for column in range(_NUM_TARGETS):
@@ -199,7 +201,7 @@ class TableTwo:
 
 
 def describe_difference(
-    found: RowDifference, *, untrained: Sequence[str] = ()
+    difference: RowDifference, *, untrained: Sequence[str] = ()
 ) -> dict[str, Difference]:
     """A paired difference by phenotype and on average, with Holm's p-values and verdicts.
 
@@ -208,12 +210,12 @@ def describe_difference(
     why = f"not comparable: {' and '.join(untrained)} did not train" if untrained else None
     return {
         name: Difference(
-            difference=finite(found.difference[index]),
-            low=finite(found.low[index]),
-            high=finite(found.high[index]),
-            p=finite(found.p_value[index]),
-            p_holm=finite(found.adjusted_p[index]),
-            verdict="not comparable" if untrained else found.verdicts[index],
+            difference=finite(difference.difference[index]),
+            low=finite(difference.low[index]),
+            high=finite(difference.high[index]),
+            p=finite(difference.p_value[index]),
+            p_holm=finite(difference.adjusted_p[index]),
+            verdict="not comparable" if untrained else difference.verdicts[index],
             why=why,
         )
         for index, name in enumerate(FIGURES)
@@ -256,7 +258,7 @@ def _describe_scores(
                 "high": high,
                 "seed_sd": finite(scores.seed_sd[index]),
                 "bootstrap_sd": bootstrap_sd,
-                "per_seed": tuple(finite(each) for each in scores.per_seed[:, index]),
+                "per_seed": tuple(finite(score) for score in scores.per_seed[:, index]),
                 "delta_over_demographics": deltas.get(name),
                 "published": facts.published.get(name),
                 "ceiling": ceiling,

@@ -28,18 +28,18 @@ def build_predictions(
 
     num_targets = len(PHENOTYPE_NAMES)
     tables = []
-    for each in predictions:
+    for prediction in predictions:
         count = len(test) * num_targets
         tables.append(
             pa.table(
                 {
                     "run": pa.array([run] * count),
-                    "variant": pa.array([each.key] * count),
-                    "modality": pa.array([each.modality] * count),
+                    "variant": pa.array([prediction.key] * count),
+                    "modality": pa.array([prediction.modality] * count),
                     **_keys(test, num_targets),
                     "phenotype": pa.array(list(PHENOTYPE_NAMES) * len(test)),
                     "observed": _numbers(test.phenotypes.ravel()),
-                    "predicted": _numbers(each.predicted.ravel()),
+                    "predicted": _numbers(prediction.predicted.ravel()),
                 }
             )
         )
@@ -54,11 +54,11 @@ def build_retrieval(run: str, test: EvaluationSplit, runs: Sequence[RetrievalRun
     import pyarrow as pa
 
     tables = []
-    for each in runs:
+    for retrieval_run in runs:
         for name in PHENOTYPE_NAMES:
             precision = np.full((len(test), len(KS)), np.nan)
             rank = np.full(len(test), np.nan)
-            result = each.found.get(name)
+            result = retrieval_run.by_phenotype.get(name)
             if result is not None:
                 precision[result.query_indices] = result.precision
                 rank[result.query_indices] = result.first_match_rank
@@ -66,8 +66,8 @@ def build_retrieval(run: str, test: EvaluationSplit, runs: Sequence[RetrievalRun
                 pa.table(
                     {
                         "run": pa.array([run] * len(test)),
-                        "direction": pa.array([each.direction] * len(test)),
-                        "own": pa.array([each.own] * len(test)),
+                        "direction": pa.array([retrieval_run.direction] * len(test)),
+                        "own": pa.array([retrieval_run.own] * len(test)),
                         **_keys(test, 1),
                         "phenotype": pa.array([name] * len(test)),
                         **{f"p_at_{k}": _numbers(precision[:, i]) for i, k in enumerate(KS)},

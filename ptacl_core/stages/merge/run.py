@@ -55,8 +55,8 @@ def run(
     described = [CohortDescription.read(layout) for layout in layouts]
     layout = CohortLayout(cohort_dir.absolute())
     _check_alike(layout, layouts, described)
-    for each in layouts:
-        _check_whole(each, progress)
+    for layout in layouts:
+        _check_whole(layout, progress)
     _check_agreement(layout, layouts)
     if not layout.description.exists():
         Cohort.create(
@@ -122,7 +122,7 @@ def _check_whole(part: CohortLayout, progress: ProgressSink) -> None:
     progress.say(f"checking {part.root.name}")
     defects = verify_shards(part.shards)
     if defects:
-        shown = "; ".join(f"{each.place}: {each.message}" for each in defects[:3])
+        shown = "; ".join(f"{defect.place}: {defect.message}" for defect in defects[:3])
         raise CohortError(
             f"{part.root.name}: {len(defects)} defects in its shards ({shown}); "
             f"`ptacl verify {part.root.name} --repair`, then merge again"
@@ -130,15 +130,15 @@ def _check_whole(part: CohortLayout, progress: ProgressSink) -> None:
 
 
 def _check_agreement(layout: CohortLayout, parts: Sequence[CohortLayout]) -> None:
-    folders = [each.shards for each in parts]
+    folders = [part.shards for part in parts]
     if layout.shards.exists():
         folders.insert(0, layout.shards)
-    found = find_disagreements(folders)
-    if found:
-        shown = "; ".join(found[:5])
+    disagreements = find_disagreements(folders)
+    if disagreements:
+        shown = "; ".join(disagreements[:5])
         raise CohortError(
-            f"parts disagree in {len(found)} places: {shown}. Nothing was merged; make the parts "
-            "that are wrong anew"
+            f"parts disagree in {len(disagreements)} places: {shown}. Nothing was merged; make "
+            "the parts that are wrong anew"
         )
 
 
@@ -171,7 +171,7 @@ def _find_convention(parts: Sequence[CohortLayout]) -> str:
     """How the phenotypes were measured, as the first part that has any says."""
     for part in parts:
         with Cohort.open(part.root) as cohort:
-            found = cohort.fetch("SELECT any_value(convention) FROM phenotypes")
-        if found[0][0]:
-            return str(found[0][0])
+            rows = cohort.fetch("SELECT any_value(convention) FROM phenotypes")
+        if rows[0][0]:
+            return str(rows[0][0])
     return "as given"

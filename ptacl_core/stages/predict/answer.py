@@ -62,7 +62,7 @@ def answer_phenotypes(
     groups = name_sex_age_groups([person.sex or ""], age_years)
     predictions = readout.predict(features, groups=groups)
     body = np.array(
-        [[_number(each) for each in (person.age_years, person.height_cm, person.weight_kg)]]
+        [[_number(fact) for fact in (person.age_years, person.height_cm, person.weight_kg)]]
     )
     z_scores = readout.z_scores(predictions.value, body, [person.sex or ""])[0]
     distances = readout.detector.distances(features)[0] / readout.detector.scales
@@ -94,15 +94,15 @@ def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, An
     answer = {}
     for name in PHENOTYPE_NAMES:
         values = [_number(neighbour.phenotypes.get(name)) for neighbour in neighbours]
-        found = describe_neighbours(np.array(values))
-        if found is not None:
+        description = describe_neighbours(np.array(values))
+        if description is not None:
             answer[name] = {
-                "n": found.num_neighbours,
-                "median": found.median,
-                "median_low": _finite(found.median_low),
-                "median_high": _finite(found.median_high),
-                "low": found.low,
-                "high": found.high,
+                "n": description.num_neighbours,
+                "median": description.median,
+                "median_low": _finite(description.median_low),
+                "median_high": _finite(description.median_high),
+                "low": description.low,
+                "high": description.high,
                 "unit": PHENOTYPE_UNITS[name],
             }
     return answer

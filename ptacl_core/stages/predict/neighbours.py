@@ -28,7 +28,7 @@ def run(
             log_reading(
                 cohort.description, "neighbours", patient=query, run=run, direction=direction
             )
-            found = cohort.neighbours(
+            neighbours = cohort.neighbours(
                 query, k=k, run=run, direction=cast("Direction", direction), where=where
             )
         else:
@@ -40,14 +40,14 @@ def run(
 
             predictor = EcgPredictor(cohort_dir, run, device=device)
             log_reading(cohort.description, "neighbours", **predictor.describe_use(), num_files=1)
-            found = cohort.neighbours(
+            neighbours = cohort.neighbours(
                 predictor.embed_file(Path(query)),
                 k=k,
                 run=predictor.run_name,
                 direction=cast("Direction", direction),
                 where=where,
             )
-    return [neighbour_row(neighbour) for neighbour in found]
+    return [neighbour_row(neighbour) for neighbour in neighbours]
 
 
 def neighbour_row(neighbour: Neighbour) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class EcgPredictor:
         as recorded, in the phenotype's unit; `steps` is None without a complete beat.
         """
         settings = self._run.settings
-        found = explain_ecg(
+        saliency = explain_ecg(
             self._run.ecg_encoder,
             self.readout.probe,
             prepared.signal[:, : settings.data.ecg_crop_samples],
@@ -107,13 +107,14 @@ class EcgPredictor:
         )
         return {
             "leads": {
-                name: dict(zip(LEAD_NAMES, found.leads[:, column].tolist(), strict=True))
+                name: dict(zip(LEAD_NAMES, saliency.leads[:, column].tolist(), strict=True))
                 for column, name in enumerate(PHENOTYPE_NAMES)
             },
             "steps": None
-            if found.steps is None
+            if saliency.steps is None
             else {
-                name: found.steps[:, column].tolist() for column, name in enumerate(PHENOTYPE_NAMES)
+                name: saliency.steps[:, column].tolist()
+                for column, name in enumerate(PHENOTYPE_NAMES)
             },
         }
 

@@ -122,10 +122,10 @@ def _find_withdrawn(
         return frozenset()
     names = [name_patient(index) for index in range(settings.num_patients)]
     with Cohort.open(cohort_dir) as cohort:
-        found = cohort.find_erased(names)
-    if found:
-        progress.say(f"{len(found)} people withdrew from this cohort: left out")
-    return frozenset(found)
+        erased = cohort.find_erased(names)
+    if erased:
+        progress.say(f"{len(erased)} people withdrew from this cohort: left out")
+    return frozenset(erased)
 
 
 def preset_for_training(cohort_preset: str) -> str:

@@ -74,8 +74,10 @@ class HealthWatch:
         """Say once, from a quarter of the steps on, that validation shows no learning yet."""
         if self._has_warned or step < EARLY_SHARE * num_steps or step >= num_steps:
             return
-        found = self._judge_step("validation", figures, batch_size)
-        verdict = judge_learning((found,), thresholds=thresholds_of(self._run.settings.health))
+        figures_now = self._judge_step("validation", figures, batch_size)
+        verdict = judge_learning(
+            (figures_now,), thresholds=thresholds_of(self._run.settings.health)
+        )
         if not verdict.learned:
             self._has_warned = True
             self._run.progress.say(
@@ -96,11 +98,13 @@ class HealthWatch:
             rows = self._choose(name)
             if figures is None or len(rows) < 2:
                 continue
-            found = self._judge_step(SPLITS[name], figures, min(self._batch_size, len(rows)))
-            described, found = self._look_at_embeddings(name, rows, found)
+            stage_figures = self._judge_step(
+                SPLITS[name], figures, min(self._batch_size, len(rows))
+            )
+            described, stage_figures = self._look_at_embeddings(name, rows, stage_figures)
             splits[SPLITS[name]] = described
             if len(rows) >= MIN_PATIENTS:
-                judged.append(found)
+                judged.append(stage_figures)
         limits = thresholds_of(self._run.settings.health)
         health = judge_splits(splits, judged, thresholds=limits, step=step)
         store_health(self._run.directory, {self._stage: health}, limits=self._run.settings.health)
@@ -143,7 +147,7 @@ class HealthWatch:
         return StageFigures(split, contrastive_loss=contrast, chance_loss=chance)
 
     def _look_at_embeddings(
-        self, split: str, rows: Int64[Array, " row"], found: StageFigures
+        self, split: str, rows: Int64[Array, " row"], stage_figures: StageFigures
     ) -> tuple[SplitHealth, StageFigures]:
         """Spread of the embeddings, and of an alignment the contrast without augmentation."""
         pooled, projected = {}, {}
@@ -160,7 +164,7 @@ class HealthWatch:
             patients=[self._run.reader.patients[row] for row in rows],
         )
         scores = self._score_against_random(split, pooled)
-        return describe_split(found, embeddings, *scores, num_patients=len(rows))
+        return describe_split(stage_figures, embeddings, *scores, num_patients=len(rows))
 
     def _score_against_random(
         self, split: str, pooled: Mapping[Modality, Array]
@@ -179,22 +183,24 @@ class HealthWatch:
             before = [encode(self._run, modality, rows, untrained, None)[0] for rows in parts]
             after = [self._random["train", modality], features]
             targets = [self._run.reader.phenotypes(rows) for rows in parts]
-            scores = [_score(each, targets) for each in (after, before)]
+            scores = [_score(encoded_pair, targets) for encoded_pair in (after, before)]
             if None not in scores:
                 name = modality.upper()
-                trained[name], random[name] = (float(each) for each in scores if each is not None)
+                trained[name], random[name] = (
+                    float(score) for score in scores if score is not None
+                )
         return trained, random
 
     def _log(self, health: StageHealth, step: int) -> None:
         figures: dict[str, float | bool | None] = {"health_learned": health.learned}
-        for split, each in health.splits.items():
-            for place, spread in each.spread.items():
+        for split, split_health in health.splits.items():
+            for place, spread in split_health.spread.items():
                 key = place.replace(" ", "_").lower()
                 figures[f"health_{split}_effective_rank_{key}"] = spread.effective_rank
                 figures[f"health_{split}_mean_cosine_{key}"] = spread.mean_cosine
             for name in ("contrastive_loss", "chance_loss", "retrieval", "chance_retrieval"):
-                if getattr(each, name) is not None:
-                    figures[f"health_{split}_{name}"] = getattr(each, name)
+                if getattr(split_health, name) is not None:
+                    figures[f"health_{split}_{name}"] = getattr(split_health, name)
         self._run.metrics.append(stage=self._stage, step=step, **figures)
 
 
@@ -224,9 +230,9 @@ def encode(
 
 def _score(features: list[Array], targets: list[Array]) -> float | None:
     """Mean R² of ridge over the phenotypes that can be judged; None of few patients."""
-    if min(len(each) for each in targets) < MIN_SCORED_PATIENTS:
+    if min(len(target) for target in targets) < MIN_SCORED_PATIENTS:
         return None
-    features = [np.where(np.isfinite(each), each, np.nan) for each in features]
+    features = [np.where(np.isfinite(feature), feature, np.nan) for feature in features]
     predicted = Ridge(features[0], features[1]).predict(targets[0])
     scores = np.asarray(r2(targets[1], predicted))
     present = scores[np.isfinite(scores)]

@@ -39,9 +39,9 @@ class TrainSummary:
     def failures(self) -> dict[str, tuple[str, ...]]:
         """Reasons and what to try by stage, of the stages that have not learned."""
         return {
-            each.stage: (*each.health.reasons, *each.health.hints)
-            for each in self.stages
-            if each.health is not None and not each.health.learned
+            stage.stage: (*stage.health.reasons, *stage.health.hints)
+            for stage in self.stages
+            if stage.health is not None and not stage.health.learned
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,13 +53,13 @@ class TrainSummary:
             "loss": self.loss,
             "samples_per_s": self.samples_per_s,
             "health": {
-                each.stage: {
-                    "learned": each.health.learned,
-                    "reasons": list(each.health.reasons),
-                    "hints": list(each.health.hints),
+                stage.stage: {
+                    "learned": stage.health.learned,
+                    "reasons": list(stage.health.reasons),
+                    "hints": list(stage.health.hints),
                 }
-                for each in self.stages
-                if each.health is not None
+                for stage in self.stages
+                if stage.health is not None
             },
         }
 

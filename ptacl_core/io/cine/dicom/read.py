@@ -90,12 +90,12 @@ def _read_all_headers(paths: Sequence[FileSource]) -> tuple[list[ImageHeader], l
     num_others = 0
     for path in paths:
         try:
-            found = read_headers(path)
+            read = read_headers(path)
         except RecordError as error:
             faults.append(error)
             continue
-        headers += found
-        num_others += not found
+        headers += read
+        num_others += not read
     if not headers and faults:
         raise type(faults[0])(
             f"expected MR images, none of {len(paths)} DICOM files can be used: {faults[0]}"

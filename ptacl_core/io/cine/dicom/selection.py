@@ -60,12 +60,12 @@ def select_short_axis(
         ("long_axis_excluded", "named as long-axis views", _is_long_axis),
         ("localiser_excluded", "of localisers", _is_localiser),
     ]
-    seen = []
+    left_out = []
     for code, what, is_excluded in reasons:
         excluded = [header for header in kept if is_excluded(header)]
         if excluded:
             kept = [header for header in kept if not is_excluded(header)]
-            seen.append(f"{len(excluded)} {what}")
+            left_out.append(f"{len(excluded)} {what}")
             findings.append(Finding(code, "info", f"{len(excluded)} images {what} were left out"))
     originals = [header for header in kept if "DERIVED" not in header.image_type]
     if originals and len(originals) < len(kept):
@@ -76,7 +76,7 @@ def select_short_axis(
         kept = originals
     if not kept:
         raise UnsupportedFormatError(
-            f"expected a short-axis cine, found only images {' and '.join(seen)}; give the "
+            f"expected a short-axis cine, found only images {' and '.join(left_out)}; give the "
             "original short-axis series"
         )
     return _choose_series(kept, findings), findings
@@ -123,7 +123,7 @@ def _choose_series(headers: list[ImageHeader], findings: list[Finding]) -> list[
 
 
 def _without_copies(headers: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
-    kept, seen = [], set()
+    kept, keys_so_far = [], set()
     for header in headers:
         key = (
             header.instance_uid,
@@ -132,9 +132,9 @@ def _without_copies(headers: list[ImageHeader], findings: list[Finding]) -> list
             header.trigger_ms,
             header.instance_number,
         )
-        if header.instance_uid and key in seen:
+        if header.instance_uid and key in keys_so_far:
             continue
-        seen.add(key)
+        keys_so_far.add(key)
         kept.append(header)
     if len(kept) < len(headers):
         number = len(headers) - len(kept)

@@ -98,10 +98,10 @@ def _split_repeats(images: list[ImageHeader]) -> list[list[ImageHeader]]:
         if None in counts or not 1 < len(counts) < len(images):
             continue
         rounds: dict[int, list[ImageHeader]] = defaultdict(list)
-        seen: Counter[float | None] = Counter()
+        repeats: Counter[float | None] = Counter()
         for image in sorted(images, key=_recency):
-            rounds[seen[key(image)]].append(image)
-            seen[key(image)] += 1
+            rounds[repeats[key(image)]].append(image)
+            repeats[key(image)] += 1
         return [rounds[number] for number in sorted(rounds)]
     return [images]
 

@@ -79,15 +79,15 @@ def read_hdf5_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         }
         person = build_person(sex=_scalar(file, "ECG/sex"), age_years=_scalar(file, "ECG/age"))
     record = assemble_named(arrays, hints, name=name, source_format="hdf5")
-    told = () if known is None or is_complete else (known.as_finding(),)
-    return replace(record, findings=(*told, *record.findings), person=person)
+    findings = () if known is None or is_complete else (known.as_finding(),)
+    return replace(record, findings=(*findings, *record.findings), person=person)
 
 
 def list_datasets(file: Any, name: str) -> dict[str, Any]:
     """Datasets of numbers stored in this very file, to three groups deep, by their path."""
     import h5py
 
-    found: dict[str, Any] = {}
+    datasets: dict[str, Any] = {}
     groups: list[tuple[str, Any, int]] = [("", file, 0)]
     while groups:
         prefix, group, depth = groups.pop()
@@ -96,17 +96,17 @@ def list_datasets(file: Any, name: str) -> dict[str, Any]:
                 continue
             item = group[key]
             if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.ndim >= 1:
-                found[f"{prefix}{key}"] = item
+                datasets[f"{prefix}{key}"] = item
             elif isinstance(item, h5py.Group) and depth < 3:
                 groups.append((f"{prefix}{key}/", item, depth + 1))
-            if len(found) + len(groups) > _MAX_MEMBERS:
+            if len(datasets) + len(groups) > _MAX_MEMBERS:
                 raise UnsupportedFormatError(
                     f"{name}: more than {_MAX_MEMBERS} arrays and groups; say which one is meant "
                     "in a file of its own"
                 )
-    if not found:
+    if not datasets:
         raise UnsupportedFormatError(f"{name}: the HDF5 file holds no array of numbers")
-    return dict(sorted(found.items()))
+    return dict(sorted(datasets.items()))
 
 
 def find_strips(datasets: Mapping[str, Any]) -> dict[str, dict[str, str]] | None:

@@ -73,12 +73,12 @@ def read_matlab_ecg(path: Path, hints: EcgHints) -> EcgRecord:
         name=name,
         source_format="matlab",
     )
-    told = () if known is None or is_complete else (known.as_finding(),)
+    findings = () if known is None or is_complete else (known.as_finding(),)
     person = build_person(
         sex=_find_value(fields, "sex"),
         age_years=_find_value(fields, "age"),
     )
-    return replace(record, findings=(*told, *record.findings), person=person)
+    return replace(record, findings=(*findings, *record.findings), person=person)
 
 
 def _find_value(fields: dict[str, Array], wanted: str) -> Any:

@@ -25,15 +25,15 @@ class LeadColumn:
 
 def find_lead_columns(names: list[str]) -> list[LeadColumn]:
     """Columns whose names are leads: "aVR", "I (mV)", "V1 [uV]", "lead_II_mV"."""
-    found: list[LeadColumn] = []
+    lead_columns: list[LeadColumn] = []
     for index, name in enumerate(names):
         base, unit = split_unit(name)
         lead = find_lead(name)
         if lead is not None:
-            found.append(LeadColumn(index, lead, None))
+            lead_columns.append(LeadColumn(index, lead, None))
         elif unit is not None and (lead := find_lead(base)) is not None:
-            found.append(LeadColumn(index, lead, unit))
-    return found
+            lead_columns.append(LeadColumn(index, lead, unit))
+    return lead_columns
 
 
 def split_unit(name: str) -> tuple[str, str | None]:

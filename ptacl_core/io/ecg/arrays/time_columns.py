@@ -46,12 +46,12 @@ def find_bare_time_column(names: Sequence[str]) -> int | None:
 
 
 def _named_after(names: Sequence[str], wanted: set[str]) -> list[tuple[int, list[str]]]:
-    found: list[tuple[int, list[str]]] = []
+    named: list[tuple[int, list[str]]] = []
     for index, name in enumerate(names):
         words = [word for word in re.split(r"[\s_()\[\]/,]+", name.strip().casefold()) if word]
         if wanted.intersection(words[:2]):
-            found.append((index, words))
-    return found
+            named.append((index, words))
+    return named
 
 
 def infer_times_s(numbers: Float64[Array, " row"]) -> tuple[Float64[Array, " row"], Finding] | None:

@@ -205,10 +205,10 @@ class _Group:
         data = self._item.WaveformData
         expected = self.num_samples * self.num_channels * sample_type.itemsize
         if not isinstance(data, bytes) or len(data) < expected:
-            found = len(data) if isinstance(data, bytes) else 0
+            num_bytes = len(data) if isinstance(data, bytes) else 0
             raise UnreadableFileError(
                 f"{self._name}: {self.num_channels} channels of {self.num_samples} samples need "
-                f"{expected} bytes of waveform data, found {found}; the object is cut short"
+                f"{expected} bytes of waveform data, found {num_bytes}; the object is cut short"
             )
         samples = np.frombuffer(data, sample_type, self.num_samples * self.num_channels)
         return samples.reshape(self.num_samples, self.num_channels)

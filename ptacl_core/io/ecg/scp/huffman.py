@@ -73,9 +73,9 @@ def decode_samples(
     known = {code.prefix: code.value for code in table if code.num_extra_bits == 0}
     lengths = {code.prefix: len(code.prefix) for code in table if code.num_extra_bits}
     values = np.zeros(count, np.int64)
-    found = 0
+    num_decoded = 0
     position = 0
-    while found < count:
+    while num_decoded < count:
         match = pattern.match(bits, position)
         if match is None:
             break
@@ -85,10 +85,10 @@ def decode_samples(
             start = next(length for prefix, length in lengths.items() if word.startswith(prefix))
             value = _to_signed(word[start:])
             known[word] = value
-        values[found] = value
-        found += 1
+        values[num_decoded] = value
+        num_decoded += 1
         position = match.end()
-    return values[:found]
+    return values[:num_decoded]
 
 
 def _to_signed(bits: str) -> int:

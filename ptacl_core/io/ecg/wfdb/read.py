@@ -46,5 +46,5 @@ def list_record_files(header_path: Path) -> list[Path]:
         path = header_path if segment.is_gap else segment_path(header_path, segment, name)
         if path != header_path and path.is_file():
             own = read_header(path)
-            paths += [path, *(signal_path(path, each.file_name, name) for each in own.signals)]
+            paths += [path, *(signal_path(path, signal.file_name, name) for signal in own.signals)]
     return [path for path in dict.fromkeys(paths) if path.is_file()]

@@ -69,14 +69,14 @@ def _find_parts(header_path: Path, header: Header, hints: EcgHints) -> list[_Par
     parts: list[_Part] = []
     most_leads: list[str] = []
     start_frame = 0
-    seen: set[str] = set()
+    visited: set[str] = set()
     for segment in header.segments:
         frame, start_frame = start_frame, start_frame + segment.num_frames
         if segment.is_gap or segment.num_frames == 0:  # 0: the layout, which has no samples
             continue
-        if segment.record_name in seen:
+        if segment.record_name in visited:
             raise UnreadableFileError(f"{name}: the header names a segment twice; it is damaged")
-        seen.add(segment.record_name)
+        visited.add(segment.record_name)
         path = segment_path(header_path, segment, name)
         own = _read_segment_header(path, segment, header.frame_rate_hz)
         labels = [line.description for line in own.signals]
@@ -130,7 +130,7 @@ def _per_frame(parts: list[_Part]) -> int:
 
 def _join(parts: list[_Part], num_samples: int, findings: list[Finding]) -> EcgRecord:
     signal_mv = np.empty((len(LEAD_NAMES), num_samples), np.float32)
-    told: dict[tuple[str, tuple[str, ...]], Finding] = {}
+    by_code: dict[tuple[str, tuple[str, ...]], Finding] = {}
     record: EcgRecord | None = None
     position = 0
     for part in parts:
@@ -139,10 +139,10 @@ def _join(parts: list[_Part], num_samples: int, findings: list[Finding]) -> EcgR
         signal_mv[:, position : position + length] = record.signal_mv
         position += length
         for finding in record.findings:
-            told.setdefault((finding.code, finding.leads), finding)
+            by_code.setdefault((finding.code, finding.leads), finding)
     assert record is not None and position == num_samples
     whole = check_signal(signal_mv)
     of_samples = {"missing_samples", "no_signal", "lead_off", "unit_implausible"}
     of_samples.add("einthoven_mismatch")  # what the whole stretch shows, not one segment
-    kept = [finding for finding in told.values() if finding.code not in of_samples]
+    kept = [finding for finding in by_code.values() if finding.code not in of_samples]
     return replace(record, signal_mv=signal_mv, findings=(*findings, *kept, *whole))

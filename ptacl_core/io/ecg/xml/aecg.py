@@ -138,11 +138,11 @@ def _is_beat(series: Element) -> bool:
 
 
 def _sequences(sequence_set: Element) -> list[tuple[Element, str]]:
-    found: list[tuple[Element, str]] = []
+    sequences: list[tuple[Element, str]] = []
     for sequence in sequence_set.findall("component/sequence"):
         code = sequence.find("code")
-        found.append((sequence, code.get("code", "") if code is not None else ""))
-    return found
+        sequences.append((sequence, code.get("code", "") if code is not None else ""))
+    return sequences
 
 
 def _labels(sequence_set: Element) -> list[str]:

@@ -23,8 +23,8 @@ def read_xml_root(path: Path, *, doctype_roots: Collection[str] = ()) -> Element
 
 def text_of(element: Element | None, path: str = "") -> str:
     """Stripped text of `element` or of its descendant at `path`; "" when it is not there."""
-    found = element.find(path) if element is not None and path else element
-    return "".join(found.itertext()).strip() if found is not None else ""
+    child = element.find(path) if element is not None and path else element
+    return "".join(child.itertext()).strip() if child is not None else ""
 
 
 def require_rate_hz(text: str, *, name: str, where: str) -> float:
@@ -37,12 +37,12 @@ def require_rate_hz(text: str, *, name: str, where: str) -> float:
     return rate_hz
 
 
-def check_count(text: str, found: int, *, name: str, what: str) -> None:
+def check_count(text: str, count: int, *, name: str, what: str) -> None:
     """Raise UnreadableFileError when the file states another count of `what` than it holds."""
     stated = parse_count(text)
-    if stated is not None and stated != found:
+    if stated is not None and stated != count:
         raise UnreadableFileError(
-            f"{name}: the file states {stated} {what} and holds {found}; it is damaged or cut short"
+            f"{name}: the file states {stated} {what} and holds {count}; it is damaged or cut short"
         )
 
 

@@ -117,7 +117,11 @@ def _read_beat(
     waveforms: list[Element], hints: EcgHints, name: str, findings: list[Finding]
 ) -> tuple[list[Channel], float] | None:
     """The median beat's channels and rate; without it the rhythm is read all the same."""
-    medians = [each for each in waveforms if text_of(each, "WaveformType").casefold() == "median"]
+    medians = [
+        waveform
+        for waveform in waveforms
+        if text_of(waveform, "WaveformType").casefold() == "median"
+    ]
     if not medians:
         return None
     try:

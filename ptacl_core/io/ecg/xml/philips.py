@@ -219,11 +219,11 @@ def _unpack_leads(data: bytes, num_leads: int, num_samples: int, name: str) -> l
             )
         first = int.from_bytes(head[6:8], "little", signed=True)
         stored = _unpack_bytes(data[position + 8 : stop], num_samples, name)
-        found = (len(stored) + 1) // 2
-        if found != num_samples or found < 2:
+        num_values = (len(stored) + 1) // 2
+        if num_values != num_samples or num_values < 2:
             raise UnreadableFileError(
                 f"{name}: the file states {num_samples} samples for lead {number}, its compressed "
-                f"data hold {found}{' or more' if found > num_samples else ''}"
+                f"data hold {num_values}{' or more' if num_values > num_samples else ''}"
             )
         leads.append(_sum_differences(stored, first, name))
         position = stop

@@ -64,7 +64,7 @@ def judge_shifts(
         "index_top1": float(interval.estimate[2]),
         "index_top1_interval": [finite(interval.low[2]), finite(interval.high[2])],
         "verdict": _SHIFT_VERDICTS[verdict],
-        "share_moved": float(np.mean([each["is_moved"] for each in shifts[1:]])),
+        "share_moved": float(np.mean([entry["is_moved"] for entry in shifts[1:]])),
         "shifts": shifts,
         "n": len(ecg),
     }

@@ -45,8 +45,8 @@ def measure_timing(
     sources = _list_sources(features, beats)
     kept = []
     for column, target in enumerate(TARGETS):
-        labels = [each[0][:, column : column + 1] for each in truth]
-        if any(np.isfinite(each).sum() < 20 for each in labels):
+        labels = [truth_of_split[0][:, column : column + 1] for truth_of_split in truth]
+        if any(np.isfinite(label).sum() < 20 for label in labels):
             continue
         cells = {
             name: _measure(parts, labels, (truth[0][1], truth[1][1]), resamples)
@@ -111,9 +111,9 @@ def _map_own(ecg: Features, cmr: Features) -> Array | None:
         return None
     valid = ecg.is_step_valid
     maps = centre_steps(ecg.steps[valid]) @ centre_steps(cmr.steps[valid]).transpose(0, 2, 1)
-    found = np.full((len(valid), maps[0].size), np.nan)
-    found[valid] = maps.reshape(len(maps), -1)
-    return found
+    flat_maps = np.full((len(valid), maps[0].size), np.nan)
+    flat_maps[valid] = maps.reshape(len(maps), -1)
+    return flat_maps
 
 
 def _measure(
