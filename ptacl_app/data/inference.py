@@ -179,6 +179,11 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
             raw=raw,
             raw_note="" if raw is not None else "the file's own samples are not there",
             marks=find_marks(raw or model, tuple(peaks.tolist())),
+            device={
+                key: float(value)
+                for key, value in ((answer.get("device") or {}).get("measurements") or {}).items()
+                if value is not None
+            },
         ),
         cine=None,
         phenotypes=tuple(

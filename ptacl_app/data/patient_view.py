@@ -183,6 +183,8 @@ class EcgView:
     raw: Trace | None = None
     raw_note: str = ""
     marks: EcgMarks | None = None
+    device: Mapping[str, float] = field(default_factory=_no_values)
+    """The device's own figures of a file; those of a cohort are in its store."""
 
     @property
     def model_trace(self) -> Trace:

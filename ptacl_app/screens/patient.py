@@ -466,6 +466,13 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
         if self._app.patient is not None:
             self.app.push_screen(FindingsScreen(self._app.patient))
 
+    def action_opinions(self) -> None:
+        """PTACL's, neurokit2's and the device's figures side by side."""
+        from ptacl_app.screens.opinions import OpinionsScreen
+
+        if self._app.patient is not None:
+            self.app.push_screen(OpinionsScreen(self._app.patient))
+
 
 def _nearest(value: float, choices: tuple[float, ...]) -> float:
     return min(choices, key=lambda choice: abs(choice - value))

@@ -60,6 +60,13 @@ class PaneFailed(Message):
 
 
 @dataclass(eq=False)
+class OpinionsAsked(Message):
+    """The figures of three sources, as one safe table."""
+
+    text: str
+
+
+@dataclass(eq=False)
 class PreviewLoaded(Message):
     """The patient under the cursor of the table arrived."""
 

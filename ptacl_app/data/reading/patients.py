@@ -28,6 +28,15 @@ MIN_REFERENCE_PATIENTS = 20
 class PatientReading(OpenedReader):
     """What the patient screen shows."""
 
+    def load_device_figures(self, patient: str, visit: int) -> Mapping[str, float]:
+        """What the recording device measured, by figure. Raises CohortError."""
+        rows = self._cohort.fetch(
+            "SELECT name, value FROM ecg_figures "
+            "WHERE patient = ? AND visit = ? AND source = 'device'",
+            [patient, visit],
+        )
+        return {str(name): float(value) for name, value in rows}
+
     def load_patient(
         self, patient: str, visit: int | None = None, *, num_neighbours: int = 10
     ) -> PatientView:

@@ -12,6 +12,14 @@ PATIENT: tuple[Action, ...] = (
         "All quality findings in full",
     ),
     Action(
+        "opinions",
+        "patient",
+        ("f3", "c"),
+        "screen.opinions",
+        "Opinions",
+        "Measurements by PTACL, neurokit2 and the device side by side",
+    ),
+    Action(
         "keep_file",
         "patient",
         ("ctrl+k",),
