@@ -38,7 +38,7 @@ def assign_patients(
         for name in names[subject] - shared:
             known.add("name", name, patient)
         for coding in codings[subject]:
-            known.add_mark("coding", patient, coding)
+            known.add_mark("coding", patient, coding, owner=patient)
     return patients
 
 

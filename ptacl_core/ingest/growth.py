@@ -72,7 +72,7 @@ class Growth:
     num_finished: int = 0
     num_changed: int = 0
     num_completed: int = 0
-    marks: list[tuple[str, ...]] = field(default_factory=list)
+    marks: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
 
 def find_growth(tasks: Sequence[VisitTask], holdings: Holdings, known: KnownPeople) -> Growth:
@@ -89,7 +89,7 @@ def find_growth(tasks: Sequence[VisitTask], holdings: Holdings, known: KnownPeop
         is_changed = False
         for modality, path in _halves(task):
             mark = _mark(task, task.visit, modality, path)
-            growth.marks += [mark, _place(task, modality, path)]
+            growth.marks += [(task.patient, each) for each in (mark, _place(task, modality, path))]
             is_held = _is_held(row, modality)
             is_dealt_with = is_held or (*key, modality) in holdings.rejected
             if is_dealt_with and known.has_mark(*mark):

@@ -140,7 +140,7 @@ def match_labels(
 def remember_visits(known: KnownPeople, numbers: Mapping[tuple[str, str], int]) -> None:
     """Keep, sealed, the number of each (pseudonym, visit label), for tables of later calls."""
     for (patient, label), number in numbers.items():
-        known.add("visit", f"{patient}\0{_fold_visit(label)}", str(number))
+        known.add("visit", f"{patient}\0{_fold_visit(label)}", str(number), owner=patient)
 
 
 def _has_recording(visit: int | None, numbers: Set[int], stated: Set[int]) -> bool:

@@ -47,7 +47,9 @@ def add_files(
         known, holdings = read_known(layout.shards, key), Holdings.read(layout.shards)
         patients = assign_patients(plan.visits, known, key)
         tasks = settle_numbers(build_tasks(plan, patients, splits=holdings.splits), holdings, known)
+        everybody = {task.patient for task in tasks}
         tasks, num_erased = leave_out_erased(plan, tasks, cohort, key)
+        known.forget(everybody - {task.patient for task in tasks})
         growth = find_growth(tasks, holdings, known)
         writer = ShardWriter(
             layout.shards,
@@ -66,8 +68,8 @@ def add_files(
             withdrawn=open_register(layout, key),
         )
         writer.finish()
-        for mark in growth.marks:
-            known.add_mark(*mark)
+        for patient, mark in growth.marks:
+            known.add_mark(*mark, owner=patient)
         write_known(layout.shards, known, prefix=PREFIX)
     register_shards(
         cohort_dir, name=description.name, source=description.source, convention="as given"

@@ -39,7 +39,8 @@ def at_once(platform, tmp_path_factory) -> Path:
     summary = preprocess.run(platform.root, cohort, num_workers=1)
     counts = {"ecg": platform.num_ecg, "cmr": platform.num_cmr, "pairs": platform.num_pairs}
     assert summary.accepted == counts
-    assert summary.unmatched == {"recordings": 0, "table_people": 0, "tables": 0}
+    counts = summary.unmatched.model_dump()
+    assert counts == {"recordings": 0, "table_people": 0, "tables": 0}
     return cohort
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identity.aliases import read_known
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.ingest.sources import Sources
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.preprocess import run as preprocess
@@ -103,3 +105,15 @@ def test_the_scanners_values_are_stored_apart(add_table, cohort, ptacl):
     assert sorted(held) == [(2, "lvedv_ml", 170.0, "mL", 22421), (2, "lvef_pct", 48.0, "%", 22420)]
     assert not {48.0, 170.0} & {value for (value,) in values}
     assert "scanner_phenotypes" in ptacl("query", cohort, "--schema").out
+
+
+def test_what_told_an_erased_person_goes_and_stays_away(ptacl, ecgs, cohort):
+    key = open_key(CohortLayout(cohort))
+    known = read_known(cohort / "shards", key)
+    assert known.find("id", "9000001") is not None and known.find("id", "9000002") is not None
+    answer = ptacl("erase", cohort, "9000001", "--yes")
+    assert answer.exit_code == 0, answer.err
+    preprocess.run(ecgs, cohort, num_workers=1)
+    known = read_known(cohort / "shards", key)
+    assert known.find("id", "9000001") is None and known.find("id", "9000002") is not None
+    assert read_rows(cohort) == {}

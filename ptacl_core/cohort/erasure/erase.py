@@ -21,6 +21,7 @@ from ptacl_core.cohort.erasure.certificate import Certificate, certify
 from ptacl_core.cohort.erasure.derived_files import clean_derived_files, remove_naming_files
 from ptacl_core.cohort.erasure.journal import Journal, journal_files, read_journal, remove_journal
 from ptacl_core.cohort.erasure.needles import Needle, binary_needle, number_of, text_needles
+from ptacl_core.cohort.identity.aliases import forget_evidence
 from ptacl_core.cohort.identity.identities import read_identifiers, remove_identities
 from ptacl_core.cohort.identity.keys import CohortKey, open_key
 from ptacl_core.cohort.identity.lineage import RunsOfPeople, find_runs, forget_people, read_marks
@@ -134,6 +135,7 @@ def _remove_everywhere(
         journal.removed_shard_rows += shards.num_rows
         journal.add_needles(shards.needles)
         journal.write(layout)
+    forget_evidence(layout.shards, key, people)
     runs = RunsOfPeople(tuple(journal.trained_runs), tuple(journal.unknown_runs))
     forget_people(layout, key=key, people=people, runs=runs)
     progress.say("erasing: the store is made anew")

@@ -2,12 +2,13 @@
 
 `shards/known.parquet` holds keyed hashes of identifiers and names and, sealed under each, the
 pseudonym that they led to. Without the cohort's key and the identifier itself a row says nothing:
-no identifier, pseudonym, name or date stands in the file.
+no identifier, pseudonym, name or date stands in the file. Each row carries a keyed hash of whom it
+is about, so that the rows of a person who is erased can be found and go.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class KnownPeople:
     key: CohortKey
     sealed: dict[str, str] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def find(self, kind: str, evidence: str) -> str | None:
         """The pseudonym that `evidence` of this `kind` led to before."""
@@ -34,19 +36,38 @@ class KnownPeople:
             return None
         return self._seal(kind, evidence, bytes.fromhex(held)).decode("ascii", errors="replace")
 
-    def add(self, kind: str, evidence: str, patient: str) -> None:
-        """Remember that `evidence` means `patient`; what is known already stays."""
-        self.sealed.setdefault(
-            self._tag(kind, evidence), self._seal(kind, evidence, patient.encode("ascii")).hex()
-        )
+    def add(self, kind: str, evidence: str, meaning: str, *, owner: str | None = None) -> None:
+        """Remember what `evidence` means; what is known already stays.
+
+        `meaning` is a pseudonym, or else `owner` says whom it is about.
+        """
+        tag = self._tag(kind, evidence)
+        self.sealed.setdefault(tag, self._seal(kind, evidence, meaning.encode("ascii")).hex())
+        self.owners.setdefault(tag, self._own(owner or meaning))
 
     def has_mark(self, *parts: str) -> bool:
         """Whether a mark of these facts was left."""
         return self._tag("mark", "\0".join(parts)) in self.marks
 
-    def add_mark(self, *parts: str) -> None:
-        """Leave a mark: a keyed hash from which nothing comes back."""
-        self.marks.add(self._tag("mark", "\0".join(parts)))
+    def add_mark(self, *parts: str, owner: str) -> None:
+        """Leave a mark about `owner`: a keyed hash from which nothing comes back."""
+        tag = self._tag("mark", "\0".join(parts))
+        self.marks.add(tag)
+        self.owners.setdefault(tag, self._own(owner))
+
+    def forget(self, patients: Collection[str], *, with_untold: bool = False) -> int:
+        """Drop what is about `patients`; how many rows.
+
+        With `with_untold`, rows of older versions that do not tell whom they are about go too.
+        """
+        gone = {*map(self._own, patients), *([""] if with_untold else [])}
+        tags = {tag for tag in (*self.sealed, *self.marks) if self.owners.get(tag, "") in gone}
+        self.sealed = {tag: text for tag, text in self.sealed.items() if tag not in tags}
+        self.marks -= tags
+        return len(tags)
+
+    def _own(self, patient: str) -> str:
+        return self._tag("owner", patient)
 
     def _tag(self, kind: str, evidence: str) -> str:
         return self._hash("known", kind, evidence)[:_TAG_BYTES].hex()
@@ -81,7 +102,25 @@ def read_known(folder: Path, key: CohortKey) -> KnownPeople:
                 known.sealed.setdefault(row["tag"], row["sealed"])
             else:
                 known.marks.add(row["tag"])
+            known.owners.setdefault(row["tag"], row.get("owner") or "")
     return known
+
+
+def forget_evidence(folder: Path, key: CohortKey, patients: Collection[str]) -> int:
+    """Take `patients` out of every file of what is known; how many rows went.
+
+    They are put into one file. Raises CohortError, OSError.
+    """
+    files = sorted(folder.glob(f"*{FILE_NAME}"))
+    if not files:
+        return 0
+    known = read_known(folder, key)
+    num_gone = known.forget(patients, with_untold=True)
+    if num_gone:
+        write_known(folder, known, prefix=files[0].name.removesuffix(FILE_NAME))
+        for file in files[1:]:
+            file.unlink()
+    return num_gone
 
 
 def write_known(folder: Path, known: KnownPeople, *, prefix: str) -> None:
@@ -93,6 +132,7 @@ def write_known(folder: Path, known: KnownPeople, *, prefix: str) -> None:
         [*known.sealed.items(), *((mark, "") for mark in known.marks)]
     )
     tags, sealed = zip(*rows, strict=True) if rows else ((), ())
-    table = pa.table({"tag": pa.array(tags, pa.string()), "sealed": pa.array(sealed, pa.string())})
+    columns = {"tag": tags, "sealed": sealed, "owner": [known.owners.get(tag) for tag in tags]}
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
     with atomic_path(folder / f"{prefix}{FILE_NAME}") as temporary:
         pq.write_table(table, temporary)

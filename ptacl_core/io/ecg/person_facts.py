@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -118,6 +119,51 @@ def scp_person(section: bytes | None) -> Person:
     )
 
 
+def philips_person(root: Element) -> Person:
+    """What a Philips document states of its patient; the age from the birth date where need be."""
+    facts = root.find(".//generalpatientdata")
+    acquired = root.find(".//dataacquisition")
+    born = _text(facts, "age/dateofbirth")
+    seen = acquired.get("date", "") if acquired is not None else ""
+    height, height_unit = _first(facts, (("height/cm", "cm"), ("height/inch", "in")))
+    weight, weight_unit = _first(facts, (("weight/kg", "kg"), ("weight/lb", "lb")))
+    return build_person(
+        sex=_text(facts, "sex"),
+        age_years=_text(facts, "age/years") or _years(born, seen),
+        height_cm=height,
+        height_unit=height_unit,
+        weight_kg=weight,
+        weight_unit=weight_unit,
+    )
+
+
+def aecg_person(root: Element) -> Person:
+    """Sex and age at the recording of an HL7 aECG's subject."""
+    facts = root.find(".//subjectDemographicPerson")
+    sex = facts.find("administrativeGenderCode") if facts is not None else None
+    born = facts.find("birthTime") if facts is not None else None
+    seen = root.find(".//effectiveTime/low")
+    seen = root.find(".//effectiveTime/center") if seen is None else seen
+    return build_person(
+        sex=sex.get("code") if sex is not None else None,
+        age_years=_years(
+            *(each.get("value", "") if each is not None else "" for each in (born, seen))
+        ),
+    )
+
+
+def edf_person(head: bytes) -> Person:
+    """Sex and age at the recording in the header of an EDF+ file; plain EDF states neither."""
+    if head[192:196] not in (b"EDF+", b"BDF+"):
+        return Person()
+    words = head[8:88].decode("latin-1").split()
+    begun = head[88:168].decode("latin-1").split()
+    return build_person(
+        sex=words[1] if len(words) > 1 else None,
+        age_years=_years(words[2], begun[1]) if len(words) > 2 and len(begun) > 1 else None,
+    )
+
+
 def wfdb_person(header: bytes) -> Person:
     """Age and sex in the comments of a WFDB header (`# Age: 61`, `#Sex: Female`); no more."""
     text = header.decode("utf-8", errors="replace")
@@ -140,6 +186,30 @@ def years_between(born: tuple[int, int, int], on_day: tuple[int, int, int]) -> f
     except ValueError:
         return None
     return days / _DAYS_PER_YEAR if days > 0 else None
+
+
+def _years(born: str, seen: str) -> float | None:
+    """Years between two dates as text (`1950-01-02`, `19500102…`, `02-JAN-1950`)."""
+    birth, recording = _read_date(born), _read_date(seen)
+    return None if birth is None or recording is None else years_between(birth, recording)
+
+
+def _read_date(text: str) -> tuple[int, int, int] | None:
+    import datetime
+
+    for form, length in (("%Y-%m-%d", 10), ("%Y%m%d", 8), ("%d-%b-%Y", 11)):
+        try:
+            date = datetime.datetime.strptime(text.strip()[:length].title(), form)
+        except ValueError:
+            continue
+        return date.year, date.month, date.day
+    return None
+
+
+def _first(parent: Element | None, tags: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """The first of some elements that has text, and the unit that goes with it."""
+    found = ((_text(parent, tag), unit) for tag, unit in tags)
+    return next((each for each in found if each[0]), ("", ""))
 
 
 def _measure(value: Any, unit: str, factors: dict[str, float], name: str) -> float | None:

@@ -65,7 +65,9 @@ class Call:
             for task, visit in zip(tasks, self.plan.visits, strict=True)
             if visit.label
         }
+        everybody = {task.patient for task in tasks}
         tasks = self._without_erased(tasks)
+        gone = everybody - {task.patient for task in tasks}
         self.parts = share_out(tasks, self.part[1])
         mine = [task for task in tasks if self.is_mine(task.patient)]
         growth = find_growth(mine, holdings, known)
@@ -92,8 +94,9 @@ class Call:
         writer.flush()
         matched = self._put_labels(settings, tasks, holdings, known)
         writer.finish()
-        for mark in growth.marks:
-            known.add_mark(*mark)
+        for patient, mark in growth.marks:
+            known.add_mark(*mark, owner=patient)
+        known.forget(gone | withdrawn)
         write_known(shards, known, prefix=f"{self.part[0] + 1}-of-{self.part[1]}-")
         if keep_identities:
             put_identities(
@@ -170,6 +173,7 @@ class Call:
             prefix=f"labels-{index + 1}-of-{count}-",
             sequence=find_sequence(self.layout.shards) + 1,
         )
+        known.forget(erased | withdrawn)
         for (patient, visit), values in sorted(matched.values.items()):
             if patient in erased | withdrawn or not self.is_mine(patient):
                 continue

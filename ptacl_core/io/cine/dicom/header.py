@@ -56,6 +56,7 @@ _TAGS = [
     "SeriesInstanceUID",
     "SeriesNumber",
     "SeriesDescription",
+    "SequenceName",
     "AcquisitionTime",
     "AcquisitionNumber",
     "ContentTime",
@@ -92,8 +93,9 @@ _TAGS = [
 class ImageHeader:
     """One image (one frame of a multi-frame file): what sorting needs. Times in ms.
 
-    `orientation` are the direction cosines of the row and of the column axis, `position_mm` the
-    centre of the first pixel, both in patient coordinates; `spacing_mm` is (row, column).
+    `sequence` is the vendor's name of the pulse sequence. `orientation` are the direction cosines
+    of the row and of the column axis, `position_mm` the centre of the first pixel, both in patient
+    coordinates; `spacing_mm` is (row, column).
     """
 
     layout: PixelLayout
@@ -103,6 +105,7 @@ class ImageHeader:
     series_uid: str
     series_number: int
     description: str
+    sequence: str
     image_type: tuple[str, ...]
     patient_id: str
     person: Person
@@ -220,6 +223,7 @@ def _parse(dataset: "Dataset | PlainHeader", path: FileSource, syntax: str) -> l
         "instance_number": read_whole(dataset, "InstanceNumber"),
         "acquisition_number": read_whole(dataset, "AcquisitionNumber"),
         "acquisition_time": read_clock_s(dataset, "AcquisitionTime"),
+        "sequence": read_text(dataset, "SequenceName"),
         "content_time": read_clock_s(dataset, "ContentTime"),
         "frame_interval_ms": read_number(dataset, "FrameTime"),
         "has_valid_uids": all(

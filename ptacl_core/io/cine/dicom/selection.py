@@ -9,6 +9,7 @@ from ptacl_core.io.cine.dicom.planes import shares_plane
 from ptacl_core.io.cine.dicom.series_choice import (
     choose_candidate,
     describe_choice,
+    find_tagged,
     rate_series,
     split_series,
 )
@@ -91,6 +92,8 @@ def _choose_series(headers: list[ImageHeader], findings: list[Finding]) -> list[
                 break
         else:
             planes.append([header])
+    planes = [_without_tags(plane, findings) for plane in planes]
+    headers = [header for plane in planes for header in plane]
     groups = [series for plane in planes for series in split_series(plane)]
     rated = [rate_series(group, is_contested=False) for group in groups]
     if sum(one.moves for one in rated) > 1:
@@ -120,6 +123,15 @@ def _choose_series(headers: list[ImageHeader], findings: list[Finding]) -> list[
             )
         )
     return chosen.images
+
+
+def _without_tags(plane: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
+    """The images of a plane without series of the same slices that carry tag lines."""
+    tagged = {id(image) for image in find_tagged(plane)}
+    if tagged:
+        message = f"{len(tagged)} images of series with tag lines were left out"
+        findings.append(Finding("tagging_excluded", "info", message))
+    return [image for image in plane if id(image) not in tagged]
 
 
 def _without_copies(headers: list[ImageHeader], findings: list[Finding]) -> list[ImageHeader]:
@@ -171,7 +183,7 @@ def _is_no_magnitude(header: ImageHeader) -> bool:
 
 
 def _is_named(pattern: re.Pattern[str]) -> Callable[[ImageHeader], bool]:
-    return lambda header: bool(pattern.search(_spaced(header.description)))
+    return lambda header: bool(pattern.search(_spaced(f"{header.description} {header.sequence}")))
 
 
 def _is_inline_vf(header: ImageHeader) -> bool:

@@ -15,10 +15,12 @@ import numpy as np
 from ptacl_core.io.cine.dicom.header import ImageHeader
 from ptacl_core.io.cine.dicom.pixels import load_images
 from ptacl_core.io.cine.dicom.planes import cluster_positions, project_positions
+from ptacl_core.io.cine.dicom.stripes import has_tag_lines
 from ptacl_core.records import Finding
 from ptacl_core.safety.text.printable import clean_text
 
 _SHORT_AXIS = re.compile(r"(?<![a-z])(sax|sa|short[ _-]?axis|kurzachse)(?![a-z])", re.IGNORECASE)
+_STRESS = re.compile(r"stress|dobu|exercise|adeno|regadeno|belastung", re.IGNORECASE)
 _CINE_NAME = re.compile(r"cine|ssfp|trufi|fiesta|b-?ffe|retro", re.IGNORECASE)
 _LONGEST_FRAME_MS = 150.0
 _ONE_PER_BEAT_MS = 300.0
@@ -76,6 +78,34 @@ def split_series(images: Sequence[ImageHeader]) -> list[list[ImageHeader]]:
     return series
 
 
+def find_tagged(images: Sequence[ImageHeader]) -> list[ImageHeader]:
+    """Images of series with tag lines, among series that hold the same slices; else none.
+
+    Only the first frame of the middle slice of each such series is looked at: tags fade over the
+    beat.
+    """
+    labels = cluster_positions(project_positions(images))
+    by_series: dict[str, dict[int, list[ImageHeader]]] = {}
+    for image, label in zip(images, labels, strict=True):
+        by_series.setdefault(image.series_uid, {}).setdefault(int(label), []).append(image)
+    moving = {
+        uid: slices
+        for uid, slices in by_series.items()
+        if uid and max(map(len, slices.values())) > 1
+    }
+    holders = Counter(label for slices in moving.values() for label in slices)
+    contested = [uid for uid, slices in moving.items() if any(holders[at] > 1 for at in slices)]
+    tagged = {uid for uid in contested if _is_tagged(moving[uid])}
+    if len(tagged) == len(moving):
+        return []
+    return [image for image in images if image.series_uid in tagged]
+
+
+def _is_tagged(slices: dict[int, list[ImageHeader]]) -> bool:
+    first = min(slices[sorted(slices)[len(slices) // 2]], key=_time_of)
+    return any(pixels is not None and has_tag_lines(pixels) for pixels in load_images([first]))
+
+
 def choose_candidate(candidates: Sequence[Candidate]) -> Candidate:
     """The best of `candidates`; of equals the one whose series came first."""
     return max(candidates, key=lambda one: (one.moves, round(one.score, 3), -_first_number(one)))
@@ -92,6 +122,7 @@ def rate_series(images: list[ImageHeader], *, is_contested: bool) -> Candidate:
     score = 2.0 * min(num_slices, 12) / 12 + _rate_phases(num_frames) + _rate_timing(of_middle)
     score += 1.0 * any(_SHORT_AXIS.search(_spaced(image.description)) for image in images)
     score += 1.0 * any(_CINE_NAME.search(image.description) for image in images)
+    score -= 0.5 * any(_STRESS.search(image.description) for image in images)
     if is_contested and num_frames > 1:
         score += 2.0 * _rate_movement(of_middle)
     return Candidate(images, num_slices, num_frames, score)

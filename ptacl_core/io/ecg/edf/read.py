@@ -10,6 +10,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_e
 from ptacl_core.io.ecg.edf.header import EdfHeader, SignalHeader, read_edf_header, read_onsets_s
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead
+from ptacl_core.io.ecg.person_facts import edf_person
 from ptacl_core.io.ecg.stretches import Piece, describe_stretch, find_longest_stretch
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.files.bounded_file import read_bytes, shown_name
@@ -53,7 +54,8 @@ def read_edf_ecg(path: Path, hints: EcgHints) -> EcgRecord:
             channels.append(_to_channel(signal, stored[:, start:stop], header, hints, name))
         start = stop
     source_format = "edf" if header.sample_bytes == 2 else "bdf"
-    return assemble_ecg(Recording(name, source_format, rate_hz, channels, findings))
+    person = edf_person(data[:256])
+    return assemble_ecg(Recording(name, source_format, rate_hz, channels, findings, person=person))
 
 
 def _choose_records(

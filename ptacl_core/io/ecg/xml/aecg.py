@@ -8,6 +8,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
 from ptacl_core.io.ecg.device import place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
+from ptacl_core.io.ecg.person_facts import aecg_person
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.xml.fields import read_xml_root, text_of
 from ptacl_core.io.files.bounded_file import shown_name
@@ -83,6 +84,7 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
             _read_measurements(chosen),
             device_beat=_read_beat(derived, hints, name, findings),
             device_marks=_read_marks(derived),
+            person=aecg_person(root),
         )
     )
 

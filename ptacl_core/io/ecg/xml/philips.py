@@ -16,6 +16,7 @@ from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_e
 from ptacl_core.io.ecg.device import clean_statements, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LIMB_LEADS, find_lead
+from ptacl_core.io.ecg.person_facts import philips_person
 from ptacl_core.io.ecg.xml.fields import (
     decode_base64,
     read_measurements,
@@ -91,6 +92,7 @@ def read_philips_xml(path: Path, _hints: EcgHints) -> EcgRecord:
             _read_figures(root),
             device_beat=_read_beat(root, name, findings),
             device_statements=_read_statements(root),
+            person=philips_person(root),
         )
     )
 

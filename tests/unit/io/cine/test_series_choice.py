@@ -78,6 +78,37 @@ def test_the_cine_is_taken(dicom, build, beating, tmp_path, kind, is_later):
     np.testing.assert_array_equal(record.frames, cine)
 
 
+@pytest.mark.parametrize("name", ["SSFP_stack", ""])
+@pytest.mark.parametrize("is_grid", [False, True])
+def test_tag_lines_are_seen_whatever_the_series_is_called(
+    dicom, build, beating, tmp_path, name, is_grid
+):
+    cine = beating(4, 20)
+    row, column = np.mgrid[:48, :48]
+    lines = 0.5 + 0.5 * np.cos(np.pi * (row + column) / 3)
+    if is_grid:
+        lines = lines * (0.5 + 0.5 * np.cos(np.pi * (row - column) / 3))
+    tagged = (beating(4, 20, seed=1) * lines).astype(np.uint16)
+    images = build(name, pixels=cine) + build(name, number=9, pixels=tagged)
+    record = read_cine(dicom.write_folder(tmp_path, images))
+    np.testing.assert_array_equal(record.frames, cine)
+    assert "tagging_excluded" in {finding.code for finding in record.findings}
+
+
+def test_the_sequence_counts_beside_a_deceptive_name(dicom, build, beating, tmp_path):
+    cine = beating(4, 20)
+    tagged = build("cine_SAX", number=9, SequenceName="*fl2d1_tagging")
+    record = read_cine(dicom.write_folder(tmp_path, build("stack", pixels=cine) + tagged))
+    np.testing.assert_array_equal(record.frames, cine)
+
+
+def test_rest_is_taken_before_stress(dicom, build, beating, tmp_path):
+    cine = beating(4, 20)
+    images = build("SAX stress", number=2) + build("SAX", number=5, pixels=cine)
+    record = read_cine(dicom.write_folder(tmp_path, images))
+    np.testing.assert_array_equal(record.frames, cine)
+
+
 def test_the_choice_and_its_margin_are_named(dicom, build, beating, tmp_path):
     images = build("SSFP_stack") + build("second try", number=7, num_slices=2)
     record = read_cine(dicom.write_folder(tmp_path, images))

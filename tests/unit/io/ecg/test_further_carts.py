@@ -2,13 +2,15 @@
 
 import base64
 import struct
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pytest
 
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
-from ptacl_core.records import LEAD_NAMES
+from ptacl_core.io.ecg.person_facts import aecg_person, edf_person, philips_person
+from ptacl_core.records import LEAD_NAMES, Person
 
 RATE_HZ = 500
 STEP_UV = 5
@@ -209,3 +211,28 @@ def test_persons_of_the_usual_formats(files, tmp_path, steps):
     header.write_text(header.read_text() + "# Age: 300\n#Sex: Male\n# Dx: 426783006\n")
     person = read_ecg(header).person
     assert (person.sex, person.age_years) == ("M", None)
+
+
+AECG_PERSON = (
+    b'<AnnotatedECG><effectiveTime><low value="20200102101112"/></effectiveTime>'
+    b"<subjectDemographicPerson><administrativeGenderCode code='F'/><birthTime value='19600102'/>"
+    b"</subjectDemographicPerson></AnnotatedECG>"
+)
+PHILIPS_PERSON = (
+    b'<restingecgdata><dataacquisition date="2020-01-02"/><generalpatientdata><age>'
+    b"<dateofbirth>1960-01-02</dateofbirth></age><sex>Female</sex><height><inch>65</inch></height>"
+    b"<weight><kg>70</kg></weight></generalpatientdata></restingecgdata>"
+)
+
+
+def test_persons_of_aecg_philips_and_edf():
+    person = aecg_person(fromstring(AECG_PERSON))
+    assert (person.sex, person.age_years) == ("F", pytest.approx(60, abs=0.01))
+    person = philips_person(fromstring(PHILIPS_PERSON))
+    assert (person.sex, person.age_years) == ("F", pytest.approx(60, abs=0.01))
+    assert (person.height_cm, person.weight_kg) == (pytest.approx(165.1), 70.0)
+    head = b"0".ljust(8) + b"H100 M 02-JAN-1960 X".ljust(80)
+    head += b"Startdate 02-JAN-2020 X X X".ljust(80) + b"02.01.2010.11.12".ljust(24)
+    person = edf_person(head + b"EDF+C".ljust(64))
+    assert (person.sex, person.age_years) == ("M", pytest.approx(60, abs=0.01))
+    assert edf_person(head + b"".ljust(64)) == Person()
