@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.safety.text.printable import clean_text
 
 RESEARCH_USE_ONLY = "RESEARCH USE ONLY"
@@ -68,11 +68,6 @@ def format_signed(value: float) -> str:
     """A z-score or a difference in SDs with one decimal and its sign; none for nothing: `0.0`."""
     number = f"{abs(value):.1f}"
     return number if float(number) == 0 else ("−" if value < 0 else "+") + number
-
-
-def format_phenotype(name: str, value: float | None) -> str:
-    """A measured phenotype with its unit."""
-    return format_quantity(value, PHENOTYPE_UNITS[name])
 
 
 def format_similarity(value: float, *, spread: float) -> str:

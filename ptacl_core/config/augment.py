@@ -109,10 +109,3 @@ SIMCLR_ECG = EcgAugmentSettings(
 
 SIZE_KEEPING_CINE = CineAugmentSettings(crop_scale=(0.8, 1.0), crop_ratio=(0.95, 1.05))
 """Masked and supervised training of the cine: the size in pixels tells the volume."""
-
-
-class AugmentSettings(Settings):
-    """Both modalities."""
-
-    ecg: EcgAugmentSettings = EcgAugmentSettings()
-    cine: CineAugmentSettings = CineAugmentSettings()

@@ -50,11 +50,6 @@ class Preset:
     summary: str
 
 
-def get_settings_model(kind: Kind) -> type[Settings]:
-    """The model that validates settings of `kind`."""
-    return _MODELS[kind]
-
-
 def list_presets() -> list[Preset]:
     """All presets: runs, cohorts, and the one way of preprocessing that is the default."""
     presets = [

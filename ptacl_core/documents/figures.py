@@ -1,6 +1,7 @@
 """Figures with their bounds, as every document writes them."""
 
-from typing import Literal
+import math
+from typing import Literal, SupportsFloat
 
 from ptacl_core.documents.model import Part
 
@@ -13,6 +14,19 @@ Verdict = Literal[
     "too few trainings",
     "not comparable",
 ]
+
+
+SOURCE_NOTES = {
+    "simulated": "Simulated patients: evidence about the code, never about hearts.",
+    "files": "Measured on this cohort's held-out patients.",
+}
+"""What figures are worth, by the source of the cohort that they were measured on."""
+
+
+def finite(value: SupportsFloat) -> float | None:
+    """A number as documents carry it: null where it is not defined."""
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 class Bounded(Part):

@@ -24,11 +24,6 @@ class CohortFeatures:
     pair_rows: Int64[Array, " pair"]
     similarity: Float32[Array, "pair step step"]
 
-    @property
-    def num_recordings(self) -> int:
-        """ECGs and cines together."""
-        return len(self.ecg_rows) + len(self.cmr_rows)
-
 
 def combine_features(
     ecg_rows: Int64[Array, " ecg"],

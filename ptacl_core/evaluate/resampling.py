@@ -16,6 +16,9 @@ from ptacl_core.evaluate.labels import EvaluationError
 
 _RESAMPLES_PER_CHUNK = 250
 
+BOOTSTRAP_SEED = 2025
+"""Seed of the resamples that all tables share, so that differences are paired."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resamples:

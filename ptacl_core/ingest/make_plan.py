@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from ptacl_core.errors import RecordError
@@ -308,8 +308,3 @@ def _to_recording(each: _Known, discovery: Discovery) -> PlannedRecording:
         hints,
         each.laid.time or found.facts.acquired,
     )
-
-
-def relative_place(place: PurePath) -> str:
-    """A place as lists write it: from below the source's own name on."""
-    return "/".join(place.parts[1:]) or str(place)

@@ -27,11 +27,6 @@ class ContrastFigures:
     chance_top1: float
     num_patients: int
 
-    @property
-    def share_of_chance(self) -> float:
-        """Loss divided by ln B: 1 where nothing was learned."""
-        return self.loss / self.chance_loss
-
 
 def measure_contrast(
     ecg: Float[Array, "patient dim"],

@@ -7,14 +7,14 @@ import numpy as np
 
 from ptacl_core.arrays import Modality
 from ptacl_core.config.reproduction import DEMOGRAPHICS, Comparison, ReproductionPlan
-from ptacl_core.documents.figures import Difference
+from ptacl_core.documents.figures import Difference, finite
 from ptacl_core.documents.reproduction import RowComparison
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.evaluate import EvaluationError, holm_adjust, page_trend
 from ptacl_core.evaluate.row_comparison import compare_rows
 from ptacl_core.evaluate.trainings import judge_trainings
 from ptacl_core.recipes.reproduce.rows import TableTwoRows
-from ptacl_core.stages.evaluate.table_two import describe_difference, finite
+from ptacl_core.stages.evaluate.table_two import describe_difference
 
 Asked = TypeVar("Asked", RowComparison, NestedQuestion)
 

@@ -15,6 +15,7 @@ from ptacl_core.config.reproduction import (
     name_run,
     plan_run,
 )
+from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.reproduction import ReproducedCohort, ReproductionDocument
 from ptacl_core.documents.table_two import NestedQuestion
@@ -42,11 +43,6 @@ from ptacl_core.runs.health import read_health
 from ptacl_core.runs.provenance import describe_code, describe_machine, describe_software
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.headlines import write_headlines
-
-NOTES = {
-    "simulated": "Simulated patients: evidence about the code, never about hearts.",
-    "files": "Measured on this cohort's held-out patients.",
-}
 
 
 def summarise(
@@ -95,7 +91,7 @@ def summarise(
         seeds=tuple(seeds),
         methods=tuple(method.key for method in methods),
         is_whole=len(methods) == len(plan.methods),
-        note=NOTES[description.source],
+        note=SOURCE_NOTES[description.source],
         published_source=SOURCE,
         resamples=num_resamples,
         cohort=ReproducedCohort(

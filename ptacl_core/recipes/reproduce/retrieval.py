@@ -10,10 +10,11 @@ import numpy as np
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.figures import finite
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import expected_precision
 from ptacl_core.evaluate.references import TABLE_1
-from ptacl_core.evaluate.resampling import draw_resamples
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, draw_resamples
 from ptacl_core.evaluate.row_comparison import (
     RowScores,
     compare_rows,
@@ -29,9 +30,9 @@ from ptacl_core.recipes.reproduce.hits import (
     read_archived_hits,
     read_hits,
 )
-from ptacl_core.recipes.reproduce.rows import RESAMPLING_SEED, TableTwoRows
+from ptacl_core.recipes.reproduce.rows import TableTwoRows
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.stages.evaluate.table_two import FIGURES, describe_difference, finite
+from ptacl_core.stages.evaluate.table_two import FIGURES, describe_difference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,7 @@ def describe_retrieval(
     resamples = draw_resamples(
         len(patients),
         num_resamples=num_resamples,
-        generator=np.random.default_rng(RESAMPLING_SEED),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
         patients=[name for name, _ in patients],
     )
     rows = [

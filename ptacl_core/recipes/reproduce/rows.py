@@ -16,7 +16,7 @@ from ptacl_core.evaluate import Resamples, why_undefined
 from ptacl_core.evaluate.bars import LabelCurve, LabelPoint
 from ptacl_core.evaluate.bars.label_curve import NUM_DRAWS
 from ptacl_core.evaluate.references import TABLE_2
-from ptacl_core.evaluate.resampling import draw_resamples
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, draw_resamples
 from ptacl_core.evaluate.row_comparison import RowScores, score_row
 from ptacl_core.progress import ProgressSink
 from ptacl_core.recipes.reproduce.archive import FindRun
@@ -34,8 +34,6 @@ from ptacl_core.stages.evaluate.table_two import (
     RowFacts,
     TableTwo,
 )
-
-RESAMPLING_SEED = 2025
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +85,7 @@ def collect_rows(
     resamples = draw_resamples(
         len(patients),
         num_resamples=num_resamples,
-        generator=np.random.default_rng(RESAMPLING_SEED),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
         patients=[name for name, _ in patients],
     )
     with ShardReader.open(cohort_dir) as reader:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.documents.drift import Discrepancy, EmbeddingDrift
+from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
 from ptacl_core.embedding.feature_cache import FeatureCache
 from ptacl_core.embedding.patients import describe_rows
@@ -114,7 +115,4 @@ def _whiten(readout: ReadOut, pooled: Float32[Array, "row dim"]) -> Array:
 
 def _score(observed: Array, predictions: Predictions) -> dict[str, float | None]:
     scores = np.asarray(r2(observed, predictions.value))
-    return {
-        name: float(score) if np.isfinite(score) else None
-        for name, score in zip(PHENOTYPE_NAMES, scores, strict=True)
-    }
+    return {name: finite(score) for name, score in zip(PHENOTYPE_NAMES, scores, strict=True)}

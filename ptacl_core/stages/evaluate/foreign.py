@@ -14,15 +14,17 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.embedding.patients import EvaluationSplit, load_split
 from ptacl_core.errors import EncoderError
 from ptacl_core.evaluate import draw_resamples
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.bars import measure_bars
 from ptacl_core.stages.evaluate.rows import EvaluationRows
-from ptacl_core.stages.evaluate.run import BOOTSTRAP_SEED, NOTES, find_unjudged
+from ptacl_core.stages.evaluate.run import find_unjudged
 
 EncodeSignals = Callable[[Float32[Array, "patient 12 sample"], float], Array]
 """(Signals, sampling rate in Hz) → features [patient, feature].
@@ -75,7 +77,7 @@ def run(
     width, and CohortError when train or test lack pairs.
     """
     with Cohort.open(cohort_dir) as cohort:
-        note = NOTES[cohort.description.source]
+        note = SOURCE_NOTES[cohort.description.source]
     with ShardReader.open(cohort_dir) as reader:
         train, test = load_split(reader, "train"), load_split(reader, "test")
         features = (

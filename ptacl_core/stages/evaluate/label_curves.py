@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
+from ptacl_core.documents.figures import finite
 from ptacl_core.documents.table_two import LabelPoint
 from ptacl_core.evaluate import Resamples
 from ptacl_core.evaluate.bars import LabelCurve, labels_needed
 from ptacl_core.evaluate.row_comparison import RowScores, compare_rows, score_row
 from ptacl_core.evaluate.trainings import average_trainings
-from ptacl_core.stages.evaluate.table_two import describe_difference, finite
+from ptacl_core.stages.evaluate.table_two import describe_difference
 
 ScoredCurve = tuple[tuple[int, bool, RowScores, tuple[float, float]], ...]
 """Labels, whether these are all, scores of the row, least and greatest mean R² of a draw."""

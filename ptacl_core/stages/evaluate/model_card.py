@@ -9,10 +9,11 @@ from ptacl_core.arrays import Array, Float64
 from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_document
 from ptacl_core.cohort import Cohort
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.figures import SOURCE_NOTES, finite
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.embedding.patients import EvaluationSplit, describe_rows
 from ptacl_core.errors import CohortError
-from ptacl_core.evaluate.resampling import Resamples, draw_resamples
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, Resamples, draw_resamples
 from ptacl_core.evaluate.row_comparison import score_row
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.report.markdown import render_markdown
@@ -25,11 +26,6 @@ from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.measure_row import hash_patients, list_rows, load_row
 
 CARD_FILE = "model_card.md"
-NOTES = {
-    "simulated": "Simulated patients: evidence about the code, never about hearts.",
-    "files": "Measured on this cohort's held-out patients.",
-}
-_SEED = 2025
 _NUM_RESAMPLES = 1000
 
 
@@ -56,7 +52,7 @@ def run(cohort_dir: Path, run_name: str) -> Path:
         "run": run_name,
         "settings": settings.model_dump(mode="json"),
         "settings_hash": settings.hash(),
-        "note": NOTES[description.source],
+        "note": SOURCE_NOTES[description.source],
         "cohort": {
             "name": description.name,
             "source": description.source,
@@ -143,8 +139,8 @@ def _describe_rows(cohort_dir: Path, run_name: str) -> list[dict[str, Any]]:
         scores = score_row(row.observed, row.predicted[None], resamples)
         low, high = scores.bound(0.025), scores.bound(0.975)
         cells = [
-            {"r2": _finite(scores.mean[index]), "low": _finite(low[index]),
-             "high": _finite(high[index])}
+            {"r2": finite(scores.mean[index]), "low": finite(low[index]),
+             "high": finite(high[index])}
             for index in range(len(PHENOTYPE_NAMES) + 1)
         ]  # fmt: skip
         described.append(
@@ -162,11 +158,7 @@ def _describe_rows(cohort_dir: Path, run_name: str) -> list[dict[str, Any]]:
 def _resample(patients: tuple[tuple[str, int], ...]) -> Resamples:
     return draw_resamples(
         len(patients),
-        generator=np.random.default_rng(_SEED),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
         num_resamples=_NUM_RESAMPLES,
         patients=[name for name, _ in patients],
     )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -14,6 +14,7 @@ from ptacl_core import __version__
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage
@@ -28,6 +29,7 @@ from ptacl_core.evaluate import (
     fit_linear_probe,
     why_undefined,
 )
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED
 from ptacl_core.evaluate.row_comparison import score_row
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -56,12 +58,6 @@ from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
 
-BOOTSTRAP_SEED = 2025
-NOTES = {
-    "simulated": "Simulated patients: evidence about the code, never about hearts.",
-    "files": "Measured on this cohort's held-out patients.",
-}
-
 
 def run(
     cohort_dir: Path,
@@ -79,7 +75,7 @@ def run(
     """
     aligned = load_aligned_run(cohort_dir, run, device=device)
     with Cohort.open(cohort_dir) as cohort:  # a store that cannot be read says so before the work
-        note = NOTES[cohort.description.source]
+        note = SOURCE_NOTES[cohort.description.source]
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         train, test = load_split(reader, "train"), load_split(reader, "test")

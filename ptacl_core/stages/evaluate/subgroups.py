@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64, Int64
+from ptacl_core.documents.figures import finite
 from ptacl_core.documents.uncertainty import Gap, Subgroup, SubgroupCell, Subgroups
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.evaluate import (
@@ -15,7 +16,6 @@ from ptacl_core.evaluate import (
     name_bmi_bands,
 )
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.stages.evaluate.table_two import finite
 
 MIN_PATIENTS = 20
 """Groups smaller than this are shown, and take no part in the worst gap."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
+from ptacl_core.documents.figures import finite
 from ptacl_core.evaluate import (
     BootstrapInterval,
     PhenotypeRetrieval,
@@ -13,7 +14,6 @@ from ptacl_core.evaluate import (
     own_pair_ranks,
     retrieve,
 )
-from ptacl_core.stages.evaluate.table_two import finite
 
 KS = (1, 3, 5, 10, 15)
 PAIR_KS = (1, 5, 10)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.documents.figures import Bounded, Difference
+from ptacl_core.documents.figures import Bounded, Difference, finite
 from ptacl_core.documents.table_two import (
     GroupR2,
     LabelPoint,
@@ -229,11 +229,6 @@ def bounded(scores: RowScores, index: int = -1) -> Bounded:
         low=finite(scores.bound(0.025)[index]),
         high=finite(scores.bound(0.975)[index]),
     )
-
-
-def finite(value: float | np.floating | np.ndarray) -> float | None:
-    """A number for JSON: None where it is not defined."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _describe_scores(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Neighbour
+from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.evaluate import describe_neighbours, name_sex_age_groups
 from ptacl_core.records import (
@@ -73,7 +74,7 @@ def answer_phenotypes(
                 "low": float(predictions.low[0, column]),
                 "high": float(predictions.high[0, column]),
                 "unit": PHENOTYPE_UNITS[name],
-                "z_score": _finite(z_scores[column]),
+                "z_score": finite(z_scores[column]),
             }
             for column, name in enumerate(PHENOTYPE_NAMES)
         },
@@ -99,8 +100,8 @@ def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, An
             answer[name] = {
                 "n": description.num_neighbours,
                 "median": description.median,
-                "median_low": _finite(description.median_low),
-                "median_high": _finite(description.median_high),
+                "median_low": finite(description.median_low),
+                "median_high": finite(description.median_high),
                 "low": description.low,
                 "high": description.high,
                 "unit": PHENOTYPE_UNITS[name],
@@ -131,7 +132,3 @@ def _explain_scores(readout: ReadOut, z_scores: Array, person: Person) -> str:
 
 def _number(value: float | None) -> float:
     return np.nan if value is None else float(value)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -13,7 +13,7 @@ from ptacl_core.augment import (
     random_ecg_crop_starts,
     rescale,
 )
-from ptacl_core.config.augment import SIMCLR_ECG, AugmentSettings, EcgAugmentSettings
+from ptacl_core.config.augment import SIMCLR_ECG, EcgAugmentSettings
 from ptacl_core.errors import ConfigError
 
 
@@ -125,7 +125,7 @@ def test_time_flip_needs_leave_and_is_refused_with_the_local_loss():
         EcgAugmentSettings.from_mapping({"time_flip_probability": 0.3125}, source="a.toml")
     with pytest.raises(ConfigError, match="allow_time_flip"):
         SIMCLR_ECG.require_beat_order()
-    AugmentSettings().ecg.require_beat_order()
+    EcgAugmentSettings().require_beat_order()
 
 
 def test_flips_of_simclr_reverse_and_negate():

@@ -79,7 +79,7 @@ def test_an_empty_part_comes_back_empty(tmp_path):
     empty = combine_features(none, no_features(6, 4), none, no_features(6, 4))
     save_part(tmp_path / "p.parquet", empty, ORIGIN, PATIENTS)
     loaded = load_part(tmp_path / "p.parquet", ORIGIN)
-    assert loaded.num_recordings == 0
+    assert len(loaded.ecg_rows) == len(loaded.cmr_rows) == 0
     assert loaded.ecg.pooled.shape == (0, 6)
     assert loaded.cmr.projected.shape == (0, 4)
 

@@ -49,7 +49,7 @@ def test_embeddings_that_are_all_alike_have_the_loss_ln_b_and_no_retrieval():
     alike = np.ones((32, 4))
     figures = measure_contrast(alike, alike, temperature=0.1, batch_size=16)
     assert figures.loss == pytest.approx(math.log(16))
-    assert figures.share_of_chance == pytest.approx(1.0)
+    assert figures.loss / figures.chance_loss == pytest.approx(1.0)
     assert (figures.top1, figures.chance_top1) == (0.0, pytest.approx(1 / 16))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Int64
+from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.evaluate import AlignmentMeasures, Resamples, measure_alignment
 from ptacl_core.evaluate.steps.own_steps import own_step_ranks, template_centred_top1
-from ptacl_core.stages.evaluate.table_two import finite
 
 
 def evaluate_alignment(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.documents.figures import finite
 from ptacl_core.evaluate import Resamples, judge_difference, measure_alignment
 from ptacl_core.stages.evaluate.steps.alignment import no_accuracy, summarise_accuracy
-from ptacl_core.stages.evaluate.table_two import finite
 
 _SHIFT_VERDICTS = {
     "separated": "follows the content",

@@ -12,13 +12,12 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.documents.alignment import TimingKept
-from ptacl_core.documents.figures import Bounded
+from ptacl_core.documents.figures import Bounded, finite
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.evaluate import Resamples
 from ptacl_core.evaluate.steps.own_steps import centre_steps
 from ptacl_core.evaluate.steps.timing_kept import partial_r2, predict_beyond, squared_errors
-from ptacl_core.stages.evaluate.table_two import finite
 
 TARGETS = ("end_systole_ms", "atrial_kick_ms")
 NO_TRUTH = "timing kept needs a simulator's truth: this cohort has none"
