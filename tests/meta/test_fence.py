@@ -1,5 +1,6 @@
 """Each rule of the fence refuses a violation that is planted in a copy of the packages."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,36 @@ def test_an_undefined_name_is_found_beside_shapes(tmp_path):
     faults = [line for line in finished.stdout.splitlines() if "F821" in line]
     assert len(faults) == 1, finished.stdout
     assert "not_defined_anywhere" in faults[0]
+
+
+def test_a_wrong_type_is_refused(tmp_path):
+    settings = (ROOT / "pyproject.toml").read_text()
+    (tmp_path / "pyproject.toml").write_text(settings.replace('venv = ".venv"\n', ""))
+    planted = tmp_path / "ptacl_core" / "planted.py"
+    planted.parent.mkdir()
+    (tmp_path / "ptacl_app").mkdir()
+    planted.write_text(
+        '"""Planted."""\n\n\ndef count(names: list[str]) -> int:\n    return names\n'
+    )
+    finished = subprocess.run(
+        [str(BIN / "basedpyright"), "--level", "error", "--pythonpath", sys.executable],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert finished.returncode == 1, finished.stdout + finished.stderr
+    assert "reportReturnType" in finished.stdout
+
+
+def test_pixels_are_scaled_in_one_place():
+    """Cines are in [0, 1]; bytes become so in the reader, or on the device by `scale_bytes`."""
+    divides = re.compile(r"(/\s*(np\.float\d+\()?|div_\()255")
+    places = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "ptacl_core").rglob("*.py"))
+        if divides.search(path.read_text())
+    ]
+
+    assert places == ["ptacl_core/tensors.py"]
 
 
 def test_folders_hold_at_most_twenty_files():
