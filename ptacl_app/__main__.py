@@ -34,24 +34,30 @@ class GraphicsChoice(StrEnum):
     CELLS = "cells"
 
 
+COMMANDS = ("web", "report")
+
+
 class CohortOrWeb(TyperGroup):
-    """Takes `COHORT [options]`, and `web COHORT [options]` where the first word is `web`."""
+    """Takes `COHORT [options]`, and `web COHORT [options]` where the first word is `web`.
+
+    Likewise `report`.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """The group's own argument is absent before `web`, whose options are not the group's."""
-        is_web = args[:1] == ["web"]
-        ctx.allow_interspersed_args = not is_web
-        return super().parse_args(ctx, [str(HERE), *args] if is_web else args)
+        """The group's own argument is absent before a command, whose options are its own."""
+        is_command = args[:1] != [] and args[0] in COMMANDS
+        ctx.allow_interspersed_args = not is_command
+        return super().parse_args(ctx, [str(HERE), *args] if is_command else args)
 
 
 command_line = typer.Typer(
     name="ptacl-app",
     cls=CohortOrWeb,
     help="Look at a cohort in the terminal: ECG, cine, predictions, neighbours, SQL.",
-    epilog="Keys: ? help, ctrl+p every action, 1-5 screens, q quit. Over SSH use `ssh -C`. "
+    epilog="Keys: ? help, ctrl+p every action, 1-6 screens, q quit. Over SSH use `ssh -C`. "
     "Research use only.",
     invoke_without_command=True,
-    subcommand_metavar="| web …",
+    subcommand_metavar="| web … | report …",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts in half the time
@@ -162,6 +168,27 @@ def web(
     )
 
 
+@command_line.command()
+def report(
+    cohort: CohortArgument,
+    patient: Annotated[str, typer.Option(metavar="ID", help="Whose report.")],
+    visit: Annotated[
+        int | None, typer.Option(metavar="N", help="Which visit (default: the first).")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose predictions (default: as the app).")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: the cohort's exports/.")
+    ] = None,
+) -> None:
+    """Write a patient's report as a page that prints true to scale on A4 and Letter."""
+    from ptacl_app.output.report_file import write_report_file
+
+    path = write_report_file(cohort, patient=patient, visit=visit, run=run, out=out)
+    sys.stdout.write(f"{path}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the app; returns the process's exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -172,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PtaclError as error:
         from ptacl_app.text.formatting import safe
 
-        name = "ptacl-app web" if given[:1] == ["web"] else "ptacl-app"
+        name = f"ptacl-app {given[0]}" if given[:1] and given[0] in COMMANDS else "ptacl-app"
         print(f"{name}: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0

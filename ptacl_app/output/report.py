@@ -2,12 +2,25 @@
 
 import base64
 import html
-import io
 
 import numpy as np
 
 from ptacl_app.data.patient_view import CineView, EcgView, PatientView, measure_spread
-from ptacl_app.drawing.ecg_page import DURATION_S, SAMPLING_RATE_HZ
+from ptacl_app.drawing.cine_picture import draw_cine_picture
+from ptacl_app.drawing.cine_raster import compute_auto_window
+from ptacl_app.drawing.ecg_picture import draw_page
+from ptacl_app.drawing.map_colours import colour_map
+from ptacl_app.drawing.paper import (
+    BOX_MM,
+    GUTTER_MM,
+    PAGE_MM,
+    PaperPage,
+    describe_scale,
+    measure_extremes,
+)
+from ptacl_app.drawing.paper_inks import PINK
+from ptacl_app.drawing.picture import Picture
+from ptacl_app.drawing.trace import EcgFilter, Trace
 from ptacl_app.text.formatting import (
     PHENOTYPE_LABELS,
     RESEARCH_USE_SENTENCE,
@@ -16,27 +29,41 @@ from ptacl_app.text.formatting import (
     format_prediction,
     format_quantity,
     format_sex_age,
+    format_signed,
     format_similarity,
 )
 from ptacl_core import __version__
-from ptacl_core.arrays import Array, UInt8
+from ptacl_core.arrays import Array, Float32
 from ptacl_core.records import LEAD_NAMES
 
-MM_PER_S, MM_PER_MV = 25.0, 10.0
-_ROW_MM = 24.0
-_LABEL_MM = 4.0
-PULSE_MM = 5.0
+PRINT_PX_PER_MM = 10.0
+"""254 dots to the inch: a line of the page lies within 0.05 mm of its place."""
+BAND_MM = 25.0
+MAX_ROWS = 6
+"""Rows of a recording that is not of the twelve leads: more do not fit a sheet."""
+NUM_STRIP_FRAMES = 10
+FRAME_PX = 168
+MAP_PX = 12
 _STYLE = """
-@page { size: landscape; margin: 8mm; }
-@media print { body { margin: 0; max-width: none; } svg, figure, tr { break-inside: avoid; } }
-body { font: 14px/1.4 system-ui, sans-serif; color: #1c1b1a; max-width: 280mm; margin: 8mm auto; }
-.notice { background: #ffe3a6; color: #5c3d00; padding: 6px 12px; font-weight: 600; }
-table { border-collapse: collapse; } td, th { padding: 2px 12px; text-align: right; }
-td:first-child, th:first-child { text-align: left; } th { color: #63605d; }
-.hearts img { width: 240px; image-rendering: auto; background: #000; } figure { display:
-inline-block; margin: 0 12px 0 0; } figcaption { color: #63605d; }
-path.pulse { stroke-width: 0.3; } .outside { color: #a84300; }
+@page { size: landscape; margin: 10mm; }
+@media print {
+  body { margin: 0; max-width: none; } .ecg, figure, tr, img { break-inside: avoid; }
+  .ecg { break-before: page; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+body { font: 12px/1.35 system-ui, sans-serif; color: #1c1b1a; max-width: 259mm; margin: 8mm auto; }
+h1 { font-size: 18px; } h2 { font-size: 14px; margin: 10px 0 4px; break-after: avoid; }
+.notice { background: #ffe3a6; color: #5c3d00; padding: 4px 12px; font-weight: 600; }
+table { border-collapse: collapse; max-width: 100%; }
+td, th { padding: 1px 9px; text-align: right; }
+td:first-child, th:first-child { text-align: left; } th { color: #63605d; font-weight: 600; }
+figure { display: inline-block; margin: 0 1mm 0 0; vertical-align: top; }
+figcaption { color: #63605d; max-width: 24.4mm; font-size: 10px; }
+.hearts img { width: 24.4mm; height: 24.4mm; background: #000; display: block; }
+.map img { width: 42mm; height: 42mm; image-rendering: pixelated; display: block; }
+.map figcaption { max-width: 90mm; } .outside { color: #a84300; } img.paper { display: block; }
 """
+"""Nothing is wider than a sheet of Letter on its side within its margins (259 mm): a browser
+that has to shrink a page to its paper would print the ECG at another scale."""
 
 
 def write_report(patient: PatientView, *, name: str) -> str:
@@ -52,10 +79,11 @@ def write_report(patient: PatientView, *, name: str) -> str:
         _write_findings(patient),
         _write_phenotypes(patient),
     ]
-    if patient.cine is not None:
-        parts.append(_write_hearts(patient.cine))
     if patient.ecg is not None:
         parts.append(_write_ecg(patient.ecg))
+    if patient.cine is not None:
+        parts.append(_write_hearts(patient.cine))
+    parts.append(_write_map(patient.similarity_map, patient.map_note))
     if patient.neighbours:
         parts.append(_write_neighbours(patient))
     run = "no model" if patient.run is None else f"run {patient.run}"
@@ -102,7 +130,9 @@ def _write_phenotypes(patient: PatientView) -> str:
                 None if reference is None else reference.high,
                 unit,
             ),
+            _format_z(value.z_score),
             format_quantity(value.measured, unit),
+            _format_z(value.measured_z_score),
         )
         mark = " class='outside'" if value.is_outside else ""
         rows.append(
@@ -111,85 +141,110 @@ def _write_phenotypes(patient: PatientView) -> str:
     if not rows:
         return "<h2>Phenotypes</h2><p>none predicted, none measured</p>"
     level = "interval" if patient.coverage is None else f"{100 * patient.coverage:.0f} % interval"
-    heads = ("", "predicted from the ECG", level, "usual, same sex here", "measured by CMR")
+    heads = (
+        "", "predicted from the ECG", level, "usual, same sex here", "z", "measured by CMR", "z",
+    )  # fmt: skip
     head = "".join(f"<th>{_escape(each)}</th>" for each in heads)
-    return f"<h2>Phenotypes</h2><table><tr>{head}</tr>{''.join(rows)}</table>"
+    note = (
+        "z of a prediction: against training patients of the same sex, age and size where the run "
+        "has them, else against the same sex here; z of a measured value: against the same sex here"
+    )
+    return f"<h2>Phenotypes</h2><table><tr>{head}</tr>{''.join(rows)}</table><p>{note}</p>"
+
+
+def _format_z(z_score: float | None) -> str:
+    return "" if z_score is None else format_signed(z_score)
 
 
 def _write_hearts(cine: CineView) -> str:
+    """A strip of frames over the cycle; end-diastole and end-systole are named."""
+    window = compute_auto_window(cine.frames)
+    names = {0: "end-diastole", cine.end_systole_frame: "end-systole (estimated from the picture)"}
+    last = len(cine.frames) - 1
+    spread = np.linspace(0, last, NUM_STRIP_FRAMES).round().astype(int).tolist()
+    nearest = min(spread[1:], key=lambda frame: abs(frame - cine.end_systole_frame))
+    frames = [cine.end_systole_frame if frame == nearest else frame for frame in spread]
     figures = []
-    for label, frame in (
-        ("end-diastole", 0),
-        ("end-systole (estimated from the picture)", cine.end_systole_frame),
-    ):
-        data = base64.b64encode(_write_png(cine.frames[frame])).decode()
-        figures.append(
-            f"<figure><img alt='{_escape(label)}' src='data:image/png;base64,{data}'>"
-            f"<figcaption>{_escape(label)}, frame {frame + 1}</figcaption></figure>"
+    for frame in frames:
+        picture = draw_cine_picture(
+            cine.frames[frame], side_px=FRAME_PX, level=window.level, width=window.width
         )
-    return f"<h2>Cine</h2><div class='hearts'>{''.join(figures)}</div>"
+        label = names.get(frame, "")
+        figures.append(
+            f"<figure><img alt='frame {frame + 1}' src='{_embed(picture)}'>"
+            f"<figcaption>{frame + 1} {_escape(label)}</figcaption></figure>"
+        )
+    timing = "the frame interval is not stated"
+    if cine.frame_interval_ms is not None:
+        timing = f"{cine.frame_interval_ms:.1f} ms from frame to frame"
+    return (
+        f"<h2>Cine</h2><div class='hearts'>{''.join(figures)}</div>"
+        f"<p>{len(cine.frames)} frames of one cycle, {_escape(timing)}; "
+        "numbers are frames, from the R peak</p>"
+    )
 
 
-def _write_png(frame: UInt8[Array, "height width"]) -> bytes:
-    from PIL import Image
+def _write_map(values: Float32[Array, "13 13"] | None, note: str) -> str:
+    """The visit's own map, ECG steps down and CMR steps across."""
+    if values is None:
+        return f"<h2>ECG × CMR steps</h2><p>{_escape(note)}</p>"
+    colours = colour_map(values, None)
+    size = values.shape[0]
+    indices = np.arange(size * size, dtype=np.uint8).reshape(size, size)
+    large = np.repeat(np.repeat(indices, MAP_PX, axis=0), MAP_PX, axis=1)
+    picture = Picture(large, colours.reshape(-1, 3))
+    low, high = (f"{each:.2f}".replace("-", "−") for each in (np.nanmin(values), np.nanmax(values)))
+    return (
+        "<h2>ECG × CMR steps</h2><figure class='map'>"
+        f"<img alt='similarity of ECG and CMR steps' src='{_embed(picture)}'>"
+        f"<figcaption>ECG steps 1 … {size} down, CMR steps 1 … {size} across; similarity from "
+        f"{low} (blue) to {high} (yellow)</figcaption></figure>"
+    )
 
-    stream = io.BytesIO()
-    Image.fromarray(frame).save(stream, format="PNG")
-    return stream.getvalue()
+
+def _embed(picture: Picture) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.encode_png()).decode()}"
+
+
+def lay_out_paper(trace: Trace) -> PaperPage:
+    """Three rows of four leads and a rhythm strip, `PRINT_PX_PER_MM` pixels to a millimetre.
+
+    Leads beyond the twelve follow in rows of four; a file with other leads has a row for each.
+    """
+    leads = range(len(trace.lead_names))
+    bands: tuple[tuple[int, ...], ...]
+    if trace.lead_names[:12] == LEAD_NAMES:
+        more = tuple(tuple(leads[start : start + 4]) for start in range(12, len(leads), 4))
+        bands = ((0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8, 11), *more, (1,))[:MAX_ROWS]
+    else:
+        bands = tuple((lead,) for lead in leads[:MAX_ROWS])
+    return PaperPage(
+        width_px=round((PAGE_MM + GUTTER_MM) * PRINT_PX_PER_MM),
+        height_px=round(len(bands) * BAND_MM * PRINT_PX_PER_MM),
+        bands=bands,
+        duration_s=trace.duration_s,
+        extremes_mv=measure_extremes(trace.signal_mv),
+    )
 
 
 def _write_ecg(ecg: EcgView) -> str:
-    """Three rows of four leads and a rhythm strip, on millimetre paper in millimetres."""
-    width_mm, height_mm = DURATION_S * MM_PER_S, 4 * _ROW_MM
-    parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width_mm}mm' height='{height_mm}mm' "
-        f"viewBox='0 0 {width_mm} {height_mm}' style='background:#fff5f3;overflow:visible;"
-        f"margin-left:{PULSE_MM + 2}mm'>",
-        _write_grid(width_mm, height_mm),
-    ]
-    bands = [[row + 3 * column for column in range(4)] for row in range(3)] + [[1]]
-    for row, band in enumerate(bands):
-        middle = (row + 0.5) * _ROW_MM
-        span_s = DURATION_S / len(band)
-        for column, lead in enumerate(band):
-            start = round(column * span_s * SAMPLING_RATE_HZ)
-            end = round((column + 1) * span_s * SAMPLING_RATE_HZ)
-            points = _write_points(ecg.signal_mv[lead, start:end], start, middle)
-            parts.append(
-                f"<polyline fill='none' stroke='#141414' stroke-width='0.3' points='{points}'/>"
-            )
-            if column == 0:
-                pulse = _write_pulse(middle)
-                parts.append(f"<path class='pulse' fill='none' stroke='#444' d='{pulse}'/>")
-            left = column * span_s * MM_PER_S + 1
-            parts.append(
-                f"<text x='{left}' y='{row * _ROW_MM + _LABEL_MM}' font-size='3.4' "
-                f"fill='#8a2b22'>{LEAD_NAMES[lead]}</text>"
-            )
+    """The page of the screen's own raster, at its true size on paper."""
+    trace, processing = ecg.model_trace, EcgFilter.MODEL.value
+    if ecg.raw is not None:
+        trace, processing = ecg.raw, EcgFilter.RAW.value
+    page = lay_out_paper(trace)
+    picture = draw_page(page, trace, PINK)
+    width_mm, height_mm = page.width_px / PRINT_PX_PER_MM, page.height_px / PRINT_PX_PER_MM
     rate = format_number(ecg.heart_rate_bpm, unit="bpm")
-    caption = f"25 mm/s, 10 mm/mV · heart rate {rate} bpm"
-    return f"<h2>ECG</h2>{''.join(parts)}</svg><p>{_escape(caption)}</p>"
-
-
-def _write_grid(width_mm: float, height_mm: float) -> str:
-    lines = []
-    for step, ink, stroke in ((1, "#fbd9d3", 0.08), (5, "#f2b3a8", 0.18)):
-        path = "".join(f"M{x} 0V{height_mm}" for x in range(0, int(width_mm) + 1, step))
-        path += "".join(f"M0 {y}H{width_mm}" for y in range(0, int(height_mm) + 1, step))
-        lines.append(f"<path d='{path}' stroke='{ink}' stroke-width='{stroke}' fill='none'/>")
-    return "".join(lines)
-
-
-def _write_pulse(middle: float) -> str:
-    """1 mV for 5 mm, left of the traces: the mark by which paper is calibrated."""
-    crest = middle - MM_PER_MV
-    return f"M{-PULSE_MM - 1} {middle}h1V{crest}h{PULSE_MM - 1}V{middle}h1"
-
-
-def _write_points(signal_mv: Array, start: int, middle: float) -> str:
-    times = (start + np.arange(signal_mv.size)) / SAMPLING_RATE_HZ * MM_PER_S
-    heights = middle - np.nan_to_num(signal_mv) * MM_PER_MV
-    return " ".join(f"{x:.2f},{y:.2f}" for x, y in zip(times, heights, strict=True))
+    caption = (
+        f"{describe_scale(page)} when printed at 100 % · {processing} · heart rate {rate} bpm · "
+        f"the pulse at the left is 1 mV high and {BOX_MM:g} mm wide"
+    )
+    return (
+        f"<section class='ecg'><h2>ECG</h2><img class='paper' alt='the ECG on millimetre paper' "
+        f"style='width:{width_mm:g}mm;height:{height_mm:g}mm' src='{_embed(picture)}'>"
+        f"<p>{_escape(caption)}</p></section>"
+    )
 
 
 def _write_neighbours(patient: PatientView) -> str:

@@ -3,7 +3,6 @@
 from textwrap import wrap
 from typing import ClassVar
 
-import numpy as np
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -12,13 +11,11 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ptacl_core.arrays import Array, Float32, UInt8
+from ptacl_app.drawing.map_colours import colour_map
+from ptacl_core.arrays import Array, Float32
 
 NUM_STEPS = 13
 CELL_COLUMNS = 2
-_LOW, _MIDDLE, _HIGH = (12, 20, 60), (90, 110, 140), (255, 225, 110)
-_LIT = (245, 165, 36)
-_DIM_LIT = (150, 100, 30)
 
 
 class SimilarityMap(Widget):
@@ -85,24 +82,3 @@ class SimilarityMap(Widget):
             segments.append(Segment("▀" * CELL_COLUMNS, Style(color=upper, bgcolor=lower)))
         strip = Strip(segments, NUM_STEPS * CELL_COLUMNS)
         return strip.adjust_cell_length(width, quiet)
-
-
-def colour_map(
-    values: Float32[Array, "row column"], step: int | None
-) -> UInt8[Array, "row column rgb"]:
-    """Dark blue for the lowest value, through grey, to yellow for the highest.
-
-    The row and column of `step` are tinted amber, their crossing is plain amber.
-    """
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    share = (np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-12)
-    stops = np.array([_LOW, _MIDDLE, _HIGH], np.float64)
-    colours = np.stack(
-        [np.interp(share, (0.0, 0.5, 1.0), stops[:, channel]) for channel in range(3)], axis=-1
-    )
-    if step is not None:
-        tint = np.array(_DIM_LIT, np.float64)
-        colours[step, :] = 0.65 * colours[step, :] + 0.35 * tint
-        colours[:, step] = 0.65 * colours[:, step] + 0.35 * tint
-        colours[step, step] = _LIT
-    return colours.astype(np.uint8)

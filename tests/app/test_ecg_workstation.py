@@ -1,14 +1,20 @@
 """Marks that are dragged and kept, the median beat, raw recordings, what the mouse drags."""
 
+import base64
+import io
+import re
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ptacl_app.data.inference import build_view
 from ptacl_app.drawing.ecg_page import Layout
+from ptacl_app.drawing.ecg_picture import draw_page
+from ptacl_app.drawing.paper_inks import PINK
 from ptacl_app.drawing.trace import EcgFilter
-from ptacl_app.output.report import write_report
+from ptacl_app.output.report import lay_out_paper, write_report
 from ptacl_app.terminal.graphics import Graphics, Protocol
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from tests.app.conftest import draw_ecg
@@ -126,13 +132,19 @@ async def test_a_file_is_shown_raw_and_whole(make_app, settle):
         assert ecg.ecg.marks.beats
 
 
-async def test_the_report_is_true_to_scale_and_calibrated(make_app, settle):
+async def test_the_report_holds_the_page_of_the_same_raster(make_app, settle):
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
-        html = write_report(app.patient, name="9000000")
+        patient = app.patient
+        html = write_report(patient, name="9000000")
     assert "@page { size: landscape" in html
-    assert "width='250.0mm'" in html
-    assert "viewBox='0 0 250.0 96.0'" in html
-    assert html.count("class='pulse'") == 4
-    assert "h1V2.0h4.0V12.0h1" in html  # 10 mm high, 5 mm wide
+    page = lay_out_paper(patient.ecg.model_trace)
+    assert (page.px_per_mm, page.px_per_s, page.gain_mm_per_mv) == (10.0, 250.0, 10.0)
+    assert "width:257mm;height:100mm" in html
+    assert "25 mm/s  10 mm/mV when printed at 100 %" in html
+    found = re.search(r"class='paper'[^>]*src='data:image/png;base64,([^']+)'", html)
+    image = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    assert image.size == (2570, 1000)
+    drawn = draw_page(page, patient.ecg.model_trace, PINK).to_rgb()
+    assert np.array_equal(np.asarray(image.convert("RGB")), drawn)
