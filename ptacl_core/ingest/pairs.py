@@ -14,9 +14,12 @@ from ptacl_core.safety.text.printable import clean_text
 PAIR_COLUMNS = ("patient", "ecg", "cmr")
 CENTRE_COLUMNS = ("centre_row", "centre_column")
 """Optional: the heart centre in pixels of the source image, where the found one is wrong."""
+_PLACES = ("", "path", "file", "folder", "filename", "filepath", "dir", "directory", "zip")
 _SPELLINGS = {
-    "ecg": ("ecg", "ecgpath", "ecgfile", "ekg"),
-    "cmr": ("cmr", "cine", "cmrpath", "cinepath", "cmrfile", "cinefile", "mri"),
+    "ecg": tuple(f"{word}{what}" for word in ("ecg", "ekg") for what in _PLACES),
+    "cmr": tuple(
+        f"{word}{what}" for word in ("cmr", "cine", "mri", "mrt", "irm") for what in _PLACES
+    ),
     "centre_row": ("centrerow",),
     "centre_column": ("centrecolumn",),
     "split": ("split",),
@@ -72,8 +75,12 @@ def read_pair_rows(path: Path) -> list[PairRow]:
 
 
 def group_by_patient(rows: Sequence[PairRow]) -> dict[str, list[PairRow]]:
-    """The lines of each person. Raises RecordError for a visit that comes twice."""
+    """The lines of each person.
+
+    Raises RecordError for a visit that comes twice, and for a file that is two people's.
+    """
     by_patient: dict[str, list[PairRow]] = defaultdict(list)
+    owners: dict[tuple[str, str], PairRow] = {}
     taken: set[tuple[str, str]] = set()
     for row in rows:
         if not row.patient:
@@ -82,6 +89,13 @@ def group_by_patient(rows: Sequence[PairRow]) -> dict[str, list[PairRow]]:
             raise RecordError(
                 f"{row.where}: this patient and visit came before; give each visit one line"
             )
+        for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
+            first = owners.setdefault((modality, _tidy(cell)), row) if cell else row
+            if first.patient != row.patient:
+                raise RecordError(
+                    f"{row.where}: this {modality.upper()} is another patient's in "
+                    f"{first.where}; give each file one patient"
+                )
         taken.add((row.patient, row.visit))
         by_patient[row.patient].append(row)
     return dict(by_patient)

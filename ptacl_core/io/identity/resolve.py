@@ -74,7 +74,7 @@ class _Resolution:
         self.decided = {fold_identifier(r.subject) for r in self.recordings if r.decided_by}
         places = [split_place(recording.place) for recording in self.recordings]
         self.parts = [place[1:] or place for place in places]
-        self.keys = find_keys(self.recordings, places)
+        self.keys = _spell_alike(find_keys(self.recordings, places))
         self.inside = find_untold(self.recordings, self.keys, [_tokens_of(p) for p in self.parts])
         self.shared = find_shared_identifiers(self.recordings, self.inside, self.keys)
 
@@ -286,6 +286,16 @@ _NOT_IN_TABLE = (
     "the data set's table does not list it, so that it is not known whose it is; add it there, or "
     "say it with --pairs"
 )
+
+
+def _spell_alike(keys: Sequence[Key]) -> list[Key]:
+    """Names that differ in spelling alone (`P17`, `P0017`; accents in two encodings) made one."""
+    forms: dict[str, Counter[str]] = defaultdict(Counter)
+    for key in keys:
+        for name in key:
+            forms[fold_identifier(name)][name] += 1
+    written = {folded: pick_written_form(names) for folded, names in forms.items()}
+    return [tuple(written[fold_identifier(name)] for name in key) for key in keys]
 
 
 def _shape_of(name: str) -> str:

@@ -80,6 +80,11 @@ def run(
         raise CohortError(
             f"{cohort_dir.name}: a cohort could not be made there (no right to write)"
         )
+    if part[1] > 1 and source.pairs is None and source.files_from is None:
+        progress.say(
+            f"each of the {part[1]} parts walks the sources for itself; to walk once, write the "
+            "plan with --plan plan.csv and give it to every part with --pairs plan.csv"
+        )
     plan = read_plan(source, progress)
     tables = read_tables(
         _tables_of(plan, phenotypes),

@@ -3,6 +3,7 @@
 import pytest
 
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest.pairs import group_by_patient, read_pair_rows
 from ptacl_core.ingest.sources import Sources, read_plan
 from ptacl_core.shards.spec import EVERY_VISIT, build_manifest_schema
 from tests.unit.ingest.tree_checks import load_trees
@@ -128,3 +129,10 @@ def test_nobody_on_two_sides_is_proved_by_verify(tmp_path):
         writer.finish()
         codes = {defect.code for defect in verify_shards(tmp_path / "shards")}
         assert ("person_on_two_sides" in codes) == (number == 1)
+
+
+def test_a_file_that_is_two_peoples_is_refused(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("Patient ID;EKG file;MRT folder\n17;a.xml;c\n18;./a.xml;d\n")
+    with pytest.raises(RecordError, match=r"line 3: this ECG is another patient's in .* line 2"):
+        group_by_patient(read_pair_rows(path))

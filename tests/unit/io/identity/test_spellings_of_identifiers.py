@@ -87,3 +87,10 @@ def test_birth_dates_of_every_format():
     texts = ("19500102", "1950-01-02", "01-02-1950", "02-JAN-1950", "9e070102")
     assert len({parse_birth(text) for text in texts}) == 1
     assert parse_birth("19000101") is parse_birth("") is parse_birth("X") is None
+
+
+def test_names_that_differ_in_spelling_alone_are_one_person():
+    places = ("ecg/P17", "dicom/P0017", "ecg/M\u00fcller1", "dicom/Mu\u0308ller1")
+    people = resolve_people([recording(place, "") for place in places])
+    assert [person.subject for person in people][::2] == [person.subject for person in people][1::2]
+    assert len({person.subject for person in people} - {""}) == 2
