@@ -27,10 +27,10 @@ from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.inference import Predictor
 from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.drawing.playback import TimeSource
-from ptacl_app.screens.about import AboutScreen
 from ptacl_app.screens.charts import ChartsScreen
 from ptacl_app.screens.cohort import CohortScreen
-from ptacl_app.screens.help import HelpScreen
+from ptacl_app.screens.dialogs.about import AboutScreen
+from ptacl_app.screens.dialogs.help import HelpScreen
 from ptacl_app.screens.load_ecg import LoadEcgScreen
 from ptacl_app.screens.neighbours import NeighboursScreen
 from ptacl_app.screens.patient import PatientScreen

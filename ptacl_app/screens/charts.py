@@ -16,7 +16,7 @@ from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import CohortSummary
 from ptacl_app.drawing.chart import ChartKind
 from ptacl_app.drawing.chart_picture import GROUP_COLOURS
-from ptacl_app.screens.pick_column import NO_COLOUR, PickColumnScreen
+from ptacl_app.screens.dialogs.pick_column import NO_COLOUR, PickColumnScreen
 from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
@@ -219,7 +219,7 @@ class ChartsScreen(WorkerFaults, Screen[None]):
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep what the lasso holds under it."""
-        from ptacl_app.screens.save_cohort import SaveCohortScreen
+        from ptacl_app.screens.dialogs.save_cohort import SaveCohortScreen
 
         people = self._selected_people()
         if not people:
@@ -241,7 +241,7 @@ class ChartsScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The points as CSV into exports/."""
         from ptacl_app.output.export import export_chart
-        from ptacl_app.screens.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import export_in_thread
 
         shown, name_of = self.shown, self._app.names.name_of
 

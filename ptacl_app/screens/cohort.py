@@ -355,7 +355,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
         from ptacl_app.output.export import export_overview
-        from ptacl_app.screens.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import export_in_thread
 
         where = self.where or None
 
@@ -378,7 +378,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
 
     def action_columns(self) -> None:
         """Choose what the table shows."""
-        from ptacl_app.screens.choose_columns import ChooseColumnsScreen
+        from ptacl_app.screens.dialogs.choose_columns import ChooseColumnsScreen
 
         def take(keys: tuple[str, ...] | None) -> None:
             if keys is not None:
@@ -392,7 +392,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep the predicate under it."""
-        from ptacl_app.screens.save_cohort import SaveCohortScreen
+        from ptacl_app.screens.dialogs.save_cohort import SaveCohortScreen
 
         if self.where:
             self.app.push_screen(SaveCohortScreen(self.criteria))

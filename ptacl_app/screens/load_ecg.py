@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import LoadingIndicator, Static
 
 from ptacl_app.data.inference import PredictionCancelledError
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_app.text.pasted_path import read_pasted_path

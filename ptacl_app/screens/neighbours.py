@@ -296,7 +296,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The list as CSV into exports/."""
         from ptacl_app.output.export import export_neighbours
-        from ptacl_app.screens.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import export_in_thread
 
         neighbours = self.query_one("#table", NeighbourList).neighbours
         name_of = self._app.names.name_of

@@ -10,7 +10,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptacl_app.data.patient_view import PersonNotes
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.safe_input import SafeInput

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from ptacl_app.data.opinions import ask_opinions, describe_opinions
 from ptacl_app.data.patient_view import PatientView
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import safe
 from ptacl_core.errors import PtaclError

@@ -434,14 +434,14 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
 
     def action_export(self) -> None:
         """A report of the patient in exports/."""
-        from ptacl_app.screens.export import ExportScreen
+        from ptacl_app.screens.dialogs.export import ExportScreen
 
         if self._app.patient is not None:
             self.app.push_screen(ExportScreen(self._app.patient))
 
     def action_keep(self) -> None:
         """Put the loaded file into the cohort, after a question."""
-        from ptacl_app.screens.keep_file import KeepFileScreen
+        from ptacl_app.screens.dialogs.keep_file import KeepFileScreen
 
         patient = self._app.patient
         if patient is not None and patient.source is not None:
@@ -461,7 +461,7 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
 
     def action_findings(self) -> None:
         """Every finding in full."""
-        from ptacl_app.screens.findings import FindingsScreen
+        from ptacl_app.screens.dialogs.findings import FindingsScreen
 
         if self._app.patient is not None:
             self.app.push_screen(FindingsScreen(self._app.patient))

@@ -228,7 +228,7 @@ class RunsScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
         from ptacl_app.output.export import export_run_table
-        from ptacl_app.screens.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import export_in_thread
 
         run, table = self.selected, self.shown_table
 

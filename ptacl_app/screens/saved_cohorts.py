@@ -10,8 +10,8 @@ from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptacl_app.data.patient_view import SavedCohortView
-from ptacl_app.screens.dialog import Dialog
-from ptacl_app.screens.save_cohort import describe_attrition
+from ptacl_app.screens.dialogs.dialog import Dialog
+from ptacl_app.screens.dialogs.save_cohort import describe_attrition
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import format_plural, safe
 from ptacl_core.errors import PtaclError

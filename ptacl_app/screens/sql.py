@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Static, Tree
 
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import CohortSummary, QueryResult
-from ptacl_app.screens.history import HistoryScreen
+from ptacl_app.screens.dialogs.history import HistoryScreen
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.shell import messages
@@ -218,7 +218,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The rows shown as CSV into exports/, a header even when there are none."""
         from ptacl_app.output.export import export_result
-        from ptacl_app.screens.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import export_in_thread
 
         result = self.query_one("#results", ResultTable).result
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from textual.widgets import Input, Static
 
-from ptacl_app.screens.help import HelpScreen
+from ptacl_app.screens.dialogs.help import HelpScreen
 from ptacl_app.shell.actions import ACTIONS, SCOPES, list_actions, show_key
 from ptacl_app.shell.settings import AppSettings
 from ptacl_app.widgets.cine_view import CinePlot

@@ -16,12 +16,12 @@ from ptacl_app.data.patient_view import (
     RunView,
     SavedCohortView,
 )
-from ptacl_app.screens.export import ExportScreen
-from ptacl_app.screens.findings import FindingsScreen
-from ptacl_app.screens.history import HistoryScreen
-from ptacl_app.screens.keep_file import KeepFileScreen
+from ptacl_app.screens.dialogs.export import ExportScreen
+from ptacl_app.screens.dialogs.findings import FindingsScreen
+from ptacl_app.screens.dialogs.history import HistoryScreen
+from ptacl_app.screens.dialogs.keep_file import KeepFileScreen
+from ptacl_app.screens.dialogs.save_cohort import SaveCohortScreen
 from ptacl_app.screens.load_ecg import LoadEcgScreen
-from ptacl_app.screens.save_cohort import SaveCohortScreen
 from ptacl_app.screens.saved_cohorts import SavedCohortsScreen
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import RESEARCH_USE_ONLY

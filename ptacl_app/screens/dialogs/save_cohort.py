@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from ptacl_app.data.patient_view import SavedCohortView
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import format_plural, safe
 from ptacl_app.widgets.safe_input import SafeInput

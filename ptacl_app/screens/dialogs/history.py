@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.text.formatting import safe
 
 

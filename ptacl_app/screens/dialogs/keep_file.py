@@ -10,7 +10,7 @@ from textual.widgets import LoadingIndicator, Static
 
 from ptacl_app.data.inference import PredictionCancelledError
 from ptacl_app.data.patient_view import FileSource
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import format_count, format_plural, safe
 from ptacl_core.errors import PtaclError

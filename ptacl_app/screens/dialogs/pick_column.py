@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.widgets import OptionList, Static
 
 from ptacl_app.data.chart_data import ChartColumn
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 
 NO_COLOUR = "no colour"
 

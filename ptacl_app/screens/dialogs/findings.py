@@ -7,7 +7,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from ptacl_app.data.patient_view import PatientView
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.widgets.findings_panel import FindingsPanel
 
 

@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell.actions import SCOPES, list_actions, show_key
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE
 

@@ -10,7 +10,7 @@ from textual.widgets import OptionList, Static
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.output.export import choose_path, describe_failure, write_patient_text
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell.services import Services
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
 from ptacl_core.errors import PtaclError

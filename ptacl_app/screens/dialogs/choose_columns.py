@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import SelectionList, Static
 
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.widgets.tables.patients import ALL_COLUMNS, COLUMNS
 
 HELP = "space puts a column in or out · u the usual ones · Enter shows them · Esc leaves it"

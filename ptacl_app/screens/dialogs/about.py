@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from ptacl_app.screens.dialog import Dialog
+from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell.services import Services, services_of
 from ptacl_app.shell.settings import get_config_path
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe

@@ -1,0 +1,1 @@
+"""Dialogs over a screen: a question, a choice, a text, and back."""
