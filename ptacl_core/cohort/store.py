@@ -260,8 +260,8 @@ class Cohort:
         makes one when needed. Raises CohortError when the patient or the embeddings are not
         there, or the vector cannot be used.
         """
+        from ptacl_core.cohort.asking import find_keys
         from ptacl_core.cohort.search.neighbours import find_neighbours
-        from ptacl_core.cohort.sql.asking import find_keys
 
         return find_neighbours(
             self._opened,
@@ -339,7 +339,7 @@ class Cohort:
 
         As `sql`, in bounded memory; it is not noted, which `note_query` does. Raises QueryError.
         """
-        from ptacl_core.cohort.sql.asking import resolve_knn
+        from ptacl_core.cohort.asking import resolve_knn
 
         return self._opened.console.stream(
             statement,
@@ -411,7 +411,7 @@ class Cohort:
         self, statement: str, *, max_rows: int | None, deadline_s: float = 5.0
     ) -> QueryResult:
         """As `sql`, for statements that typed queries build around a person's predicate."""
-        from ptacl_core.cohort.sql.asking import run_statement
+        from ptacl_core.cohort.asking import run_statement
 
         return run_statement(self._opened, statement, max_rows=max_rows, deadline_s=deadline_s)
 

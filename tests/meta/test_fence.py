@@ -143,3 +143,24 @@ def test_no_ring_of_imports_has_more_than_two_files():
 
     assert graph.number_of_edges() > 1000
     assert [ring for ring in rings if len(ring) > 2] == []
+
+
+@pytest.mark.parametrize(
+    "room", ["ptacl_core.stages", "ptacl_core.cohort", "ptacl_core.io", "ptacl_app"]
+)
+def test_no_arrow_between_rooms_points_back(room):
+    imports = grimp.build_graph("ptacl_core", "ptacl_app", cache_dir=None)
+
+    def child_of(module: str) -> str:
+        return module.removeprefix(f"{room}.").split(".")[0]
+
+    inside = [module for module in imports.modules if module.startswith(f"{room}.")]
+    arrows = {
+        (child_of(module), child_of(imported))
+        for module in inside
+        for imported in imports.find_modules_directly_imported_by(module)
+        if imported.startswith(f"{room}.") and child_of(module) != child_of(imported)
+    }
+
+    assert len(inside) > 40
+    assert list(networkx.simple_cycles(networkx.DiGraph(arrows))) == []

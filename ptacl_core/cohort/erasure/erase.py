@@ -21,12 +21,12 @@ from ptacl_core.cohort.erasure.certificate import Certificate, certify
 from ptacl_core.cohort.erasure.derived_files import clean_derived_files, remove_naming_files
 from ptacl_core.cohort.erasure.journal import Journal, journal_files, read_journal, remove_journal
 from ptacl_core.cohort.erasure.needles import Needle, binary_needle, number_of, text_needles
+from ptacl_core.cohort.erasure.notes import erase_notes
 from ptacl_core.cohort.identity.aliases import forget_evidence
 from ptacl_core.cohort.identity.identities import read_identifiers, remove_identities
 from ptacl_core.cohort.identity.keys import CohortKey, open_key
 from ptacl_core.cohort.identity.lineage import RunsOfPeople, find_runs, forget_people, read_marks
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
-from ptacl_core.cohort.notes.erasure import erase_notes
 from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.cohort.notes.readings import redact_readings
 from ptacl_core.cohort.publication import current_publication, open_published, publish

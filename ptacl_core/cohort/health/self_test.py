@@ -17,8 +17,8 @@ from ptacl_core.cohort.engine import connect_writer, execute
 from ptacl_core.cohort.erasure.byte_search import search_directories, text_needles
 from ptacl_core.cohort.erasure.erase import ShardErasure
 from ptacl_core.cohort.health.verification import verify_cohort
-from ptacl_core.cohort.identity.keys import KEYS_VARIABLE
 from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.private_folder import KEYS_VARIABLE
 from ptacl_core.cohort.search.exact import cosine_similarity
 from ptacl_core.cohort.search.vectors import check_vectors
 from ptacl_core.cohort.sql.exports import format_csv

@@ -7,7 +7,6 @@ that a copied cohort carries no way back.
 
 import hashlib
 import hmac
-import os
 import secrets
 import unicodedata
 from base64 import b32encode
@@ -15,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.cohort.private_folder import KEYS_VARIABLE, keys_folder, make_private_folder
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_text
 
 _KEY_BYTES = 32
 _PSEUDONYM_CHARACTERS = 13
-KEYS_VARIABLE = "PTACL_KEYS"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,16 +47,6 @@ class CohortKey:
 
     def _digest(self, purpose: str, text: str) -> bytes:
         return hmac.new(self.secret, f"{purpose}\0{text}".encode(), hashlib.sha256).digest()
-
-
-def keys_folder() -> Path:
-    """Where keys and heads of audit logs lie: `PTACL_KEYS`, or the user's data folder."""
-    given = os.environ.get(KEYS_VARIABLE)
-    if given:
-        return Path(given).absolute()
-    from platformdirs import user_data_path
-
-    return user_data_path("ptacl") / "keys"
 
 
 def key_file(cohort_id: str) -> Path:
@@ -122,12 +111,6 @@ def find_key(layout: CohortLayout, *, create: bool = False) -> CohortKey | None:
         if not (create and is_new):
             return None
     return open_key(layout, create=create)
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make `folder` for this user alone. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
 
 
 def _read_key(file: Path, layout: CohortLayout) -> CohortKey:

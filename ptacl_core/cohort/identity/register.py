@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ptacl_core.cohort.identity.keys import CohortKey, keys_folder, make_private_folder
+from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.cohort.identity.spellings import canonical_identifier
 from ptacl_core.cohort.layout import CohortLayout
+from ptacl_core.cohort.private_folder import keys_folder, make_private_folder
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256

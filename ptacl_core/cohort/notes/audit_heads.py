@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptacl_core.cohort.identity.keys import keys_folder, make_private_folder
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
+from ptacl_core.cohort.private_folder import keys_folder, make_private_folder
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_text_hash

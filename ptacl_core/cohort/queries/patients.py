@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ptacl_core.cohort.asking import run_statement
 from ptacl_core.cohort.rows import Phenotype, Recording, ShardRow
-from ptacl_core.cohort.sql.asking import run_statement
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.records.finding import Finding
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES

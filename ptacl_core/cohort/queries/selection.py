@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ptacl_core.cohort.asking import run_statement
 from ptacl_core.cohort.notes.notebook import AttritionStep, Notes, SavedCohort
-from ptacl_core.cohort.sql.asking import run_statement
 from ptacl_core.errors import QueryError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from ptacl_core import __version__
-from ptacl_core.cohort.identity.keys import KEYS_VARIABLE, keys_folder
+from ptacl_core.cohort.private_folder import KEYS_VARIABLE, keys_folder
 from ptacl_core.documents.doctor import (
     ComputeFacts,
     EnvironmentReport,

@@ -3,7 +3,7 @@
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.notes.erasure import erase_notes
+from ptacl_core.cohort.erasure.notes import erase_notes
 from ptacl_core.cohort.notes.moved_marks import (
     REPRESENTATIVE,
     apply_moves,

@@ -6,6 +6,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.ecg.arrays.csv_text import CsvText, split_csv
 from ptacl_core.io.ecg.arrays.nameless import assemble_array, assemble_rows
 from ptacl_core.io.ecg.arrays.table_columns import MIN_LEADS, find_lead_columns, find_long_columns
 from ptacl_core.io.ecg.arrays.time_columns import (
@@ -18,7 +19,6 @@ from ptacl_core.io.ecg.arrays.time_columns import (
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead
 from ptacl_core.io.files.bounded_file import MAX_TABLE_BYTES, read_bytes, shown_name
-from ptacl_core.io.files.csv_text import CsvText, split_csv
 from ptacl_core.io.files.library_faults import library_faults
 from ptacl_core.records import EcgRecord, Finding
 
