@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ptacl_core.cohort.identity.aliases import KnownPeople
 from ptacl_core.cohort.identity.keys import CohortKey
+from ptacl_core.cohort.identity.register import hash_person
 from ptacl_core.ingest.plan import PlannedVisit
 from ptacl_core.io.identity.facts import fold_identifier
 
@@ -35,6 +36,7 @@ def assign_patients(
         patients[subject] = patient or key.pseudonym(subject)
     for subject, patient in patients.items():
         known.add("id", fold_identifier(subject), patient)
+        known.add("person", hash_person(key, subject), patient)  # what a withdrawal asks by
         for name in names[subject] - shared:
             known.add("name", name, patient)
         for coding in codings[subject]:

@@ -44,16 +44,17 @@ def find_people(directory: Path) -> set[str]:
 def find_sources(directory: Path, patients: Collection[str]) -> set[str]:
     """SHA-256 of the source files of `patients`, as the manifests of complete shards name them."""
     wanted = set(patients)
-    return {
-        digest
-        for shard in _complete_shards(directory)
-        for row in _read_table(shard / spec.MANIFEST_FILE)
-        .select(["patient", "ecg_sha256", "cmr_sha256"])
-        .to_pylist()
-        if row["patient"] in wanted
-        for digest in (row["ecg_sha256"], row["cmr_sha256"])
-        if digest
-    }
+    return {digest for patient, digest in list_sources(directory) if patient in wanted}
+
+
+def list_sources(directory: Path) -> Iterator[tuple[str, str]]:
+    """Person and SHA-256 of every source file that the manifests of complete shards name."""
+    for shard in _complete_shards(directory):
+        table = _read_table(shard / spec.MANIFEST_FILE)
+        for row in table.select(["patient", "ecg_sha256", "cmr_sha256"]).to_pylist():
+            for digest in (row["ecg_sha256"], row["cmr_sha256"]):
+                if digest:
+                    yield row["patient"], digest
 
 
 def find_array_pieces(directory: Path, patients: Collection[str]) -> list[bytes]:

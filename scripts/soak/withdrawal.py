@@ -88,9 +88,10 @@ def ptacl(*arguments: object, expected: int = 0) -> str:
 def prepare(rehearsal: Rehearsal, num_people: int) -> None:
     """Files, those that arrive late apart, and a cohort with an embedded run."""
     files, late = rehearsal.folder / "files", rehearsal.folder / "late"
-    with rehearsal.timed(f"{num_people} people as files"):
-        write_files(files, num_people)
-    late.mkdir()
+    if not files.is_dir():
+        with rehearsal.timed(f"{num_people} people as files"):
+            write_files(files, num_people)
+    late.mkdir(exist_ok=True)
     for identifier in choose(num_people)[1]:
         for path in files.glob(f"{identifier}_*"):
             shutil.move(path, late / path.name)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.identity.keys import key_file
+from ptacl_core.cohort.identity.keys import key_file, open_key
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.shards import ShardReader
 
@@ -138,3 +138,24 @@ def test_parts_of_another_key_are_refused(made, parts, tmp_path, ptacl):
     assert "its key is" in answer.err
     with pytest.raises(Exception, match="already"):
         preprocess.run(made / "files", stranger, num_workers=1, key_from=key_of(made / "whole"))
+
+
+def test_a_part_with_somebody_who_withdrew_before_is_refused(parts, tmp_path, ptacl):
+    """They never were in the cohort that it joins, and the list spelled them otherwise."""
+    target, part = parts
+    with Cohort.open(part) as cohort:
+        people = {row[0] for row in cohort.fetch("SELECT patient FROM patients")}
+    key = open_key(CohortLayout(part))
+    theirs = [str(9_000_000 + row) for row in range(6)]
+    member = next(each for each in theirs if key.pseudonym(each) in people)
+    listed = tmp_path / "list.csv"
+    listed.write_text(f'"eid"\r\n"EID=00{member}.0"\r\n')
+    answer = ptacl("withdraw", target, listed, "--yes", "--json")
+    assert answer.exit_code == 0, answer.err
+    assert json.loads(answer.out)["not_yet_seen"] == 1
+    merged = ptacl("merge", target, part)
+    assert merged.exit_code == 2, merged.out + merged.err
+    assert "1 people who were erased" in merged.err
+    assert member not in merged.err
+    assert ptacl("withdraw", part, listed, "--yes").exit_code == 0
+    assert ptacl("merge", target, part).exit_code == 0

@@ -8,7 +8,10 @@ pseudonym is made of the spelling that a file had, and cannot be turned back.
 import itertools
 import re
 import unicodedata
-from pathlib import PurePath
+from decimal import Decimal
+from pathlib import PureWindowsPath
+
+from ptacl_core.io.files.number_text import is_rounded_number
 
 _PREFIXES = (
     "sub",
@@ -39,21 +42,31 @@ _TAIL_WORDS = re.compile(
     r"|(?:ses|visit|run|task|acq|v|i)-?\d{1,3}))+$",
     re.IGNORECASE,
 )
-_PREFIXED = re.compile(r"(?:f\.)?(?:" + "|".join(_PREFIXES) + r")[-_ .:#]*(?P<number>\d[\d.,]*)")
+_PREFIXED = re.compile(
+    r"(?:f\.|n_)?(?:" + "|".join((*_PREFIXES, *_TAILS)) + r")[-_ .:#=]*(?P<number>\d[\d.,]*)"
+)
+_EDGES = " \t\r\n\v\f\"'`´‘’“”;:|,/\\()[]{}<>#=*"
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
+_INSTANCE = re.compile(r"(?P<stem>\d{7})_\d_\d{1,2}")
+_GROUPED = re.compile(r"\d{1,3}(?:(?:,\d{3})+|(?: \d{3})+)(?:\.0*)?")
+_POWER = re.compile(r"\d(?:\.\d*)?e\+?\d{1,2}|\d+e\+?00?")
 _NUMBER = re.compile(r"0*(?P<digits>\d+)(?:[.,]0*)?")
 
 
 def canonical_identifier(text: str) -> str:
     """The form that all spellings of one identifier share; "" for text that is none.
 
-    Blanks, quotes, file endings, UK Biobank's field and instance, words such as `_ecg`, known
-    prefixes before a number, leading zeros and `.0` do not count; letters count in any case.
-    What is not a number keeps its letters, so that A12 and B12 stay two people.
+    Blanks, quotes, marks around it, file endings, UK Biobank's field and instance, words such as
+    `_ecg`, known prefixes before a number, leading zeros, signs between thousands and `.0` do not
+    count; letters count in any case. What is not a number keeps its letters, so that A12 and B12
+    stay two people.
     """
-    name = unicodedata.normalize("NFKC", text).strip().strip("\"'").strip().casefold()
-    if "/" in name and _ENDINGS.search(name):
-        name = PurePath(name).name
+    name = _UNSEEN.sub("", unicodedata.normalize("NFKC", text)).strip(_EDGES).casefold()
+    if _ENDINGS.search(name) and re.search(r"[/\\]", name):
+        name = PureWindowsPath(name).name  # knows both kinds of separators
     name = _ENDINGS.sub("", name)
+    instance = _INSTANCE.fullmatch(name)
+    name = instance["stem"] if instance else _write_out(name)
     bulk = _BULK.fullmatch(name)
     name = bulk["stem"] if bulk else _TAIL_WORDS.sub("", name)
     prefixed = _PREFIXED.fullmatch(name)
@@ -61,6 +74,18 @@ def canonical_identifier(text: str) -> str:
     if number is not None:
         return number["digits"]
     return re.sub(r"[\s_-]+", "-", name)
+
+
+def _write_out(name: str) -> str:
+    """Digits of a number with its thousands set apart, or in powers of ten with all digits."""
+    if _GROUPED.fullmatch(name):
+        return re.sub("[ ,]", "", name)
+    if name.startswith("+") and name[1:].isdecimal():
+        return name[1:]
+    if _POWER.fullmatch(name) and not is_rounded_number(name):
+        value = Decimal(name)
+        return str(int(value)) if value == int(value) else name
+    return name
 
 
 def list_spellings(text: str) -> tuple[str, ...]:

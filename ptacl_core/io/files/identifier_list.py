@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ptacl_core.errors import RecordError
+from ptacl_core.io.files.number_text import is_rounded_number
 from ptacl_core.safety.text.printable import clean_text
 
 STDIN = Path("-")
@@ -43,6 +44,13 @@ def read_identifier_list(path: Path) -> list[str]:
         raise RecordError(
             f"{_show(path)}: {fault}; expected one identifier a line, or a CSV with a column "
             "such as eid, id or patient"
+        )
+    num_rounded = sum(is_rounded_number(cell) for cell in identifiers)
+    if num_rounded:
+        raise RecordError(
+            f"{_show(path)}: {num_rounded} identifiers are numbers that a spreadsheet rounded "
+            "(such as 1.23E+06), so whom they mean is lost; nothing was changed. Give the list as "
+            "it was sent, or format the column as text"
         )
     return list(identifiers)
 

@@ -8,6 +8,7 @@ import numpy as np
 from ptacl_core.arrays import Array
 from ptacl_core.errors import UnreadableFileError
 
+_POWER_OF_TEN = re.compile(r"\d(?:[.,](?P<decimals>\d*))?e\+?(?P<exponent>\d{1,2})", re.IGNORECASE)
 _GAP = re.compile(r",\s*,|^\s*,")
 _BLOCK_CHARACTERS = 1 << 20
 
@@ -62,3 +63,9 @@ def parse_count(text: str | None) -> int | None:
     """The whole number from 0 that `text` holds, None for anything else."""
     word = (text or "").strip()
     return int(word) if re.fullmatch(r"[0-9]{1,12}", word) else None
+
+
+def is_rounded_number(text: str) -> bool:
+    """Whether a spreadsheet wrote a whole number in powers of ten and left out digits: 1.23E+06."""
+    found = _POWER_OF_TEN.fullmatch(text.strip())
+    return found is not None and len(found["decimals"] or "") < int(found["exponent"])

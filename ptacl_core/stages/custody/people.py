@@ -50,6 +50,7 @@ def resolve_people(
         pseudonyms = {identifier, *map(key.pseudonym, spellings)}
         for spelling in (identifier, canonical_identifier(identifier)):
             pseudonyms.add(known.find("id", fold_identifier(spelling)) or "")
+        pseudonyms.add(known.find("person", hash_person(key, identifier)) or "")
         pseudonyms.add(kept.get(canonical_identifier(identifier), ""))
         members_named = pseudonyms & members
         for pseudonym in members_named:

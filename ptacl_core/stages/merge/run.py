@@ -11,14 +11,17 @@ from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import FILE_NAME as KNOWN_FILE
+from ptacl_core.cohort.identity.aliases import read_known
 from ptacl_core.cohort.identity.identities import put_identities, read_all_identities
-from ptacl_core.cohort.identity.keys import key_file, supply_key
+from ptacl_core.cohort.identity.keys import key_file, open_key, supply_key
+from ptacl_core.cohort.identity.register import WithdrawnPeople, read_register
 from ptacl_core.cohort.layout import CohortDescription
 from ptacl_core.errors import CohortError
 from ptacl_core.ingest.register import register_shards
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import merge_manifests
+from ptacl_core.shards.erasure import list_sources
 from ptacl_core.shards.locks import hold_shards
 from ptacl_core.shards.transfer import copy_shards, find_disagreements
 from ptacl_core.shards.verification import verify_shards
@@ -146,12 +149,39 @@ def _refuse_erased(layout: CohortLayout, parts: Sequence[CohortLayout]) -> None:
     for part in parts:
         with Cohort.open(part.root) as theirs, Cohort.open(layout.root) as ours:
             people = [row[0] for row in theirs.fetch("SELECT patient FROM patients")]
-            erased = ours.find_erased(people)
+            erased = ours.find_erased(people) | _find_withdrawn(layout, part, people)
         if erased:
             raise CohortError(
                 f"{part.root.name}: holds {len(erased)} people who were erased from "
                 f"{layout.root.name}; erase them from the part as well, then merge again"
             )
+
+
+def _find_withdrawn(layout: CohortLayout, part: CohortLayout, people: Sequence[str]) -> set[str]:
+    """Those of a part whom the register of `layout` knows, in whatever spelling they came.
+
+    By keyed hashes of their identifiers, which the part's sealed evidence and identities lead to,
+    and of their files.
+    """
+    fingerprint = CohortDescription.read(layout).key_fingerprint
+    register = read_register(layout, key_fingerprint=fingerprint)
+    if register.is_empty:
+        return set()
+    key = open_key(layout)
+    withdrawn = WithdrawnPeople(register, key)
+    known = read_known(part.shards, key)
+    found = {known.find("person", person) for person in register.people}
+    found |= {
+        patient
+        for patient, identifier in read_all_identities(part).items()
+        if withdrawn.holds_identifier(identifier)
+    }
+    found |= {
+        patient
+        for patient, digest in list_sources(part.shards)
+        if withdrawn.holds_recording(digest)
+    }
+    return {patient for patient in found if patient in set(people)}
 
 
 def _take_key(layout: CohortLayout, described: CohortDescription) -> None:
