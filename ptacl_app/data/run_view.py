@@ -35,6 +35,7 @@ def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
             ("preprocessing", _shorten(run.preprocessing_hash)),
             ("code", safe(run.code_version or MISSING, max_length=20)),
             ("seed", MISSING if run.seed is None else str(run.seed)),
+            *_tell_withdrawals(run),
         ),
         tables=(
             *_build_regression(_list_models(found)),
@@ -43,6 +44,13 @@ def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
         alignment_map=alignment_map,
         alignment=alignment,
     )
+
+
+def _tell_withdrawals(run: Run) -> tuple[tuple[str, str], ...]:
+    """The mark of a run that was trained with people who withdrew since."""
+    if not run.withdrawn_people:
+        return ()
+    return (("withdrawn", f"{run.withdrawn_people} of its training, or may be: train anew"),)
 
 
 def read_alignment(

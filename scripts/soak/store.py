@@ -207,6 +207,27 @@ def refuse_escapes(folder: Path, count: int) -> Count:
     return held, len(attempts)
 
 
+def refuse_routes(folder: Path, count: int) -> Count:
+    """Hidden tables, settings, files and sessions, by every place where a table may stand."""
+    module = load("unit/cohort/hidden_routes.py")
+    attempts = module.list_routes()[:count]
+    held = 0
+    path = make_cohort(folder)
+    with Cohort.open(path) as cohort:
+        for statement in attempts:
+            try:
+                cohort.run_statement(statement, max_rows=10, deadline_s=PATIENCE_S)
+            except CohortError as error:
+                held += "stopped after" not in str(error)
+            else:
+                print(f"answered: {statement}", flush=True)
+        assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
+        sample = attempts[::9]
+        num_answered = module.count_answered(str(cohort.layout.store), sample)
+        assert num_answered * 2 >= len(sample), f"{num_answered} of {len(sample)}"
+    return held, len(attempts)
+
+
 def end_bombs(folder: Path, count: int) -> Count:
     module = load("unit/cohort/test_store_sql_limits.py")
     with Cohort.open(make_cohort(folder)) as cohort:
@@ -291,6 +312,7 @@ GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
     "R4": ("second writer refused by name; lock gone after kill -9", hold_locks, 4),
     "R5": ("publishes under open readers without an error", publish, 100),
     "R6": ("SQL escapes refused", refuse_escapes, 1000),
+    "R6h": ("hidden tables, settings and files refused by every route", refuse_routes, 10_000),
     "R7": ("query bombs ended within 6 s", end_bombs, 1000),
     "R8": ("SQL fuzz through the console: no crash, no leak", fuzz_console, 100_000),
     "R9": ("engine functions with hostile arguments: no death", call_functions, 100),
