@@ -47,6 +47,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.history: list[str] = []
+        self.shown_statement = ""
 
     def compose(self) -> ComposeResult:
         """Catalogue at the left, editor above results."""
@@ -69,8 +70,11 @@ class SqlScreen(WorkerFaults, Screen[None]):
         title.detail = "read-only, sandboxed   Esc leaves the editor"
         session = self._app.session
         self.history = list(session.history)
+        editor = self.query_one("#editor", SqlEditor)
         if session.statement is not None:
-            self.query_one("#editor", SqlEditor).text = session.statement
+            editor.text = session.statement
+        else:
+            editor.select_all()  # what is typed takes the sample's place
         tree = self.query_one("#tree", Tree)
         tree.show_root = False
         tree.guide_depth = 2
@@ -157,6 +161,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
     def on_query_finished(self, message: messages.QueryFinished) -> None:
         """Show rows, their number and the time."""
         self.is_query_running = False
+        self.shown_statement = message.statement
         result = message.result
         self.query_one("#results", ResultTable).show(result)
         self._say(_describe_result(result))
@@ -216,16 +221,22 @@ class SqlScreen(WorkerFaults, Screen[None]):
             self._app.copy_text("\t".join(safe(value) for value in row))
 
     def action_export(self) -> None:
-        """The rows shown as CSV into exports/, a header even when there are none."""
+        """The rows as CSV into exports/, a header even when there are none.
+
+        Those of a statement that has more than are shown are read again, all of them.
+        """
         from ptacl_app.output.export import export_result
         from ptacl_app.screens.dialogs.export import export_in_thread
 
         result = self.query_one("#results", ResultTable).result
+        statement = self.shown_statement
 
         def write(reader: CohortReader) -> str:
-            cut = " (cut: the statement has more)" if result.is_cut else ""
+            if result.is_cut:
+                path, count = reader.export_statement(statement)
+                return f"all {format_plural(count, 'row')} in {safe(path)}"
             rows = format_plural(len(result.rows), "row")
-            return f"{rows}{cut} in {safe(export_result(reader, result))}"
+            return f"{rows} in {safe(export_result(reader, result))}"
 
         def say(text: str, is_failure: bool) -> None:
             self._say(text, is_failure=is_failure)
@@ -246,5 +257,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
 def _describe_result(result: QueryResult) -> str:
     count = format_plural(len(result.rows), "row")
     if result.is_cut:
-        count = f"the first {format_count(len(result.rows))} rows; there are more"
+        count = (
+            f"the first {format_count(len(result.rows))} rows; there are more, e writes all of them"
+        )
     return f"{count} · {result.elapsed_s * 1000:.0f} ms"

@@ -468,3 +468,48 @@ async def test_saved_cohort_shows_its_attrition(
         assert "24 patients" in text
         (saved,) = app.reader.load_saved_cohorts()
         assert saved.steps[-1][0] == "age_years > 60"
+
+
+async def test_typing_takes_the_samples_place_and_the_footer_shows_keys_that_work(make_app, settle):
+    app = make_app()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        await settle(pilot)
+        footer = app.screen.query_one(KeyFooter)
+        shown = footer.render().plain
+        assert "F1 Help" in shown
+        assert "^Q Quit" in shown
+        assert " ? " not in shown
+        await pilot.press("f1")
+        await settle(pilot)
+        assert isinstance(app.screen, HelpScreen)
+        await pilot.press("escape")
+        await settle(pilot)
+        await pilot.press(*"SELECT 7 AS x", "ctrl+j")
+        await settle(pilot)
+        assert app.screen.query_one("#editor", SqlEditor).text == "SELECT 7 AS x"
+        assert app.screen.query_one("#results", ResultTable).result.rows == ((7,),)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "? Help" in footer.render().plain
+
+
+async def test_an_export_has_all_rows_of_a_long_result(make_app, settle, tmp_path, said):
+    cohort = build_cohort(tmp_path / "mine", num_patients=12, has_model=False)
+    app = make_app(cohort)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        await settle(pilot)
+        app.screen.query_one(
+            "#editor", SqlEditor
+        ).text = "SELECT a.patient FROM overview a, overview b, overview c, overview d"
+        await pilot.press("ctrl+j")
+        await settle(pilot)
+        assert "there are more" in status_of(app)
+        await pilot.press("escape", "e")
+        await settle(pilot)
+        (path,) = (cohort / "exports").glob("query-*.csv")
+        assert len(path.read_text().splitlines()) == 12**4 + 1
+        assert "all" in status_of(app)

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ptacl_app.data.patient_view import (
@@ -122,6 +124,15 @@ class TableReading(OpenedReader):
             is_cut=result.is_truncated,
             elapsed_s=time.perf_counter() - started,
         )
+
+    def export_statement(self, statement: str) -> tuple[Path, int]:
+        """All rows of a statement as CSV into exports/, streamed; the path and how many.
+
+        Raises QueryError, CohortError.
+        """
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        written = self._cohort.export(statement, name=f"query-{stamp}")
+        return written.path, written.num_rows
 
     def log_export(self, name: str) -> None:
         """Put a file that the app is about to write into the audit log. Raises CohortError."""
