@@ -276,6 +276,33 @@ class Cohort:
             method=method,
         )
 
+    def neighbours_of_many(
+        self,
+        queries: "Sequence[str] | np.ndarray",
+        *,
+        k: int = 10,
+        run: str | None = None,
+        direction: Direction = "ecg-cmr",
+        exclude_self: bool = True,
+        space: str = "projected",
+    ) -> list[list[Neighbour]]:
+        """`neighbours` of many patients, or of many embeddings [query, dim], in one search.
+
+        The answers are those of one query after another, without measured phenotypes; of a
+        patient the earliest visit asks. Raises as `neighbours`.
+        """
+        from ptacl_core.cohort.search.neighbours import find_neighbours_of_many
+
+        return find_neighbours_of_many(
+            self._opened,
+            queries,
+            k=k,
+            run=run,
+            direction=direction,
+            exclude_self=exclude_self,
+            space=space,
+        )
+
     def build_index(self, run: str, modality: str, space: str = "projected") -> "IndexEntry":
         """Build the neighbour index of one set of embeddings; tells its measured recall@10.
 

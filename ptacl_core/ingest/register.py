@@ -11,7 +11,8 @@ from ptacl_core.records.phenotypes import SCANNER_COLUMNS, SCANNER_FIELD_IDS
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.lock import wait_for_lock
 from ptacl_core.shards import ShardReader
-from ptacl_core.shards.spec import MEASUREMENT_NAMES
+from ptacl_core.shards.manifest import read_merged_shards
+from ptacl_core.shards.spec import MANIFEST_FILE, MEASUREMENT_NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +33,8 @@ def register_shards(
     `source` is "simulated" or "files", `convention` how the phenotypes were measured. Rows
     are replaced by key, so a second call changes nothing. Of jobs that end together each waits
     for the one before it, and writes nothing where that one has registered its shards as well.
-    Raises CohortLockedError after a long wait.
+    Rows are written of the people in shards that came since, of all people where the store or
+    a shard is not what it was. Raises CohortLockedError after a long wait.
     """
     shards = cohort_dir / "shards"
     with (
@@ -46,10 +48,17 @@ def register_shards(
                 source=source,
                 preprocessing_hash=reader.preprocessing_hash,
             ).close()
-        wanted = {"manifest_sha256": reader.manifest_sha256, "convention": convention}
-        if _read_registered(shards) == {**wanted, **_count_rows(cohort_dir)}:
+        made_with = {"convention": convention, "preprocessing_hash": reader.preprocessing_hash}
+        manifest = {"manifest_sha256": reader.manifest_sha256}
+        known, stored = _read_registered(shards), {**made_with, **_count_rows(cohort_dir)}
+        is_intact = {name: known.get(name) for name in stored} == stored
+        if is_intact and known.get("manifest_sha256") == reader.manifest_sha256:
             return
-        tables = build_store_tables(reader, convention=convention)
+        merged = read_merged_shards(shards, manifest_sha256=reader.manifest_sha256)
+        rows = reader.table
+        if is_intact:
+            rows = _take_grown(rows, shards, known.get("merged_shards"), merged)
+        tables = build_store_tables(rows, reader.preprocessing_hash, convention=convention)
         with Cohort.write(cohort_dir, purpose="register") as writer:
             for table, put in (
                 ("patients", writer.put_patients),
@@ -66,7 +75,33 @@ def register_shards(
             writer.put_preprocessing(
                 reader.preprocessing_hash, reader.preprocessing.model_dump(mode="json")
             )
-        write_json(shards / REGISTERED_FILE, {**wanted, **_count_rows(cohort_dir)})
+        document = {**made_with, **manifest, **_count_rows(cohort_dir), "merged_shards": merged}
+        write_json(shards / REGISTERED_FILE, document)
+
+
+def _take_grown(
+    rows: "pa.Table",
+    directory: Path,
+    known: dict[str, str] | None,
+    merged: dict[str, str] | None,
+) -> "pa.Table":
+    """All rows of the people in shards that came since; all rows where that cannot be told."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if known is None or merged is None or not known.items() < merged.items():
+        return rows
+    people = {
+        patient
+        for name in merged.keys() - known.keys()
+        for patient in pq.read_table(
+            directory / name / MANIFEST_FILE, columns=["patient"], memory_map=False
+        )
+        .column("patient")
+        .to_pylist()
+    }
+    return rows.filter(pc.is_in(rows.column("patient"), pa.array(sorted(people), pa.string())))
 
 
 _COUNTED = (
@@ -97,18 +132,20 @@ def _read_registered(shards: Path) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa.Table"]:
-    """Rows of the store's tables, from the manifest."""
+def build_store_tables(
+    table: "pa.Table", preprocessing_hash: str, *, convention: str
+) -> dict[str, "pa.Table"]:
+    """Rows of the store's tables, from rows of the manifest: all those of each person in it."""
     import pyarrow as pa
 
     nested = [name for name in ANALYSIS_COLUMNS if name not in ("patient", "visit")]
-    rows = reader.table.drop_columns(nested).to_pylist()
+    rows = table.drop_columns(nested).to_pylist()
     first_visit: dict[str, dict[str, Any]] = {}
     for row in rows:
         known = first_visit.get(row["patient"])
         if known is None or row["visit"] < known["visit"]:
             first_visit[row["patient"]] = row
-    hash_ = reader.preprocessing_hash
+    hash_ = preprocessing_hash
     recordings = [
         record
         for row in rows
@@ -132,7 +169,7 @@ def build_store_tables(reader: ShardReader, *, convention: str) -> dict[str, "pa
             ]
         ),
         "recordings": pa.Table.from_pylist(_same_keys(recordings)),
-        "ecg_analyses": _with_ecg(reader.table).select(list(ANALYSIS_COLUMNS)),
+        "ecg_analyses": _with_ecg(table).select(list(ANALYSIS_COLUMNS)),
         "phenotypes": pa.Table.from_pylist(_phenotype_rows(rows, convention)),
         "scanner_phenotypes": pa.Table.from_pylist(_scanner_rows(rows)),
         "shards": pa.Table.from_pylist(

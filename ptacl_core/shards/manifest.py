@@ -65,6 +65,16 @@ def _hash_merged(directory: Path) -> dict[str, str]:
     }
 
 
+def read_merged_shards(directory: Path, *, manifest_sha256: str) -> dict[str, str] | None:
+    """The shards that a merged manifest holds, as `find_state`; None where it is not known."""
+    try:
+        known = json.loads((directory / STATE_FILE).read_text())
+        is_this = known[spec.MANIFEST_FILE] == manifest_sha256
+        return {str(k): str(v) for k, v in known["shards"].items()} if is_this else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def find_sequence(directory: Path) -> int:
     """The number of the last call that wrote a shard here; 0 when none did."""
     return max((_read_sequence(path) for path in _complete_shards(directory)), default=0)

@@ -1,7 +1,8 @@
 # ruff: noqa: S608 - names in statements come from records
 """The nearest patients of a patient or of a new recording."""
 
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,12 @@ from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.rows import Embeddings, Neighbour
 from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
-from ptacl_core.cohort.search.exact import cosine_similarity, normalise, search_exact
+from ptacl_core.cohort.search.exact import (
+    cosine_similarity,
+    normalise,
+    search_exact,
+    search_exact_many,
+)
 from ptacl_core.cohort.search.index import (
     INDEX_FROM_VECTORS,
     IndexSearcher,
@@ -18,7 +24,7 @@ from ptacl_core.cohort.search.index import (
     find_valid_entry,
     read_positions,
 )
-from ptacl_core.cohort.search.vectors import check_vector
+from ptacl_core.cohort.search.vectors import check_vector, check_vectors
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES
 
@@ -86,6 +92,61 @@ def find_neighbours(
             zip(keys, similarities, strict=True), start=1
         )
     ]
+
+
+def find_neighbours_of_many(
+    opened: "OpenedStore",
+    queries: Sequence[str] | np.ndarray,
+    *,
+    k: int,
+    run: str | None = None,
+    direction: str = "ecg-cmr",
+    exclude_self: bool = True,
+    space: str = "projected",
+) -> list[list[Neighbour]]:
+    """See `Cohort.neighbours_of_many`: exact, by one matrix product per block of queries."""
+    _check_choices(k, direction, "exact")
+    run = run or find_latest_run(opened)
+    source, target = direction.split("-")
+    _, dim = _describe_set(opened, EmbeddingKey(run, target, space))
+    candidates = load_embeddings(opened, run, target, space)
+    people: list[str | None] = [None] * len(queries)
+    if isinstance(queries, np.ndarray):
+        vectors = check_vectors(queries, dim=dim, where="queries")
+    else:
+        people = list(queries) if exclude_self else people
+        vectors = _first_vectors(load_embeddings(opened, run, source, space), queries)
+    counts = Counter(candidates.patients)
+    num_own = max((counts[each] for each in people if each is not None), default=0)
+    found = search_exact_many(
+        vectors, candidates.vectors, _unit_vectors(opened, candidates), k=k + num_own
+    )
+    answers = []
+    for own, positions, similarities in zip(people, *found, strict=True):
+        others = [
+            (place, similarity)
+            for place, similarity in zip(positions.tolist(), similarities.tolist(), strict=True)
+            if candidates.patients[place] != own
+        ]
+        answers.append(
+            [
+                Neighbour(candidates.patients[at], int(candidates.visits[at]), rank, similarity)
+                for rank, (at, similarity) in enumerate(others[:k], start=1)
+            ]
+        )
+    return answers
+
+
+def _first_vectors(embeddings: Embeddings, patients: Sequence[str]) -> Float32[Array, "query dim"]:
+    """Each patient's embedding of the earliest visit. Raises CohortError where one has none."""
+    places = [embeddings.positions_of(patient) for patient in patients]
+    absent = sum(place.start == place.stop for place in places)
+    if absent:
+        raise CohortError(
+            f"{absent} of {len(patients)} query patients have no {embeddings.modality} embedding "
+            f"of run {embeddings.run!r} (or are not in this cohort); 'ptacl embed' writes them"
+        )
+    return embeddings.vectors[[place.start for place in places]]
 
 
 def _check_choices(k: object, direction: str, method: str) -> None:

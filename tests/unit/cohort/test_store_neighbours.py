@@ -134,6 +134,27 @@ def test_neighbours_of_a_patient_in_every_direction(
         assert again == found
 
 
+@pytest.mark.parametrize("exclude_self", [True, False])
+def test_many_at_once_get_the_neighbours_of_one_after_another(
+    cohort: Cohort, exclude_self: bool
+) -> None:
+    embeddings = cohort.embeddings(cohort.latest_run(), "ecg")
+    people = list(dict.fromkeys(embeddings.patients))[:7]
+    many = cohort.neighbours_of_many(people, k=5, exclude_self=exclude_self)
+    for person, found in zip(people, many, strict=True):
+        alone = cohort.neighbours(person, k=5, exclude_self=exclude_self)
+        assert [(n.patient, n.visit, n.rank) for n in found] == [
+            (n.patient, n.visit, n.rank) for n in alone
+        ]
+        assert [n.similarity for n in found] == pytest.approx([n.similarity for n in alone])
+    by_vector = cohort.neighbours_of_many(embeddings.vectors[:3], k=5)
+    alone = cohort.neighbours(embeddings.vectors[2], k=5)
+    assert [(n.patient, n.visit) for n in by_vector[2]] == [(n.patient, n.visit) for n in alone]
+    assert cohort.neighbours_of_many([], k=5) == []
+    with pytest.raises(CohortError, match="1 of 2 query patients have no ecg embedding"):
+        cohort.neighbours_of_many([people[0], "nobody"])
+
+
 def test_neighbours_of_a_vector_with_itself_included(cohort: Cohort) -> None:
     vector = cohort.embeddings("align-1", "ecg").vectors[3]
     by_vector = cohort.neighbours(vector, k=60)

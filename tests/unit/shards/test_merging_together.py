@@ -1,5 +1,6 @@
 """Jobs that end together: their shards are all in the manifests and the store, merged seldom."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,10 +11,18 @@ import pytest
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.errors import CohortLockedError
-from ptacl_core.ingest.register import register_shards
+from ptacl_core.ingest.register import REGISTER_LOCK, REGISTERED_FILE, register_shards
 from ptacl_core.records import PreparedEcg
 from ptacl_core.safety.files.lock import hold_lock, wait_for_lock
-from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, manifest, merge_manifests
+from ptacl_core.shards import (
+    Rejection,
+    ShardEntry,
+    ShardReader,
+    ShardWriter,
+    manifest,
+    merge_manifests,
+)
+from ptacl_core.shards.spec import EVERY_VISIT
 
 NUM_JOBS = 24
 
@@ -96,6 +105,31 @@ def test_a_shard_that_comes_later_is_merged_and_registered(tmp_path):
         register_shards(cohort, name="later", source="files", convention="as given")
         with Cohort.open(cohort) as store:
             assert store.count() == 2 * (number + 1)
+
+
+def test_jobs_registered_one_after_another_are_all_registered_at_once(tmp_path):
+    grown, once = tmp_path / "grown", tmp_path / "once"
+    for number in range(3):
+        write_job(grown / "shards", number).finish()
+        register_shards(grown, name="grown", source="files", convention="as given")
+    # what a table says of people of two earlier jobs
+    labels = ShardWriter(grown / "shards", preprocessing=PreprocessSettings(), prefix="labels-1-")
+    with ShardReader.open(grown) as reader:
+        for patient in (reader.patients[0], reader.patients[-1]):
+            labels.add_labels(patient, EVERY_VISIT, "train", {"lvef_pct": 41.5, "sex": "F"})
+    labels.finish()
+    register_shards(grown, name="grown", source="files", convention="as given")
+    shutil.copytree(grown / "shards", once / "shards")
+    for name in (REGISTERED_FILE, REGISTER_LOCK):
+        (once / "shards" / name).unlink()
+    register_shards(once, name="grown", source="files", convention="as given")
+    with Cohort.open(grown) as one, Cohort.open(once) as other:
+        for table in ("patients", "visits", "recordings", "phenotypes", "shards", "splits"):
+            columns = "* EXCLUDE (assigned_at)" if table == "splits" else "*"
+            query = f"SELECT {columns} FROM {table} ORDER BY ALL"
+            assert one.fetch(query) == other.fetch(query), table
+        found = one.fetch("SELECT count(*) FROM phenotypes WHERE value = 41.5")
+    assert found == [(2,)]
 
 
 def test_nothing_new_writes_nothing_and_a_changed_manifest_is_merged_again(tmp_path, monkeypatch):
