@@ -87,7 +87,6 @@ def _take_grown(
 ) -> "pa.Table":
     """All rows of the people in shards that came since; all rows where that cannot be told."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     if known is None or merged is None or not known.items() < merged.items():
@@ -101,7 +100,8 @@ def _take_grown(
         .column("patient")
         .to_pylist()
     }
-    return rows.filter(pc.is_in(rows.column("patient"), pa.array(sorted(people), pa.string())))
+    is_theirs = [patient in people for patient in rows.column("patient").to_pylist()]
+    return rows.filter(pa.array(is_theirs, pa.bool_()))
 
 
 _COUNTED = (

@@ -4,9 +4,10 @@
     python scripts/bench/reproduce_jobs.py --before /tmp/before [--patients 400 | --cohort DIR]
         [--size demo] [--rows random,mae,global,ptacl] [--save]
 
-The tree before runs as it did by default, one job with as many threads as there are cores; this
-tree runs two jobs of one thread each. Both begin with a copy of the same simulated cohort. The
-machine's other load is told beside the figures: CPU seconds feel it less than wall time.
+The tree before runs as it did by default, one job with as many threads as there are cores, and
+once more with one thread, since a training rounds otherwise with two: with those figures this
+tree's are compared. This tree runs two jobs of one thread each. All begin with a copy of the same
+simulated cohort. The machine's other load is told beside the figures: CPU seconds feel it less.
 """
 
 import argparse
@@ -72,7 +73,7 @@ def find_largest_difference(first: Any, second: Any, place: str = "") -> tuple[f
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Both reproductions, one after the other."""
+    """All reproductions, one after the other."""
     made = options.cohort
     if made is None:
         made = folder / "cohort"
@@ -80,17 +81,22 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         call(ROOT, ["simulate", str(made), *simulated], threads=1)
     chosen = ["--rows", options.rows, "--size", options.size, "--seeds", "1"]
     found = {}
-    for name, tree, jobs in (("before", options.before, None), ("after", ROOT, 2)):
+    for name, tree, jobs, threads in (
+        ("before", options.before, None, None),
+        ("before, one thread", options.before, None, 1),
+        ("after", ROOT, 2, 1),
+    ):
         cohort = Path(shutil.copytree(made, folder / name))
         subprocess.run(  # a store of the tree's own version; verify may have remarks
             [sys.executable, "-c", COMMAND, "verify", str(cohort), "--repair"],
             env={**os.environ, "PYTHONPATH": str(tree)}, cwd=tree, check=False,
         )  # fmt: skip
         extra = [] if jobs is None else ["--jobs", str(jobs)]
-        found[name] = call(tree, ["reproduce", str(cohort), *chosen, *extra], threads=jobs and 1)
+        found[name] = call(tree, ["reproduce", str(cohort), *chosen, *extra], threads=threads)
         document, cost = found[name]
         print(f"{name}: {cost}, by step {document['provenance']['durations']['by_step_s']}")
-    (first, before), (second, after) = found["before"], found["after"]
+    (_, before), (second, after) = found["before"], found["after"]
+    first, alone = found["before, one thread"]
     differences = {
         name: find_largest_difference(first.get(name), second.get(name)) for name in FIGURES
     }
@@ -98,12 +104,14 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "command": f"ptacl reproduce --rows {options.rows} --size {options.size} --seeds 1",
         "patients": second["cohort"]["train"] + second["cohort"]["test"],
         "before": {"commit": commit_of(options.before), "jobs": 1, **asdict(before)},
+        "before, one thread": asdict(alone),
         "after": {"commit": commit_of(ROOT), "jobs": 2, **asdict(after)},
         "wall_ratio": after.wall_s / before.wall_s,
         "cpu_ratio": after.cpu_s / before.cpu_s,
+        "cpu_ratio_one_thread": after.cpu_s / alone.cpu_s,
         "by_step_s": {
             name: document["provenance"]["durations"]["by_step_s"]
-            for name, document in (("before", first), ("after", second))
+            for name, (document, _) in found.items()
         },
         "largest_relative_difference": differences,
         "machine": {"cores": os.cpu_count(), "cpu": platform.processor() or platform.machine()},
