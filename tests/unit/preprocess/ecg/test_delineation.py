@@ -58,6 +58,42 @@ def test_the_same_beat_measures_the_same_at_any_rate(disturbance):
             assert max(values) - min(values) <= 6, (seed, name, values)
 
 
+def any_beat_at(rate_bpm, seed):
+    """Beats as unlike as hearts make them: T inverted, biphasic or low, P low or notched.
+
+    From P to the end of T it takes 380 to 440 ms, so that at 130 a minute P follows T at once.
+    """
+    shape = np.random.default_rng((77, seed))
+    width_p, width_t, before = shape.uniform((0.010, 0.022, 0.10), (0.016, 0.030, 0.14))
+    centre_t = shape.uniform(0.38, 0.44) - before - 2.5 * (width_p + width_t)
+    waves = [(-before, width_p), *WAVES[1:4], (centre_t, width_t)]
+    gains = shape.uniform(0.4, 1.6, (8, 5)) * (0.1, -0.12, 1.0, -0.5, 0.3)
+    gains *= shape.choice((-1.0, 1.0), (8, 1), p=(0.3, 0.7))
+    gains *= ((1, 1, 1, 1, 1), (1, 1, 1, 1, -0.7), (0.45, 1, 1, 1, 1))[seed % 3]
+    if seed % 4 == 1:  # a second, opposite phase of T
+        waves[4] = (centre_t - 0.03, 0.8 * width_t)
+        waves.append((centre_t + 0.01, 0.8 * width_t))
+        gains = np.hstack([gains, -0.6 * gains[:, 4:]])
+    if seed % 4 == 2:
+        waves.append((2.0 * width_p - before, width_p))
+        gains = np.hstack([gains, 0.8 * gains[:, :1]])
+    generator = np.random.default_rng((seed, rate_bpm))
+    beats_s = np.arange(-1.0, 11.0, 60 / rate_bpm) + generator.uniform(0, 60 / rate_bpm)
+    centre, width = np.array(waves).T[:, :, None]
+    phase = (TIME_S - beats_s[:, None, None] - centre) / width
+    signal = eight_to_twelve(gains @ np.exp(-0.5 * phase**2).sum(axis=0))
+    return (signal + 0.003 * generator.normal(size=signal.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_p_that_follows_t_at_once_is_told_from_it(seed):
+    measured = [intervals(any_beat_at(rate, seed)) for rate in (45, 70, 100, 120, 130)]
+    for name in INTERVALS:
+        values = [each[name] for each in measured]
+        assert None not in values, (name, values)
+        assert max(values) - min(values) <= 6, (name, values)
+
+
 def test_intervals_are_those_of_the_waves():
     # Gaussian waves last about 2.3 widths either side of their centre.
     measured = intervals(one_beat_at(70, 3))
@@ -173,6 +209,24 @@ def hostile():
     yield "like fibrillation of the ventricles", 0.6 * envelope * np.sin(phase + shifts)
     yield "square wave", everywhere * np.sign(np.sin(2 * np.pi * TIME_S))
     yield "not numbers", np.full((12, 5000), np.nan)
+    gain, phase_8 = generator.normal(size=(8, 1)), generator.uniform(0, 6, (8, 1))
+    # Limb leads that fit together, so that nothing but the shape tells that it is no ECG.
+    twisting = np.sin(0.6 * np.pi * TIME_S) * np.sin(8 * np.pi * TIME_S + phase_8)
+    yield "like torsade", eight_to_twelve(gain * twisting)
+    yield "60 Hz alone", eight_to_twelve(0.5 * np.sin(120 * np.pi * TIME_S + phase_8))
+    yield "saw teeth", eight_to_twelve(0.3 * gain * ((5 * TIME_S) % 1 - 0.5))
+    spikes = 0.005 * generator.normal(size=(8, 5000))
+    spikes[:, ::400] += 2.0
+    yield "pacing spikes alone", eight_to_twelve(spikes)
+    gap = one_beat_at(70, 1)
+    gap[:, 1000:1600] = np.nan
+    yield "a gap of 1.2 s", gap
+    yield "5 s", one_beat_at(70, 1)[:, :2500]
+    yield "9 leads off", one_beat_at(70, 1) * (np.arange(12) < 3)[:, None]
+    clicks = 0.005 * generator.normal(size=(8, 5000))
+    for start in range(0, 4900, 400):
+        clicks[:, start : start + 60] += gain * np.exp(-np.arange(60) / 15)
+    yield "beats without P and T", eight_to_twelve(clicks)
 
 
 @pytest.mark.parametrize(("name", "signal"), [pytest.param(n, s, id=n) for n, s in hostile()])
@@ -186,6 +240,8 @@ def test_hostile_signals_never_raise_nor_yield_a_full_set(name, signal, as_recor
     assert len(marks.beats) <= len(peaks)
     if name in ("saturated", "200 a minute"):  # beats indeed: what is stated must be possible
         assert not full or analysis.figures["qrs_ms"] < 200
+    elif name == "beats without P and T":
+        assert not {"pr_ms", "qt_ms"} & set(analysis.figures)
     else:
         assert not full
         assert set(analysis.figures) <= {"heart_rate_bpm"}
