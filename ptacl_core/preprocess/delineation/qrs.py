@@ -71,7 +71,8 @@ def find_qrs(
     last = min(signal_mv.shape[1] - 1, r_sample + _LATEST)
     offset = _search(slope, int(steep[-1]), last, least, _OFFSET_QUIET, steepest)
     if offset is not None:
-        limit = _ST_RATIO * _median_slope(slope.values, offset)
+        st_limit = _ST_RATIO * _median_slope(slope.values, offset)
+        limit = min(st_limit, _MAX_SHARE * steepest)
         if limit > least:
             offset = _search(slope, int(steep[-1]), last, limit, _OFFSET_QUIET, steepest)
             if offset is None:
