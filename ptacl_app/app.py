@@ -395,20 +395,20 @@ class PtaclApp(App[int]):
 
     def keep_session(self) -> bool:
         """Write where each screen stands; False when the folder takes nothing."""
-        found: dict[str, Any] = self.session.model_dump()
+        session: dict[str, Any] = self.session.model_dump()
         for stack in self._screen_stacks.values():
             for screen in stack:
                 describe = getattr(screen, "describe_session", None)
                 if describe is not None:
-                    found |= describe()
+                    session |= describe()
         shown = self.patient if self.patient and self.patient.origin == "cohort" else None
-        found |= {
+        session |= {
             "mode": self.current_mode,
             "patient": None if shown is None else shown.patient,
             "visit": None if shown is None else shown.visit,
             "theme": self.theme,
         }
-        self.session = SessionState(**found)
+        self.session = SessionState(**session)
         if self.reader is not None and self.reader.has_erased():
             self.session = self.session.without_people()
         return save_session(self._session_path, self.session)

@@ -113,7 +113,7 @@ def check_port(host: str, port: int) -> None:
     if fault.errno != errno.EADDRINUSE:
         raise ConfigError(f"--host {host} --port {port}: cannot be used ({fault.strerror})")
     beside = range(port + 1, min(port + 50, 65536))
-    free = next((each for each in beside if _try_to_bind(host, each) is None), None)
+    free = next((candidate for candidate in beside if _try_to_bind(host, candidate) is None), None)
     hint = "" if free is None else f"; {free} is free: --port {free}"
     raise ConfigError(f"--port {port}: another program listens there{hint}")
 

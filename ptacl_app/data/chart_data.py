@@ -99,9 +99,9 @@ def build_chart(
         has_all &= np.isfinite(y)
     kept = np.flatnonzero(has_all).tolist()
     x, y = x[kept], y[kept]
-    groups, labels = group_values([colours[each] for each in kept], wish.colour)
+    groups, labels = group_values([colours[person] for person in kept], wish.colour)
     names = wish.x.label, wish.y.label
-    people = tuple(people[each] for each in kept)
+    people = tuple(people[person] for person in kept)
     if wish.kind is ChartKind.HISTOGRAM:
         edges, heights = count_bars(x)
         chart = Chart(
@@ -133,18 +133,18 @@ def group_values(
     if column is None:
         return np.zeros(len(values), np.int64), ("",)
     if column.is_number:
-        numbers = np.array([np.nan if each is None else float(str(each)) for each in values])
+        numbers = np.array([np.nan if value is None else float(str(value)) for value in values])
         known = numbers[np.isfinite(numbers)]
         cuts = np.percentile(known, (25, 50, 75)) if known.size else np.zeros(3)
         groups = np.searchsorted(cuts, numbers, side="right")
-        one, two, three = (f"{each:.4g}".replace("-", "−") for each in cuts)
+        one, two, three = (f"{cut:.4g}".replace("-", "−") for cut in cuts)
         labels = [f"below {one}", f"{one} … {two}", f"{two} … {three}", f"{three} and above"]
         is_missing = ~np.isfinite(numbers)
     else:
-        texts = ["" if each is None else str(each) for each in values]
-        names = sorted({each for each in texts if each})[:MAX_NAMED_GROUPS]
+        texts = ["" if value is None else str(value) for value in values]
+        names = sorted({text for text in texts if text})[:MAX_NAMED_GROUPS]
         places = {name: place for place, name in enumerate(names)}
-        groups = np.array([places.get(each, -1) for each in texts], np.int64)
+        groups = np.array([places.get(text, -1) for text in texts], np.int64)
         labels, is_missing = names, groups < 0
     if is_missing.any():
         groups = np.where(is_missing, len(labels), groups)

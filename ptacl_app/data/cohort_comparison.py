@@ -40,10 +40,10 @@ def summarise_group(
 ) -> GroupSummary:
     """Figures over the visits `members` (None: all) of the open store."""
     parts = ", ".join(
-        f"count({each}) FILTER (WHERE isfinite({each})), "
-        f"avg({each}) FILTER (WHERE isfinite({each})), "
-        f"stddev_samp({each}) FILTER (WHERE isfinite({each}))"
-        for each in _LABELS
+        f"count({phenotype_name}) FILTER (WHERE isfinite({phenotype_name})), "
+        f"avg({phenotype_name}) FILTER (WHERE isfinite({phenotype_name})), "
+        f"stddev_samp({phenotype_name}) FILTER (WHERE isfinite({phenotype_name}))"
+        for phenotype_name in _LABELS
     )
     chosen, values = "", []
     if members is not None:
@@ -64,8 +64,8 @@ def summarise_group(
         num_patients=int(row[1]),
         share_women=row[2],
         quantities={
-            each: (int(row[start]), row[start + 1], row[start + 2])
-            for each, start in zip(_LABELS, range(3, len(row), 3), strict=True)
+            phenotype_name: (int(row[start]), row[start + 1], row[start + 2])
+            for phenotype_name, start in zip(_LABELS, range(3, len(row), 3), strict=True)
         },
     )
 
@@ -77,8 +77,8 @@ def build_comparison(first: GroupSummary, second: GroupSummary) -> RunTable:
         ("patients", format_count(first.num_patients), format_count(second.num_patients), ""),
         ("women", format_share(first.share_women), format_share(second.share_women), ""),
     ]
-    for each, (label, unit) in _LABELS.items():
-        one, two = first.quantities[each], second.quantities[each]
+    for label_name, (label, unit) in _LABELS.items():
+        one, two = first.quantities[label_name], second.quantities[label_name]
         difference = compute_standardised_difference(one[1:], two[1:])
         shown = MISSING if difference is None else f"{difference:+.2f}".replace("-", "−")
         rows.append((f"{label} {unit}", _describe(one, unit), _describe(two, unit), shown))

@@ -151,7 +151,9 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
     signal_mv = values[:num_model].reshape(NUM_LEADS, document["num_samples"])
     raw = _read_raw(values[num_model:], document)
     answer: Mapping[str, Any] = document.get("answer") or {}
-    findings = [_read_finding(each) for each in answer.get("findings") or document["findings"]]
+    findings = [
+        _read_finding(finding) for finding in answer.get("findings") or document["findings"]
+    ]
     if "model_error" in document:
         findings.append(Finding("no_prediction", "info", safe(document["model_error"])))
     elif answer and not answer.get("accepted", False):
@@ -188,26 +190,28 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
         cine=None,
         phenotypes=tuple(
             PhenotypeValue(
-                name=each,
+                name=phenotype_name,
                 predicted=Prediction(
-                    float(predicted[each]["value"]),
-                    float(predicted[each]["low"]),
-                    float(predicted[each]["high"]),
-                    z_score=predicted[each].get("z_score"),
+                    float(predicted[phenotype_name]["value"]),
+                    float(predicted[phenotype_name]["low"]),
+                    float(predicted[phenotype_name]["high"]),
+                    z_score=predicted[phenotype_name].get("z_score"),
                     interval_group=safe(answer.get("interval_group", "all"), max_length=20),
                 )
-                if each in predicted
+                if phenotype_name in predicted
                 else None,
             )
-            for each in PHENOTYPE_NAMES
+            for phenotype_name in PHENOTYPE_NAMES
         ),
         findings=tuple(findings),
         out_of_distribution=None
         if verdict is None
         else OutOfDistribution(bool(verdict["flag"]), float(verdict["score"])),
         neighbours=tuple(
-            Neighbour(patient=each["patient"], rank=rank, similarity=float(each["similarity"]))
-            for rank, each in enumerate(answer.get("neighbours") or (), start=1)
+            Neighbour(
+                patient=neighbour["patient"], rank=rank, similarity=float(neighbour["similarity"])
+            )
+            for rank, neighbour in enumerate(answer.get("neighbours") or (), start=1)
         ),
         map_note="a file has no cine to compare with",
         coverage=answer.get("coverage"),

@@ -65,7 +65,9 @@ def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     if prepared.is_accepted and request["cohort"] is not None:
         document |= _predict(path, request)
     signals = (prepared.signal_mv, record.signal_mv)  # as the model sees it, as the file has it
-    return document, b"".join(np.ascontiguousarray(each, np.float32).tobytes() for each in signals)
+    return document, b"".join(
+        np.ascontiguousarray(signal, np.float32).tobytes() for signal in signals
+    )
 
 
 def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Neighbour:
 
 def measure_spread(neighbours: Sequence[Neighbour]) -> float:
     """Largest less smallest similarity of a list; 1 of a single one, which nothing is beside."""
-    values = [each.similarity for each in neighbours]
+    values = [neighbour.similarity for neighbour in neighbours]
     return max(values) - min(values) if len(values) > 1 else 1.0
 
 

@@ -65,8 +65,8 @@ def choose_default(standings: Sequence[RunStanding]) -> str | None:
     """
     if not standings:
         return None
-    best = min(each.rank for each in standings)
-    return next(each.run for each in standings if each.rank == best)
+    best = min(standing.rank for standing in standings)
+    return next(standing.run for standing in standings if standing.rank == best)
 
 
 def describe_faults(standing: RunStanding | None, document: Mapping[str, Any] | None) -> list[str]:

@@ -58,9 +58,9 @@ def list_median_marks(marks: EcgMarks) -> tuple[Mark, ...]:
 
 
 def _marks_of(beat: BeatMarks, rate_hz: float, offset_s: float, *, number: int = -1) -> list[Mark]:
-    found = []
+    marks_there = []
     for name in MARK_NAMES:
         sample = beat.at(name)
         if sample is not None and name in WAVE_OF:
-            found.append(Mark(offset_s + sample / rate_hz, WAVE_OF[name], name, number))
-    return found
+            marks_there.append(Mark(offset_s + sample / rate_hz, WAVE_OF[name], name, number))
+    return marks_there

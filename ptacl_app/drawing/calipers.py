@@ -32,7 +32,7 @@ class Calipers:
 
     def taking(self, time_s: float, *, within_s: float) -> "Calipers":
         """The cursor near `time_s` becomes the active one; neither within reach: as it is."""
-        distances = [abs(each - time_s) for each in self.times_s]
+        distances = [abs(mark_s - time_s) for mark_s in self.times_s]
         nearest = int(np.argmin(distances))
         return replace(self, active=nearest) if distances[nearest] <= within_s else self
 

@@ -61,7 +61,7 @@ class Chart:
         """Lower and upper end of the axis."""
         if self.heights is not None:
             return 0.0, max(float(self.heights.max(initial=0)), 1.0) * (1 + PAD)
-        return find_range(np.append(self.y, [each.value for each in self.levels]))
+        return find_range(np.append(self.y, [level.value for level in self.levels]))
 
     def find_inside(self, lasso: Float64[Array, "corner 2"]) -> Bool[Array, " point"]:
         """Which points the lasso holds; of a histogram those between its ends."""
@@ -87,7 +87,7 @@ def choose_ticks(low: float, high: float, *, most: int) -> tuple[float, ...]:
         first, last = np.ceil(low / (step * factor)), np.floor(high / (step * factor))
         if last - first + 1 <= most:
             numbers = np.arange(first, last + 1) * step * factor
-            return tuple(float(np.round(each, 10)) for each in numbers)
+            return tuple(float(np.round(number, 10)) for number in numbers)
     return ()
 
 
@@ -156,8 +156,8 @@ def compute_agreement(first: Array, second: Array) -> tuple[tuple[Level, ...], t
         f"limits of agreement {low:.3g} … {high:.3g}",
     )
     return (
-        tuple(Level(each.value, each.label.replace("-", "−")) for each in levels),
-        tuple(each.replace("-", "−") for each in words),
+        tuple(Level(level.value, level.label.replace("-", "−")) for level in levels),
+        tuple(word.replace("-", "−") for word in words),
     )
 
 
@@ -186,4 +186,4 @@ def describe_distribution(values: Array) -> tuple[str, ...]:
         f"mean {values.mean():.4g}, SD {spread:.3g}",
         f"median {middle:.4g}, half in {low:.4g} … {high:.4g}",
     )
-    return tuple(each.replace("-", "−") for each in lines)
+    return tuple(line.replace("-", "−") for line in lines)

@@ -139,7 +139,7 @@ class PaperPage:
             middle = (number + 0.5) * self.band_px
             wanted.append(middle + (high + low) / 2)
         origin = wanted[0]
-        return tuple(origin + round((each - origin) / box_px) * box_px for each in wanted)
+        return tuple(origin + round((lead_name - origin) / box_px) * box_px for lead_name in wanted)
 
     @cached_property
     def panels(self) -> tuple[PaperPanel, ...]:
@@ -224,17 +224,17 @@ def measure_extremes(
 
     Leads without any sample give (0, 0).
     """
-    found = []
+    extremes = []
     for lead in signal_mv:
         values = lead[np.isfinite(lead)]
         if values.size == 0:
-            found.append((0.0, 0.0))
+            extremes.append((0.0, 0.0))
             continue
         spare = int(0.0005 * values.size)
         ordered = np.partition(values, (spare, values.size - 1 - spare))
         low, high = float(ordered[spare]), float(ordered[values.size - 1 - spare])
-        found.append((min(low, 0.0), max(high, 0.0)))
-    return tuple(found)
+        extremes.append((min(low, 0.0), max(high, 0.0)))
+    return tuple(extremes)
 
 
 def describe_scale(page: PaperPage) -> str:

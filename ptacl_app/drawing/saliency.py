@@ -61,7 +61,7 @@ def read_saliency(document: Mapping[str, Any]) -> dict[str, Saliency]:
 
     Raises PtaclError when it is of another shape.
     """
-    found = {}
+    by_phenotype = {}
     try:
         for name in PHENOTYPE_NAMES:
             if name not in document["leads"]:
@@ -71,13 +71,13 @@ def read_saliency(document: Mapping[str, Any]) -> dict[str, Saliency]:
             steps = tuple(float(value) for value in found_steps or [0.0] * NUM_STEPS)
             if len(steps) != NUM_STEPS:
                 raise ValueError
-            found[name] = Saliency(name, leads, steps)
+            by_phenotype[name] = Saliency(name, leads, steps)
     except (KeyError, TypeError, ValueError):
         raise PtaclError(
             f"expected a change per lead and {NUM_STEPS} per phenotype from the model, "
             "got something else; `ptacl doctor` checks the installation"
         ) from None
-    return found
+    return by_phenotype
 
 
 def describe_saliency(saliency: Saliency) -> str:

@@ -117,14 +117,14 @@ def export_neighbours(
     path = choose_path(reader, "neighbours", ".csv")
     rows = [
         [
-            each.rank,
-            name_of(each.patient),
-            each.similarity,
-            each.sex,
-            each.age_years,
-            *(each.measured.get(name) for name in PHENOTYPE_NAMES),
+            neighbour.rank,
+            name_of(neighbour.patient),
+            neighbour.similarity,
+            neighbour.sex,
+            neighbour.age_years,
+            *(neighbour.measured.get(name) for name in PHENOTYPE_NAMES),
         ]
-        for each in neighbours
+        for neighbour in neighbours
     ]
     columns = ["rank", "patient", "similarity", "sex", "age_years", *PHENOTYPE_NAMES]
     write_csv(path, columns, rows, about="nearest patients, measured values")

@@ -144,7 +144,7 @@ def _write_phenotypes(patient: PatientView) -> str:
     heads = (
         "", "predicted from the ECG", level, "usual, same sex here", "z", "measured by CMR", "z",
     )  # fmt: skip
-    head = "".join(f"<th>{_escape(each)}</th>" for each in heads)
+    head = "".join(f"<th>{_escape(title)}</th>" for title in heads)
     note = (
         "z of a prediction: against training patients of the same sex, age and size where the run "
         "has them, else against the same sex here; z of a measured value: against the same sex here"
@@ -193,7 +193,9 @@ def _write_map(values: Float32[Array, "13 13"] | None, note: str) -> str:
     indices = np.arange(size * size, dtype=np.uint8).reshape(size, size)
     large = np.repeat(np.repeat(indices, MAP_PX, axis=0), MAP_PX, axis=1)
     picture = Picture(large, colours.reshape(-1, 3))
-    low, high = (f"{each:.2f}".replace("-", "−") for each in (np.nanmin(values), np.nanmax(values)))
+    low, high = (
+        f"{bound:.2f}".replace("-", "−") for bound in (np.nanmin(values), np.nanmax(values))
+    )
     return (
         "<h2>ECG × CMR steps</h2><figure class='map'>"
         f"<img alt='similarity of ECG and CMR steps' src='{_embed(picture)}'>"
@@ -267,5 +269,5 @@ def _write_neighbours(patient: PatientView) -> str:
             ),
         ]
         rows.append("<tr>" + "".join(f"<td>{_escape(cell)}</td>" for cell in cells) + "</tr>")
-    head = "".join(f"<th>{_escape(each)}</th>" for each in heads)
+    head = "".join(f"<th>{_escape(title)}</th>" for title in heads)
     return f"<h2>Nearest patients, measured</h2><table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -154,7 +154,7 @@ class ChartsScreen(WorkerFaults, Screen[None]):
     def action_pick(self, axis: str) -> None:
         """Another column for an axis or the colour."""
         is_colour = axis == "colour"
-        columns = tuple(each for each in self.columns if is_colour or each.is_number)
+        columns = tuple(column for column in self.columns if is_colour or column.is_number)
         titles = {"x": "first column (→)", "y": "second column (↑)", "colour": "colour by"}
 
         def take(answer: ChartColumn | str | None) -> None:
@@ -207,14 +207,14 @@ class ChartsScreen(WorkerFaults, Screen[None]):
         selected = self.query_one("#plot", ChartPlot).selected
         if selected is None or self.shown is None:
             return []
-        return [self.shown.people[each] for each in np.flatnonzero(selected).tolist()]
+        return [self.shown.people[person] for person in np.flatnonzero(selected).tolist()]
 
     def on_chart_plot_point_picked(self, message: ChartPlot.PointPicked) -> None:
         """Open the visit."""
         if self.shown is not None:
             patient, visit = self.shown.people[message.index]
             people = self._selected_people() or list(self.shown.people)
-            worklist = tuple(dict.fromkeys(each for each, _ in people))
+            worklist = tuple(dict.fromkeys(person for person, _ in people))
             self._app.open_patient(patient, visit, worklist=worklist)
 
     def action_save_cohort(self) -> None:

@@ -54,7 +54,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
         """All criteria as one predicate."""
         if len(self.criteria) == 1:
             return self.criteria[0]
-        return " AND ".join(f"({each})" for each in self.criteria)
+        return " AND ".join(f"({criterion})" for criterion in self.criteria)
 
     def compose(self) -> ComposeResult:
         """Facets, table with its filter bar, summary."""
@@ -246,7 +246,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
         table = self.query_one("#table", PatientTable)
         row = table.selected
         if row is not None:
-            worklist = tuple(dict.fromkeys(each.patient for each in table.page.rows))
+            worklist = tuple(dict.fromkeys(row_shown.patient for row_shown in table.page.rows))
             self._app.open_patient(row.patient, row.visit, worklist=worklist)
 
     # --- filter and facets
@@ -287,7 +287,9 @@ class CohortScreen(WorkerFaults, Screen[None]):
             return
         predicate = self._facets[int(event.option_id)].predicate
         if predicate in self.criteria:
-            self.apply_filter(tuple(each for each in self.criteria if each != predicate))
+            self.apply_filter(
+                tuple(criterion for criterion in self.criteria if criterion != predicate)
+            )
         else:
             self.apply_filter((*self.criteria, predicate))
 
@@ -388,7 +390,9 @@ class CohortScreen(WorkerFaults, Screen[None]):
                 self.load_page(table.page.offset, table.cursor_row)
 
         table = self.query_one("#table", PatientTable)
-        self.app.push_screen(ChooseColumnsScreen(tuple(each.key for each in table.chosen)), take)
+        self.app.push_screen(
+            ChooseColumnsScreen(tuple(column.key for column in table.chosen)), take
+        )
 
     def action_save_cohort(self) -> None:
         """Ask for a name and keep the predicate under it."""

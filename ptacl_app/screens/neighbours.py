@@ -113,7 +113,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
         if reader is None:
             return
         try:
-            found = reader.load_neighbours(
+            neighbours = reader.load_neighbours(
                 patient.patient,
                 visit=patient.visit,
                 k=self.count,
@@ -123,7 +123,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
         except PtaclError as error:
             self.post_message(messages.PaneFailed("neighbours", safe(error, max_length=400)))
             return
-        self.post_message(messages.NeighboursLoaded(direction, found))
+        self.post_message(messages.NeighboursLoaded(direction, neighbours))
 
     def on_neighbours_loaded(self, message: messages.NeighboursLoaded) -> None:
         """Show the list."""

@@ -76,11 +76,11 @@ class NotesScreen(Dialog[None]):
                 reader.toggle_tag(self.patient, tag)
             if removed:
                 reader.remove_note(removed)
-            found = reader.load_notes(self.patient)
+            notes = reader.load_notes(self.patient)
         except PtaclError as error:
             self.post_message(messages.PaneFailed("notes", safe(error, max_length=400)))
             return
-        self.post_message(messages.NotesLoaded(found, was_changed=bool(note or tag or removed)))
+        self.post_message(messages.NotesLoaded(notes, was_changed=bool(note or tag or removed)))
 
     def on_notes_loaded(self, message: messages.NotesLoaded) -> None:
         """Show them; what was written is no longer in its line."""
@@ -90,7 +90,7 @@ class NotesScreen(Dialog[None]):
         listed = self.query_one("#notes", OptionList)
         listed.clear_options()
         listed.add_options(
-            [Option(Text(f"{each.written_at}  {each.text}")) for each in self.notes.notes]
+            [Option(Text(f"{note.written_at}  {note.text}")) for note in self.notes.notes]
         )
         if not self.notes.notes:
             listed.add_option(Option(Text("no note yet"), disabled=True))

@@ -53,10 +53,10 @@ class SaliencyOverlay:
         if self.is_busy:
             seconds = time.monotonic() - self._started_s
             return f"what {label} rests on: asking … {seconds:.0f} s  Esc cancels"
-        found = self.by_phenotype.get(self.name)
-        if not self.is_on or found is None:
+        saliency = self.by_phenotype.get(self.name)
+        if not self.is_on or saliency is None:
             return ""
-        return f"~{label}: {describe_saliency(found)}   p next"
+        return f"~{label}: {describe_saliency(saliency)}   p next"
 
     # --- what the reader does
 
@@ -127,13 +127,13 @@ class SaliencyOverlay:
         if reader is None:
             return
         try:
-            found = app.predictor.explain(patient, cohort=reader.path, run=patient.run)
+            saliency = app.predictor.explain(patient, cohort=reader.path, run=patient.run)
         except PredictionCancelledError:
             self._screen.post_message(messages.SaliencyFailed(""))
         except PtaclError as error:
             self._screen.post_message(messages.SaliencyFailed(safe(error, max_length=400)))
         else:
-            self._screen.post_message(messages.SaliencyLoaded(patient, found))
+            self._screen.post_message(messages.SaliencyLoaded(patient, saliency))
 
     def take(self, message: messages.SaliencyLoaded) -> None:
         """Keep the answer, and show it when its patient is still there."""
@@ -164,16 +164,16 @@ class SaliencyOverlay:
 
     def draw(self) -> None:
         """Put it on the ECG, the steps and the numbers, or take it off them."""
-        found = self.by_phenotype.get(self.name) if self.is_on else None
-        self._screen.query_one("#ecg", EcgPlot).show_saliency(found)
-        self._screen.query_one("#steps", StepStrip).show_saliency(found)
+        saliency = self.by_phenotype.get(self.name) if self.is_on else None
+        self._screen.query_one("#ecg", EcgPlot).show_saliency(saliency)
+        self._screen.query_one("#steps", StepStrip).show_saliency(saliency)
         panel = self._screen.query_one("#phenotypes", PhenotypePanel)
-        panel.explain(None if found is None else self.name)
+        panel.explain(None if saliency is None else self.name)
         self._show_heads()
 
 
 def _predicted(patient: PatientView) -> list[float | None]:
-    return [each.predicted and each.predicted.value for each in patient.phenotypes]
+    return [phenotype.predicted and phenotype.predicted.value for phenotype in patient.phenotypes]
 
 
 def _key(patient: PatientView) -> tuple[object, ...]:

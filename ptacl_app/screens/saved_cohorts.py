@@ -57,18 +57,18 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
         if reader is None:
             return
         try:
-            found = reader.load_saved_cohorts()
+            saved_cohorts = reader.load_saved_cohorts()
         except PtaclError as error:
             self.post_message(messages.PaneFailed("saved", safe(error, max_length=400)))
         else:
-            self.post_message(messages.SavedCohortsLoaded(found))
+            self.post_message(messages.SavedCohortsLoaded(saved_cohorts))
 
     def on_saved_cohorts_loaded(self, message: messages.SavedCohortsLoaded) -> None:
         """List them with their size."""
         self.cohorts = message.cohorts
         listed = self.query_one("#saved", OptionList)
         listed.clear_options()
-        listed.add_options([Option(Text(_describe(each))) for each in self.cohorts])
+        listed.add_options([Option(Text(_describe(cohort))) for cohort in self.cohorts])
         if self.cohorts:
             listed.focus()
             listed.highlighted = 0

@@ -21,14 +21,14 @@ class AppCommands(Provider):
 
     def _list(self) -> list[tuple[str, str, str]]:
         scopes = ("app", *getattr(self.screen, "scopes", ()))
-        found = [
+        commands = [
             (_name(action), action.help, action.action)
             for action in list_actions(scopes)
             if action.id not in {"palette"}
         ]
         themes = sorted(self._app.available_themes)
-        found += [(f"Theme {name}", "Colours", f"app.set_theme('{name}')") for name in themes]
-        return found
+        commands += [(f"Theme {name}", "Colours", f"app.set_theme('{name}')") for name in themes]
+        return commands
 
     async def discover(self) -> Hits:
         """All of it, before anything is typed."""

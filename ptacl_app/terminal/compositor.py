@@ -27,9 +27,9 @@ class FrugalCompositor(Compositor):
     def render_partial_update(self) -> ChopsUpdate | None:
         """The changed cells, or None where there are none."""
         screen = self.size.region
-        regions = {screen.intersection(each) for each in self._dirty_regions}
+        regions = {screen.intersection(dirty_region) for dirty_region in self._dirty_regions}
         self._dirty_regions.clear()
-        spans = list(self._regions_to_spans(each for each in regions if each))
+        spans = list(self._regions_to_spans(dirty for dirty in regions if dirty))
         if not spans:
             return None
         cuts = _add_cuts(self.cuts, spans)
@@ -41,7 +41,7 @@ class FrugalCompositor(Compositor):
             if not open_cuts:
                 break
             shown = region.intersection(clip)
-            if any(shown.overlaps(each) for each in regions):
+            if any(shown.overlaps(dirty) for dirty in regions):
                 _fill(widget, region, shown, cuts=cuts, open_cuts=open_cuts, chops=chops)
         ends = [cuts[y][1:] if y in cuts else [] for y in range(screen.height)]
         return ChopsUpdate(chops, spans, ends)
@@ -54,10 +54,10 @@ def use_frugal_compositor(screen: Screen[Any]) -> None:
 
 def _add_cuts(cuts: Sequence[Sequence[int]], spans: Iterable[Span]) -> dict[int, list[int]]:
     """Where widgets begin and end in each changed row, and where changes do."""
-    found: dict[int, set[int]] = {}
+    cuts_by_line: dict[int, set[int]] = {}
     for y, first, last in spans:
-        found.setdefault(y, set(cuts[y])).update((first, last))
-    return {y: sorted(row) for y, row in found.items()}
+        cuts_by_line.setdefault(y, set(cuts[y])).update((first, last))
+    return {y: sorted(row) for y, row in cuts_by_line.items()}
 
 
 def _find_open_cuts(cuts: dict[int, list[int]], spans: Iterable[Span]) -> dict[int, set[int]]:

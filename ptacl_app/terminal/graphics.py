@@ -118,8 +118,8 @@ def read_kitty_version(environment: Mapping[str, str]) -> tuple[int, int] | None
         text = (Path(folder) / "kitty" / "constants.py").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    found = re.search(r"Version\((\d+),\s*(\d+),\s*\d+\)", text)
-    return None if found is None else (int(found[1]), int(found[2]))
+    match = re.search(r"Version\((\d+),\s*(\d+),\s*\d+\)", text)
+    return None if match is None else (int(match[1]), int(match[2]))
 
 
 def _choose_in_tmux(ask_tmux: Callable[[], tuple[str, bool]]) -> Graphics:

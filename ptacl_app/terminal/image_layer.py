@@ -305,7 +305,7 @@ class ImageLayer:
                     columns=block.columns,
                     rows=block.rows,
                 )
-        is_kept = any(each.number == before for each in state.pictures.values())
+        is_kept = any(picture.number == before for picture in state.pictures.values())
         if before and before != number and is_kept:
             text += kitty.remove_placements(before)
         state.placed, state.placed_number = blocks, number

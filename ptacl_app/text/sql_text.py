@@ -28,10 +28,10 @@ def split_statements(text: str) -> list[tuple[int, int]]:
 
 def find_statement(text: str, offset: int) -> str:
     """The statement that `offset` lies in, or the last one before it."""
-    found = ""
+    statement = ""
     for start, end in split_statements(text):
-        if start > offset and found:
+        if start > offset and statement:
             break
         if text[start:end].strip():
-            found = text[start:end]
-    return found.strip()
+            statement = text[start:end]
+    return statement.strip()

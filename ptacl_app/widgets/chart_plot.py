@@ -277,7 +277,7 @@ class ChartPlot(Widget, can_focus=True):
             cursor = Strip([Segment("┼", self.get_component_rich_style("chart--cursor"))], 1)
             place = self.cursor[0]
             parts = [strip.crop(0, place), cursor, strip.crop(place + 1, columns)]
-            strip = Strip.join([each for each in parts if each.cell_length])
+            strip = Strip.join([part for part in parts if part.cell_length])
         return strip
 
     def _colours(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -86,7 +86,12 @@ class DistributionPanel(Widget):
 
     def _measured(self, name: str) -> Float64[Array, " value"]:
         return np.array(
-            [each.measured[name] for each in self.neighbours if name in each.measured], np.float64
+            [
+                neighbour.measured[name]
+                for neighbour in self.neighbours
+                if name in neighbour.measured
+            ],
+            np.float64,
         )
 
     def _build_words(self, name: str, width: int) -> list[Segment]:

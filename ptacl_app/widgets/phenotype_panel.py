@@ -263,9 +263,11 @@ def _describe_origin(patient: PatientView) -> str:
         people = {"F": "women", "M": "men"}.get(patient.sex or "", "of the same sex")
         parts.append(f"usual: 95 % of {reference.num_patients} {people}")
     predicted = [value.predicted for value in patient.phenotypes if value.predicted is not None]
-    group = next((each.interval_group for each in predicted if each.interval_group), "all")
+    group = next(
+        (prediction.interval_group for prediction in predicted if prediction.interval_group), "all"
+    )
     if group != "all":
         parts.append(f"intervals of {group}")
-    if any(each.z_score is not None for each in predicted):
+    if any(prediction.z_score is not None for prediction in predicted):
         parts.append("z by sex, age, body size")
     return " · ".join(parts)

@@ -53,9 +53,9 @@ def refit_readouts(cohort_dir: Path, *, progress: ProgressSink = SILENT) -> list
 def _refit(layout: CohortLayout, run: str, checkpoint_sha256: str, progress: ProgressSink) -> None:
     with ShardReader.open(layout.root) as reader:
         with Cohort.open(layout.root) as cohort:
-            found = cohort.embeddings(run, "ecg", "pooled")
-        rows, at = _match_rows(reader, found.patients, found.visits)
-        pooled = found.vectors[at]
+            embeddings = cohort.embeddings(run, "ecg", "pooled")
+        rows, at = _match_rows(reader, embeddings.patients, embeddings.visits)
+        pooled = embeddings.vectors[at]
         record_start(
             layout.root,
             run=run,

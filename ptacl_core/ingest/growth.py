@@ -89,7 +89,7 @@ def find_growth(tasks: Sequence[VisitTask], holdings: Holdings, known: KnownPeop
         is_changed = False
         for modality, path in _halves(task):
             mark = _mark(task, task.visit, modality, path)
-            growth.marks += [(task.patient, each) for each in (mark, _place(task, modality, path))]
+            growth.marks += [(task.patient, part) for part in (mark, _place(task, modality, path))]
             is_held = _is_held(row, modality)
             is_dealt_with = is_held or (*key, modality) in holdings.rejected
             if is_dealt_with and known.has_mark(*mark):

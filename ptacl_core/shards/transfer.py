@@ -39,7 +39,7 @@ def find_disagreements(folders: Sequence[Path]) -> list[str]:
     Two folders agree about a visit when the recordings that both have are the same files and
     the values that both know are equal.
     """
-    found: set[str] = set()
+    disagreements: set[str] = set()
     visits: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
     people: dict[str, tuple[str, dict[str, Any]]] = {}
     for folder in folders:
@@ -48,9 +48,9 @@ def find_disagreements(folders: Sequence[Path]) -> list[str]:
             known = {column: value for column, value in row.items() if value is not None}
             of_person = {column: known.pop(column) for column in PERSONAL if column in known}
             of_visit = {column: value for column, value in known.items() if column not in _PLACES}
-            found |= _compare(people, row["patient"], name, of_person)
-            found |= _compare(visits, (row["patient"], row["visit"]), name, of_visit)
-    return sorted(found)
+            disagreements |= _compare(people, row["patient"], name, of_person)
+            disagreements |= _compare(visits, (row["patient"], row["visit"]), name, of_visit)
+    return sorted(disagreements)
 
 
 _PLACES = {"patient", "visit", "shard", "ecg_row", "cine_row", "sequence"}

@@ -34,7 +34,7 @@ class ChartReading(OpenedReader):
             "SELECT column_name, data_type FROM information_schema.columns "
             "WHERE table_catalog = 'store' AND table_name = 'overview' ORDER BY ordinal_position"
         )
-        found = [
+        columns = [
             ChartColumn(name, unit=_UNITS.get(name, ""), is_number=kind in _NUMBERS)
             for name, kind in rows
             if name not in {"patient", "visit"}
@@ -43,12 +43,12 @@ class ChartReading(OpenedReader):
             "SELECT DISTINCT name FROM predictions WHERE run = ?", [self.find_run()]
         )
         names = {row[0] for row in predicted}
-        found += [
+        columns += [
             ChartColumn(name, is_predicted=True, unit=unit)
             for name, unit in PHENOTYPE_UNITS.items()
             if name in names
         ]
-        return tuple(found)
+        return tuple(columns)
 
     def load_chart(self, wish: ChartWish) -> CohortChart:
         """What is to be drawn. Raises CohortError where there is nothing to draw it from."""
@@ -63,10 +63,10 @@ class ChartReading(OpenedReader):
         if run is None:
             raise CohortError("expected a run with embeddings, the cohort has none: ptacl embed")
         modality = "ecg" if wish.kind is ChartKind.ECG_MAP else "cmr"
-        found = self._cohort.embeddings(run, modality)
+        embeddings = self._cohort.embeddings(run, modality)
         people = [
             (patient, int(visit))
-            for patient, visit in zip(found.patients, found.visits, strict=True)
+            for patient, visit in zip(embeddings.patients, embeddings.visits, strict=True)
         ]
         if len(people) < 2:
             raise CohortError(f"expected embeddings of {modality} in run {safe(run)}, got none")
@@ -74,8 +74,8 @@ class ChartReading(OpenedReader):
         if wish.colour is not None:
             known, values = self._load_columns((wish.colour,))
             by_person = dict(zip(known, values[0], strict=True))
-            colours = [by_person.get(each) for each in people]
-        return build_map(wish, found.vectors, people, colours, run=safe(run, max_length=40))
+            colours = [by_person.get(person) for person in people]
+        return build_map(wish, embeddings.vectors, people, colours, run=safe(run, max_length=40))
 
     def _load_columns(
         self, columns: Sequence[ChartColumn | None]
@@ -126,4 +126,6 @@ def _quote(text: str) -> str:
 
 
 def _numbers(values: Sequence[object]) -> Float64[Array, " row"]:
-    return np.array([np.nan if each is None else float(str(each)) for each in values], np.float64)
+    return np.array(
+        [np.nan if value is None else float(str(value)) for value in values], np.float64
+    )

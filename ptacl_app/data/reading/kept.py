@@ -38,14 +38,14 @@ class KeptReading(OpenedReader):
         kept = self._cohort.notes
         tags = kept.tags(patient).get(patient, [])
         return PersonNotes(
-            tuple(safe(each, max_length=40) for each in tags),
+            tuple(safe(tag, max_length=40) for tag in tags),
             tuple(
                 NoteView(
-                    each.note_id,
-                    f"{each.created_at:%Y-%m-%d %H:%M}",
-                    safe(each.text, max_length=2000),
+                    note.note_id,
+                    f"{note.created_at:%Y-%m-%d %H:%M}",
+                    safe(note.text, max_length=2000),
                 )
-                for each in kept.notes(patient)
+                for note in kept.notes(patient)
             ),
         )
 
@@ -69,7 +69,7 @@ class KeptReading(OpenedReader):
 
     def save_cohort(self, name: str, criteria: Sequence[str]) -> SavedCohortView:
         """Keep the rows that meet all `criteria` under `name`. Raises CohortError, QueryError."""
-        saved = self._cohort.save_cohort(name, [(each, each) for each in criteria])
+        saved = self._cohort.save_cohort(name, [(criterion, criterion) for criterion in criteria])
         return view_saved(saved)
 
     def load_saved_cohorts(self) -> tuple[SavedCohortView, ...]:

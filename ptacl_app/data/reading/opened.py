@@ -58,7 +58,7 @@ class OpenedReader:
         if not self._cohort.is_stale():
             return False
         self._cohort.reopen()
-        if self._chosen_run not in {each.run for each in self._cohort.runs()}:
+        if self._chosen_run not in {run_name.run for run_name in self._cohort.runs()}:
             self._chosen_run = None
         with self._guard:
             self._references.clear()
@@ -81,7 +81,12 @@ class OpenedReader:
         if run is None:
             return ()
         standing = next(
-            (each for each in list_standings(self._cohort.fetch) if each.run == run), None
+            (
+                run_standing
+                for run_standing in list_standings(self._cohort.fetch)
+                if run_standing.run == run
+            ),
+            None,
         )
         return tuple(describe_faults(standing, self._cohort.evaluation_document(run)))
 
@@ -90,8 +95,8 @@ class OpenedReader:
 
         Raises CohortError when the store holds no such run.
         """
-        known = [each.run for each in self._cohort.runs()]
+        known = [run_name.run for run_name in self._cohort.runs()]
         if run is not None and run not in known:
-            names = ", ".join(safe(each, max_length=40) for each in known) or "none"
+            names = ", ".join(safe(run_name, max_length=40) for run_name in known) or "none"
             raise CohortError(f"expected one of the store's runs ({names}), got {safe(run)!r}")
         self._chosen_run = run

@@ -63,17 +63,20 @@ class PatientReading(OpenedReader):
                 faults.append(Finding("no_neighbours", "info", safe(error)))
         predictions = [] if run is None else self._cohort.predictions(patient, run)
         predicted = {
-            each.name: Prediction(
-                each.value,
-                each.low,
-                each.high,
-                z_score=each.z_score,
-                interval_group=each.interval_group and safe(each.interval_group, max_length=20),
+            prediction.name: Prediction(
+                prediction.value,
+                prediction.low,
+                prediction.high,
+                z_score=prediction.z_score,
+                interval_group=prediction.interval_group
+                and safe(prediction.interval_group, max_length=20),
             )
-            for each in predictions
-            if each.visit == visit_number
+            for prediction in predictions
+            if prediction.visit == visit_number
         }
-        coverage = next((each.coverage for each in predictions if each.coverage), None)
+        coverage = next(
+            (prediction.coverage for prediction in predictions if prediction.coverage), None
+        )
         similarity_map, map_note = self._load_map(run, patient, visit_number)
         return PatientView(
             patient=patient,
@@ -104,7 +107,7 @@ class PatientReading(OpenedReader):
         where: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The nearest patients. Raises CohortError without embeddings, QueryError for `where`."""
-        found = self._cohort.neighbours(
+        neighbours = self._cohort.neighbours(
             patient, k=k, run=self.find_run(), direction=direction, where=where, visit=visit
         )
         people = {
@@ -112,19 +115,19 @@ class PatientReading(OpenedReader):
             for row in self._cohort.fetch(
                 "SELECT patient, any_value(sex), any_value(age_years) FROM overview "
                 "WHERE list_contains(?::VARCHAR[], patient) GROUP BY patient",
-                [[each.patient for each in found]],
+                [[neighbour.patient for neighbour in neighbours]],
             )
         }
         return tuple(
             Neighbour(
-                patient=each.patient,
-                rank=each.rank,
-                similarity=each.similarity,
-                sex=read_sex(people.get(each.patient, (None, None))[0]),
-                age_years=people.get(each.patient, (None, None))[1],
-                measured=each.phenotypes,
+                patient=neighbour.patient,
+                rank=neighbour.rank,
+                similarity=neighbour.similarity,
+                sex=read_sex(people.get(neighbour.patient, (None, None))[0]),
+                age_years=people.get(neighbour.patient, (None, None))[1],
+                measured=neighbour.phenotypes,
             )
-            for each in found
+            for neighbour in neighbours
         )
 
     def describe_neighbours(self, view: PatientView) -> PatientView:
@@ -134,16 +137,16 @@ class PatientReading(OpenedReader):
             f"SELECT patient, any_value(sex), any_value(age_years), {names} FROM overview "  # noqa: S608
             "WHERE list_contains(?::VARCHAR[], patient) GROUP BY patient"
         )
-        found = self._cohort.fetch(query, [[each.patient for each in view.neighbours]])
-        people = {row[0]: row[1:] for row in found}
+        rows = self._cohort.fetch(query, [[neighbour.patient for neighbour in view.neighbours]])
+        people = {row[0]: row[1:] for row in rows}
         neighbours = []
-        for each in view.neighbours:
-            row = people.get(each.patient)
+        for neighbour in view.neighbours:
+            row = people.get(neighbour.patient)
             if row is not None:
                 measured = zip(PHENOTYPE_NAMES, row[2:], strict=True)
                 neighbours.append(
                     replace(
-                        each,
+                        neighbour,
                         sex=read_sex(row[0]),
                         age_years=row[1],
                         measured={name: value for name, value in measured if value is not None},
@@ -165,9 +168,9 @@ class PatientReading(OpenedReader):
         """The visit's own map, or why there is none."""
         if run is None:
             return None, "no model yet, so no map"
-        found = load_alignment_map(self._cohort.opened, run, patient, visit)
-        if found is not None:
-            return found, ""
+        alignment_map = load_alignment_map(self._cohort.opened, run, patient, visit)
+        if alignment_map is not None:
+            return alignment_map, ""
         if not has_alignment_maps(self._cohort.opened, run):
             return None, "no maps of this run: ptacl embed writes them"
         return None, "no map of this visit: it takes a whole beat and a cine"
@@ -177,9 +180,9 @@ class PatientReading(OpenedReader):
     ) -> OutOfDistribution | None:
         if run is None:
             return None
-        for each in self._cohort.out_of_distribution(patient, run):
-            if each.visit == visit and each.modality == "ecg":
-                return OutOfDistribution(each.is_flagged, each.score)
+        for distribution in self._cohort.out_of_distribution(patient, run):
+            if distribution.visit == visit and distribution.modality == "ecg":
+                return OutOfDistribution(distribution.is_flagged, distribution.score)
         return None
 
     def _build_phenotypes(

@@ -30,15 +30,15 @@ class RunReading(OpenedReader):
     def load_predictions_by_run(self, patient: str, visit: int) -> RunTable | None:
         """One patient's phenotypes as every run predicts them; None when none does."""
         by_run: dict[str, dict[str, Prediction]] = {}
-        for each in self._cohort.predictions(patient):
-            if each.visit == visit:
-                found = Prediction(each.value, each.low, each.high)
-                by_run.setdefault(each.run, {})[each.name] = found
+        for prediction in self._cohort.predictions(patient):
+            if prediction.visit == visit:
+                interval = Prediction(prediction.value, prediction.low, prediction.high)
+                by_run.setdefault(prediction.run, {})[prediction.name] = interval
         if not by_run:
             return None
         measured = {
-            each.name: each.value
-            for each in self._cohort.phenotypes(patient)
-            if each.visit == visit
+            phenotype.name: phenotype.value
+            for phenotype in self._cohort.phenotypes(patient)
+            if phenotype.visit == visit
         }
         return build_patient_table(by_run, measured)

@@ -42,9 +42,9 @@ class ChooseColumnsScreen(Dialog[tuple[str, ...] | None]):
             yield Static("Columns of the table", markup=False)
             yield ColumnList(
                 *(
-                    (f"{each.heading:<9}{each.key}", each.key, each.key in self.chosen)
-                    for each in ALL_COLUMNS
-                    if each.key != "patient"
+                    (f"{column.heading:<9}{column.key}", column.key, column.key in self.chosen)
+                    for column in ALL_COLUMNS
+                    if column.key != "patient"
                 )
             )
             yield Static(HELP, id="note", markup=False)
@@ -55,7 +55,7 @@ class ChooseColumnsScreen(Dialog[tuple[str, ...] | None]):
 
     def action_usual(self) -> None:
         """Those that fit into 80 columns."""
-        self.dismiss(tuple(each.key for each in COLUMNS))
+        self.dismiss(tuple(column.key for column in COLUMNS))
 
     def action_take(self) -> None:
         """Show what is chosen."""

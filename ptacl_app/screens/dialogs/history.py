@@ -28,7 +28,8 @@ class HistoryScreen(Dialog[str | None]):
         with Vertical():
             yield Static("Earlier statements", markup=False)
             yield OptionList(
-                *(Text(safe(" ".join(each.split()))) for each in self.statements), markup=False
+                *(Text(safe(" ".join(statement.split()))) for statement in self.statements),
+                markup=False,
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -40,7 +40,7 @@ class PickColumnScreen(Dialog[ChartColumn | str | None]):
         names = [NO_COLOUR] if self.may_be_none else []
         with Vertical():
             yield Static(self.heading, markup=False)
-            yield OptionList(*names, *(each.label for each in self.columns), markup=False)
+            yield OptionList(*names, *(column.label for column in self.columns), markup=False)
 
     def on_mount(self) -> None:
         """The cursor stands on the one in use."""

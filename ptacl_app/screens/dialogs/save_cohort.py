@@ -33,7 +33,7 @@ class SaveCohortScreen(Dialog[None]):
         """The criteria, a name, the table."""
         with Vertical():
             yield Static("Save these rows as a cohort", markup=False)
-            yield Static("\n".join(f"  {each}" for each in self.criteria), markup=False)
+            yield Static("\n".join(f"  {criterion}" for criterion in self.criteria), markup=False)
             yield SafeInput(placeholder="name", id="name")
             yield Static("Enter saves, Esc closes", id="note", markup=False)
 

@@ -130,7 +130,7 @@ class EcgCells:
         tints = [self._tint(level) for level in range(-NUM_LEVELS, NUM_LEVELS + 1)]
         return [
             Style(color=ink.color, bold=ink.bold, bgcolor=over(ground.bgcolor))
-            for over in (lambda ground: ground, *(_cover(each) for each in overlays), *tints)
+            for over in (lambda ground: ground, *(_cover(overlay) for overlay in overlays), *tints)
             for ground in grounds
             for ink in inks
         ]

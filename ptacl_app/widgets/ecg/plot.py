@@ -158,11 +158,11 @@ class EcgPlot(EcgMouse, can_focus=True):
         """Repaint the columns that cursor, beat or calipers leave and reach, nothing else."""
         page = self.page
         if self._pixels is not None and isinstance(page, PaperPage):
-            found = self._pixels.move(page, self._find_lines(), columns=self.view.num_columns)
+            changes = self._pixels.move(page, self._find_lines(), columns=self.view.num_columns)
         else:
-            found = self._cells.find_changes()
-        if found is not None and self.is_mounted:
-            first, count = found
+            changes = self._cells.find_changes()
+        if changes is not None and self.is_mounted:
+            first, count = changes
             self.refresh(Region(first, 0, count, self.size.height))
 
     def _find_lines(self) -> MovingLines:

@@ -59,7 +59,8 @@ class Certificate:
             "removed_shard_rows": self.removed_shard_rows,
             "removed_notes": self.notes,
             "cleaned_files": [
-                {"file": each.file, "action": each.action} for each in self.cleaned_files
+                {"file": cleaned_file.file, "action": cleaned_file.action}
+                for cleaned_file in self.cleaned_files
             ],
             "runs_trained_with_these_people": list(self.trained_runs),
             "runs_that_may_hold_them": list(self.unknown_runs),
@@ -91,7 +92,7 @@ def certify(
         num_bytes_searched=searched.num_bytes,
         hits=tuple(f"{_relative(layout, hit.path)} ({hit.encoding})" for hit in searched.hits),
         not_searched=tuple(
-            f"{_relative(layout, each.path)}: {each.reason}" for each in searched.not_searched
+            f"{_relative(layout, place.path)}: {place.reason}" for place in searched.not_searched
         ),
         open_readers=find_open_readers(layout),
         is_complete=not searched.hits and not searched.not_searched,
@@ -124,12 +125,12 @@ def certify(
 
 def find_open_readers(layout: CohortLayout) -> tuple[int, ...]:
     """Processes of this user that still have an older, unlinked version of the store open."""
-    found = set()
+    readers = set()
     deleted = f"{layout.store.resolve()} (deleted)"
     for process in Path("/proc").glob("[0-9]*"):
         if deleted in _open_files(process):
-            found.add(int(process.name))
-    return tuple(sorted(found))
+            readers.add(int(process.name))
+    return tuple(sorted(readers))
 
 
 def _open_files(process: Path) -> set[str]:

@@ -89,10 +89,10 @@ def _remove_patient_rows(layout: CohortLayout) -> list[Path]:
 
 def _remove_readout(folder: Path) -> list[Path]:
     names = ("readout.json", "readout.safetensors")
-    found = [folder / name for name in names if (folder / name).exists()]
-    for path in found:
+    files = [folder / name for name in names if (folder / name).exists()]
+    for path in files:
         path.unlink()
-    return found
+    return files
 
 
 def _read_version(document: Path) -> int:

@@ -146,7 +146,7 @@ def _remove_everywhere(
     journal.write(layout)
     cleaned = clean_derived_files(layout, people, journal.identifiers, runs=touched)
     cleaned += remove_naming_files(beyond.state_files, people)
-    journal.cleaned_files += [[each.file, each.action] for each in cleaned]
+    journal.cleaned_files += [[cleaned_file.file, cleaned_file.action] for cleaned_file in cleaned]
     for cache in (layout.index, layout.features):
         if cache.exists():
             shutil.rmtree(cache)

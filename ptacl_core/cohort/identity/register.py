@@ -175,10 +175,10 @@ def _read(file: Path) -> WithdrawalRegister:
             )
         return WithdrawalRegister(
             {
-                str(person): RegisterEntry(str(each["withdrawn_on"]), bool(each["was_member"]))
-                for person, each in document["people"].items()
+                str(person): RegisterEntry(str(entry["withdrawn_on"]), bool(entry["was_member"]))
+                for person, entry in document["people"].items()
             },
-            frozenset(str(each) for each in document["recordings"]),
+            frozenset(str(entry) for entry in document["recordings"]),
         )
     except FileNotFoundError:
         return WithdrawalRegister()

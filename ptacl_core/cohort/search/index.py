@@ -68,22 +68,22 @@ def read_entries(opened: "OpenedStore") -> list[IndexEntry]:
         document: Any = json.loads(_manifest(opened).read_text(encoding="utf-8"))
         if document["kind"] != KIND:
             return []
-        return [IndexEntry(**each) for each in document["indexes"]]
+        return [IndexEntry(**entry) for entry in document["indexes"]]
     except (OSError, ValueError, KeyError, TypeError):
         return []  # a cache: what cannot be read is as good as not there, and is built anew
 
 
 def find_valid_entry(opened: "OpenedStore", key: EmbeddingKey) -> IndexEntry | None:
     """The entry whose vectors are those of the open store and whose file is whole."""
-    found = opened.fetch(
+    rows = opened.fetch(
         "SELECT fingerprint FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
         list(key),
     )
     for entry in read_entries(opened):
-        if found and (entry.run, entry.modality, entry.space) == key:
+        if rows and (entry.run, entry.modality, entry.space) == key:
             file = opened.layout.index / entry.file
             is_whole = file.is_file() and compute_sha256(file) == entry.sha256
-            if entry.fingerprint == found[0][0] and is_whole:
+            if entry.fingerprint == rows[0][0] and is_whole:
                 return entry
     return None
 
@@ -241,11 +241,19 @@ def _build_and_probe(
 
 def _put_entry(opened: "OpenedStore", entry: IndexEntry) -> None:
     same = (entry.run, entry.modality, entry.space)
-    kept = [each for each in read_entries(opened) if (each.run, each.modality, each.space) != same]
+    kept = [
+        stored_entry
+        for stored_entry in read_entries(opened)
+        if (stored_entry.run, stored_entry.modality, stored_entry.space) != same
+    ]
     entries = [*kept, entry]
-    document = {"kind": KIND, "version": 1, "indexes": [asdict(each) for each in entries]}
+    document = {
+        "kind": KIND,
+        "version": 1,
+        "indexes": [asdict(stored_entry) for stored_entry in entries],
+    }
     write_json(_manifest(opened), document)
-    named = {each.file for each in entries}
+    named = {stored_entry.file for stored_entry in entries}
     for file in opened.layout.index.glob("*.hnsw"):
         if file.name not in named:
             file.unlink()

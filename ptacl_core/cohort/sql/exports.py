@@ -155,7 +155,7 @@ def _write_parquet(stream: "ResultStream", path: Path) -> int:
         for batch in stream.batches:
             waiting.append(batch)
             num_rows += batch.num_rows
-            if sum(each.num_rows for each in waiting) >= _ROWS_PER_GROUP:
+            if sum(pending.num_rows for pending in waiting) >= _ROWS_PER_GROUP:
                 writer.write_table(pa.Table.from_batches(waiting).cast(schema))
                 waiting = []
         if waiting:
@@ -199,9 +199,9 @@ def plain_value(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [plain_value(each) for each in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain_value(each) for key, each in value.items()}
+        return {str(key): plain_value(item) for key, item in value.items()}
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -212,9 +212,9 @@ def encode_value(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [encode_value(each) for each in value]
+        return [encode_value(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): encode_value(each) for key, each in value.items()}
+        return {str(key): encode_value(item) for key, item in value.items()}
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, bytes):

@@ -110,16 +110,16 @@ def refuse_mentions(
         for column, kind in table.columns:
             if "VARCHAR" not in kind:
                 continue
-            found = execute(
+            mentions = execute(
                 connection,
                 f"SELECT count(*) FROM {quote_name(table.name)} "
                 f"WHERE regexp_matches(CAST({quote_name(column)} AS VARCHAR), ?)",
                 [pattern],
             )[0][0]
-            if found:
+            if mentions:
                 raise CohortError(
-                    f"{file}: {found} rows of {table.name}.{column} still name an erased person; "
-                    "nothing was published"
+                    f"{file}: {mentions} rows of {table.name}.{column} still name an erased "
+                    "person; nothing was published"
                 )
 
 
@@ -158,7 +158,7 @@ def _copy_table(
         [table.name],
     )[0][0]
     if not known:
-        definitions = ", ".join(f"{quote_name(each)} {kind}" for each, kind in table.columns)
+        definitions = ", ".join(f"{quote_name(field)} {kind}" for field, kind in table.columns)
         execute(connection, f"CREATE TABLE {name} ({definitions})")
     columns = ", ".join(quote_name(column) for column, _ in table.columns)
     values = ", ".join(
@@ -197,10 +197,10 @@ def _tables(
         "AND NOT t.temporary ORDER BY t.table_name, c.column_index",
         [catalog],
     )
-    found: dict[str, list[tuple[str, str]]] = {}
+    tables: dict[str, list[tuple[str, str]]] = {}
     for table, column, kind in rows:
-        found.setdefault(table, []).append((column, kind))
-    return [_Source(name, tuple(columns)) for name, columns in found.items()]
+        tables.setdefault(table, []).append((column, kind))
+    return [_Source(name, tuple(columns)) for name, columns in tables.items()]
 
 
 def _renumber_embeddings(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -238,7 +238,7 @@ def _renumber_embeddings(connection: "duckdb.DuckDBPyConnection") -> None:
         )
         keys, vectors = read_vectors(connection, EmbeddingKey(run, modality, space))
         fingerprint = compute_fingerprint(
-            [each[0] for each in keys], [each[1] for each in keys], vectors
+            [row_key[0] for row_key in keys], [row_key[1] for row_key in keys], vectors
         )
         execute(
             connection,

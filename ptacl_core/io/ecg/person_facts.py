@@ -147,7 +147,10 @@ def aecg_person(root: Element) -> Person:
     return build_person(
         sex=sex.get("code") if sex is not None else None,
         age_years=_years(
-            *(each.get("value", "") if each is not None else "" for each in (born, seen))
+            *(
+                date_text.get("value", "") if date_text is not None else ""
+                for date_text in (born, seen)
+            )
         ),
     )
 
@@ -208,8 +211,8 @@ def _read_date(text: str) -> tuple[int, int, int] | None:
 
 def _first(parent: Element | None, tags: Iterable[tuple[str, str]]) -> tuple[str, str]:
     """The first of some elements that has text, and the unit that goes with it."""
-    found = ((_text(parent, tag), unit) for tag, unit in tags)
-    return next((each for each in found if each[0]), ("", ""))
+    quantities = ((_text(parent, tag), unit) for tag, unit in tags)
+    return next((quantity for quantity in quantities if quantity[0]), ("", ""))
 
 
 def _measure(value: Any, unit: str, factors: dict[str, float], name: str) -> float | None:

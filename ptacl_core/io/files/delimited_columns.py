@@ -100,7 +100,7 @@ def _find_preamble(text: str) -> tuple[int, str]:
 
 
 def _is_title(line: str, below: Sequence[str]) -> bool:
-    names = next((each for each in below if each.strip(" ,;\t|")), "")
+    names = next((row_below for row_below in below if row_below.strip(" ,;\t|")), "")
     mark = find_delimiter("\n".join([names, *below])) if names else ","
     first, *others = [cell.strip() for cell in line.split(mark)]
     cells = [cell.strip().strip('"') for cell in names.split(mark)]

@@ -38,9 +38,9 @@ def find_shared_identifiers(
     shared: set[str] = set()
     for folded, indices in members.items():
         facts = [recordings[index].facts for index in indices]
-        sexes = {each.sex[:1].upper() for each in facts} & {"M", "F"}
-        births = {birth for each in facts if (birth := parse_birth(each.birth_date)) is not None}
-        issuers = {issuer for each in facts if (issuer := find_issuer(each.identifier))}
+        sexes = {fact.sex[:1].upper() for fact in facts} & {"M", "F"}
+        births = {birth for fact in facts if (birth := parse_birth(fact.birth_date)) is not None}
+        issuers = {issuer for fact in facts if (issuer := find_issuer(fact.identifier))}
         is_weak = folded.isdecimal() and len(folded) <= _WEAK_DIGITS
         sites = {_names_above(keys[index], folded) for index in indices}
         if max(len(sexes), len(births), len(issuers)) > 1 or (is_weak and len(sites - {()}) > 1):

@@ -142,14 +142,14 @@ class _Resolution:
             return Person("", reason="identity_contradicts", message=_CONTRADICTS)
         if len(named) > 1:
             return Person("", reason="identity_contradicts", message=_TWO_NAMES)
-        told = inside or next(iter(named))
-        if told in self.shared:
+        identifier = inside or next(iter(named))
+        if identifier in self.shared:
             return Person("", reason="identity_contradicts", message=_SEVERAL_PEOPLE)
         evidence = ["identifier in the file"] if inside else []
         if named:
             evidence.append("name" if inside else "name that is an identifier in other files")
         visit = find_visit(self.parts[index])
-        return Person(known[told], visit, tuple(evidence), names=self.keys[index][-1:])
+        return Person(known[identifier], visit, tuple(evidence), names=self.keys[index][-1:])
 
     def _by_names(self, indices: Sequence[int], known: Mapping[str, str]) -> None:
         """Recordings that carry no identifier: whose folders or stems name one person alone."""

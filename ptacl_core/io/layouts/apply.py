@@ -74,7 +74,12 @@ def apply_layout(found: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
         if rule is None:
             rest.append(file)
             continue
-        extra = {column for each in layout.recordings if each.batch for column in each.batch.where}
+        extra = {
+            column
+            for recording in layout.recordings
+            if recording.batch
+            for column in recording.batch.where
+        }
         try:
             result.tables.append(read_table(file.path, rule, extra=extra))
         except (RecordError, OSError) as error:
@@ -160,38 +165,41 @@ def _expand_batch(
         rows = list(chosen)
     else:
         rows = [
-            next((t.by_record[each.key] for t in tables if each.key in t.by_record), None)
-            for each in listed
+            next(
+                (t.by_record[listed_file.key] for t in tables if listed_file.key in t.by_record),
+                None,
+            )
+            for listed_file in listed
         ]
     return [
         LaidOut(
-            replace(file, place=file.place / each.key),
+            replace(file, place=file.place / listed_file.key),
             row.subject if row is not None else "",
             row.visit if row is not None else "",
-            each.key,
-            index=each.index if len(listed) > 1 else None,
+            listed_file.key,
+            index=listed_file.index if len(listed) > 1 else None,
             hints=dict(rule.hints),
             time=row.time if row is not None else None,
             is_decided=True,
         )
-        for each, row in zip(listed, rows, strict=True)
+        for listed_file, row in zip(listed, rows, strict=True)
     ]
 
 
 def _choose_versions(recordings: Sequence[LaidOut]) -> list[LaidOut]:
     """Of several versions of one record (PTB-XL at 100 and 500 Hz) the first of rank."""
     best: dict[tuple[str, str], int] = {}
-    for each in recordings:
-        if each.is_decided and each.record and each.subject:
-            key = each.subject, each.record
-            best[key] = min(best.get(key, each.rank), each.rank)
+    for recording in recordings:
+        if recording.is_decided and recording.record and recording.subject:
+            key = recording.subject, recording.record
+            best[key] = min(best.get(key, recording.rank), recording.rank)
     result: list[LaidOut] = []
-    for each in recordings:
-        if each.rank > best.get((each.subject, each.record), each.rank):
+    for recording in recordings:
+        if recording.rank > best.get((recording.subject, recording.record), recording.rank):
             message = "another version of the same recording, at a higher rate, was taken"
-            result.append(replace(each, reason="other_version", message=message))
+            result.append(replace(recording, reason="other_version", message=message))
         else:
-            result.append(each)
+            result.append(recording)
     return result
 
 

@@ -302,9 +302,11 @@ def _parse(
 def _find_instances(columns: Sequence[_Column]) -> list[str | None]:
     """The visits that make rows: those of the phenotypes, else of the covariates."""
     for wanted in (PHENOTYPE_NAMES, COVARIATE_NAMES):
-        found = {column.meaning.instance for column in columns if column.meaning.quantity in wanted}
-        if found:
-            return sorted(found, key=lambda instance: (instance is None, instance or ""))
+        instances = {
+            column.meaning.instance for column in columns if column.meaning.quantity in wanted
+        }
+        if instances:
+            return sorted(instances, key=lambda instance: (instance is None, instance or ""))
     return [None]
 
 

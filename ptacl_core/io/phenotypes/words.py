@@ -91,7 +91,7 @@ _ABBREVIATIONS = {
 def fold_name(text: str) -> str:
     """A column name as its letters and digits alone, without case, accents and signs."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    letters = "".join(character for character in plain if not unicodedata.combining(character))
     return re.sub(r"[\W_]", "", letters.replace("ø", "o").replace("ł", "l"))
 
 

@@ -157,9 +157,9 @@ def _flank_end(flank: Float64[Array, " sample"], limit: float, limits: EdgeLimit
     the limit, or, when the other wave comes before that, where it would as half of a Gaussian
     that is as flat at the joint. None when the joint is nearly as steep as the flank.
     """
-    found = walk_until_quiet(flank, 0, len(flank) - 1, below=limit, for_samples=limits.quiet)
-    if found is not None:
-        return found
+    end = walk_until_quiet(flank, 0, len(flank) - 1, below=limit, for_samples=limits.quiet)
+    if end is not None:
+        return end
     is_below = np.flatnonzero(flank < limit)
     if is_below.size:
         is_loud = np.flatnonzero(flank[: is_below[-1]] >= limit)

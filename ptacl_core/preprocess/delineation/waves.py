@@ -97,14 +97,14 @@ def _find_slow_waves(
     near = max(qrs_onset - _NEAR_P, qrs_offset + _SHORTEST_ST - rr_samples) + rr_samples
     without_t = None
     for candidate in (lambda: p_wave, lambda: p_after(near)):
-        found = candidate()
-        if found.joint is None:
+        waves = candidate()
+        if waves.joint is None:
             continue
-        before_p = found.joint + rr_samples
+        before_p = waves.joint + rr_samples
         shorter = find_t_wave(signal, noise, qrs_offset, last_sample=before_p)
         if shorter.end is not None and shorter.end - qrs_onset >= _SHORTEST_QT:
-            return shorter, found
-        without_t = without_t or (shorter._replace(end=None), found)
+            return shorter, waves
+        without_t = without_t or (shorter._replace(end=None), waves)
     if without_t is not None and t_wave.end is None:
         return without_t
     return t_wave, PWave(None, None, None, p_wave.reason or "no P wave is told from T")

@@ -21,8 +21,8 @@ Asked = TypeVar("Asked", RowComparison, NestedQuestion)
 
 def describe_comparisons(plan: ReproductionPlan, table: TableTwoRows) -> list[RowComparison]:
     """The plan's differences of rows that were reproduced, each with its verdict."""
-    found = [_describe_comparison(pair, table) for pair in plan.comparisons]
-    return [each for each in found if each is not None]
+    comparisons = [_describe_comparison(pair, table) for pair in plan.comparisons]
+    return [comparison for comparison in comparisons if comparison is not None]
 
 
 def adjust_family(
@@ -34,22 +34,22 @@ def adjust_family(
     of the family, the others are the same question of other rows.
     """
     asked: list[tuple[Difference, int | None]] = [
-        (each.figures["mean"], each.num_trainings) for each in comparisons
+        (comparison.figures["mean"], comparison.num_trainings) for comparison in comparisons
     ]
-    asked += [(each.figures["mean"], each.num_trainings) for each in nested[:1]]
+    asked += [(question.figures["mean"], question.num_trainings) for question in nested[:1]]
     p_values = [
-        np.nan if found.p is None or found.verdict == "not comparable" else found.p
-        for found, _ in asked
+        np.nan if difference.p is None or difference.verdict == "not comparable" else difference.p
+        for difference, _ in asked
     ]
     adjusted = holm_adjust(np.array(p_values)) if p_values else np.empty(0)
     judged = [
-        _judge(found, num_trainings, float(p_value))
-        for (found, num_trainings), p_value in zip(asked, adjusted, strict=True)
+        _judge(difference, num_trainings, float(p_value))
+        for (difference, num_trainings), p_value in zip(asked, adjusted, strict=True)
     ]
     count = len(comparisons)
     return (
-        [_with_mean(each, judged[index]) for index, each in enumerate(comparisons)],
-        [_with_mean(each, judged[count]) for each in nested[:1]] + list(nested[1:]),
+        [_with_mean(comparison, judged[index]) for index, comparison in enumerate(comparisons)],
+        [_with_mean(question, judged[count]) for question in nested[:1]] + list(nested[1:]),
     )
 
 
@@ -87,7 +87,7 @@ def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison
         return None
     names = {row.key: row.name for row in table.table.rows()}
     untrained = [names[key] for key in keys if table.failures.get(key)]
-    found = compare_rows(first, second)
+    comparison = compare_rows(first, second)
     per_seed = None
     if len(first.per_seed) == len(second.per_seed):
         difference = first.per_seed[:, -1] - second.per_seed[:, -1]
@@ -97,8 +97,8 @@ def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison
         second=pair.second,
         question=pair.question,
         modality=pair.modality,
-        figures=describe_difference(found, untrained=untrained),
-        num_trainings=found.num_trainings,
+        figures=describe_difference(comparison, untrained=untrained),
+        num_trainings=comparison.num_trainings,
         seed_differences=per_seed,
     )
 
@@ -107,11 +107,13 @@ def _row_key(method: str, modality: Modality) -> str:
     return DEMOGRAPHICS if method == DEMOGRAPHICS else f"{method}-{modality}"
 
 
-def _judge(found: Difference, num_trainings: int | None, p_holm: float) -> Difference:
-    if found.verdict == "not comparable" or found.low is None or found.high is None:
-        return found
-    verdict = judge_trainings(found.low, found.high, num_trainings=num_trainings, p_value=p_holm)
-    return found.model_copy(update={"p_holm": finite(p_holm), "verdict": verdict})
+def _judge(difference: Difference, num_trainings: int | None, p_holm: float) -> Difference:
+    if difference.verdict == "not comparable" or difference.low is None or difference.high is None:
+        return difference
+    verdict = judge_trainings(
+        difference.low, difference.high, num_trainings=num_trainings, p_value=p_holm
+    )
+    return difference.model_copy(update={"p_holm": finite(p_holm), "verdict": verdict})
 
 
 def _with_mean(asked: Asked, mean: Difference) -> Asked:

@@ -144,7 +144,7 @@ def summarise(
 
 def _lead_with(nested: Sequence[NestedQuestion], key: str) -> list[NestedQuestion]:
     """The same questions, that of the main method first."""
-    return sorted(nested, key=lambda each: each.key != key)
+    return sorted(nested, key=lambda row: row.key != key)
 
 
 def _collect_health(
@@ -155,14 +155,14 @@ def _collect_health(
     seeds: Sequence[int],
 ) -> dict[str, dict[str, StageHealth]]:
     """Health by run and stage, of all runs and seeds that were trained."""
-    found = {}
+    health_by_run = {}
     for seed in seeds:
         for key in plan.list_runs(methods):
             name = name_run(size.name, seed, key)
             health = read_health(find_run(name))
             if health is not None:
-                found[name] = dict(health.stages)
-    return found
+                health_by_run[name] = dict(health.stages)
+    return health_by_run
 
 
 def _describe_runs(

@@ -93,7 +93,7 @@ def _describe_map(
         "sigma": settings.align.sigma,
         "beta": settings.align.beta,
     }
-    unmeasured = next((each for each in alignments if each["map"] is None), None)
+    unmeasured = next((section for section in alignments if section["map"] is None), None)
     if unmeasured is not None:
         return {**facts, "why_not": unmeasured["why"]}
     if scores is None:

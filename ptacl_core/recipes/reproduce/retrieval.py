@@ -169,10 +169,12 @@ def _average_ranks(
 
 def _describe_pair(rows: Sequence[RetrievedRow]) -> list[dict[str, Any]]:
     """PTACL minus Global under the retrieval settings, at 1 and 10."""
-    found = {row.method.published_retrieval: row for row in rows if row.method.published_retrieval}
-    if not {"Global", "PTACL"} <= found.keys():
+    rows_by_method = {
+        row.method.published_retrieval: row for row in rows if row.method.published_retrieval
+    }
+    if not {"Global", "PTACL"} <= rows_by_method.keys():
         return []
-    first, second = found["PTACL"], found["Global"]
+    first, second = rows_by_method["PTACL"], rows_by_method["Global"]
     untrained = [row.method.title for row in (first, second) if row.documents[0].failures]
     return [
         {

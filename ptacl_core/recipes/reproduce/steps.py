@@ -82,15 +82,15 @@ def compare_steps(
 
 
 def _describe(first: RowScores, second: RowScores) -> dict[str, Difference]:
-    found = compare_rows(first, second)
+    comparison = compare_rows(first, second)
     return {
         name: Difference(
-            difference=finite(found.difference[index]),
-            low=finite(found.low[index]),
-            high=finite(found.high[index]),
-            p=finite(found.p_value[index]),
-            p_holm=finite(found.adjusted_p[index]),
-            verdict=found.verdicts[index],
+            difference=finite(comparison.difference[index]),
+            low=finite(comparison.low[index]),
+            high=finite(comparison.high[index]),
+            p=finite(comparison.p_value[index]),
+            p_holm=finite(comparison.adjusted_p[index]),
+            verdict=comparison.verdicts[index],
         )
         for index, name in enumerate(FIGURES)
     }

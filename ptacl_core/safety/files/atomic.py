@@ -39,12 +39,12 @@ def make_folder(folder: Path) -> None:
 
     Raises OSError.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
-        group = stat.S_IMODE(each.parent.stat().st_mode) & 0o070
-        if group and _is_cohort_place(each):
-            each.chmod(0o2700 | group)
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir(mode=0o700, exist_ok=True)
+        group = stat.S_IMODE(parent.parent.stat().st_mode) & 0o070
+        if group and _is_cohort_place(parent):
+            parent.chmod(0o2700 | group)
 
 
 def close_folder(folder: Path) -> None:

@@ -59,18 +59,18 @@ def check_inventory(layout: CohortLayout) -> list[Defect]:
 
 def find_orphans(layout: CohortLayout) -> list[str]:
     """What lies in the cohort and belongs to nothing that is known; no defect."""
-    found = [
+    orphans = [
         path.name
         for path in sorted(layout.root.iterdir())
         if path.name not in _ROOT_NAMES and not path.name.startswith(".")
     ]
     shards = sorted(layout.shards.glob("*/*")) if layout.shards.is_dir() else []
-    found += [
+    orphans += [
         str(path.relative_to(layout.root))
         for path in shards
         if path.name not in _SHARD_FILES and not path.name.startswith(".")
     ]
-    return found
+    return orphans
 
 
 def repair_inventory(layout: CohortLayout) -> None:
@@ -87,13 +87,13 @@ def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
         predicted = {row[0] for row in cohort.fetch("SELECT DISTINCT run FROM predictions")}
         return [
             _StoredRun(
-                each.run,
-                each.checkpoint_sha256,
-                json.loads(each.config_json or "{}"),
-                each.run in predicted,
-                cohort.evaluation_document(each.run),
+                run_of_store.run,
+                run_of_store.checkpoint_sha256,
+                json.loads(run_of_store.config_json or "{}"),
+                run_of_store.run in predicted,
+                cohort.evaluation_document(run_of_store.run),
             )
-            for each in cohort.runs()
+            for run_of_store in cohort.runs()
         ]
 
 
@@ -144,11 +144,11 @@ def _check_weights(
     layout: CohortLayout, folder: Path, sha256: str, source: str
 ) -> Iterator[Defect]:
     place = str(folder.relative_to(layout.root))
-    found = _read_weights_hash(folder)
-    if found is None:
+    weights_hash = _read_weights_hash(folder)
+    if weights_hash is None:
         message = f"{source} names these weights, and they are not there; {_RESTORE}"
         yield Defect("checkpoint_missing", place, message)
-    elif found != sha256:
+    elif weights_hash != sha256:
         message = f"these are not the weights that {source} names: another training's; {_RESTORE}"
         yield Defect("foreign_checkpoint", place, message)
 
@@ -195,12 +195,12 @@ def _check_config(folder: Path, place: str, config: Mapping[str, Any]) -> Iterat
     from ptacl_core.runs.folder import load_run_config
 
     try:
-        found = load_run_config(folder).model_dump(mode="json")
+        settings = load_run_config(folder).model_dump(mode="json")
     except (ConfigError, PtaclError) as error:
         yield Defect("run_config", f"{place}/config.toml", str(error))
         return
     if _differs(
-        {**found, "device": None, "notes": None}, {**config, "device": None, "notes": None}
+        {**settings, "device": None, "notes": None}, {**config, "device": None, "notes": None}
     ):
         message = f"these are not the settings that the store names; {_RESTORE}"
         yield Defect("run_config", f"{place}/config.toml", message)
@@ -268,7 +268,7 @@ def _holds(path: Path, document: Mapping[str, Any]) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None

@@ -50,11 +50,11 @@ def run(
     progress.advance(_TASK)
     progress.finish(_TASK)
     repaired: tuple[Defect, ...] = ()
-    if repair and any(each.is_repairable for each in found):
-        _repair(layout, {each.code for each in found if each.is_repairable})
+    if repair and any(defect.is_repairable for defect in found):
+        _repair(layout, {defect.code for defect in found if defect.is_repairable})
         again = _check_beyond_store(layout, is_light=is_light)
-        left = {(each.code, each.place) for each in again}
-        repaired = tuple(each for each in found if (each.code, each.place) not in left)
+        left = {(defect.code, defect.place) for defect in again}
+        repaired = tuple(defect for defect in found if (defect.code, defect.place) not in left)
         found = again
     defects, kept_from_us = _tell_apart(layout, [*store.defects, *found])
     num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS + NUM_INVENTORY_CHECKS
@@ -80,9 +80,10 @@ def _tell_apart(layout: CohortLayout, found: list[Defect]) -> tuple[list[Defect]
     }
     has_key = key_file(CohortDescription.read(layout).cohort_id).exists()
     defects = [
-        each
-        for each in found
-        if (each.code != "key" or has_key) and (each.place not in closed or each.code == "erasure")
+        defect
+        for defect in found
+        if (defect.code != "key" or has_key)
+        and (defect.place not in closed or defect.code == "erasure")
     ]
     names = sorted(closed) + ([] if has_key else ["the key"])
     remarks = [f"not checked, the owner's alone: {', '.join(names)}"] if names else []
@@ -103,16 +104,18 @@ def _collect_remarks(layout: CohortLayout) -> list[str]:
 def _check_beyond_store(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     is_written = _is_written(layout)
     defects = [
-        Defect(each.code, f"shards/{each.place}", each.message, each.is_repairable)
-        for each in verify_shards(layout.shards, is_light=is_light)
-        if not (is_written and each.is_repairable)
+        Defect(defect.code, f"shards/{defect.place}", defect.message, defect.is_repairable)
+        for defect in verify_shards(layout.shards, is_light=is_light)
+        if not (is_written and defect.is_repairable)
     ]
-    codes = {each.code for each in defects}
+    codes = {defect.code for defect in defects}
     if not (is_written or codes & {"shard", "shard_manifest"}):
         defects.extend(_check_rows_of_store(layout))
     defects.extend(_check_runs(layout, is_light=is_light))
-    known = {(each.code, each.place) for each in defects}
-    defects.extend(each for each in check_inventory(layout) if (each.code, each.place) not in known)
+    known = {(defect.code, defect.place) for defect in defects}
+    defects.extend(
+        defect for defect in check_inventory(layout) if (defect.code, defect.place) not in known
+    )
     return defects
 
 
@@ -141,12 +144,12 @@ def _check_rows_of_store(layout: CohortLayout) -> list[Defect]:
     except CohortError:
         return []  # the checks of the store name what is wrong with it
     try:
-        told = _rows_told_by_shards(layout)
+        rows_of_shards = _rows_told_by_shards(layout)
     except ShardError as error:
         return [Defect("shard", "shards", str(error))]
     defects = []
-    if told - stored:
-        message = f"{len(told - stored)} rows of arrays are not in the store"
+    if rows_of_shards - stored:
+        message = f"{len(rows_of_shards - stored)} rows of arrays are not in the store"
         defects.append(Defect("unregistered", "shards", message, is_repairable=True))
     missing = stored - find_array_rows(layout.shards)
     if missing:
@@ -211,5 +214,5 @@ def _repair(layout: CohortLayout, codes: set[str]) -> None:
 def _find_convention(layout: CohortLayout) -> str:
     """How the phenotypes that are there were measured, so that a repair does not change it."""
     with Cohort.open(layout.root) as cohort:
-        found = cohort.fetch("SELECT any_value(convention) FROM phenotypes")
-    return found[0][0] or "as given"
+        rows = cohort.fetch("SELECT any_value(convention) FROM phenotypes")
+    return rows[0][0] or "as given"

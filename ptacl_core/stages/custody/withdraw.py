@@ -122,9 +122,13 @@ def _put_on_register(
     """Before anything is removed: whatever reads the register next leaves these people out."""
     known = read_register(layout, key_fingerprint=key.fingerprint)
     outside = {*resolved.unseen}
-    people = {hash_person(key, each): each not in outside for each in identifiers if each.strip()}
+    people = {
+        hash_person(key, identifier): identifier not in outside
+        for identifier in identifiers
+        if identifier.strip()
+    }
     recordings = {
-        hash_recording(key, each) for each in find_sources(layout.shards, resolved.members)
+        hash_recording(key, source) for source in find_sources(layout.shards, resolved.members)
     }
     register = known.including(people, recordings)
     if register == known and (not is_shared or is_written_beside_key(register, key)):
@@ -151,8 +155,8 @@ def _erase(
 ) -> Certificate:
     patients = sorted(resolved.members)
     run_stages = list_run_stages(layout)
-    found = find_runs(layout, key=key, people=patients, existing=run_stages)
-    settle_trainings(layout, set(found.trained), may_stop=may_stop, progress=progress)
+    runs = find_runs(layout, key=key, people=patients, existing=run_stages)
+    settle_trainings(layout, set(runs.trained), may_stop=may_stop, progress=progress)
     beyond = BeyondStore(
         known=frozenset(find_people(layout.shards)),
         array_pieces=tuple(find_array_pieces(layout.shards, patients)),

@@ -318,7 +318,7 @@ def _extra_arrays(
     curve: LabelCurve | None, nested: Float64[Array, "patient target"] | None
 ) -> dict[str, Array]:
     points = curve.points if curve is not None else ()
-    arrays: dict[str, Array] = {_name_point(each.num_labels): each.predicted for each in points}
+    arrays: dict[str, Array] = {_name_point(point.num_labels): point.predicted for point in points}
     return arrays if nested is None else {**arrays, NESTED: nested}
 
 

@@ -53,9 +53,10 @@ def ask_register(cohort: Cohort, progress: ProgressSink) -> IsWithdrawn:
 
 def tell_mark(cohort: Cohort, run: str, progress: ProgressSink) -> None:
     """Say that people of the run's training were erased since."""
-    for each in cohort.runs():
-        if each.run == run and each.withdrawn_people:
+    for run_of_store in cohort.runs():
+        if run_of_store.run == run and run_of_store.withdrawn_people:
             progress.say(
                 f"WARNING: run {run} was trained with people who withdrew since (or may have "
-                f"been): {each.withdrawn_people}; `ptacl train` under another name leaves them out"
+                f"been): {run_of_store.withdrawn_people}; `ptacl train` under another name leaves "
+                "them out"
             )
