@@ -20,7 +20,7 @@ from ptacl_core.documents.reproduction import StepComparison
 from ptacl_core.embedding.patients import load_split
 from ptacl_core.evaluate.resampling import draw_resamples
 from ptacl_core.evaluate.row_comparison import RowScores, compare_rows, score_means
-from ptacl_core.recipes.reproduce.rows import RESAMPLING_SEED
+from ptacl_core.recipes.reproduce.rows import BOOTSTRAP_SEED
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.steps.outcomes import FIGURES, load_outcomes
 from ptacl_core.stages.evaluate.table_two import bounded, finite
@@ -41,7 +41,7 @@ def score_steps(
     resamples = draw_resamples(
         len(people),
         num_resamples=num_resamples,
-        generator=np.random.default_rng(RESAMPLING_SEED),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
         patients=people,
     )
     scores = {}
