@@ -15,15 +15,14 @@ from ptacl_core.config.reproduction import (
     ReproductionSize,
     name_run,
 )
-from ptacl_core.documents.figures import Difference
+from ptacl_core.documents.figures import Difference, finite
 from ptacl_core.documents.reproduction import StepComparison
 from ptacl_core.embedding.patients import load_split
-from ptacl_core.evaluate.resampling import draw_resamples
+from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, draw_resamples
 from ptacl_core.evaluate.row_comparison import RowScores, compare_rows, score_means
-from ptacl_core.recipes.reproduce.rows import BOOTSTRAP_SEED
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.steps.outcomes import FIGURES, load_outcomes
-from ptacl_core.stages.evaluate.table_two import bounded, finite
+from ptacl_core.stages.evaluate.table_two import bounded
 
 
 def score_steps(
