@@ -383,6 +383,42 @@ def measure_frames(cohort: Path, patient: str, size: tuple[int, int]) -> dict[st
     return figures
 
 
+def measure_pixel_play(cohort: Path, patient: str, *, seconds: float) -> dict[str, float]:
+    """The playing patient screen at 146×40 by each protocol; a page over 2 Mbit/s."""
+    figures: dict[str, float] = {}
+    for protocol in ("kitty", "sixel", "iterm"):
+        harness = Harness(str(cohort), "--patient", patient, "--graphics", protocol, size=(146, 40))
+        harness.wait_for("beat", timeout_s=60.0)
+        time.sleep(4.0)
+        cpu, count, started = harness.cpu_s(), harness.num_bytes, time.perf_counter()
+        time.sleep(seconds)
+        elapsed = time.perf_counter() - started
+        figures[f"play_{protocol}_core_share"] = (harness.cpu_s() - cpu) / elapsed
+        figures[f"play_{protocol}_kB_per_s"] = (harness.num_bytes - count) / elapsed / 1000
+        figures[f"play_{protocol}_key_to_paint_ms"] = measure_speed_key(harness)
+        harness.close()
+    harness = Harness(
+        str(cohort), "--patient", patient, "--graphics", "kitty", "--no-animation",
+        size=(146, 40), bits_per_s=BITS_PER_S,
+    )  # fmt: skip
+    harness.wait_for("mm/s", timeout_s=60.0)
+    time.sleep(4.0)
+    figures["slow_line_pixel_page_ms"] = measure_speed_key(harness)
+    harness.close()
+    return figures
+
+
+def measure_speed_key(harness: Harness, *, count: int = 5) -> float:
+    """Median milliseconds from a speed key to the head, written after the page's new picture."""
+    times = []
+    for number in range(count):
+        pressed = harness.press("v")
+        shown = harness.wait_for(("50 mm/s", "25 mm/s")[number % 2], since_s=pressed, timeout_s=20)
+        times.append((shown - pressed) * 1000)
+        time.sleep(0.8)
+    return statistics.median(times)
+
+
 def measure_dropped_keys(cohort: Path, patient: str) -> dict[str, float]:
     """93 keys at once while the cine plays: a lost one leaves gain, speed or layout elsewhere."""
     harness = Harness(str(cohort), "--patient", patient, size=(146, 40))
@@ -431,6 +467,7 @@ PARTS: dict[str, Callable[[Subject], dict[str, float]]] = {
         **measure_play(it.cohort, it.patient, size=(146, 40), seconds=it.seconds),
         **measure_play(it.cohort, it.patient, size=(80, 24), seconds=it.seconds),
     },
+    "pixel-play": lambda it: measure_pixel_play(it.cohort, it.patient, seconds=it.seconds),
     "keys": lambda it: measure_dropped_keys(it.cohort, it.patient),
     "slow": lambda it: measure_slow_line(it.cohort, it.patient),
 }
@@ -450,6 +487,11 @@ GOALS: dict[str, tuple[str, float]] = {
         "patient screen playing in a pseudo-terminal, 146×40, share of a core", 0.40,
     ),
     "play_80x24_core_share": ("the same at 80×24", 0.40),
+    "play_kitty_core_share": ("playing in pixels by kitty, 146×40, share of a core", 0.30),
+    "play_sixel_core_share": ("the same by sixel", 0.30),
+    "play_iterm_core_share": ("the same by iTerm2's images", 0.30),
+    "play_kitty_key_to_paint_ms": ("a key to its paint while playing in pixels, ms wall", 50),
+    "slow_line_pixel_page_ms": ("a page in pixels over 2 Mbit/s, key to paint, ms wall", 1000),
     "play_146x40_key_to_paint_ms": ("a key to its paint as the cine plays, 146×40, ms wall", 100),
     "play_80x24_key_to_paint_ms": ("the same at 80×24", 100),
     "slow_line_key_to_paint_ms": ("a key to its paint over 2 Mbit/s, 146×40, ms wall", 600),

@@ -296,6 +296,12 @@ def graphics() -> Graphics:
     return make_graphics(os.environ.get("PTACL_TEST_GRAPHICS", Protocol.CELLS.value))
 
 
+@pytest.fixture
+def in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the cells themselves: pictures have tests of their own in `terminal`."""
+    monkeypatch.setenv("PTACL_TEST_GRAPHICS", Protocol.CELLS.value)
+
+
 def make_graphics(name: str) -> Graphics:
     """A protocol as if somebody had asked for it."""
     return Graphics(Protocol(name), "asked for by a test")

@@ -389,7 +389,7 @@ async def test_privacy_hides_every_id(make_app, settle, read_screen):
             assert not [f"p{number:04d}" for number in range(48) if f"p{number:04d}" in text]
 
 
-async def test_themes_draw_the_ecg(make_app, settle):
+async def test_themes_draw_the_ecg(in_cells, make_app, settle):
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)

@@ -100,7 +100,7 @@ def test_the_child_says_in_words_why_it_cannot_explain(bare_cohort_dir):
     assert payload == b""
 
 
-async def test_overlay_tints_steps_and_names_changes_then_goes(make_app, settle):
+async def test_overlay_tints_steps_and_names_changes_then_goes(in_cells, make_app, settle):
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)

@@ -25,6 +25,7 @@ from ptacl_app.data.patient_view import (
 from ptacl_app.shell.crash import describe_fault, write_crash_note
 from ptacl_app.shell.themes import DEFAULT_VARIABLES
 from ptacl_app.terminal.output_guard import OutputGuard
+from ptacl_app.terminal.placeholders import holds_only_cells
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.pane_head import PaneHead
 from ptacl_app.widgets.pane_tabs import PaneTabs
@@ -59,6 +60,8 @@ def assert_harmless(strips):
     for strip in strips:
         for segment in strip:
             assert segment.control is None
+            if holds_only_cells(segment.text):
+                continue  # cells of the app's own pictures, by a terminal with pixels
             bad = [each for each in segment.text if unicodedata.category(each) in HIDDEN]
             assert not bad, ascii(segment.text)
             meta = segment.style.meta if segment.style is not None else {}
