@@ -92,6 +92,7 @@ def prepare(rehearsal: Rehearsal, num_people: int) -> None:
         with rehearsal.timed(f"{num_people} people as files"):
             write_files(files, num_people)
     late.mkdir(exist_ok=True)
+    split_table(files / "phenotypes.csv", late, choose(num_people)[1])
     for identifier in choose(num_people)[1]:
         for path in files.glob(f"{identifier}_*"):
             shutil.move(path, late / path.name)
@@ -121,6 +122,15 @@ def write_files(files: Path, num_people: int) -> None:
         for start in range(first, stop, 16):
             indices = list(range(start, min(start + 16, stop)))
             write_ukb_layout(simulate_patients(settings, indices), files, has_stack=has_stack)
+
+
+def split_table(table: Path, late: Path, to_come: list[str]) -> None:
+    """Rows of people who arrive late come with them: who is in a table is in the cohort."""
+    header, *rows = table.read_text().splitlines()
+    theirs = [row for row in rows if row.partition(",")[0] in set(to_come)]
+    others = [row for row in rows if row not in set(theirs)]
+    (late / table.name).write_text("\n".join([header, *theirs]) + "\n")
+    table.write_text("\n".join([header, *others]) + "\n")
 
 
 def choose(num_people: int) -> tuple[list[str], list[str]]:
