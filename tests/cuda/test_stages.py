@@ -11,6 +11,7 @@ from ptacl_core.stages.predict.run import EcgPredictor
 from ptacl_core.stages.simulate import run as simulate
 from ptacl_core.train import loop, views
 from tests.cuda.pretended.runtime import pretended_cuda
+from tests.cuda.reproduction import reproduce_on_device
 from tests.cuda.stages import find_other_waits, train_on_device
 
 NUM_PATIENTS = 140
@@ -93,6 +94,15 @@ def test_embedding_evaluation_and_prediction_run_in_bf16(cuda, cohort, whole_run
     _, prepared = predictor.prepare(sample, {})
     assert torch.isfinite(torch.from_numpy(predictor.encode(prepared).pooled)).all()
     assert set(predictor.explain(prepared)) == {"leads", "steps"}
+
+
+def test_rows_are_reproduced_in_bf16(cuda, cohort):
+    """All rows in both precisions: `tests/integration/test_cuda_reproduce.py`."""
+    figures = reproduce_on_device(cohort, "bf16", ["ptacl-no-pretraining"])
+    assert set(figures) == {"ptacl-no-pretraining-ecg"}
+    for found in figures.values():
+        assert found.document["device"] == "cuda"
+        assert math.isfinite(found.predicted.sum())
 
 
 def test_a_read_in_the_loop_is_found(cuda, cohort, monkeypatch):

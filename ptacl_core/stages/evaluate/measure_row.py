@@ -106,6 +106,8 @@ def run(
         train, test = load_split(reader, "train"), load_split(reader, "test")
         target = resolve_device(device)
         loaded.encoder.to(target)
+        if loaded.projection is not None:
+            loaded.projection.to(target)
         if stage in NETWORK_STAGES:
             predicted = _predict_network(reader, test, loaded, modality, target, progress)
             curve, nested = None, None
