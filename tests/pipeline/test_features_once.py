@@ -89,7 +89,7 @@ def test_what_embed_stored_is_not_encoded_again_and_the_figures_are_the_same(coh
         )
     with_itself = drift.run(cohort, cohort, run=RUN, num_permutations=20, progress=heard)
     assert heard.counts == {}
-    assert with_itself["embeddings"]["ecgs"]["other"] > 100
+    assert with_itself.as_dict()["embeddings"]["ecgs"]["other"] > 100
     shutil.rmtree(cohort / "features")
     made, counts = evaluate_counted(cohort)
     assert sum(counts.values()) > 200

@@ -58,8 +58,8 @@ def run(
     described = [CohortDescription.read(layout) for layout in layouts]
     layout = CohortLayout(cohort_dir.absolute())
     _check_alike(layout, layouts, described)
-    for layout in layouts:
-        _check_whole(layout, progress)
+    for part in layouts:
+        _check_whole(part, progress)
     _check_agreement(layout, layouts)
     if not layout.description.exists():
         Cohort.create(
