@@ -36,6 +36,15 @@ def find_interpreter() -> str:
     pytest.skip("no Python of this version that another user may run")
 
 
+@pytest.fixture(autouse=True)
+def readable_code() -> None:
+    """The code and the libraries have to lie where every user may read them."""
+    for place in (ROOT, Path(sysconfig.get_path("purelib"))):
+        closed = [str(path) for path in (place, *place.parents) if not path.stat().st_mode & 0o001]
+        if closed:
+            pytest.skip(f"other users may not look into {closed[-1]}")
+
+
 def start(user: int, home: Path, script: str, *arguments: object, **streams) -> subprocess.Popen:
     home.mkdir(exist_ok=True)
     os.chown(home, user, user)

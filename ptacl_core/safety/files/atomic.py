@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ def atomic_path(target: Path, *, mode: int | None = None) -> Iterator[Path]:
         temporary.replace(target)
         sync(target.parent)
     except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        for leftover in (
+            temporary,
+            temporary.with_name(f"{temporary.name}.wal"),
+        ):  # a database's log
+            leftover.unlink(missing_ok=True)
         raise
 
 
