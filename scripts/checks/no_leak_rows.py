@@ -18,6 +18,7 @@ import numpy as np
 
 from ptacl_core.config.reproduction import load_plan, name_run
 from ptacl_core.evaluate import fit_linear_probe
+from ptacl_core.evaluate.metrics import r2
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.measure_row import has_row, load_row
 
@@ -32,12 +33,6 @@ def predict_from_heart_rate(cohort: Path) -> np.ndarray:
         rates = [np.nan_to_num(reader.column("heart_rate_bpm", rows), nan=64.0) for rows in splits]
         train, test = (np.stack([rate, rate**2, 1 / rate], axis=1) for rate in rates)
         return fit_linear_probe(train, reader.phenotypes(splits[0])).predict(test)
-
-
-def score(observed: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """R² of each phenotype."""
-    spread = ((observed - observed.mean(axis=0)) ** 2).sum(axis=0)
-    return 1 - ((observed - predicted) ** 2).sum(axis=0) / spread
 
 
 def main() -> int:
@@ -59,14 +54,12 @@ def main() -> int:
         if not has_row(arguments.cohort, run, row):
             continue
         figures = load_row(arguments.cohort, run, row)
-        mine, other = score(figures.observed, figures.predicted), score(figures.observed, rate)
+        mine, other = r2(figures.observed, figures.predicted), r2(figures.observed, rate)
         draws = []
         for _ in range(NUM_RESAMPLES):
             rows = generator.integers(0, len(rate), len(rate))
             observed = figures.observed[rows]
-            draws.append(
-                (score(observed, figures.predicted[rows]) - score(observed, rate[rows])).mean()
-            )
+            draws.append((r2(observed, figures.predicted[rows]) - r2(observed, rate[rows])).mean())
         low, high = np.quantile(draws, [0.025, 0.975])
         lines.append(
             f"| {method.key} | {mine.mean():.3f} | {other.mean():.3f} | "
