@@ -95,7 +95,7 @@ def test_the_command_takes_a_coding_and_refuses_another(ptacl, ecgs, tmp_path):
 
 
 def test_the_scanners_values_are_stored_apart(add_table, cohort, ptacl):
-    text = "eid,22420-2.0,22421-2.0,24100-2.0\n9000001,48,170,151\n"
+    text = "eid,22420-2.0,22421-2.0,24100-2.0,24103-2.0\n9000001,48,170,151,61\n"
     rows, _ = add_table("scanner", text)
     assert (rows[2]["scanner_lvef_pct"], rows[2]["scanner_lvedv_ml"]) == (48.0, 170.0)
     assert rows[2]["lvedv_ml"] == 151.0 and rows[2]["lvef_pct"] == 61.0
