@@ -119,6 +119,15 @@ def first_row(num_rows: int) -> int:
     return dist.get_rank() * num_rows if world_size() > 1 else 0
 
 
+def take_patients_before(values: Float[Tensor, " batch *rest"]) -> Float[Tensor, " batch *rest"]:
+    """Each row of the whole batch becomes that of the patient before it, with gradient.
+
+    The last patient of one process comes before the first of the next.
+    """
+    start = first_row(len(values))
+    return gather_with_gradient(values).roll(1, dims=0)[start : start + len(values)]
+
+
 def average_figures(figures: Mapping[str, Tensor]) -> dict[str, float]:
     """Mean of each figure over the processes, in one exchange."""
     if not figures:

@@ -1,5 +1,6 @@
 """Layers after pooling: projections for contrast, a read-out for regression."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import nn
@@ -8,14 +9,31 @@ from ptacl_core.models.parts.layers import init_linear_layers
 from ptacl_core.tensors import Float, Generator, Tensor
 
 
+class SharedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation with the statistics of all processes' rows.
+
+    Alone it is `BatchNorm1d`. A trainer of several processes gives `gather`, which returns the
+    rows of all processes with gradient, and `first_row`, where this process's rows begin.
+    """
+
+    gather: Callable[[Tensor], Tensor] | None = None
+    first_row: Callable[[int], int] | None = None
+
+    def forward(self, input: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:  # noqa: A002 - torch's name
+        """Features of mean 0 and variance 1 over the whole batch (training), or as kept."""
+        if not self.training or self.gather is None or self.first_row is None:
+            return super().forward(input)
+        start = self.first_row(len(input))
+        return super().forward(self.gather(input))[start : start + len(input)]
+
+
 class ProjectionHead(nn.Module):
     """Pooled tokens to the space of the global loss, one head per modality.
 
     "linear" is one bias-free layer (the default, 512 → 128); "mlp" two with a ReLU between.
-    Neither uses batch statistics, so one process and several give the same. With
-    `standardises` each pooled feature is first brought to mean 0 and variance 1 over the batch
-    of its process; the mean that all patients share, which is most of an untrained encoder's
-    features, can then not swamp the cosines.
+    With `standardises` each pooled feature is first brought to mean 0 and variance 1 over the
+    batch; the mean that all patients share, which is most of an untrained encoder's features,
+    can then not swamp the cosines.
     """
 
     def __init__(
@@ -29,7 +47,7 @@ class ProjectionHead(nn.Module):
     ) -> None:
         super().__init__()
         self.projection_dim = projection_dim
-        self.standardisation = nn.BatchNorm1d(dim, affine=False) if standardises else nn.Identity()
+        self.standardisation = SharedBatchNorm(dim, affine=False) if standardises else nn.Identity()
         last = nn.Linear(dim, projection_dim, bias=False)
         self.layers = (
             last
@@ -37,6 +55,13 @@ class ProjectionHead(nn.Module):
             else nn.Sequential(nn.Linear(dim, dim), nn.ReLU(inplace=True), last)
         )
         init_linear_layers(self, generator=generator)
+
+    def share_statistics(
+        self, gather: Callable[[Tensor], Tensor], first_row: Callable[[int], int]
+    ) -> None:
+        """Standardise over the rows of all processes: see `SharedBatchNorm`."""
+        if isinstance(self.standardisation, SharedBatchNorm):
+            self.standardisation.gather, self.standardisation.first_row = gather, first_row
 
     def forward(self, features: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch projection"]:
         """Projected features, not normalised: the losses do that."""

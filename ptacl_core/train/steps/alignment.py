@@ -17,7 +17,12 @@ from ptacl_core.models import TwoTower
 from ptacl_core.tensors import Bool, Float, Tensor, move_to_device
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.beat_views import BeatViews
-from ptacl_core.train.distributed import first_row, gather_with_gradient, share_of_mean
+from ptacl_core.train.distributed import (
+    first_row,
+    gather_with_gradient,
+    share_of_mean,
+    take_patients_before,
+)
 from ptacl_core.train.randomness import StepRandomness, derive_seed
 from ptacl_core.train.step import Encoded, StepOutput, TrainingStep, Views
 from ptacl_core.train.steps.alignment_weights import AlignmentWeights
@@ -45,6 +50,8 @@ class AlignmentStep(TrainingStep):
         self.ecg_views, self.cine_views = ecg_views, cine_views
         self.weights = weights
         self.is_cine_frozen = is_cine_frozen
+        for projection in (towers.ecg_projection, towers.cine_projection):
+            projection.share_statistics(gather_with_gradient, first_row)
         if is_cine_frozen:
             towers.cine_encoder.requires_grad_(False)
 
@@ -77,7 +84,10 @@ class AlignmentStep(TrainingStep):
 
     def measure(self, encoded: Encoded, views: Views) -> StepOutput:
         """L = L_global + β · L_local (Eq. 4) with figures of both parts."""
-        patient_loss = self._patient_loss(encoded["ecg_features"], encoded["cmr_features"])
+        cmr_features = encoded["cmr_features"]
+        if self.weights.control == "shuffled_pairs":
+            cmr_features = take_patients_before(cmr_features)
+        patient_loss = self._patient_loss(encoded["ecg_features"], cmr_features)
         figures = {"patient_loss": patient_loss}
         if "ecg_steps" not in encoded:
             return StepOutput(patient_loss, figures)
@@ -108,12 +118,9 @@ class AlignmentStep(TrainingStep):
     ) -> dict[str, Tensor]:
         """The cines as the control and the local loss want them, and by how many unknown steps.
 
-        Under shuffled_pairs every cine is that of the patient before in the batch, under
-        break_phase it begins at a frame of its own, the same in every epoch.
+        Under break_phase a cine begins at a frame of its own, the same in every epoch.
         """
         weights = self.weights
-        if weights.control == "shuffled_pairs":
-            cine = cine.roll(1, dims=0)
         if weights.control == "break_phase":
             turns = [
                 derive_seed(weights.control_seed, "break phase", int(row)) % cine.shape[1]
@@ -134,8 +141,8 @@ class AlignmentStep(TrainingStep):
         """The cine's steps in the order of the cycle, and then as the control wants them."""
         if "shift" in views.tensors:
             cmr_steps = turn_steps_back(cmr_steps, views.tensors["shift"])
-        if self.weights.control == "stranger":
-            return cmr_steps.roll(1, dims=0)
+        if self.weights.control in ("stranger", "shuffled_pairs"):
+            return take_patients_before(cmr_steps)
         if "order" in views.tensors:
             return take_steps(cmr_steps, views.tensors["order"])
         return cmr_steps

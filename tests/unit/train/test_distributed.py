@@ -76,13 +76,16 @@ def build(kind):
                                    beta=0.0, local_loss="none")
         return AlignmentStep(towers, ecg_views, cine_views, weights,
                              is_cine_frozen=kind == "eccl")
-    if kind in ("align", "cosine", "ed_es", "mlp", "global"):
-        projection = ProjectionSettings(kind="mlp" if kind == "mlp" else "linear", dim=8)
+    controls = {"stranger": "stranger", "shuffled": "shuffled_pairs"}
+    if kind in ("align", "cosine", "ed_es", "mlp", "global", "standardised", *controls):
+        projection = ProjectionSettings(kind="mlp" if kind == "mlp" else "linear", dim=8,
+                                        standardises=kind == "standardised")
         towers = build_two_tower(ECG, CINE, projection, generator=seeded())
         weights = AlignmentWeights(
             temperature_global=0.1, temperature_local=0.5, sigma=0.1,
             beta=0.0 if kind == "global" else 1.0,
             local_loss=kind if kind in ("cosine", "ed_es") else "contrast",
+            control=controls.get(kind, "none"),
         )
         return AlignmentStep(towers, ecg_views, cine_views, weights)
     if kind in ("mae-ecg", "simclr-ecg", "finetune-ecg"):
@@ -128,6 +131,7 @@ with join_world("cpu") as world:
 KINDS = [
     "mae-ecg", "mae-cmr", "simclr-ecg", "simclr-cmr",
     "align", "cosine", "ed_es", "mlp", "global", "eccl", "mmcl", "cmae",
+    "standardised", "stranger", "shuffled",
     "finetune-ecg", "supervised-cmr",
 ]  # fmt: skip
 
