@@ -4,8 +4,9 @@
 
 Each row is trained once per rate with a seed that no report uses; its figure is the mean R²
 over phenotypes of the online probe, fitted on training and scored on validation patients, at
-the last step (pretraining: the mean of both modalities; alignment: the ECG's). Test patients
-are not read. Aligned rows start from the pretraining of the rate that was best. A finished
+the last step (pretraining: the mean of both modalities; alignment: the ECG's). A supervised row
+is scored by what it is kept by: 1 - its smallest validation loss of z-scored phenotypes, the mean
+of both modalities. Test patients are not read. Aligned rows start from the pretraining of the rate that was best. A finished
 training is one small file in FOLDER and is not done again; FOLDER/learning_rates.json is what
 presets/reproduce/<size>.toml quotes.
 """
@@ -25,7 +26,8 @@ from ptacl_core.stages.train import run as train
 SEED = 100
 RATES = (5e-4, 1e-3, 2e-3)
 ROWS = ("mae", "global", "ptacl", "stranger", "break-phase")
-SECTION = {"ecg": "pretrain_ecg", "cmr": "pretrain_cmr", "align": "align"}
+SECTION = {"ecg": "pretrain_ecg", "cmr": "pretrain_cmr", "align": "align",
+           "supervised": "supervised"}  # fmt: skip
 
 
 def plan_trial(key: str, size_name: str, rate: float, source: str | None) -> RunSettings:
@@ -34,13 +36,11 @@ def plan_trial(key: str, size_name: str, rate: float, source: str | None) -> Run
     changes: dict[str, Any] = {"name": f"search-{key}-{rate:g}"}
     for stage in settings.stages:
         section = getattr(settings, SECTION[stage])
-        optimisation = section.optimisation.model_copy(
-            update={
-                "learning_rate": rate,
-                "validate_every_steps": section.optimisation.steps,
-                "probe_every_validations": 1,
-            }
-        )
+        update: dict[str, Any] = {"learning_rate": rate}
+        if stage != "supervised":
+            steps = section.optimisation.steps
+            update |= {"validate_every_steps": steps, "probe_every_validations": 1}
+        optimisation = section.optimisation.model_copy(update=update)
         changes[SECTION[stage]] = section.model_copy(update={"optimisation": optimisation})
     if source is not None:
         links = settings.pretrained_from.model_copy(update={"ecg": source, "cmr": source})
@@ -49,20 +49,24 @@ def plan_trial(key: str, size_name: str, rate: float, source: str | None) -> Run
 
 
 def read_figures(run_dir: Path) -> dict[str, float]:
-    """The last figure of each kind of probe that the run's metrics hold."""
+    """The last figure of each kind of probe that the run's metrics hold, and smallest losses."""
     figures: dict[str, float] = {}
     for line in (run_dir / "metrics.jsonl").read_text().splitlines():
         entry = json.loads(line)
-        figures |= {
-            f"{entry['stage']}/{name}": value
-            for name, value in entry.items()
-            if name.startswith("val_")
-        }
+        for name, value in entry.items():
+            if name.startswith("val_"):
+                figures[f"{entry['stage']}/{name}"] = value
+        if "val_loss" in entry:
+            key = f"{entry['stage']}/smallest_val_loss"
+            figures[key] = min(figures.get(key, entry["val_loss"]), entry["val_loss"])
     return figures
 
 
 def score(figures: dict[str, float], stages: tuple[str, ...]) -> float:
     """What a rate is chosen by."""
+    if "supervised" in stages:
+        losses = [figures[f"supervised-{name}/smallest_val_loss"] for name in ("ecg", "cmr")]
+        return 1.0 - sum(losses) / len(losses)
     wanted = ("align/val_probe_r2_ecg",) if "align" in stages else tuple(
         f"{stage}/val_probe_r2_{stage}" for stage in stages
     )  # fmt: skip
