@@ -6,9 +6,9 @@ Each row is trained once per rate with a seed that no report uses; its figure is
 over phenotypes of the online probe, fitted on training and scored on validation patients, at
 the last step (pretraining: the mean of both modalities; alignment: the ECG's). A supervised row
 is scored by what it is kept by: 1 - its smallest validation loss of z-scored phenotypes, the mean
-of both modalities. Test patients are not read. Aligned rows start from the pretraining of the rate that was best. A finished
-training is one small file in FOLDER and is not done again; FOLDER/learning_rates.json is what
-presets/reproduce/<size>.toml quotes.
+of both modalities. Test patients are not read. Aligned rows start from the pretraining of the
+rate that was best. A finished training is one small file in FOLDER and is not done again;
+FOLDER/learning_rates.json is what presets/reproduce/<size>.toml quotes.
 """
 
 import argparse

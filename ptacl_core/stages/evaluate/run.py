@@ -50,9 +50,9 @@ from ptacl_core.stages.evaluate.headlines import write_headlines
 from ptacl_core.stages.evaluate.health import check_health, failures_of
 from ptacl_core.stages.evaluate.publish import publish_evaluation
 from ptacl_core.stages.evaluate.rows import EvaluationRows
-from ptacl_core.stages.evaluate.steps.alignment import evaluate_alignment
+from ptacl_core.stages.evaluate.steps.alignment import describe_steps, measure_steps
 from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
-from ptacl_core.stages.evaluate.steps.outcomes import collect_outcomes, keep_outcomes
+from ptacl_core.stages.evaluate.steps.outcomes import keep_outcomes, list_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
 from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
@@ -99,8 +99,8 @@ def run(
         tests = (features.ecg_test, features.cmr_test)
         controls = evaluate_controls(reader, test, aligned, tests, resamples, progress)
         person = np.unique(np.asarray(test.patients), return_inverse=True)[1]
-        outcomes = collect_outcomes(*tests, person)
-        keep_outcomes(cohort_dir, aligned.name, reader, test, outcomes)
+        outcomes = measure_steps(*tests, person=person)
+        keep_outcomes(cohort_dir, aligned.name, reader, test, list_outcomes(outcomes, person))
         data_sha256 = reader.manifest_sha256
     table_one = evaluate_retrieval(
         *features.projected_test(), test.phenotypes, resamples, person=person
@@ -129,7 +129,7 @@ def run(
             **table_one.sections,
             "retrieval_bar": _retrieve_linear(bars, test, resamples, person),
             "alignment": {
-                **evaluate_alignment(*tests, resamples, person=person),
+                **describe_steps(outcomes, resamples),
                 "timing_kept": kept,
                 "timing_note": timing_note,
                 "controls": controls,

@@ -1,41 +1,75 @@
 """The 13 × 13 alignment of a run on its test patients, as the document has it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Int64
+from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.evaluate import AlignmentMeasures, Resamples, measure_alignment
 from ptacl_core.evaluate.steps.own_steps import own_step_ranks, template_centred_top1
 
 
-def evaluate_alignment(
-    ecg: Features,
-    cmr: Features,
-    resamples: Resamples,
-    *,
-    person: Int64[Array, " patient"] | None = None,
-) -> dict[str, Any]:
-    """Section `alignment`: accuracies with intervals and chance, entropy, the mean map.
+@dataclass(frozen=True)
+class StepOutcomes:
+    """How the steps of the patients with a complete beat were aligned.
 
-    `centred_top1` and `own_rank` are without the template; other visits of one `person` (a
-    number per row) are not candidates for the rank.
-
-    Where steps cannot be compared every figure is null and `why` says so.
+    Attributes:
+        patients: rows of those patients among all that were tested.
+        num_steps: steps of the cycle, T.
+        measures: with the template; None where steps cannot be compared.
+        centred_top1: share of steps that find theirs without the template; None under two patients.
+        own_rank: rank of the own cine among those of other people; None under two patients.
+        why: one line why nothing could be compared.
     """
+
+    patients: Int64[Array, " compared"]
+    num_steps: int
+    measures: AlignmentMeasures | None
+    centred_top1: Float64[Array, " compared"] | None
+    own_rank: Int64[Array, " compared"] | None
+    why: str | None = None
+
+
+def measure_steps(
+    ecg: Features, cmr: Features, *, person: Int64[Array, " patient"] | None = None
+) -> StepOutcomes:
+    """Align every test patient's steps once; other visits of one `person` are not candidates."""
     assert ecg.steps is not None
     assert cmr.steps is not None
     num_steps = ecg.steps.shape[1]
+    why = why_no_alignment(ecg, cmr)
+    if why is not None:
+        return StepOutcomes(np.empty(0, np.int64), num_steps, None, None, None, why)
+    patients = np.flatnonzero(ecg.is_step_valid)
+    own, theirs = ecg.steps[patients], cmr.steps[patients]
+    is_enough = len(patients) >= 2
+    owner = None if person is None else person[patients]
+    return StepOutcomes(
+        patients,
+        num_steps,
+        measure_alignment(own, theirs),
+        template_centred_top1(own, theirs) if is_enough else None,
+        own_step_ranks(own, theirs, owner=owner) if is_enough else None,
+    )
+
+
+def describe_steps(outcomes: StepOutcomes, resamples: Resamples) -> dict[str, Any]:
+    """Section `alignment`: accuracies with intervals and chance, entropy, the mean map.
+
+    `centred_top1` and `own_rank` are without the template. Where steps cannot be compared
+    every figure is null and `why` says so.
+    """
+    num_steps, measures = outcomes.num_steps, outcomes.measures
     chance = {
         "top1_chance": 1 / num_steps,
         "within1_chance": (3 * num_steps - 2) / num_steps**2,
     }
-    why = why_no_alignment(ecg, cmr)
-    if why is not None:
+    if measures is None:
         return {
-            **no_accuracy(why),
+            **no_accuracy(outcomes.why or ""),
             **chance,
             "mean_circular_offset": None,
             "diagonal_mass": None,
@@ -44,15 +78,11 @@ def evaluate_alignment(
             "patients": 0,
             "map": None,
         }
-    measures = measure_alignment(ecg.steps, cmr.steps, is_valid=ecg.is_step_valid)
-    valid = np.flatnonzero(ecg.is_step_valid)
-    chosen = resamples.take(valid)
+    chosen = resamples.take(outcomes.patients)
     return {
         **summarise_accuracy(measures, chosen),
         **chance,
-        **_measure_own(
-            ecg.steps[valid], cmr.steps[valid], chosen, None if person is None else person[valid]
-        ),
+        **_describe_own(outcomes, chosen),
         "mean_circular_offset": float(measures.circular_offset.mean()),
         "diagonal_mass": measures.diagonal_mass,
         "entropy_nats": measures.entropy_nats,
@@ -62,26 +92,24 @@ def evaluate_alignment(
     }
 
 
-def _measure_own(
-    ecg: Array, cmr: Array, resamples: Resamples, person: Int64[Array, " patient"] | None
-) -> dict[str, Any]:
+def _describe_own(outcomes: StepOutcomes, resamples: Resamples) -> dict[str, Any]:
     """Template-centred top-1, and the rank of the own cine by centred steps."""
-    if len(ecg) < 2:
+    if outcomes.centred_top1 is None or outcomes.own_rank is None:
         return {"centred_top1": None, "own_rank": None}
-    top1 = resamples.mean_interval(template_centred_top1(ecg, cmr)[:, None])
-    rank = resamples.median_interval(own_step_ranks(ecg, cmr, owner=person))
+    top1 = resamples.mean_interval(outcomes.centred_top1[:, None])
+    rank = resamples.median_interval(outcomes.own_rank)
     return {
         "centred_top1": {
             "value": finite(top1.estimate[0]),
             "low": finite(top1.low[0]),
             "high": finite(top1.high[0]),
-            "chance": 1 / ecg.shape[1],
+            "chance": 1 / outcomes.num_steps,
         },
         "own_rank": {
             "value": finite(rank.estimate),
             "low": finite(rank.low),
             "high": finite(rank.high),
-            "chance": (len(ecg) + 1) / 2,
+            "chance": (len(outcomes.patients) + 1) / 2,
         },
     }
 

@@ -10,15 +10,12 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.cohort import CohortLayout
-from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.feature_cache import hold_unchanged
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.errors import CohortError
-from ptacl_core.evaluate import measure_alignment
-from ptacl_core.evaluate.steps.own_steps import own_step_ranks, template_centred_top1
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.measure_row import has_row, hash_patients, read_row, write_row
-from ptacl_core.stages.evaluate.steps.alignment import why_no_alignment
+from ptacl_core.stages.evaluate.steps.alignment import StepOutcomes
 
 FIGURES = ("top1", "within1", "centred_top1", "others_behind")
 """Per patient: share of steps that find their cine step, within one step, without the template;
@@ -26,30 +23,21 @@ and the share of other people's cines that lie behind the own one (chance ½).""
 FOLDER, NAME = "steps", "alignment"
 
 
-def collect_outcomes(
-    ecg: Features, cmr: Features, person: Int64[Array, " patient"]
+def list_outcomes(
+    outcomes: StepOutcomes, person: Int64[Array, " patient"]
 ) -> Float64[Array, "patient figure"]:
     """`FIGURES` of every patient; NaN of all of them where steps cannot be compared."""
-    outcomes = np.full((len(person), len(FIGURES)), np.nan)
-    valid = np.flatnonzero(ecg.is_step_valid)
-    if why_no_alignment(ecg, cmr) is not None or len(valid) < 2:
-        return outcomes
-    assert ecg.steps is not None
-    assert cmr.steps is not None
-    own, theirs, owner = ecg.steps[valid], cmr.steps[valid], person[valid]
-    measures = measure_alignment(own, theirs)
-    ranks = own_step_ranks(own, theirs, owner=owner)
+    figures = np.full((len(person), len(FIGURES)), np.nan)
+    measures, centred, ranks = outcomes.measures, outcomes.centred_top1, outcomes.own_rank
+    if measures is None or centred is None or ranks is None:
+        return figures
+    owner = person[outcomes.patients]
     others = (owner[:, None] != owner).sum(axis=1)
-    outcomes[valid] = np.stack(
-        [
-            measures.top1,
-            measures.within1,
-            template_centred_top1(own, theirs),
-            1.0 - (ranks - 1) / np.maximum(others, 1),
-        ],
-        axis=1,
+    behind = 1.0 - (ranks - 1) / np.maximum(others, 1)
+    figures[outcomes.patients] = np.stack(
+        [measures.top1, measures.within1, centred, behind], axis=1
     )
-    return outcomes
+    return figures
 
 
 def keep_outcomes(
@@ -57,14 +45,14 @@ def keep_outcomes(
     run: str,
     reader: ShardReader,
     test: EvaluationSplit,
-    outcomes: Float64[Array, "patient figure"],
+    figures: Float64[Array, "patient figure"],
 ) -> None:
     """Put them into the cohort's cache. Raises CohortError when the cohort has changed."""
     document = {"row": NAME, "run": run, "patients_hash": hash_patients(reader)}
     with hold_unchanged(CohortLayout(cohort_dir), reader) as is_unchanged:
         if not is_unchanged:
             raise CohortError(f"run {run}: the cohort changed while it was evaluated; try again")
-        arrays = {"rows": test.rows, "outcomes": outcomes}
+        arrays = {"rows": test.rows, "outcomes": figures}
         write_row(cohort_dir, document, arrays, folder=FOLDER)
 
 
