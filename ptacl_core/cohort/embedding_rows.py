@@ -2,11 +2,11 @@
 """Embeddings between NumPy arrays and the tables `embeddings_<dim>` of an open store."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float32
+from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.cohort.engine import execute
 from ptacl_core.cohort.schema.tables import embedding_table
 from ptacl_core.errors import CohortError
@@ -29,32 +29,65 @@ def read_vectors(
     connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey
 ) -> tuple[list[tuple[str, int]], Float32[Array, "vector dim"]]:
     """Keys (patient, visit) and vectors of one set in order of position; empty when none."""
-    sizes = connection.execute(
-        "SELECT dim, num_vectors FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
-        list(key),
-    ).fetchone()
-    if sizes is None:
+    described = _describe(connection, key)
+    if described is None:
         return [], np.empty((0, 0), np.float32)
-    dim, num_vectors = int(sizes[0]), int(sizes[1])
-    columns = connection.execute(
-        f"SELECT patient, visit, position, vector FROM embeddings_{dim} "
-        "WHERE run = ? AND modality = ? AND space = ?",
-        list(key),
-    ).fetchnumpy()
-    position = np.asarray(columns["position"])
-    if not np.array_equal(np.sort(position), np.arange(num_vectors)):
-        raise CohortError(
-            f"embeddings of {key.modality} ({key.space}): expected {num_vectors} vectors, found "
-            f"{position.size}; the store is damaged: run 'ptacl verify --repair'"
-        )
+    num_vectors, dim = described
+    columns = _read_columns(connection, key, dim=dim, names="patient, visit, position, vector")
+    position = _check_positions(columns["position"], key, num_vectors=num_vectors)
     vectors = np.empty((num_vectors, dim), np.float32)
     for row, vector in zip(position, columns["vector"], strict=True):
         vectors[row] = vector
-    patients = np.empty(num_vectors, object)
+    return _order_keys(columns, position), vectors
+
+
+def read_keys(connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey) -> list[tuple[str, int]]:
+    """Keys (patient, visit) of one set in order of position, without its vectors."""
+    described = _describe(connection, key)
+    if described is None:
+        return []
+    num_vectors, dim = described
+    columns = _read_columns(connection, key, dim=dim, names="patient, visit, position")
+    return _order_keys(columns, _check_positions(columns["position"], key, num_vectors=num_vectors))
+
+
+def _describe(connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey) -> tuple[int, int] | None:
+    sizes = connection.execute(
+        "SELECT num_vectors, dim FROM embedding_sets WHERE run = ? AND modality = ? AND space = ?",
+        list(key),
+    ).fetchone()
+    return None if sizes is None else (int(sizes[0]), int(sizes[1]))
+
+
+def _read_columns(
+    connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey, *, dim: int, names: str
+) -> dict[str, Any]:
+    return connection.execute(
+        f"SELECT {names} FROM embeddings_{dim} WHERE run = ? AND modality = ? AND space = ?",
+        list(key),
+    ).fetchnumpy()
+
+
+def _check_positions(
+    position: object, key: EmbeddingKey, *, num_vectors: int
+) -> Int64[Array, " vector"]:
+    rows = np.asarray(position, np.int64)
+    if not np.array_equal(np.sort(rows), np.arange(num_vectors)):
+        raise CohortError(
+            f"embeddings of {key.modality} ({key.space}): expected {num_vectors} vectors, found "
+            f"{rows.size}; the store is damaged: run 'ptacl verify --repair'"
+        )
+    return rows
+
+
+def _order_keys(
+    columns: dict[str, Any], position: Int64[Array, " vector"]
+) -> list[tuple[str, int]]:
+    patients = np.empty(position.size, object)
     patients[position] = columns["patient"]
-    visits = np.empty(num_vectors, np.int64)
+    visits = np.empty(position.size, np.int64)
     visits[position] = columns["visit"]
-    return list(zip(patients.tolist(), visits.tolist(), strict=True)), vectors
+    return list(zip(patients.tolist(), visits.tolist(), strict=True))
 
 
 def write_vectors(

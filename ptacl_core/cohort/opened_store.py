@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
-from ptacl_core.cohort.publication import open_published
+from ptacl_core.cohort.publication import open_published, read_manifest
 from ptacl_core.cohort.schema.migrations import SCHEMA_VERSION, read_schema_version
 from ptacl_core.cohort.sql.console import Console
 from ptacl_core.errors import CohortVersionError
@@ -51,6 +51,10 @@ class OpenedStore:
     def close(self) -> None:
         """Close everything; calling it again does nothing. A forgotten store closes itself."""
         self._end()
+
+    def is_stale(self) -> bool:
+        """True when a newer version of the store has been published since this one was opened."""
+        return read_manifest(self.layout)[-1].version > self.version
 
     @property
     def descriptor(self) -> int:

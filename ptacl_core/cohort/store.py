@@ -12,7 +12,6 @@ from ptacl_core.cohort.layout import (
     draw_cohort_id,
 )
 from ptacl_core.cohort.opened_store import OpenedStore
-from ptacl_core.cohort.publication import read_manifest
 from ptacl_core.cohort.queries import patients as patient_queries
 from ptacl_core.cohort.queries import runs as run_queries
 from ptacl_core.cohort.rows import (
@@ -141,7 +140,7 @@ class Cohort:
 
     def is_stale(self) -> bool:
         """True when a newer version of the store has been published since this one was opened."""
-        return read_manifest(self.layout)[-1].version > self.version
+        return self._opened.is_stale()
 
     def reopen(self) -> None:
         """Change to the newest published version. On an error the open one stays."""

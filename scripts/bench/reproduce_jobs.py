@@ -2,12 +2,15 @@
 
     git worktree add /tmp/before COMMIT
     python scripts/bench/reproduce_jobs.py --before /tmp/before [--patients 400 | --cohort DIR]
-        [--size demo] [--rows random,mae,global,ptacl] [--save]
+        [--size demo] [--rows random,mae,global,ptacl] [--one-thread] [--save]
 
 The tree before runs as it did by default, one job with as many threads as there are cores, and
 once more with one thread, since a training rounds otherwise with two: with those figures this
 tree's are compared. This tree runs two jobs of one thread each. All begin with a copy of the same
-simulated cohort. The machine's other load is told beside the figures: CPU seconds feel it less.
+cohort, simulated by the tree before: newer trees read the older one's. The machine's other load is
+told beside the figures: CPU seconds feel it less. With `--one-thread` the tree before runs with
+one thread only: where other work keeps the cores busy, its two threads wait for each other and the
+wall time of its default says nothing.
 """
 
 import argparse
@@ -78,14 +81,15 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if made is None:
         made = folder / "cohort"
         simulated = ["--preset", options.preset, "--patients", str(options.patients)]
-        call(ROOT, ["simulate", str(made), *simulated], threads=1)
+        call(options.before, ["simulate", str(made), *simulated], threads=1)
     chosen = ["--rows", options.rows, "--size", options.size, "--seeds", "1"]
     found = {}
-    for name, tree, jobs, threads in (
+    kinds: list[tuple[str, Path, int | None, int | None]] = [
         ("before", options.before, None, None),
         ("before, one thread", options.before, None, 1),
         ("after", ROOT, 2, 1),
-    ):
+    ]
+    for name, tree, jobs, threads in kinds[1:] if options.one_thread else kinds:
         cohort = Path(shutil.copytree(made, folder / name))
         subprocess.run(  # a store of the tree's own version; verify may have remarks
             [sys.executable, "-c", COMMAND, "verify", str(cohort), "--repair"],
@@ -95,15 +99,20 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         found[name] = call(tree, ["reproduce", str(cohort), *chosen, *extra], threads=threads)
         document, cost = found[name]
         print(f"{name}: {cost}, by step {document['provenance']['durations']['by_step_s']}")
-    (_, before), (second, after) = found["before"], found["after"]
     first, alone = found["before, one thread"]
+    before, (second, after) = found.get("before", (first, alone))[1], found["after"]
     differences = {
         name: find_largest_difference(first.get(name), second.get(name)) for name in FIGURES
     }
     return {
         "command": f"ptacl reproduce --rows {options.rows} --size {options.size} --seeds 1",
         "patients": second["cohort"]["train"] + second["cohort"]["test"],
-        "before": {"commit": commit_of(options.before), "jobs": 1, **asdict(before)},
+        "before": {
+            "commit": commit_of(options.before),
+            "jobs": 1,
+            "threads": 1 if options.one_thread else os.cpu_count(),
+            **asdict(before),
+        },
         "before, one thread": asdict(alone),
         "after": {"commit": commit_of(ROOT), "jobs": 2, **asdict(after)},
         "wall_ratio": after.wall_s / before.wall_s,
@@ -137,6 +146,7 @@ def main() -> None:
     parser.add_argument("--cohort", type=Path, help="a cohort without runs, in place of simulating")
     parser.add_argument("--size", default="demo")
     parser.add_argument("--rows", default="random,mae,global,ptacl")
+    parser.add_argument("--one-thread", action="store_true", help="the tree before, in one thread")
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

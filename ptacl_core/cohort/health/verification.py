@@ -22,6 +22,8 @@ from ptacl_core.cohort.publication import (
     read_manifest,
     write_manifest,
 )
+from ptacl_core.cohort.schema.views import OVERVIEW_SOURCES
+from ptacl_core.cohort.search import mapped
 from ptacl_core.cohort.search.index import KIND as INDEX_KIND
 from ptacl_core.cohort.search.index import build_index, find_valid_entry, read_entries
 from ptacl_core.cohort.writing.transaction import write_cohort
@@ -78,8 +80,8 @@ def verify_cohort(path: Path, *, repair: bool = False, is_light: bool = False) -
         if "manifest" in codes:
             _rewrite_manifest(layout)
     if codes & {"schema", "derived"}:
-        with write_cohort(layout, purpose="repair"):
-            pass  # publishing migrates, and makes overview and views anew
+        with write_cohort(layout, purpose="repair") as writer:
+            writer.changed_tables |= OVERVIEW_SOURCES  # publishing migrates, makes what is derived
     if "index" in codes:
         _rebuild_indexes(layout)
     again = _run_checks(layout, is_light=is_light)
@@ -222,6 +224,9 @@ def _check_index(layout: CohortLayout) -> list[Defect]:
             if file.name not in named:
                 message = f"not in the manifest ({INDEX_KIND})"
                 defects.append(Defect("index", file.name, message, is_repairable=True))
+        for file in [*mapped.find_stale(opened), *mapped.find_damaged(opened)]:
+            message = "vectors that are not those of the store; it is read without them"
+            defects.append(Defect("index", file.name, message, is_repairable=True))
     finally:
         opened.close()
     return defects
@@ -320,5 +325,7 @@ def _rebuild_indexes(layout: CohortLayout) -> None:
             key = EmbeddingKey(entry.run, entry.modality, entry.space)
             if find_valid_entry(opened, key) is None:
                 build_index(opened, key)
+        for file in [*mapped.find_stale(opened), *mapped.find_damaged(opened)]:
+            file.unlink()
     finally:
         opened.close()

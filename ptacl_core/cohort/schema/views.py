@@ -1,9 +1,12 @@
 # ruff: noqa: S608 - names in statements come from tables.py and records, never from input
 """Ready answers to common questions: the table `overview` and the views of the store.
 
-All are derived: they are made again at every publication.
+All are derived: the views are made again at every publication, the table where what it is made
+from, or how, has changed.
 """
 
+import hashlib
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
@@ -51,6 +54,12 @@ LEFT JOIN recordings cmr
 LEFT JOIN wide p ON p.patient = e.patient AND p.visit = e.visit
 ORDER BY e.patient, e.visit
 """
+
+OVERVIEW_SOURCES = frozenset({"patients", "visits", "recordings", "phenotypes", "splits"})
+"""Tables that `overview` is made from."""
+
+_OVERVIEW_MARK = f"made by {hashlib.sha256(OVERVIEW_SQL.encode()).hexdigest()[:16]}"
+"""Stands as the comment of the table: one that an older version made is made again."""
 
 OVERVIEW_MEANING = (
     "One row per person and visit: demographics, split, what recordings there are, clinical "
@@ -124,8 +133,26 @@ VIEWS: dict[str, tuple[str, str]] = {
 }
 
 
-def build_derived(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Make `overview` and the views anew."""
-    execute(connection, OVERVIEW_SQL)
+def build_derived(
+    connection: "duckdb.DuckDBPyConnection", *, changed: Set[str] | None = None
+) -> None:
+    """Make the views anew, and `overview` where one of the `changed` tables feeds it.
+
+    `changed` None: whatever has changed. A table `overview` that is missing, or was made by another
+    statement, is made in any case.
+    """
+    is_new = changed is None or bool(changed & OVERVIEW_SOURCES)
+    if is_new or _read_overview_mark(connection) != _OVERVIEW_MARK:
+        execute(connection, OVERVIEW_SQL)
+        execute(connection, f"COMMENT ON TABLE overview IS '{_OVERVIEW_MARK}'")
     for name, (_, query) in VIEWS.items():
         execute(connection, f"CREATE OR REPLACE VIEW {name} AS {query}")
+
+
+def _read_overview_mark(connection: "duckdb.DuckDBPyConnection") -> str | None:
+    rows = execute(
+        connection,
+        "SELECT comment FROM duckdb_tables() WHERE table_name = 'overview' "
+        "AND database_name = current_catalog()",
+    )
+    return rows[0][0] if rows else None

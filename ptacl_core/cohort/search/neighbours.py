@@ -10,10 +10,13 @@ import numpy as np
 from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.rows import Embeddings, Neighbour
-from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
+from ptacl_core.cohort.search.embeddings import (
+    find_latest_run,
+    load_embeddings,
+    load_unit_vectors,
+)
 from ptacl_core.cohort.search.exact import (
     cosine_similarity,
-    normalise,
     search_exact,
     search_exact_many,
 )
@@ -119,7 +122,7 @@ def find_neighbours_of_many(
     counts = Counter(candidates.patients)
     num_own = max((counts[each] for each in people if each is not None), default=0)
     found = search_exact_many(
-        vectors, candidates.vectors, _unit_vectors(opened, candidates), k=k + num_own
+        vectors, candidates.vectors, load_unit_vectors(opened, candidates), k=k + num_own
     )
     answers = []
     for own, positions, similarities in zip(people, *found, strict=True):
@@ -199,7 +202,11 @@ def _search_all(
 ) -> tuple[list[Key], Float64[Array, " k"]]:
     is_allowed = _mask(candidates, allowed, excluded)
     positions, similarities = search_exact(
-        vector, candidates.vectors, _unit_vectors(opened, candidates), k=k, is_allowed=is_allowed
+        vector,
+        candidates.vectors,
+        load_unit_vectors(opened, candidates),
+        k=k,
+        is_allowed=is_allowed,
     )
     keys = [
         (candidates.patients[position], int(candidates.visits[position]))
@@ -221,14 +228,6 @@ def _mask(
     if excluded is not None:
         is_allowed[candidates.positions_of(excluded)] = False
     return is_allowed
-
-
-def _unit_vectors(opened: "OpenedStore", candidates: Embeddings) -> Float32[Array, "vector dim"]:
-    key = ("unit", candidates.run, candidates.modality, candidates.space)
-    vectors = opened.cache.get(key)
-    if vectors is None:
-        vectors = opened.cache[key] = normalise(candidates.vectors)
-    return vectors
 
 
 def _search_index(

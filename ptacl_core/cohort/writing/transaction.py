@@ -1,7 +1,6 @@
 """One change of the store: a private copy is written, verified and published whole by rename."""
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from ptacl_core.cohort.schema.migrations import migrate
 from ptacl_core.cohort.schema.views import build_derived
 from ptacl_core.cohort.writing.writer import CohortWriter
 from ptacl_core.errors import CohortError
+from ptacl_core.safety.files.clone import clone_file
 from ptacl_core.safety.files.lock import hold_lock, wait_for_lock
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def write_cohort(
             connection = connect_writer(private)
             try:
                 with readable_errors(private):
-                    migrate(connection, file=layout.store)
+                    is_migrated = bool(migrate(connection, file=layout.store))
                 writer = CohortWriter(connection, private, layout)
                 yield writer
+                changed = None if is_migrated else writer.changed_tables
                 with readable_errors(private):
-                    _finish(connection, version=version, purpose=purpose)
+                    _finish(connection, version=version, purpose=purpose, changed=changed)
             finally:
                 connection.close()
             publish(layout, private, version=version)
@@ -65,13 +66,19 @@ def _start_private_copy(layout: CohortLayout, private: Path) -> int:
         return 1
     refuse_stray_wal(layout.store)
     version = current_publication(layout).version
-    shutil.copyfile(layout.store, private)
+    clone_file(layout.store, private)
     private.chmod(0o600)
     return version + 1
 
 
-def _finish(connection: "duckdb.DuckDBPyConnection", *, version: int, purpose: str) -> None:
-    build_derived(connection)
+def _finish(
+    connection: "duckdb.DuckDBPyConnection",
+    *,
+    version: int,
+    purpose: str,
+    changed: Set[str] | None,
+) -> None:
+    build_derived(connection, changed=changed)
     execute(connection, "DELETE FROM store_version")
     execute(
         connection,

@@ -46,6 +46,8 @@ class CohortWriter:
         self._file = file
         self._layout = layout
         self.audit_entries: list[tuple[str, dict[str, Any]]] = []
+        self.changed_tables: set[str] = set()
+        """Tables that were written to: what is derived from others stays as it is."""
 
     def put_patients(self, table: "pa.Table") -> int:
         """Add or replace people; returns the number of rows."""
@@ -354,6 +356,7 @@ class CohortWriter:
             people = set(table.column(spec.patient_column).to_pylist())
             with readable_errors(self._file):
                 refuse_erased(self._connection, self._layout, people - {None})
+        self.changed_tables.add(name)
         self._replace(name, spec.key, names, table)
         return table.num_rows
 
