@@ -20,6 +20,7 @@ from ptacl_core.cli.options import (
     collect_array_hints,
 )
 from ptacl_core.cli.output import narrate, print_json, print_line
+from ptacl_core.safety.files.scratch import use_scratch
 
 if TYPE_CHECKING:
     from ptacl_core.stages.preprocess.plan import PlanSummary
@@ -183,6 +184,22 @@ def preprocess(
             help="List of files, one a line, instead of a walk.",
         ),
     ] = None,
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=MACHINE_PANEL,
+            help="Local folder for temporary files; archives are copied there before they are "
+            "unpacked, one for each process at a time.",
+        ),
+    ] = None,
+    withdrawn: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--withdrawn",
+            rich_help_panel=IDENTITY_PANEL,
+            help="List of people to leave out, one a line; repeatable.",
+        ),
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option(
@@ -221,7 +238,8 @@ def preprocess(
         Path | None,
         typer.Option(
             rich_help_panel=IDENTITY_PANEL,
-            help="Key of another cohort: parts with one key can be merged later.",
+            help="Key of another cohort: parts with one key can be merged later. With --plan a "
+            "new key is made where the file is not there yet.",
         ),
     ] = None,
     assignments: Annotated[
@@ -259,12 +277,19 @@ def preprocess(
         within_days=within_days,
         ecg_hints=collect_array_hints(sampling_rate_hz, unit, leads),
         sex_coding=sex_coding,
+        withdrawn=withdrawn or (),
+        scratch=scratch,
     )
     summary: PlanSummary | PreprocessSummary
-    with ProgressBars() as progress:
+    with ProgressBars() as progress, use_scratch(scratch):
         if plan is not None:
             summary = plan_stage.run(
-                asked, plan, cohort_dir=cohort, phenotypes=phenotypes, progress=progress
+                asked,
+                plan,
+                cohort_dir=cohort,
+                phenotypes=phenotypes,
+                key_file=key,
+                progress=progress,
             )
         else:
             assert cohort is not None

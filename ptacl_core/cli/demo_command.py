@@ -8,6 +8,7 @@ import typer
 
 from ptacl_core.cli.options import JsonOption
 from ptacl_core.cli.output import RESEARCH_USE, print_json, print_line
+from ptacl_core.errors import ConfigError
 from ptacl_core.safety.text.printable import clean_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ def demo(
         float | None,
         typer.Option(min=0, help="0: the ECG knows nothing (negative control)."),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Under a minute: does the installation work? It learns nothing."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run the whole product on simulated patients, in minutes.
@@ -38,12 +45,40 @@ def demo(
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.recipes import demo as recipe
 
+    if quick:
+        if kappa is not None:
+            raise ConfigError("--kappa belongs to the full demo: leave out --quick")
+        _run_quick(directory, seed=seed, as_json=as_json)
+        return
     with ProgressBars() as progress:
         summary = recipe.run(directory, seed=seed, kappa_scale=kappa, progress=progress)
     if as_json:
         print_json(summary.as_dict())
     else:
         print_summary(summary, directory)
+
+
+def _run_quick(directory: Path, *, seed: int, as_json: bool) -> None:
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.recipes import quick_demo
+
+    with ProgressBars() as progress:
+        summary = quick_demo.run(directory, seed=seed, progress=progress)
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    print_line(
+        f"{summary.patients} simulated patients, {summary.steps} training steps, "
+        f"{summary.embeddings['ecg']} ECG and {summary.embeddings['cmr']} CMR embeddings, "
+        f"{len(summary.predictions)} real sample ECGs predicted"
+    )
+    for answer in summary.predictions:
+        print_line(_prediction_line(answer))
+    print_line(
+        "The installation works. The training is far too short to learn anything: the figures "
+        f"above mean nothing. {RESEARCH_USE}"
+    )
+    print_line("next: ptacl demo (minutes) trains for real")
 
 
 def print_summary(summary: "DemoSummary", directory: Path) -> None:

@@ -30,12 +30,16 @@ _ARRAY_ENDINGS = (".npy", ".npz")
 
 @dataclass(slots=True)
 class Discovery:
-    """What was found, source by source, and how people are told from it."""
+    """What was found, source by source, and how people are told from it.
+
+    `withdrawn` are folded identifiers of people to leave out, beside those of lists found.
+    """
 
     found: list[list[FoundFile]] = field(default_factory=list)
     layout: Layout | None = None
     within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
+    withdrawn: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ def make_plan(discovery: Discovery) -> Plan:
     _join_across_sources(known, plan.set_tables)
     _take_manifests(known, plan)
     _resolve(known)
-    plan.withdrawn = frozenset(
+    plan.withdrawn = discovery.withdrawn | frozenset(
         fold_identifier(row.subject)
         for table in plan.set_tables
         if table.rule.is_withdrawal

@@ -14,6 +14,7 @@ from ptacl_core.cohort.identity.register import WithdrawnPeople
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
 from ptacl_core.errors import PtaclError
 from ptacl_core.ingest.ecg_columns import describe_analysis
+from ptacl_core.ingest.local_copy import local_copy
 from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
 from ptacl_core.preprocess import analyse_ecg, prepare_cine, prepare_ecg
@@ -99,17 +100,19 @@ def ingest_visits(
     progress: ProgressSink,
     find_stored: FindStored = lambda _: None,
     withdrawn: WithdrawnPeople | None = None,
+    scratch: Path | None = None,
 ) -> set[str]:
     """Prepare `tasks` and hand them to `writer` in their order.
 
     A file that cannot be used becomes a Rejection; the others go on. `find_stored` gives what the
     cohort holds of a visit already, which is kept beside what is new. A visit with a recording
     that `withdrawn` knows by its bytes is left out whole: its person withdrew, under whatever
-    name the files came back. Returns the pseudonyms of those people.
+    name the files came back. With `scratch` archives are copied there before they are read.
+    Returns the pseudonyms of those people.
     """
     left_out: set[str] = set()
     progress.start("preprocess", len(tasks), "visits")
-    for result in _prepare_all(tasks, settings, num_workers):
+    for result in _prepare_all(tasks, settings, num_workers, scratch):
         if withdrawn is not None and _is_withdrawn(result, withdrawn):
             counts.count_reason(WITHDRAWN)
             left_out.add(result.task.patient)
@@ -152,8 +155,10 @@ def _is_withdrawn(result: VisitResult, withdrawn: WithdrawnPeople) -> bool:
     return any(withdrawn.holds_recording(digest) for digest in hashes)
 
 
-def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
-    """Read and prepare both recordings of one visit."""
+def prepare_visit(
+    task: VisitTask, settings: PreprocessSettings, scratch: Path | None = None
+) -> VisitResult:
+    """Read and prepare both recordings of one visit, archives from their copy in `scratch`."""
     attributes: dict[str, Any] = {}
     rejections: list[Rejection] = []
     ecg = cine = None
@@ -179,7 +184,9 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
                 ecg = None
     if task.cmr is not None:
         try:
-            stack = read_cine(task.cmr, **task.cmr_hints)
+            with local_copy(task.cmr, scratch) as source:
+                stack = read_cine(source, **task.cmr_hints)
+                cmr_sha256 = hash_source(source)
             cine = prepare_cine(stack, _with_centre(settings.cine, task.cmr_centre_px))
         except PtaclError as error:
             rejections.append(_reject_error(task, "cmr", task.cmr, error))
@@ -189,7 +196,7 @@ def prepare_visit(task: VisitTask, settings: PreprocessSettings) -> VisitResult:
                 attributes |= _unknown_facts(stack.person, {**task.attributes, **attributes})
                 attributes |= {
                     "cmr_format": stack.source_format,
-                    "cmr_sha256": hash_source(task.cmr),
+                    "cmr_sha256": cmr_sha256,
                 }
             else:
                 cine = None
@@ -223,14 +230,17 @@ def hide_subject(text: str, subject: str, patient: str) -> str:
 
 
 def _prepare_all(
-    tasks: Sequence[VisitTask], settings: PreprocessSettings, num_workers: int
+    tasks: Sequence[VisitTask],
+    settings: PreprocessSettings,
+    num_workers: int,
+    scratch: Path | None,
 ) -> Iterator[VisitResult]:
     if num_workers == 1 or len(tasks) < MIN_TASKS_FOR_WORKERS:
         for task in tasks:
-            yield prepare_visit(task, settings)
+            yield prepare_visit(task, settings, scratch)
         return
     with open_process_pool(num_workers) as pool:
-        yield from _in_order(pool, iter(tasks), settings, num_workers)
+        yield from _in_order(pool, iter(tasks), settings, num_workers, scratch)
 
 
 def _in_order(
@@ -238,11 +248,12 @@ def _in_order(
     tasks: Iterable[VisitTask],
     settings: PreprocessSettings,
     num_workers: int,
+    scratch: Path | None,
 ) -> Iterator[VisitResult]:
     """Results in the order of the tasks, with a bounded number in flight."""
     waiting: list[Future[VisitResult]] = []
     for task in tasks:
-        waiting.append(pool.submit(prepare_visit, task, settings))
+        waiting.append(pool.submit(prepare_visit, task, settings, scratch))
         while len(waiting) >= num_workers * TASKS_IN_FLIGHT_PER_WORKER:
             yield waiting.pop(0).result()
     while waiting:

@@ -13,6 +13,8 @@ from ptacl_core.ingest.plan import Plan
 from ptacl_core.io import discover
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.walk import discover_listed
+from ptacl_core.io.files.identifier_list import read_identifier_list
+from ptacl_core.io.identity.facts import fold_identifier
 from ptacl_core.io.identity.pairing import DEFAULT_DAYS
 from ptacl_core.io.layouts.model import Layout
 from ptacl_core.progress import SILENT, ProgressSink
@@ -25,7 +27,9 @@ class Sources:
 
     `paths` are folders, archives or files; `files_from` lists files instead of a walk; `pairs` is
     a list that decides; `layout` a data set that was named; `ecg_hints` what arrays lack;
-    `sex_coding` what numbers for a sex mean in tables (see `read_phenotypes`).
+    `sex_coding` what numbers for a sex mean in tables (see `read_phenotypes`); `withdrawn` are
+    lists of people who are left out; `scratch` is the folder where archives are copied and
+    unpacked (None: they are read where they lie, and unpacked in the system's temporary folder).
     """
 
     paths: Sequence[Path] = ()
@@ -35,6 +39,8 @@ class Sources:
     within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
     sex_coding: str | None = None
+    withdrawn: Sequence[Path] = ()
+    scratch: Path | None = None
 
 
 def read_plan(sources: Sources, progress: ProgressSink = SILENT) -> Plan:
@@ -44,26 +50,54 @@ def read_plan(sources: Sources, progress: ProgressSink = SILENT) -> Plan:
             raise RecordError(f"{clean_text(path.name)}: expected a folder or archive, found none")
     if sources.pairs is None:
         return _walk(sources, progress)
-    return plan_from_list(
+    plan = plan_from_list(
         sources.pairs,
-        sources.paths or (sources.pairs.parent,),
+        sources.paths or (_root_of_places(sources, sources.pairs),),
         lambda: index_places(_walk(sources, progress)),
         within_days=sources.within_days,
         hints=sources.ecg_hints,
+    )
+    plan.withdrawn = _read_withdrawn(sources)
+    plan.visits = [
+        visit for visit in plan.visits if fold_identifier(visit.subject) not in plan.withdrawn
+    ]
+    return plan
+
+
+def _root_of_places(sources: Sources, pairs: Path) -> Path:
+    """Where the paths of a list of pairs start: its folder, or where the listed files lie."""
+    if sources.files_from is None:
+        return pairs.parent
+    return _common_root(read_file_list(sources.files_from))
+
+
+def _common_root(listed: Sequence[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in listed]))
+
+
+def _read_withdrawn(sources: Sources) -> frozenset[str]:
+    """Folded identifiers on the lists that were given by name."""
+    return frozenset(
+        fold_identifier(identifier)
+        for path in sources.withdrawn
+        for identifier in read_identifier_list(path)
     )
 
 
 def _walk(sources: Sources, progress: ProgressSink) -> Plan:
     discovery = Discovery(
-        layout=sources.layout, within_days=sources.within_days, ecg_hints=sources.ecg_hints
+        layout=sources.layout,
+        within_days=sources.within_days,
+        ecg_hints=sources.ecg_hints,
+        withdrawn=_read_withdrawn(sources),
     )
     progress.start("look for files", None, "files")
     for path in sources.paths:
         discovery.found.append(_collect(discover(path), progress))
     if sources.files_from is not None:
         listed = read_file_list(sources.files_from)
-        root = Path(os.path.commonpath([path.parent for path in listed]))
-        discovery.found.append(_collect(discover_listed(listed, root), progress))
+        walk = discover_listed(listed, _common_root(listed))
+        discovery.found.append(_collect(walk, progress))
     progress.finish("look for files")
     return make_plan(discovery)
 

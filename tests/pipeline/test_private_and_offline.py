@@ -1,5 +1,8 @@
 """Every command with sockets blocked and a careless umask: nothing is fetched, nobody else reads.
 
+Nothing is written outside the folders that were given: home, the current folder and the system's
+temporary folder stay empty.
+
 The commands run in one process of their own, as the console script starts them; the hook that
 forbids sockets is in its children too.
 """
@@ -62,7 +65,18 @@ def test_every_command_works_offline_and_writes_for_its_owner_alone(trained_coho
     made, imported = str(tmp_path / "made"), str(tmp_path / "imported")
     commands = [
         ["simulate", made, "--preset", "tiny", "--patients", "4"],
-        ["preprocess", str(source), "--cohort", imported, "--workers", "1", "--identities"],
+        [
+            "preprocess",
+            str(source),
+            "--cohort",
+            imported,
+            "--workers",
+            "1",
+            "--identities",
+            "--scratch",
+            str(tmp_path / "scratch"),
+        ],
+        ["train", str(cohort), "--preset", "tiny", "--stage", "ecg", "--run", "offline"],
         ["embed", str(cohort), "--run", "tiny"],
         ["evaluate", str(cohort), "--run", "tiny", "--resamples", "100"],
         ["predict", str(SAMPLE), "--cohort", str(cohort)],
@@ -72,8 +86,13 @@ def test_every_command_works_offline_and_writes_for_its_owner_alone(trained_coho
         ["erase", str(cohort), "S000003", "--yes"],
         ["verify", str(cohort)],
     ]
+    bystanders = [tmp_path / name for name in ("home", "current", "temporary")]
+    for folder in bystanders:
+        folder.mkdir()
     environment = {
         **os.environ,
+        "HOME": str(bystanders[0]),
+        "TMPDIR": str(bystanders[2]),
         "PYTHONPATH": os.pathsep.join([str(hook), str(ROOT)]),
         "PTACL_KEYS": str(tmp_path / "keys"),
         "XDG_STATE_HOME": str(tmp_path / "state"),
@@ -81,12 +100,15 @@ def test_every_command_works_offline_and_writes_for_its_owner_alone(trained_coho
     done = subprocess.run(
         [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
         env=environment,
+        cwd=bystanders[1],
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert [path for folder in bystanders for path in folder.rglob("*")] == []
+    assert list((tmp_path / "scratch").iterdir()) == []
     folders = [cohort, Path(made), Path(imported), tmp_path / "keys"]
     written = [path for folder in folders for path in [folder, *folder.rglob("*")]]
     assert len(written) > 60

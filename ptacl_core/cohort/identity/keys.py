@@ -77,6 +77,13 @@ def open_key(layout: CohortLayout, *, create: bool = False) -> CohortKey:
     return key
 
 
+def make_key(file: Path) -> None:
+    """Write a new key to `file` where there is none yet: the key of parts that are made apart."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_text(file, secrets.token_bytes(_KEY_BYTES).hex() + "\n", mode=0o600)
+
+
 def supply_key(layout: CohortLayout, file: Path) -> CohortKey:
     """Give a cohort the key in `file`, so that cohorts made apart have the same pseudonyms.
 

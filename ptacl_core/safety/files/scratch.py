@@ -2,11 +2,12 @@
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OWNER_FILE = ".ptacl-owner"
-PREFIXES = ("ptacl-discover-", "ptacl-cine-", "ptacl-decode-")
+PREFIXES = ("ptacl-discover-", "ptacl-cine-", "ptacl-decode-", "ptacl-copy-")
 
 
 def make_scratch(prefix: str) -> Path:
@@ -14,6 +15,28 @@ def make_scratch(prefix: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.joinpath(OWNER_FILE).write_text(f"{os.getpid()} {_start_time(os.getpid())}\n")
     return folder
+
+
+@contextmanager
+def use_scratch(folder: Path | None) -> Iterator[None]:
+    """Have the temporary files of this process and of its children lie in `folder`, made if new.
+
+    None leaves the system's place. Raises OSError.
+    """
+    if folder is None:
+        yield
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder.absolute())
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
 
 
 def find_scratch_folders() -> list[Path]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known, write_known
@@ -46,6 +47,7 @@ class Call:
     num_workers: int
     progress: ProgressSink
     rows_per_shard: int
+    scratch: Path | None = None
     counts: IngestCounts = field(default_factory=IngestCounts)
     parts: dict[str, int] = field(default_factory=dict)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -90,6 +92,7 @@ class Call:
             progress=self.progress,
             find_stored=holdings.find_stored,
             withdrawn=open_register(self.layout, self.key),
+            scratch=self.scratch,
         )
         writer.flush()
         matched = self._put_labels(settings, tasks, holdings, known)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ptacl_core.cohort import CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
-from ptacl_core.cohort.identity.keys import CohortKey, open_key
+from ptacl_core.cohort.identity.keys import CohortKey, make_key, open_key
 from ptacl_core.documents.preprocess import PlanDocument, Unmatched
 from ptacl_core.errors import ConfigError
 from ptacl_core.ingest.assign import assign_patients
@@ -64,12 +64,14 @@ def run(
     *,
     cohort_dir: Path | None = None,
     phenotypes: Sequence[Path] | None = None,
+    key_file: Path | None = None,
     progress: ProgressSink = SILENT,
 ) -> PlanSummary:
     """Write the plan of `sources` to `path` ("-": nowhere) and count it; nothing else is made.
 
     With a cohort that is there, people have the side of the split that they have or will have.
-    Raises RecordError when a source is missing.
+    `key_file` gets a new key where there is none yet, for parts that are made apart. Raises
+    RecordError when a source is missing.
     """
     plan = read_plan(sources, progress)
     tables = read_tables(
@@ -84,6 +86,8 @@ def run(
     splits = _find_splits(plan, cohort_dir)
     if path != _NO_FILE:
         write_plan(plan, path, splits=splits)
+    if key_file is not None:
+        make_key(key_file)
     notes = list(plan.notes)
     if plan.layouts:
         notes.append(f"recognised: {', '.join(plan.layouts)}")
@@ -127,6 +131,8 @@ def build_sources(
     within_days: int | None,
     ecg_hints: Mapping[str, Any],
     sex_coding: str | None = None,
+    withdrawn: Sequence[Path] = (),
+    scratch: Path | None = None,
 ) -> Sources:
     """What a command asks for. Raises ConfigError for an unknown layout or coding of sex."""
     check_sex_coding(sex_coding)
@@ -138,6 +144,8 @@ def build_sources(
         DEFAULT_DAYS if within_days is None else within_days,
         ecg_hints,
         sex_coding,
+        tuple(withdrawn),
+        None if scratch is None else scratch.absolute(),
     )
 
 

@@ -100,7 +100,7 @@ def run(
     settings = choose_settings(cohort_dir, assignments)
     layout, key = open_or_create(cohort_dir, settings, key_from=key_from)
     workers = num_workers or os.cpu_count() or 1
-    call = Call(layout, key, plan, tables, part, workers, progress, ROWS_PER_SHARD)
+    call = Call(layout, key, plan, tables, part, workers, progress, ROWS_PER_SHARD, source.scratch)
     index, count = part
     lock = cohort_dir / f".preprocess-{index}-{count}.lock"
     with sigterm_interrupts(), hold_lock(lock, purpose="preprocess"):
