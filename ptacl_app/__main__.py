@@ -155,7 +155,7 @@ def web(
 
     From another machine: ssh -L 8750:127.0.0.1:8750 HOST, then open the address printed.
     """
-    from ptacl_app.web import serve
+    from ptacl_app.web.serve import serve
 
     serve(
         cohort,

@@ -123,6 +123,8 @@ def quote_name(name: str) -> str:
 def _explain(file: Path, error: Exception) -> CohortError:
     text = str(error)
     lowered = text.lower()
+    if lowered.startswith(("interrupt error", "connection error: connection already closed")):
+        return CohortError(f"{file}: the cohort was closed while it was read")
     if "storage version" in lowered or "newer version of duckdb" in lowered:
         return CohortVersionError(
             f"{file}: written in a storage format that this DuckDB cannot read; "

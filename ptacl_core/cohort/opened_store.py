@@ -1,6 +1,7 @@
 """One version of a store, opened for reading; it stays what it is whatever is published."""
 
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import duckdb
 
 
+CLOSE_DEADLINE_S = 5.0
+"""How long a call of another thread may take to end after it was interrupted."""
+
+
 class OpenedStore:
     """An open store file, a connection per thread, the console, and what was read before.
 
@@ -30,6 +35,7 @@ class OpenedStore:
         self.description = CohortDescription.read(layout)
         self.cache: dict[object, Any] = {}
         self._local = threading.local()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._file = open_published(layout)
         try:
             self._connection = connect_reader(
@@ -45,11 +51,14 @@ class OpenedStore:
             raise
         self.console = Console(self._file.fileno())
         self._end = weakref.finalize(
-            self, _close, self.console, self.cache, self._connection, self._file
+            self, _close, self.console, self.cache, self._connection, self._cursors, self._file
         )
 
     def close(self) -> None:
-        """Close everything; calling it again does nothing. A forgotten store closes itself."""
+        """Close everything, also under a call of another thread, which then raises CohortError.
+
+        Calling it again does nothing. A forgotten store closes itself.
+        """
         self._end()
 
     def is_stale(self) -> bool:
@@ -82,6 +91,7 @@ class OpenedStore:
                 cursor = self._connection.cursor()
                 execute(cursor, "USE store")
                 self._local.cursor = cursor
+                self._cursors.append(cursor)
             yield cursor
 
     def _check_versions(self) -> int:
@@ -101,6 +111,7 @@ def _close(
     console: Console,
     cache: dict[object, Any],
     connection: "duckdb.DuckDBPyConnection",
+    cursors: "list[duckdb.DuckDBPyConnection]",
     file: BufferedReader,
 ) -> None:
     console.close()
@@ -108,5 +119,26 @@ def _close(
         if hasattr(kept, "close"):
             kept.close()
     cache.clear()
-    connection.close()
+    for opened in (*cursors, connection):
+        _close_connection(opened)
     file.close()
+
+
+def _close_connection(connection: "duckdb.DuckDBPyConnection") -> None:
+    """DuckDB does not close under a call of another thread: interrupt it, wait for its end."""
+    import duckdb
+
+    deadline_s = time.monotonic() + CLOSE_DEADLINE_S
+    while True:
+        try:
+            connection.interrupt()
+        except duckdb.ConnectionException:
+            return  # it is closed already
+        try:
+            connection.close()
+        except duckdb.Error:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.005)
+        else:
+            return

@@ -9,15 +9,10 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 from aiohttp.test_utils import TestServer
 
 from ptacl_app.__main__ import main
-from ptacl_app.web import (
-    COOKIE,
-    MAX_SESSIONS,
-    SessionGuard,
-    build_command,
-    build_server,
-    check_host,
-    parse_public_url,
-)
+from ptacl_app.web.address import check_host, parse_public_url
+from ptacl_app.web.command import build_command
+from ptacl_app.web.guard import COOKIE, MAX_SESSIONS, SessionGuard
+from ptacl_app.web.server import build_server
 from ptacl_core.errors import ConfigError
 
 
@@ -142,6 +137,66 @@ async def test_our_own_page_gets_the_app(site):
     async with asyncio.timeout(20):
         while site.num_sessions:
             await asyncio.sleep(0.05)
+
+
+async def read_until(socket, words):
+    """What the terminal was sent until `words` came."""
+    seen = b""
+    async with asyncio.timeout(40):
+        while words not in seen:
+            message = await socket.receive()
+            seen += message.data if isinstance(message.data, bytes) else b""
+    return seen
+
+
+async def test_a_tab_that_reloads_finds_its_app_as_it_was(site):
+    """The same process, its screen drawn whole into the new terminal, modes of the mouse first."""
+    headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={site.cookie}"}
+    url = f"ws://{site.authority}/ws/{'a' * 32}?width=120&height=36"
+    async with ClientSession(headers=headers) as session:
+        async with session.ws_connect(url) as socket:
+            await read_until(socket, b"RESEARCH USE ONLY")
+            await socket.send_json(["stdin", "?"])  # the help, which only this app shows
+            await read_until(socket, b"Keys")
+        for _ in range(3):
+            async with session.ws_connect(url) as socket:
+                seen = await read_until(socket, b"Keys")
+            assert seen.index(b"\x1b[?1006h") < seen.index(b"Keys")
+            assert site.num_sessions == 1
+            async with session.get(f"{site.origin}/apps/{'a' * 32}") as answer:
+                assert await answer.json() == {"state": "running"}
+        async with session.ws_connect(url.replace("aaaa", "bbbb")) as other:
+            assert b"Keys" not in await read_until(other, b"RESEARCH USE ONLY")
+            assert site.num_sessions == 2
+
+
+@pytest.mark.parametrize("name", ["../etc", "a", "A" * 32, "a" * 33, "%00" * 32])
+async def test_a_name_of_another_form_is_refused(site, name):
+    headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={site.cookie}"}
+    async with ClientSession(headers=headers) as session:
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await session.ws_connect(f"ws://{site.authority}/ws/{name}")
+        assert caught.value.status in (403, 404)
+
+
+async def test_the_app_of_another_browser_cannot_be_asked_for(site):
+    async with ClientSession() as session:
+        async with session.get(f"{site.origin}/apps/{'a' * 32}") as answer:
+            assert answer.status == 403
+        async with session.get(f"{site.origin}/page.js") as answer:
+            assert answer.status == 403
+
+
+async def test_a_new_tab_takes_the_place_of_one_that_left(site, monkeypatch):
+    for module in ("guard", "server"):
+        monkeypatch.setattr(f"ptacl_app.web.{module}.MAX_SESSIONS", 1)
+    headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={site.cookie}"}
+    async with ClientSession(headers=headers) as session:
+        for number in range(2):
+            url = f"ws://{site.authority}/ws/{number:032x}?width=80&height=24"
+            async with session.ws_connect(url) as socket:
+                await socket.receive()
+            assert site.num_sessions == 1
 
 
 @pytest.mark.parametrize("port", ["-1", "0", "70000"])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -396,3 +397,25 @@ def test_everything_is_for_its_owner_alone(cohort_path: Path) -> None:
     paths = [cohort_path, *cohort_path.rglob("*"), keys, *keys.rglob("*")]
     open_to_others = [path for path in paths if path.stat().st_mode & 0o077]
     assert open_to_others == []
+
+
+def test_closing_ends_what_another_thread_reads(cohort):
+    """An app that is told to end while it loads: no traceback, and no wait for the statement."""
+    endless = "SELECT count(*) FROM range(1000000000) t(a), range(1000) u(b) WHERE a % 7 = b"
+    has_begun, outcomes = threading.Event(), []
+
+    def read() -> None:
+        cohort.opened.fetch("SELECT 1")
+        has_begun.set()
+        try:
+            cohort.opened.fetch(endless)
+        except CohortError as error:
+            outcomes.append(str(error))
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    has_begun.wait()
+    cohort.close()
+    reading.join()
+    assert len(outcomes) == 1
+    assert "was closed while it was read" in outcomes[0]

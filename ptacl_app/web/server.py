@@ -1,0 +1,146 @@
+"""The web application of `ptacl-app web`: page, socket, downloads, static files.
+
+textual-serve has no login and takes any origin. Here the address carries a secret that is
+exchanged once for a cookie; every request needs the cookie and the right `Host`, the socket
+also the exact `Origin`; nothing is fetched from elsewhere; at most a few apps run.
+"""
+
+import secrets
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from ptacl_app.web.guard import COOKIE, MAX_SESSIONS, SessionGuard
+from ptacl_app.web.sessions import GRACE_S, BrowserApp, BrowserApps, is_app_name
+
+if TYPE_CHECKING:
+    from aiohttp import web as aiohttp_web
+
+HEARTBEAT_S = 15.0
+FONT_SIZE_PX = 14
+
+
+def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application":
+    """The web application: all behind `guard`, each tab with an app started by `command`."""
+    from aiohttp import web as aiohttp_web
+    from textual_serve.server import Server, to_int
+
+    apps = BrowserApps(count=lambda number: setattr(guard, "num_sessions", number))
+
+    async def end_apps(_: aiohttp_web.Application) -> None:
+        await apps.end_all()
+
+    class GuardedServer(Server):
+        async def handle_page(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+            given = request.query.get("token", "")
+            if given and request.host == guard.authority and guard.accepts_token(given):
+                answer = aiohttp_web.Response(status=303, headers={"Location": "/"})
+                answer.set_cookie(
+                    COOKIE,
+                    guard.cookie,
+                    httponly=True,
+                    samesite="Strict",
+                    secure=guard.is_encrypted,
+                    path="/",
+                )
+                return answer
+            self.check(request)
+            page = _read("page.html").replace("WEBSOCKET", f"{guard.socket_origin}/ws")
+            return aiohttp_web.Response(
+                text=page.replace("FONT_SIZE", str(FONT_SIZE_PX)), content_type="text/html"
+            )
+
+        async def handle_script(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+            self.check(request)
+            return aiohttp_web.Response(text=_read("page.js"), content_type="text/javascript")
+
+        async def handle_state(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+            """Whether the app of a tab still runs, for a page that lost its connection."""
+            self.check(request)
+            is_running = apps.find(request.match_info["name"]) is not None
+            return aiohttp_web.json_response({"state": "running" if is_running else "ended"})
+
+        async def handle_websocket(
+            self, request: aiohttp_web.Request
+        ) -> aiohttp_web.WebSocketResponse:
+            given = request.match_info.get("name", "")
+            app = apps.find(given)
+            asked = (
+                request.host,
+                request.cookies.get(COOKIE, ""),
+                request.headers.get("Origin", ""),
+            )
+            if app is None and guard.num_sessions >= MAX_SESSIONS and guard.accepts_page(*asked):
+                await apps.make_room()
+            is_let_in = guard.accepts_page if app is not None else guard.accepts_socket
+            if not is_let_in(*asked) or (given and not is_app_name(given)):
+                raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
+            name = given or secrets.token_hex(16)
+            channel = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
+            await channel.prepare(request)
+            size = (
+                to_int(request.query.get("width", ""), 120),
+                to_int(request.query.get("height", ""), 36),
+            )
+            try:
+                if app is not None:
+                    apps.keep(name)
+                    await app.show_again(channel, *size)
+                else:
+                    app = BrowserApp(self.command, self.download_manager)
+                    apps.add(name, app)
+                    await app.start(channel, *size)
+                await self._process_messages(channel, app.service)
+            finally:
+                if app is not None and app.leave(channel):
+                    apps.release(name, grace_s=GRACE_S if given else 0.0)
+            return channel
+
+        async def handle_download(self, request: aiohttp_web.Request) -> aiohttp_web.StreamResponse:
+            self.check(request)
+            return await super().handle_download(request)
+
+        def check(self, request: aiohttp_web.Request) -> None:
+            if not guard.accepts_request(request.host, request.cookies.get(COOKIE, "")):
+                raise aiohttp_web.HTTPForbidden(
+                    text="open the whole address that ptacl-app web printed"
+                )
+
+    server = GuardedServer(command, public_url=guard.origin, title="PTACL")
+
+    @aiohttp_web.middleware
+    async def add_headers(request, handler):
+        answer = await handler(request)
+        if not answer.prepared:
+            answer.headers.update(_build_headers(guard))
+        return answer
+
+    application = aiohttp_web.Application(middlewares=[add_headers])
+    application.on_cleanup.append(end_apps)
+    application.add_routes(
+        [
+            aiohttp_web.get("/", server.handle_page),
+            aiohttp_web.get("/page.js", server.handle_script),
+            aiohttp_web.get("/apps/{name}", server.handle_state),
+            aiohttp_web.get("/ws", server.handle_websocket),
+            aiohttp_web.get("/ws/{name}", server.handle_websocket),
+            aiohttp_web.get("/download/{key}", server.handle_download),
+            aiohttp_web.static("/static", server.statics_path, show_index=False),
+        ]
+    )
+    return application
+
+
+def _read(name: str) -> str:
+    """A file of the page that comes with this package."""
+    return files("ptacl_app.web").joinpath(name).read_text(encoding="utf-8")
+
+
+def _build_headers(guard: SessionGuard) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
+        "style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' {guard.socket_origin}; frame-ancestors 'none'; base-uri 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }

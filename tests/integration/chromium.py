@@ -1,0 +1,126 @@
+"""Headless Chromium by its DevTools protocol: open tabs, press keys, see what sockets carry."""
+
+import asyncio
+import base64
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, ClientWebSocketResponse
+
+START_TIMEOUT_S = 60
+
+
+class Tab:
+    """One page; `received` holds what its web sockets were sent since the last `forget`."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._number = 0
+        self.received = b""
+        self.sent: list[str] = []
+        self._reading = asyncio.ensure_future(self._read())
+
+    async def call(self, method: str, **parameters: object) -> dict[str, Any]:
+        """One command of the protocol; its result."""
+        self._number += 1
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[self._number] = answer
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
+        return await asyncio.wait_for(answer, 60)
+
+    async def evaluate(self, expression: str) -> Any:
+        """The value of an expression in the page; a promise is awaited."""
+        result = await self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    async def press(self, key: str) -> None:
+        """A printable key."""
+        await self.call("Input.dispatchKeyEvent", type="keyDown", text=key, key=key)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    async def wait_for(self, words: bytes, *, timeout_s: float = 60) -> None:
+        """Until a web socket has sent `words`."""
+        async with asyncio.timeout(timeout_s):
+            while words not in self.received:
+                await asyncio.sleep(0.01)
+
+    async def wait_until(self, expression: str, *, timeout_s: float = 60) -> None:
+        """Until an expression is true in the page."""
+        async with asyncio.timeout(timeout_s):
+            while not await self.evaluate(expression):
+                await asyncio.sleep(0.05)
+
+    def forget(self) -> None:
+        """Begin to collect anew."""
+        self.received, self.sent = b"", []
+
+    async def close(self) -> None:
+        """Close the page."""
+        await self.call("Page.close")
+        self._reading.cancel()
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            event = json.loads(message.data)
+            if "id" in event:
+                answer = self._answers.pop(event["id"])
+                answer.set_result(event.get("result", {"error": event.get("error")}))
+            elif event["method"] == "Network.webSocketFrameReceived":
+                frame = event["params"]["response"]
+                if frame["opcode"] == 2:
+                    self.received += base64.b64decode(frame["payloadData"])
+            elif event["method"] == "Network.webSocketFrameSent":
+                self.sent.append(event["params"]["response"]["payloadData"])
+
+
+class Browser:
+    """A running Chromium with a profile of its own."""
+
+    def __init__(self, session: ClientSession, port: int) -> None:
+        self._session = session
+        self._origin = f"http://127.0.0.1:{port}"
+
+    async def open(self, address: str) -> Tab:
+        """A new tab at `address`."""
+        async with self._session.put(f"{self._origin}/json/new?about:blank") as answer:
+            target = await answer.json(content_type=None)
+        socket = await self._session.ws_connect(
+            target["webSocketDebuggerUrl"], max_msg_size=2**28, origin=None
+        )
+        tab = Tab(socket)
+        for domain in ("Network", "Page", "Runtime"):
+            await tab.call(f"{domain}.enable")
+        await tab.call("Page.navigate", url=address)
+        return tab
+
+
+@asynccontextmanager
+async def run_chromium(folder: Path) -> AsyncIterator[Browser]:
+    """Headless, without its sandbox (tests may run as root)."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "chromium is not installed: scripts/integration installs it"
+    process = await asyncio.create_subprocess_exec(
+        program, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--window-size=1280,800", "--remote-debugging-port=0", f"--user-data-dir={folder}",
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        told = folder / "DevToolsActivePort"
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not told.exists() or not told.read_text().strip():
+                await asyncio.sleep(0.05)
+        port = int(told.read_text().split()[0])
+        async with ClientSession() as session:
+            yield Browser(session, port)
+    finally:
+        process.terminate()
+        await process.wait()

@@ -1,0 +1,105 @@
+"""The page in a real browser: keys without a click, reloads that find their app, two tabs."""
+
+import asyncio
+import json
+import statistics
+import time
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from ptacl_app.web.command import build_command
+from ptacl_app.web.guard import SessionGuard
+from ptacl_app.web.server import build_server
+from tests.app.conftest import build_cohort
+from tests.integration.chromium import run_chromium
+
+FIRST, HELP = b"RESEARCH USE ONLY", b"Keys"
+NUM_RELOADS = 20
+
+
+@pytest.fixture
+async def site(tmp_path, monkeypatch):
+    for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    cohort = build_cohort(tmp_path / "cohort", num_patients=24)
+    guard = SessionGuard("secret-token", host="127.0.0.1", port=1)
+    server = TestServer(
+        build_server(guard, build_command(cohort, theme=None, is_private=False)), host="127.0.0.1"
+    )
+    await server.start_server()
+    guard.authority = f"127.0.0.1:{server.port}"
+    guard.origin = f"http://{guard.authority}"
+    yield guard
+    await server.close()
+
+
+async def open_page(browser, site):
+    tab = await browser.open(f"{site.origin}/?token=secret-token")
+    await tab.wait_for(FIRST)
+    return tab
+
+
+async def test_keys_work_without_a_click_and_tabs_do_not_meet(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        first = await open_page(browser, site)
+        assert await first.evaluate("document.activeElement.className") == "xterm-helper-textarea"
+        label = await first.evaluate(
+            "document.querySelector('[role=application]').getAttribute('aria-label')"
+        )
+        assert "Research use only" in label
+        second = await open_page(browser, site)
+        for tab in (first, second):
+            tab.forget()
+        await second.press("?")
+        await second.wait_for(HELP)
+        assert ["stdin", "?"] in [json.loads(text) for text in second.sent]
+        assert first.sent == []
+        assert HELP not in first.received
+        assert site.num_sessions == 2
+
+
+async def test_reloads_find_their_app_and_leave_nothing(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        await tab.press("?")
+        await tab.wait_for(HELP)
+        times_s = []
+        for _ in range(NUM_RELOADS):
+            tab.forget()
+            started_s = time.monotonic()
+            await tab.call("Page.reload")
+            await tab.wait_for(HELP)  # the dialog that was open is open again
+            times_s.append(time.monotonic() - started_s)
+            assert site.num_sessions == 1
+        await tab.wait_until("document.activeElement.className === 'xterm-helper-textarea'")
+        print(  # noqa: T201
+            f"reload to paint: median {statistics.median(times_s):.2f} s, "
+            f"longest {max(times_s):.2f} s"
+        )
+        await tab.close()
+
+
+async def test_a_lost_connection_is_said_and_comes_back(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        await tab.press("?")
+        await tab.wait_for(HELP)
+        name = await tab.evaluate("sessionStorage.getItem('ptacl-app')")
+        await tab.evaluate("document.body.classList.add('-closed')")  # as its socket's end does
+        await tab.wait_until("document.getElementById('notice').textContent.includes('Trying')")
+        tab.forget()
+        await tab.wait_for(HELP)
+        assert await tab.evaluate("sessionStorage.getItem('ptacl-app')") == name
+        assert site.num_sessions == 1
+
+
+async def test_an_app_that_was_left_says_so(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        await tab.press("q")
+        await tab.wait_until("document.body.classList.contains('-ended')")
+        assert "has ended" in await tab.evaluate("document.getElementById('notice').textContent")
+        async with asyncio.timeout(30):
+            while site.num_sessions:
+                await asyncio.sleep(0.05)
