@@ -39,6 +39,10 @@ class CheckpointError(PtaclError):
     """A checkpoint is missing, damaged or does not fit what it is loaded into."""
 
 
+class BundleError(CheckpointError):
+    """A packed model (`.ptacl`) is damaged, hostile, or of a version that cannot be read."""
+
+
 class EncoderError(PtaclError):
     """An encoder that was not trained here gives something else than features."""
 

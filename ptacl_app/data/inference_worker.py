@@ -90,7 +90,7 @@ def _explain(request: dict[str, Any]) -> dict[str, Any]:
     stage = importlib.import_module(_PREDICT_STAGE)
     cohort = Path(request["cohort"])
     try:
-        predictor = stage.EcgPredictor(cohort, request["run"])
+        predictor = stage.EcgPredictor.of_run(cohort, request["run"])
         if request["file"] is not None:
             _, prepared = predictor.prepare(Path(request["file"]), request["hints"])
         else:

@@ -35,12 +35,20 @@ class ResultFormat(StrEnum):
 def predict(
     files: Annotated[list[Path], typer.Argument(help="ECG files.", show_default=False)],
     cohort: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--cohort", show_default=False, help="Cohort directory with the run (default: here)."
         ),
-    ] = Path(),
+    ] = None,
     run: RunOption = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="FILE.ptacl",
+            help="Packed model in place of a run; then no cohort is needed.",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=0, help="Number of nearest patients.")] = 5,
     sampling_rate_hz: Annotated[
         float | None,
@@ -98,8 +106,9 @@ def predict(
     with ProgressBars() as progress:
         answers = stage.run(
             files,
-            cohort,
+            Path() if cohort is None and model is None else cohort,
             run=run,
+            model=model,
             k=k,
             hints={name: value for name, value in hints.items() if value is not None},
             person=parse_person(person or ""),

@@ -6,6 +6,7 @@ import typer
 
 from ptacl_core import __version__
 from ptacl_core.cli import (
+    bundle_commands,
     cohort_commands,
     custody_commands,
     data_commands,
@@ -49,6 +50,7 @@ demo_command.register(app)
 data_commands.register(app)
 training_commands.register(app)
 reproduce_command.register(app)
+bundle_commands.register(app)
 cohort_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ptacl_core.documents.bundle import AggregateEvaluation, BundleDocument
 from ptacl_core.documents.doctor import (
     CineReport,
     EcgReport,
@@ -11,6 +12,7 @@ from ptacl_core.documents.doctor import (
     SourceReport,
 )
 from ptacl_core.documents.drift import DriftDocument
+from ptacl_core.documents.egress import EgressDocument
 from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.documents.health import RunHealth
@@ -21,10 +23,12 @@ from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.errors import ConfigError
 
 DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
+    "bundle": (BundleDocument, AggregateEvaluation),
     "doctor": (
         EnvironmentReport, EcgReport, CineReport, PhenotypeReport, PairsReport, SourceReport,
     ),
     "drift": (DriftDocument,),
+    "egress": (EgressDocument,),
     "evaluation": (EvaluationDocument, ForeignEvaluationDocument),
     "health": (RunHealth,),
     "prediction": (PredictionDocument,),

@@ -3,13 +3,14 @@
 Fitted once per run (probe and reference ranges on train, intervals and thresholds on
 validation) and stored with it as safetensors and JSON; `ptacl predict`, the store and the app
 all answer from it. Version 2 has intervals by sex and age, and reference ranges; version 3
-holds prototypes in place of the training patients' rows.
+holds prototypes in place of the training patients' rows. Offsets and thresholds are
+order statistics, of one person each: they are kept to three digits, rounded to what is wider.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -115,24 +116,87 @@ class ReadOut:
             return np.full(value.shape, np.nan)
         return self.reference.z_scores(value, body, sex)
 
+    def as_tensors(self) -> dict[str, np.ndarray]:
+        """All arrays by name, as `from_tensors` takes them."""
+        return {
+            "coefficients": self.probe.coefficients,
+            "intercept": self.probe.intercept,
+            "offsets": self.offsets,
+            "num_calibration": self.num_calibration,
+            **{
+                f"{part}.{name}": np.ascontiguousarray(values)
+                for part, arrays in (
+                    ("detector", self.detector.as_arrays()),
+                    ("reference", self.reference.as_arrays()),
+                )
+                for name, values in arrays.items()
+            },
+        }
+
+    @classmethod
+    def from_tensors(
+        cls,
+        tensors: Mapping[str, np.ndarray],
+        *,
+        groups: Sequence[str],
+        coverage: float,
+        checkpoint_sha256: str,
+        preprocessing_hash: str,
+    ) -> Self:
+        """Rebuild a read-out.
+
+        Raises CheckpointError when an array is missing, or shapes or values do not belong
+        together.
+        """
+        try:
+            readout = cls(
+                probe=LinearProbe(tensors["coefficients"], tensors["intercept"]),
+                offsets=tensors["offsets"],
+                groups=tuple(groups),
+                num_calibration=tensors["num_calibration"],
+                reference=ReferenceRanges.from_arrays(_part(tensors, "reference")),
+                detector=OutlierDetector.from_arrays(_part(tensors, "detector")),
+                coverage=coverage,
+                checkpoint_sha256=checkpoint_sha256,
+                preprocessing_hash=preprocessing_hash,
+            )
+        except (KeyError, EvaluationError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the read-out lacks an array: {error}") from None
+        readout.check()
+        return readout
+
+    def check(self) -> None:
+        """Raise CheckpointError unless shapes and values belong together."""
+        num_targets, num_groups = len(PHENOTYPE_NAMES), len(self.groups)
+        dim = self.probe.coefficients.shape[0]
+        detector, references = self.detector, self.reference.by_sex.values()
+        component = detector.whitening.shape[-1]
+        expected = (
+            (self.probe.coefficients, (dim, num_targets)),
+            (self.probe.intercept, (num_targets,)),
+            (self.offsets, (num_groups, num_targets, 2)),
+            (self.num_calibration, (num_groups, num_targets)),
+            (detector.mean, (dim,)),
+            (detector.whitening, (dim, component)),
+            (detector.prototypes.centres, (len(detector.prototypes.radii), component)),
+            (detector.prototypes.radii, (len(detector.prototypes.radii),)),
+            (detector.scales, (2,)),
+            *((each.expected.coefficients, (3, num_targets)) for each in references),
+            *((each.expected.intercept, (num_targets,)) for each in references),
+            *((each.sd, (num_targets,)) for each in references),
+        )
+        if any(values.shape != shape for values, shape in expected):
+            raise CheckpointError("the read-out's arrays do not fit each other")
+        finite = (values for values, _ in expected[:9])
+        is_sound = all(np.isfinite(values).all() for values in finite)
+        is_sound = is_sound and bool((detector.scales > 0).all())
+        is_sound = is_sound and bool((self.offsets.sum(axis=-1) >= 0).all())
+        if not is_sound or POOLED not in self.groups or not len(detector.prototypes.radii):
+            raise CheckpointError("the read-out holds values that no fit gives")
+
     def save(self, folder: Path) -> None:
         """Write both files atomically, the document last. Raises OSError."""
-        data = save_tensors(
-            {
-                "coefficients": self.probe.coefficients,
-                "intercept": self.probe.intercept,
-                "offsets": self.offsets,
-                "num_calibration": self.num_calibration,
-                **{
-                    f"{part}.{name}": np.ascontiguousarray(values)
-                    for part, arrays in (
-                        ("detector", self.detector.as_arrays()),
-                        ("reference", self.reference.as_arrays()),
-                    )
-                    for name, values in arrays.items()
-                },
-            }
-        )
+        data = save_tensors(self.as_tensors())
         write_bytes(folder / TENSORS_FILE, data)
         write_json(
             folder / DOCUMENT_FILE,
@@ -174,17 +238,16 @@ class ReadOut:
             tensors = load_tensors(data)
         except SafetensorError as error:
             raise CheckpointError(f"run {folder.parent.name}: {TENSORS_FILE}: {error}") from None
-        return cls(
-            probe=LinearProbe(tensors["coefficients"], tensors["intercept"]),
-            offsets=tensors["offsets"],
-            groups=tuple(str(group) for group in document["groups"]),
-            num_calibration=tensors["num_calibration"],
-            reference=ReferenceRanges.from_arrays(_part(tensors, "reference")),
-            detector=OutlierDetector.from_arrays(_part(tensors, "detector")),
-            coverage=float(document["coverage"]),
-            checkpoint_sha256=str(document["checkpoint_sha256"]),
-            preprocessing_hash=str(document["preprocessing_hash"]),
-        )
+        try:
+            return cls.from_tensors(
+                tensors,
+                groups=[str(group) for group in document["groups"]],
+                coverage=float(document["coverage"]),
+                checkpoint_sha256=str(document["checkpoint_sha256"]),
+                preprocessing_hash=str(document["preprocessing_hash"]),
+            )
+        except CheckpointError as error:
+            raise CheckpointError(f"run {folder.parent.name}: {error}") from None
 
 
 def fit_readout(
@@ -229,12 +292,13 @@ def fit_readout(
                 f"{coverage * 100:.0f} % interval; at least {_least_labels(coverage)} are needed"
             )
         fitted.append(intervals)
+    detector = fit_outlier_detector(train_features, validation_features, people=train_people)
     common = set.intersection(*(set(intervals.offsets) for intervals in fitted)) - {POOLED}
     groups = (POOLED, *sorted(common))
     return ReadOut(
         probe=probe,
-        offsets=np.array(
-            [[calibration.offsets[group] for calibration in fitted] for group in groups]
+        offsets=_round_up(
+            np.array([[calibration.offsets[group] for calibration in fitted] for group in groups])
         ),
         groups=groups,
         num_calibration=np.array(
@@ -242,7 +306,7 @@ def fit_readout(
             np.int64,
         ),
         reference=reference or ReferenceRanges({}),
-        detector=fit_outlier_detector(train_features, validation_features, people=train_people),
+        detector=replace(detector, scales=_round_up(detector.scales)),
         coverage=coverage,
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,
@@ -257,6 +321,12 @@ def _part(tensors: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]
         for key, values in tensors.items()
         if key.startswith(prefix)
     }
+
+
+def _round_up(values: np.ndarray) -> np.ndarray:
+    """Three digits, towards what is wider: an order statistic is the figure of one person."""
+    digit = 10.0 ** (np.floor(np.log10(np.maximum(np.abs(values), 1e-12))) - 2)
+    return np.ceil(values / digit - 1e-9) * digit
 
 
 def _least_labels(coverage: float) -> int:

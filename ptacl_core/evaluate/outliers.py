@@ -3,7 +3,7 @@
 Two distances from the training embeddings, each divided by its own threshold on validation
 patients: Mahalanobis (far from the whole cloud) and the distance to the patients around it (in
 a hole of the cloud). The larger one is the score; above 1 the recording is flagged. The second
-one is taken from prototypes of at least five people each: the detector is stored with the run,
+one is taken from prototypes of at least ten people each: the detector is stored with the run,
 and holds no row of any patient.
 """
 

@@ -90,7 +90,7 @@ def test_embedding_evaluation_and_prediction_run_in_bf16(cuda, cohort, whole_run
     assert per_batch < 12
     document = evaluate.run(cohort, run=name, num_resamples=20, device="cuda")
     assert document.patients.test > 0
-    predictor = EcgPredictor(cohort, name, device="cuda")
+    predictor = EcgPredictor.of_run(cohort, name, device="cuda")
     _, prepared = predictor.prepare(sample, {})
     assert torch.isfinite(torch.from_numpy(predictor.encode(prepared).pooled)).all()
     assert set(predictor.explain(prepared)) == {"leads", "steps"}

@@ -21,6 +21,7 @@ from ptacl_core.runs.lineage import STOP_FILE, check_may_train, list_run_stages
 from ptacl_core.runs.trainings import settle_trainings
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import ShardReader
+from tests.pipeline.no_patient import derive, least_gap, read_matrices
 
 pytestmark = pytest.mark.xdist_group("trained")
 TRAINED = "S000003"
@@ -68,6 +69,9 @@ def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, co
     assert gap_to_sums(cohort, "tiny", fresh, point) > 0.05
     assert distance_from_fit(cohort, "tiny", former.probe) > 1e-6, "the test is blind"
     assert distance_from_fit(cohort, "tiny", fresh.probe) < 1e-9
+    packed = ptacl("pack", cohort, "tiny", "--out", tmp_path / "tiny.ptacl")
+    assert packed.exit_code == 2
+    assert "withdrew since" in packed.err
     before = register.read_bytes()
     again = json.loads(ptacl("withdraw", cohort, listed, "--yes", "--json").out)
     assert (again["matched"], again["already_gone"], again["not_yet_seen"]) == (0, 1, 2)
@@ -185,7 +189,7 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
     for run in (cohort / "runs").iterdir():  # those of other tests are of the same kinds
         if run.name != "tiny":
             shutil.rmtree(run)
-    matrices, maps = _read_matrices(cohort / "runs")
+    matrices, maps = read_matrices(cohort / "runs")
     assert len(matrices) > 50
     assert not [
         path for kind in ("parquet", "npy", "npz") for path in cohort.glob(f"runs/**/*.{kind}")
@@ -194,13 +198,13 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
     for found in embeddings:
         rows = np.flatnonzero([patient in train for patient in found.patients])
         points = found.vectors[rows].astype(np.float64)
-        assert _least_gap(points, _derive(matrices, maps, points.shape[1])) > 1e-3
+        assert least_gap(points, derive(matrices, maps, points.shape[1])) > 1e-3
         square = (points.shape[1],) * 2
         for whitening in [each for each in maps if each.shape == square]:
             planted = (points[:1] - points.mean(axis=0)) @ whitening
             maps_and_mean = [*maps, points.mean(axis=0)[None]]
-            derived = _derive([planted], maps_and_mean, points.shape[1])
-            assert _least_gap(points, derived) < 1e-5, "the test is blind"
+            derived = derive([planted], maps_and_mean, points.shape[1])
+            assert least_gap(points, derived) < 1e-5, "the test is blind"
 
 
 def points_of(cohort: Path, run: str, people: set[str]) -> np.ndarray:
@@ -241,43 +245,3 @@ def distance_from_fit(cohort: Path, run: str, probe) -> float:
     moment = features.T @ labels
     left = features.T @ (features @ np.r_[probe.coefficients, probe.intercept[None]]) - moment
     return float(np.linalg.norm(left) / np.linalg.norm(moment))
-
-
-def _read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Every tensor as rows; those of read-outs, which turn embeddings into something, as maps."""
-    from safetensors.numpy import load_file
-
-    matrices, maps = [], []
-    for path in sorted(folder.rglob("*.safetensors")):
-        for values in load_file(path).values():
-            if values.ndim and values.dtype.kind == "f":
-                rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
-                matrices.append(rows)
-                if path.parent.name == "readout":
-                    maps.append(rows)
-    return matrices, maps
-
-
-def _derive(matrices: list[np.ndarray], maps: list[np.ndarray], dim: int):
-    """Rows of `dim` numbers: as they stand, and after the maps, their inverses and shifts."""
-    shifts = [np.zeros((1, dim)), *(each for each in maps if each.shape == (1, dim))]
-    ways = [np.eye(dim)]
-    for way in maps:
-        if dim in way.shape and min(way.shape) > 1 and max(way.shape) <= 64:
-            ways += [way, way.T, np.linalg.pinv(way), np.linalg.pinv(way).T]
-    for matrix in matrices:
-        for way in ways:
-            if way.shape == (matrix.shape[1], dim):
-                for shift in shifts:
-                    yield matrix @ way + shift
-
-
-def _least_gap(points: np.ndarray, candidates) -> float:
-    """How near any candidate comes to any point, in units of the points' spread."""
-    scaled = points / (points.std(axis=0) + 1e-12)
-    least = np.inf
-    for candidate in candidates:
-        rows = candidate / (points.std(axis=0) + 1e-12)
-        squared = (rows**2).sum(axis=1)[:, None] + (scaled**2).sum(axis=1) - 2 * rows @ scaled.T
-        least = min(least, float(np.sqrt(np.maximum(squared, 0)).min()))
-    return least

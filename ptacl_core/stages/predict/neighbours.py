@@ -38,7 +38,7 @@ def run(
                 )
             from ptacl_core.stages.predict.run import EcgPredictor
 
-            predictor = EcgPredictor(cohort_dir, run, device=device)
+            predictor = EcgPredictor.of_run(cohort_dir, run, device=device)
             log_reading(cohort.description, "neighbours", **predictor.describe_use(), num_files=1)
             neighbours = cohort.neighbours(
                 predictor.embed_file(Path(query)),

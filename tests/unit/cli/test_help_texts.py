@@ -31,7 +31,15 @@ def test_every_summary_fits_its_line():
 
 def test_the_cohort_comes_first_wherever_it_is_required():
     commands = typer.main.get_command(app).commands
-    without = {"demo", "doctor", "predict", "schema", "selftest", "settings"}  # it is optional here
+    without = {
+        "demo",
+        "doctor",
+        "predict",
+        "schema",
+        "selftest",
+        "settings",
+        "unpack",
+    }  # it is optional here
     first = {}
     for name in commands.keys() - without:
         arguments = [

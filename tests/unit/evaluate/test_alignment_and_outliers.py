@@ -160,7 +160,7 @@ def test_distances_equal_their_definitions(clouds):
     np.testing.assert_allclose(distances[:, 1], (expected + in_radii) / 2, rtol=1e-8)
 
 
-def test_prototypes_stand_for_five_people_at_least(clouds):
+def test_prototypes_stand_for_ten_people_at_least(clouds):
     _, train, validation, _ = clouds
     people = [f"p{row // 3}" for row in range(len(train))]  # three visits each
     detector = fit_outlier_detector(train, validation, people=people)

@@ -1,0 +1,1 @@
+"""`ptacl pack`, `ptacl unpack` and `ptacl egress`: what of a run may leave, and what does."""

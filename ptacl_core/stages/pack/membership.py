@@ -1,0 +1,97 @@
+"""How well what a packed model answers tells its training people from held-out ones.
+
+Three figures, by what somebody must already hold of a person: the ECG (outlier score), the ECG
+and the measured phenotypes (loss of the read-out), the ECG and the cine (similarity of the pair).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ptacl_core.arrays import Array, Bool, Float64
+from ptacl_core.cohort import Cohort
+from ptacl_core.documents.bundle import Membership
+from ptacl_core.documents.figures import Bounded
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.errors import CohortError
+from ptacl_core.evaluate import rank_events
+from ptacl_core.shards import ShardReader
+
+ACCEPTED_AUC = 0.55
+"""A figure whose whole interval lies above tells members from others."""
+MIN_PEOPLE = 10
+
+
+def measure_membership(
+    cohort_dir: Path, reader: ShardReader, run: str, readout: ReadOut, *, with_cine: bool
+) -> tuple[Membership, ...]:
+    """Areas under the curve with DeLong's intervals, training people against those of test.
+
+    Only of recordings that the run has embedded; empty where fewer than ten people are on
+    either side. Raises CohortError when the run was not embedded.
+    """
+    with Cohort.open(cohort_dir) as cohort:
+        pooled = cohort.embeddings(run, "ecg", "pooled")
+        pairs = {}
+        if with_cine:
+            for modality in ("ecg", "cmr"):
+                found = cohort.embeddings(run, modality, "projected")
+                keys = zip(found.patients, found.visits.tolist(), strict=True)
+                pairs[modality] = dict(zip(keys, found.vectors, strict=True))
+    place = {
+        (patient, int(visit)): row
+        for row, (patient, visit) in enumerate(zip(reader.patients, reader.visits, strict=True))
+    }
+    keys = list(zip(pooled.patients, pooled.visits.tolist(), strict=True))
+    if any(key not in place for key in keys):
+        raise CohortError(f"run {run}: its embeddings are of other recordings; embed it again")
+    rows = np.asarray([place[key] for key in keys], np.int64)
+    splits = np.asarray([reader.splits[row] for row in rows])
+    features, labels = pooled.vectors.astype(np.float64), reader.phenotypes(rows)
+    spread = np.nanstd(labels, axis=0)
+    errors = np.square((readout.probe.predict(features) - labels) / np.where(spread > 0, spread, 1))
+    is_known = np.isfinite(errors).any(axis=1)
+    loss = np.full(len(keys), np.nan)
+    loss[is_known] = np.nanmean(errors[is_known], axis=1)
+    figures = [
+        ("outlier score", "the ECG", -readout.detector.score(features)),
+        ("loss of the read-out", "the ECG and the measured phenotypes", -loss),
+    ]
+    if with_cine:
+        similarity = _compare_pairs(keys, pairs["ecg"], pairs["cmr"])
+        figures.append(("similarity of ECG and cine", "the ECG and the cine", similarity))
+    measured = [_rank(name, needs, score, splits) for name, needs, score in figures]
+    return tuple(each for each in measured if each is not None)
+
+
+def find_telling(measured: Sequence[Membership]) -> list[Membership]:
+    """Those that tell members from others beyond chance: the whole interval above 0.55."""
+    return [each for each in measured if (each.auc.low or 0.0) > ACCEPTED_AUC]
+
+
+def _compare_pairs(
+    keys: list[tuple[str, int]],
+    ecgs: dict[tuple[str, int], Array],
+    cines: dict[tuple[str, int], Array],
+) -> Float64[Array, " recording"]:
+    """Cosine of a recording's two embeddings; NaN without both."""
+    return np.asarray(
+        [float(ecgs[key] @ cines[key]) if key in ecgs and key in cines else np.nan for key in keys]
+    )
+
+
+def _rank(
+    name: str, needs: str, score: Float64[Array, " recording"], splits: np.ndarray
+) -> Membership | None:
+    known: Bool[Array, " recording"] = np.isfinite(score) & np.isin(splits, ("train", "test"))
+    is_member = splits[known] == "train"
+    counts = int(is_member.sum()), int((~is_member).sum())
+    if min(counts) < MIN_PEOPLE:
+        return None
+    ranking = rank_events(is_member, score[known])
+    half = 1.96 * ranking.standard_error
+    bounded = Bounded(
+        value=ranking.auc, low=max(ranking.auc - half, 0.0), high=min(ranking.auc + half, 1.0)
+    )
+    return Membership(figure=name, auc=bounded, training=counts[0], held_out=counts[1], needs=needs)

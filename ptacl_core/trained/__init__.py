@@ -1,0 +1,1 @@
+"""A trained model ready to answer, of a run in a cohort or of a packed file alike."""
