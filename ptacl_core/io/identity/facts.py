@@ -35,7 +35,8 @@ class InsideFacts:
     """What a file says of its person and its time; "" and None where it says nothing.
 
     `coding` names who numbers people there: "dicom", "muse", "cardiosoft", "philips", "aecg",
-    "scp", "edf", "wfdb". Identifiers of different codings are compared with care.
+    "scp", "edf", "wfdb", "schiller", "eli", "ge_mac", "ishne", "mfer", "mrd". Identifiers of
+    different codings are compared with care.
     """
 
     identifier: str = ""

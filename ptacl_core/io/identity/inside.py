@@ -7,6 +7,11 @@ from pathlib import Path
 
 from ptacl_core.errors import RecordError
 from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, read_bytes, read_head
+from ptacl_core.io.identity.cart_facts import (
+    read_ishne_facts,
+    read_mfer_facts,
+    read_mrd_facts,
+)
 from ptacl_core.io.identity.dicom_facts import read_dicom_facts
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
 from ptacl_core.io.identity.scp_facts import read_scp_facts
@@ -25,6 +30,8 @@ def read_facts(path: Path, file_format: str, head: bytes | None = None) -> Insid
     try:
         if file_format in XML_CODINGS:
             return _read_xml(path, file_format, head)
+        if file_format == "ismrmrd":
+            return read_mrd_facts(path)
         reader = _READERS.get(file_format)
         if reader is None:
             return NO_FACTS
@@ -89,4 +96,6 @@ _READERS: dict[str, Callable[[bytes], InsideFacts]] = {
     "scp": read_scp_facts,
     "edf": read_edf_facts,
     "wfdb": read_wfdb_facts,
+    "ishne": read_ishne_facts,
+    "mfer": read_mfer_facts,
 }
