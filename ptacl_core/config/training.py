@@ -58,6 +58,11 @@ class ComputeSettings(Settings):
     recompute_blocks: bool = False
     """Keep no activations within transformer blocks, and compute them again on the way back:
     less memory for about a third more time."""
+    compile: bool = False
+    """Let torch.compile fuse the model's part of a training step for the batch's shape. Compiling
+    takes minutes and needs a C++ compiler (on a GPU also triton); losses equal the uncompiled ones
+    up to rounding. Whether it gains time depends on the device; on the CPUs measured it does
+    not."""
 
 
 class PretrainEcgSettings(Settings):

@@ -147,6 +147,7 @@ _MAY_DIFFER = {
     "data.prefetch_batches",
     "compute.rows_per_piece",
     "compute.recompute_blocks",
+    "compute.compile",
     "notes",
 }
 """Keys that change where and how fast a run computes, not what."""

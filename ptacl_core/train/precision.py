@@ -1,5 +1,9 @@
 """Where and in which number format a run computes."""
 
+import importlib.util
+import os
+import shutil
+
 import torch
 
 from ptacl_core.errors import ConfigError
@@ -41,6 +45,24 @@ def state_float32_precision() -> None:
     """
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+
+
+def require_compiler(device: torch.device) -> None:
+    """Raise ConfigError where torch.compile would find nothing to compile with.
+
+    It needs a C++ compiler (`CXX`, g++ or clang++), and on a GPU triton.
+    """
+    names = (os.environ.get("CXX", "g++"), "g++", "clang++")
+    if not any(shutil.which(name) for name in names):
+        raise ConfigError(
+            "compute.compile: expected a C++ compiler (g++ or clang++), found none; install one, "
+            "or set compute.compile = false"
+        )
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise ConfigError(
+            "compute.compile: on a GPU torch.compile needs the package triton, which is not "
+            "installed; install it, or set compute.compile = false"
+        )
 
 
 def encoding_precision(device: torch.device, precision: str) -> str:

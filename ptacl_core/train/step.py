@@ -5,10 +5,10 @@ once for all rows, the model takes any rows of them, and the loss sees all rows 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -63,6 +63,21 @@ class TrainingStep(nn.Module, ABC):
     num_views_per_row = 1
     """How often a row passes the encoder at once."""
 
+    _compiled_rows: Callable[[Mapping[str, Tensor]], Encoded] | None = None
+
+    def compile_rows(self, *, backend: str | Callable[..., Any] = "inductor") -> None:
+        """Let torch.compile fuse `encode_rows` from the next step on, for each shape that comes.
+
+        What is drawn on the way is drawn as without it. Views and the loss, which read the step's
+        generators and the other processes, stay as they are.
+        """
+        if backend == "inductor":
+            self._compiled_rows = torch.compile(
+                self.encode_rows, dynamic=False, options={"fallback_random": True}
+            )
+        else:
+            self._compiled_rows = torch.compile(self.encode_rows, dynamic=False, backend=backend)
+
     def forward(self, batch: Batch, draws: StepRandomness) -> StepOutput:
         """Views, model, loss, of all rows at once."""
         views = self.draw(batch, draws)
@@ -87,7 +102,8 @@ class TrainingStep(nn.Module, ABC):
                 ),
             )
         ):
-            return self.encode_rows(views.tensors)
+            encode_rows = self._compiled_rows if self.training else None
+            return (encode_rows or self.encode_rows)(views.tensors)
 
     @abstractmethod
     def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:

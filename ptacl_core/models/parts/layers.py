@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -33,22 +32,28 @@ class RowShare:
     slices: tuple[slice, ...]
 
 
-_rows_at_hand: ContextVar[RowShare | None] = ContextVar("rows at hand", default=None)
+@dataclass(slots=True)
+class _AtHand:
+    share: RowShare | None = None
+
+
+_at_hand = _AtHand()
+"""A plain object, whose values torch.compile can watch; one thread of a process trains."""
 
 
 def rows_at_hand() -> RowShare | None:
     """The share that holds now; None where a batch stands for itself."""
-    return _rows_at_hand.get()
+    return _at_hand.share
 
 
 @contextmanager
 def share_rows(share: RowShare | None) -> Iterator[None]:
     """For the time of the block, modules that draw for rows draw for those of the larger batch."""
-    token = _rows_at_hand.set(share)
+    previous, _at_hand.share = _at_hand.share, share
     try:
         yield
     finally:
-        _rows_at_hand.reset(token)
+        _at_hand.share = previous
 
 
 class DropPath(nn.Module):
@@ -67,7 +72,7 @@ class DropPath(nn.Module):
         """The branch, or zeros for the samples left out."""
         if self.rate == 0.0 or not self.training:
             return branch
-        share = _rows_at_hand.get()
+        share = rows_at_hand()
         num_rows = len(branch) if share is None else share.num_rows
         unit = torch.rand(num_rows, 1, 1, device=branch.device)
         if share is not None:

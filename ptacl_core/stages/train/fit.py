@@ -25,10 +25,10 @@ from ptacl_core.train.checkpointing import TrainingCheckpoints
 from ptacl_core.train.distributed import average_sums, on_its_own, wait_for_all
 from ptacl_core.train.loop import FitHooks, FitPlan, fit
 from ptacl_core.train.optimizer import build_optimizer
-from ptacl_core.train.precision import autocast
+from ptacl_core.train.precision import autocast, require_compiler
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import open_recordings
-from ptacl_core.train.step import StepOutput
+from ptacl_core.train.step import StepOutput, TrainingStep
 
 Probe = Callable[[], dict[str, float]]
 
@@ -91,6 +91,9 @@ def train_stage(run: TrainingRun, task: StageTask) -> StageSummary:
     task.module.to(run.device)
     if run.settings.compute.recompute_blocks:
         recompute_blocks(task.module)
+    if run.settings.compute.compile and isinstance(task.module, TrainingStep):
+        require_compiler(run.device)
+        task.module.compile_rows()
     options = task.optimisation
     training = _build_batches(run, task, rows)
     order = training.order

@@ -93,8 +93,10 @@ def build(kind: str) -> nn.Module:
     )
 
 
-def measure(kind, batch, *, rows_per_piece=0, is_recomputed=False):
+def measure(kind, batch, *, rows_per_piece=0, is_recomputed=False, backend=None):
     step = build(kind).train()
+    if backend is not None:
+        step.compile_rows(backend=backend)
     if is_recomputed:
         recompute_blocks(step)
     draws = seed_step(seed=3, stage=kind, step=2, device=CPU)
@@ -128,6 +130,25 @@ def test_blocks_computed_twice_change_no_bit(batch, kind):
     twice = measure(kind, batch, is_recomputed=True)
     assert twice[0] == loss
     assert all(torch.equal(twice[2][name], value) for name, value in gradients.items())
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows_per_piece", "num_graphs"), [("mae", 0, 1), ("align", 0, 1), ("regression", 5, 4)]
+)
+def test_the_model_of_a_step_is_one_graph_to_compile(batch, kind, rows_per_piece, num_graphs):
+    """Traced without compiling: no bit changes, nor where pieces draw for the whole batch."""
+    graphs = []
+
+    def keep(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    loss, _, gradients, _ = measure(kind, batch, rows_per_piece=rows_per_piece)
+    traced = measure(kind, batch, rows_per_piece=rows_per_piece, backend=keep)
+    assert len(graphs) == num_graphs  # of pieces: two sizes, with and without a gradient
+    assert traced[0] == loss
+    assert all(torch.equal(traced[2][name], value) for name, value in gradients.items())
 
 
 def test_dropped_paths_differ_between_rows_and_are_the_same_in_every_piece(batch):
