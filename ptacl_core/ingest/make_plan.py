@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest.copies import WHOLE_FILE_FORMATS, find_copies
 from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit, UnusedFile
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.names import strip_endings
@@ -243,8 +244,25 @@ def _plan_visits(known: Sequence[_Known], plan: Plan, discovery: Discovery) -> N
             f"WARNING: the data set's own split puts {num_leaks} people on several sides; each "
             "gets one side here"
         )
-    for subject, members in sorted(by_person.items()):
+    for subject, everything in sorted(by_person.items()):
+        members = _without_copies(everything, plan)
         plan.visits += _visits_of(subject, members, discovery, splits.get(subject, ""))
+
+
+def _without_copies(members: Sequence[_Known], plan: Plan) -> Sequence[_Known]:
+    """One person's recordings; copies of a file beside it count once."""
+    found_files = (each.laid.found for each in members)
+    copies = find_copies(
+        found.path
+        for found in found_files
+        if found.modality == "ecg" and found.format in WHOLE_FILE_FORMATS
+    )
+    for each in members if copies else ():
+        found = each.laid.found
+        if found.path in copies:
+            message = f"a copy of {copies[found.path].name}, which is taken"
+            plan.unused.append(_unused(replace(found, modality="unknown"), "copy", message))
+    return [each for each in members if each.laid.found.path not in copies]
 
 
 def _visits_of(

@@ -34,6 +34,7 @@ _KIND_WORDS = frozenset(
     elektrokardiogram hjerte hjärta vila экг мрт сердце покой 心电图 心電図 静息 安静 磁共振
     心脏 心臓 短轴 短軸 核磁 影像 画像 患者 数据 データ
     ipat frame frames slice slices 4d 3d 2d lr hr dir folder root tree tmp temp home work
+    resources assessors
     """,
     )
 )
@@ -55,7 +56,7 @@ _VISIT_WORDS = frozenset(
         """
     baseline base bl first initial pre before followup follow fu second repeat post after later
     control recheck kontrolle verlauf erstuntersuchung nachuntersuchung suivi contrôle controle
-    seguimiento basal controllo acompanhamento nameting
+    seguimiento basal controllo acompanhamento nameting rescan retest rerun redo wiederholung
     """,
     )
 )
@@ -75,10 +76,39 @@ _VISIT_PREFIXES = frozenset(
     )
 )
 _KIND_NUMBERS = re.compile(
-    r"(?:frame|slice|series|serie|ser|se|sax|sa|run|acq|img|image|im|part|lead|echo|cine|dir|"
+    r"(?:frame|slice|series|serie|ser|se|sax|sa|mr|run|acq|img|image|im|part|lead|echo|cine|dir|"
     r"batch|delivery|page|file|seq)[-.]?\d{1,5}"
 )
+_RECORDING_WORDS = frozenset(
+    [
+        "ecg",
+        "ekg",
+        "ecgs",
+        "ekgs",
+        "rest",
+        "resting",
+        "restecg",
+        "ruheekg",
+        "muse",
+        "xml",
+        "rhythm",
+        "strip",
+        "cine",
+        "sax",
+        "sa",
+        "dicom",
+    ]
+)
+_NUMBERED_KINDS = frozenset(
+    {"series", "serie", "slice", "frame", "sax", "mr", "mri", "cmr", "cine", "scan", "scans", "se"}
+)
+"""A number behind one of these words counts them (`Cardiac MR - 1`)."""
 _BIDS_WORD = re.compile(r"(sub|ses|acq|run|task|rec|dir|desc|space|echo|part|chunk)-(.+)")
+_COPY = re.compile(
+    r"(?:(?:copy|kopie|copie|copia)\s+(?:\(\d+\)\s+)?(?:of|von|de|di|van)\s+)?(.+?)"
+    r"(?:\s*\(\d{1,2}\)|[\s_-]+(?:copy|kopie|copie|copia|c[óo]pia)(?:[\s_-]*\(?\d{1,2}\)?)?)*",
+    re.IGNORECASE,
+)
 _DATES = (
     re.compile(r"((?:19|20)\d\d)[-.]?(0[1-9]|1[0-2])[-.]?(0[1-9]|[12]\d|3[01])(?:T?\d{4,6})?"),
     re.compile(r"(0[1-9]|[12]\d|3[01])[-.](0[1-9]|1[0-2])[-.]((?:19|20)\d\d)"),
@@ -117,6 +147,9 @@ def split_place(place: PurePath) -> tuple[NamePart, ...]:
 
 def split_name(text: str) -> NamePart:
     """The meaning of one name without its ending: `sub-01_ses-2_acq-sax_cine`, `H100_visit1`."""
+    bare = strip_copy_marks(text)
+    if bare != text and (_find_words(bare) <= _RECORDING_WORDS or split_name(bare).core):
+        text = bare  # but `Patient (1)` and `Patient (2)` are two
     folded = text.casefold()
     if _MACHINE_NAMES.fullmatch(folded):
         return NamePart(text, "", "", (folded,))
@@ -147,11 +180,21 @@ def split_name(text: str) -> NamePart:
     return NamePart(text, core, visit, tuple(words), bool(visits) and is_telling)
 
 
+def strip_copy_marks(text: str) -> str:
+    """A name without what desktops write around that of a copy (`ecg (1)`, `Copy of ecg`)."""
+    copied = _COPY.fullmatch(text)
+    return copied[1] if copied is not None else text
+
+
+def _find_words(text: str) -> set[str]:
+    return {word.casefold() for word in _tokens(text)}
+
+
 def _tokens(text: str) -> list[str]:
     """Words between underscores and blanks; hyphens part words only around one that is known."""
     tokens: list[str] = []
     for token in re.split(r"[_\s,;()\[\]+&]+", text):
-        if not token:
+        if not any(character.isalnum() for character in token):
             continue
         word = token.casefold()
         is_whole = _BIDS_WORD.fullmatch(word) or _is_date(word) or "-" not in token
@@ -192,7 +235,7 @@ def _is_kind(word: str, previous: str) -> bool:
         return bids[1] != "sub"
     if word in _KIND_WORDS or _KIND_NUMBERS.fullmatch(word) or _UID.fullmatch(word):
         return True
-    return previous in {"series", "serie", "slice", "frame", "sax"} and word.isdecimal()
+    return previous in _NUMBERED_KINDS and word.isdecimal()
 
 
 def _is_date(word: str) -> bool:
@@ -224,3 +267,14 @@ def find_visit(parts: Sequence[NamePart]) -> str:
     telling = [part.visit for part in reversed(parts) if part.visit and part.has_visit_word]
     counted = [part.visit for part in reversed(parts) if part.visit]
     return next(iter([*telling, *counted]), "")
+
+
+def find_bare_label(part: NamePart) -> str:
+    """A date, a year or a letter with a number that stands alone: a visit's, or somebody's name."""
+    is_bare = bool(part.words) and all(_BARE_LABEL.fullmatch(word) for word in part.words)
+    return part.text if is_bare and not part.core else ""
+
+
+_BARE_LABEL = re.compile(
+    r"(?:19|20)\d\d(?:[-.]?\d\d[-.]?\d\d)?|\d\d[-.]\d\d[-.]\d{4}|[a-uw-z]\d{1,3}"
+)

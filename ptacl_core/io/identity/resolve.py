@@ -16,7 +16,7 @@ from ptacl_core.io.identity.codings import find_untold, pick_written_form
 from ptacl_core.io.identity.conflicts import find_shared_identifiers
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts, find_shape, fold_identifier
 from ptacl_core.io.identity.keys import Key, find_keys
-from ptacl_core.io.identity.names import NamePart, find_visit, split_place
+from ptacl_core.io.identity.names import NamePart, find_bare_label, find_visit, split_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,8 @@ class _Resolution:
             folded = fold_identifier(key[-1]) if key else ""
             if not key or (key[0] == "" and self._is_crowded(members)):
                 faults[key] = Person("", reason="identity_unknown", message=_NAMELESS)
+            elif key[0] == "" and self._may_be_people(members):
+                faults[key] = Person("", reason="identity_unknown", message=_DATED)
             elif len(same_end[folded]) > 1:
                 faults[key] = Person("", reason="same_name_elsewhere", message=_SAME_NAME)
             elif (
@@ -246,6 +248,15 @@ class _Resolution:
         )
         return any(count > 1 for count in held.values())
 
+    def _may_be_people(self, members: Sequence[int]) -> bool:
+        """Folders that are called `19500304`, `2001` or `T3` in a source that no number names.
+
+        They are the visits of one person, or people by birth date, number or code.
+        """
+        own = self.keys[members[0]][-1]
+        labels = {find_bare_label(part) for index in members for part in self.parts[index]}
+        return not any(character.isdecimal() for character in own) and len(labels - {""}) > 1
+
     def _is_number_below_kind(self, index: int) -> bool:
         """`H100/dicom/003` and `H100/dicom/004`: series of one person, or people of a ward."""
         key, parts = self.keys[index], self.parts[index]
@@ -282,6 +293,10 @@ _FOREIGN_NAME = (
     "it is with --pairs"
 )
 _NAMELESS = "neither the file nor its name nor its folders say whose it is; say it with --pairs"
+_DATED = (
+    "its folder is a date, a number or a code: a visit of the one person whose folder the source "
+    "is, or a person; say it with --pairs"
+)
 _NOT_IN_TABLE = (
     "the data set's table does not list it, so that it is not known whose it is; add it there, or "
     "say it with --pairs"
