@@ -34,8 +34,19 @@ OPTIONAL = {"pylibjpeg-libjpeg": "GPL v3, extra `compressed` only, never install
 LOOKED_AT = {
     "autocommand": "LGPL v3",
     "certifi": "MPL 2.0",
+    "conda-inject": "MIT, in the wheel's licence file",
     "hnswlib": "Apache 2.0, in its repository; the package does not say",
     "sierraecg": "MIT, in its repository; the wheel does not say",
+    **{
+        f"snakemake-interface-{each}": "MIT, in the wheel's licence file"
+        for each in (
+            "common",
+            "logger-plugins",
+            "report-plugins",
+            "scheduler-plugins",
+            "storage-plugins",
+        )
+    },
 }
 """Packages whose metadata do not name a licence in words that are known, looked at by hand."""
 

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""The build context of the image: Dockerfile, all wheels, and a lock that names each by its hash.
+
+    python scripts/deploy/image/context.py CONTEXT --variant cpu --torch FOLDER
+    python scripts/deploy/image/context.py CONTEXT --check
+
+Everything but torch comes as scripts/checks/supply_chain.py locks it. For CPUs torch's wheel is
+taken from FOLDER, since the index's own needs CUDA's packages; for CUDA it is downloaded with them.
+A second call downloads what is missing. `--check` reads CONTEXT again and names each fault.
+"""
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+HERE = Path(__file__).resolve().parent
+LOCK = "lock.txt"
+PYTHON = "cp311"
+"""Debian 12's Python, which the image has."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("context", type=Path)
+    parser.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--torch", type=Path, help="folder with torch's wheel, for CPUs")
+    parser.add_argument("--check", action="store_true", help="only look for faults")
+    options = parser.parse_args()
+    if not options.check:
+        if (options.variant == "cpu") != (options.torch is not None):
+            parser.error("--torch FOLDER goes with --variant cpu, and with it alone")
+        make_context(options.context, options.variant, options.torch)
+    faults = check_context(options.context)
+    for fault in faults:
+        print(f"fault: {fault}")
+    print(f"{options.context.name}: {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def make_context(context: Path, variant: str, torch_folder: Path | None) -> None:
+    wheels = context / "wheels" / variant
+    wheels.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(HERE / "Dockerfile", context / "Dockerfile")
+    public = context.with_name(f"{context.name}.lock.txt")
+    supply_chain = ROOT / "scripts" / "checks" / "supply_chain.py"
+    run_python(str(supply_chain), "lock", str(public))
+    download = ("-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps")
+    run_python(*download, "--require-hashes", "--requirement", str(public), "--dest", str(wheels))
+    make_wheels_of_sources(wheels)
+    if torch_folder is not None:
+        (wheel,) = torch_folder.glob(f"torch-*-{PYTHON}-{PYTHON}-*.whl")
+        shutil.copyfile(wheel, wheels / wheel.name)
+    else:
+        download = (each for each in download if each != "--no-deps")
+        constraints = str(ROOT / "constraints.txt")
+        run_python(*download, "--constraint", constraints, "torch", "--dest", str(wheels))
+    for old in wheels.glob("ptacl-*.whl"):
+        old.unlink()
+    build_wheels = ("-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps")
+    run_python(*build_wheels, "--wheel-dir", str(wheels), str(ROOT))
+    lines = [lock_line(wheel) for wheel in sorted(wheels.glob("*.whl"))]
+    (wheels / LOCK).write_text("".join(f"{line}\n" for line in lines))
+
+
+def make_wheels_of_sources(wheels: Path) -> None:
+    """Packages that publish no wheel become one here; their sources were checked by hash."""
+    for archive in sorted(wheels.glob("*.tar.gz")):
+        run_python(
+            "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--wheel-dir", str(wheels), str(archive),
+        )  # fmt: skip
+        archive.unlink()
+
+
+def run_python(*words: str) -> None:
+    subprocess.run([sys.executable, *words], check=True)
+
+
+def lock_line(wheel: Path) -> str:
+    name, version = wheel.name.split("-")[:2]
+    return f"{name.replace('_', '-').lower()}=={version} --hash=sha256:{hash_file(wheel)}"
+
+
+def hash_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_context(context: Path) -> list[str]:
+    """Faults of a build context: strays, hashes, wheels of another machine, the Dockerfile."""
+    faults = check_dockerfile((context / "Dockerfile").read_text())
+    folders = sorted(path for path in (context / "wheels").glob("*") if path.is_dir())
+    allowed = {context / "Dockerfile"}
+    for folder in folders:
+        wheels = sorted(folder.glob("*.whl"))
+        allowed |= {folder / LOCK, *wheels}
+        locked = (folder / LOCK).read_text().splitlines() if (folder / LOCK).exists() else []
+        faults += [f"{folder.name}: {line.split()[0]} has no wheel" for line in locked
+                   if line not in {lock_line(wheel) for wheel in wheels}]  # fmt: skip
+        faults += [f"{wheel.name}: not in {LOCK} under its hash" for wheel in wheels
+                   if lock_line(wheel) not in locked]  # fmt: skip
+        faults += [f"{wheel.name}: not for Debian 12 on x86-64" for wheel in wheels
+                   if not fits_debian(wheel.name)]  # fmt: skip
+        if not any(wheel.name.startswith("ptacl-") for wheel in wheels):
+            faults.append(f"{folder.name}: PTACL's own wheel is missing")
+        nvidia = [wheel.name for wheel in wheels if wheel.name.startswith("nvidia")]
+        if folder.name == "cpu" and nvidia:
+            faults.append(f"{folder.name}: {len(nvidia)} wheels of CUDA")
+    faults += [f"{path.relative_to(context)}: does not belong here" for path in context.rglob("*")
+               if path.is_file() and path not in allowed]  # fmt: skip
+    return faults if folders else [*faults, "wheels/: no variant"]
+
+
+def fits_debian(name: str) -> bool:
+    """Whether a wheel is for this Python and for glibc 2.36 on x86-64, or for every machine."""
+    python, abi, system = name.removesuffix(".whl").split("-")[-3:]
+    tags = set(python.split("."))
+    if abi == "none" and system == "any":
+        return bool(tags & {"py3", PYTHON})
+    newest = [int(each) for each in re.findall(r"manylinux_2_(\d+)_x86_64", system)]
+    runs = "linux_x86_64" in system and (not newest or min(newest) <= 36)
+    minor = {int(each) for tag in tags for each in re.findall(r"^cp3(\d+)$", tag)}
+    return runs and (
+        PYTHON in tags or "py3" in tags or (abi == "abi3" and any(each <= 11 for each in minor))
+    )
+
+
+def check_dockerfile(text: str) -> list[str]:
+    """What an image for others must not have; each rule is one line here."""
+    steps = read_steps(text)
+    faults = []
+    for keyword, words in steps:
+        if keyword == "ADD":
+            faults.append("ADD: use COPY, which fetches and unpacks nothing")
+        if keyword == "FROM" and words.split()[0].endswith(":latest"):
+            faults.append(f"FROM {words}: a tag that moves")
+        if keyword in ("ARG", "ENV") and re.search(r"(?i)passw|secret|token", words):
+            faults.append(f"{keyword} {words.split('=')[0]}: a secret would stay in the image")
+        if keyword in ("RUN", "COPY", "ADD") and re.search(r"https?://|\bcurl\b|\bwget\b", words):
+            faults.append(f"{keyword}: fetches by itself: {words[:60]}")
+        if "pip install" in words and not {"--no-index", "--require-hashes"} <= set(words.split()):
+            faults.append("RUN pip install: without --no-index and --require-hashes")
+        if "apt-get install" in words:
+            if "--no-install-recommends" not in words:
+                faults.append("RUN apt-get install: without --no-install-recommends")
+            if "rm -rf /var/lib/apt/lists" not in words:
+                faults.append("RUN apt-get install: leaves the package lists in the layer")
+    users = [words for keyword, words in steps if keyword == "USER"]
+    if not users or not re.fullmatch(r"[1-9]\d*(:[1-9]\d*)?", users[-1]):
+        faults.append("USER: the last one must be a number that is not root's")
+    if steps and steps[-1][0] not in ("CMD", "ENTRYPOINT"):
+        faults.append("CMD: the last step must say what runs")
+    return faults
+
+
+def read_steps(text: str) -> list[tuple[str, str]]:
+    """Keyword and words of every step, lines that go on joined, comments left out."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n", " ", "\n".join(lines))
+    steps = []
+    for line in joined.splitlines():
+        if line.strip():
+            keyword, _, words = line.strip().partition(" ")
+            steps.append((keyword.upper(), " ".join(words.split())))
+    return steps
+
+
+if __name__ == "__main__":
+    sys.exit(main())
