@@ -107,7 +107,8 @@ def given(tmp_path_factory):
 
 def test_it_is_clean():
     done = subprocess.run(
-        [sys.executable, "-m", "WDL", "check", "--strict", "--suppress", "CommandShellCheck", str(SOURCE)],
+        [sys.executable, "-m", "WDL", "check", "--strict", "--suppress", "CommandShellCheck",
+         str(SOURCE)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
