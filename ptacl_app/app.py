@@ -334,6 +334,11 @@ class PtaclApp(App[int]):
 
     # --- services for the screens
 
+    def hand_over(self, path: Path) -> None:
+        """In a browser a file that was written is downloaded as well."""
+        if self.is_web:
+            self.deliver_binary(path, save_filename=path.name)
+
     def describe_terminal(self) -> dict[str, str]:
         """What is known of the terminal: name, cells, colours, how pictures are shown."""
         colours = {"truecolor": "24 bit", "256": "256", "standard": "16"}

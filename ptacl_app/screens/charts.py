@@ -241,13 +241,13 @@ class ChartsScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The points as CSV into exports/."""
         from ptacl_app.output.export import export_chart
-        from ptacl_app.screens.dialogs.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import Written, export_in_thread
 
         shown, name_of = self.shown, self._app.names.name_of
 
-        def write(reader: CohortReader) -> str:
+        def write(reader: CohortReader) -> Written:
             assert shown is not None
-            return f"written to {safe(export_chart(reader, shown, name_of=name_of))}"
+            return Written(export_chart(reader, shown, name_of=name_of))
 
         if shown is not None:
             export_in_thread(self._app, write)

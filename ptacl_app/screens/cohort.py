@@ -357,13 +357,13 @@ class CohortScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """All rows that fit the filter, as CSV into exports/."""
         from ptacl_app.output.export import export_overview
-        from ptacl_app.screens.dialogs.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import Written, export_in_thread
 
         where = self.where or None
 
-        def write(reader: CohortReader) -> str:
+        def write(reader: CohortReader) -> Written:
             path, count = export_overview(reader, where=where)
-            return f"{format_plural(count, 'row')} in {safe(path)}"
+            return Written(path, format_plural(count, "row"))
 
         export_in_thread(self._app, write)
 

@@ -296,14 +296,14 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The list as CSV into exports/."""
         from ptacl_app.output.export import export_neighbours
-        from ptacl_app.screens.dialogs.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import Written, export_in_thread
 
         neighbours = self.query_one("#table", NeighbourList).neighbours
         name_of = self._app.names.name_of
 
-        def write(reader: CohortReader) -> str:
+        def write(reader: CohortReader) -> Written:
             path = export_neighbours(reader, neighbours, name_of=name_of)
-            return f"{format_plural(len(neighbours), 'row')} in {safe(path)}"
+            return Written(path, format_plural(len(neighbours), "row"))
 
         if neighbours:
             export_in_thread(self._app, write)

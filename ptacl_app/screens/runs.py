@@ -228,14 +228,14 @@ class RunsScreen(WorkerFaults, Screen[None]):
     def action_export(self) -> None:
         """The table shown as CSV into exports/."""
         from ptacl_app.output.export import export_run_table
-        from ptacl_app.screens.dialogs.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import Written, export_in_thread
 
         run, table = self.selected, self.shown_table
 
-        def write(reader: CohortReader) -> str:
+        def write(reader: CohortReader) -> Written:
             assert run is not None
             assert table is not None
-            return f"written to {safe(export_run_table(reader, run, table))}"
+            return Written(export_run_table(reader, run, table))
 
         if run is not None and table is not None:
             export_in_thread(self._app, write)

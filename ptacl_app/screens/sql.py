@@ -226,17 +226,17 @@ class SqlScreen(WorkerFaults, Screen[None]):
         Those of a statement that has more than are shown are read again, all of them.
         """
         from ptacl_app.output.export import export_result
-        from ptacl_app.screens.dialogs.export import export_in_thread
+        from ptacl_app.screens.dialogs.export import Written, export_in_thread
 
         result = self.query_one("#results", ResultTable).result
         statement = self.shown_statement
 
-        def write(reader: CohortReader) -> str:
+        def write(reader: CohortReader) -> Written:
             if result.is_cut:
                 path, count = reader.export_statement(statement)
-                return f"all {format_plural(count, 'row')} in {safe(path)}"
+                return Written(path, f"all {format_plural(count, 'row')}")
             rows = format_plural(len(result.rows), "row")
-            return f"{rows} in {safe(export_result(reader, result))}"
+            return Written(export_result(reader, result), rows)
 
         def say(text: str, is_failure: bool) -> None:
             self._say(text, is_failure=is_failure)

@@ -100,6 +100,10 @@ class Services(Protocol):
         """A toast."""
         ...
 
+    def hand_over(self, path: Path) -> None:
+        """A file that was written on this machine: a browser on another one gets it too."""
+        ...
+
     def run_worker(
         self, work: Any, *, thread: bool, group: str, exit_on_error: bool
     ) -> Worker[Any]:

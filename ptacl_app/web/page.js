@@ -48,10 +48,47 @@
     }
   }
 
+  // A download needs no new window, which a browser may refuse to open.
+  function downloadInPlace() {
+    const openWindow = window.open;
+    window.open = (address, ...rest) => {
+      if (!String(address).startsWith(`${location.origin}/download/`)) {
+        return openWindow.call(window, address, ...rest);
+      }
+      const link = document.createElement("a");
+      link.href = address;
+      link.download = "";
+      link.click();
+      return null;
+    };
+  }
+
+  // Files dropped on the page go to the app of this tab, which reads them as it reads a path.
+  async function sendFiles(app, files, notice) {
+    const form = new FormData();
+    for (const file of files) form.append("file", file, file.name);
+    const answer = await fetch(`/apps/${app}/files`, { method: "POST", body: form });
+    if (answer.ok) return;
+    notice.textContent = await answer.text();
+    document.body.classList.add("-told");
+    setTimeout(() => document.body.classList.remove("-told"), 6000);
+  }
+
+  function takeDroppedFiles(app, notice) {
+    document.addEventListener("dragover", (event) => event.preventDefault());
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const files = event.dataTransfer ? Array.from(event.dataTransfer.files) : [];
+      if (files.length > 0) sendFiles(app, files, notice);
+    });
+  }
+
+  downloadInPlace();
   document.addEventListener("DOMContentLoaded", () => {
     const terminal = document.getElementById("terminal");
     const notice = document.getElementById("notice");
     const app = chooseApp();
+    takeDroppedFiles(app, notice);
     terminal.dataset.sessionWebsocketUrl += `/${app}`;
     new MutationObserver((_, observer) => {
       if (focusTerminal()) observer.disconnect();

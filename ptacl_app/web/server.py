@@ -9,8 +9,10 @@ import secrets
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from ptacl_app.text.formatting import safe
 from ptacl_app.web.guard import COOKIE, MAX_SESSIONS, SessionGuard
 from ptacl_app.web.sessions import GRACE_S, BrowserApp, BrowserApps, is_app_name
+from ptacl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
@@ -58,6 +60,21 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             self.check(request)
             is_running = apps.find(request.match_info["name"]) is not None
             return aiohttp_web.json_response({"state": "running" if is_running else "ended"})
+
+        async def handle_files(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+            """Files dropped on the page of a tab: its app opens them."""
+            self.check(request)
+            app = apps.find(request.match_info["name"])
+            if request.headers.get("Origin", "") != guard.origin or app is None:
+                raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
+            if not request.content_type.startswith("multipart/"):
+                raise aiohttp_web.HTTPBadRequest(text="expected files")
+            try:
+                path = await app.dropped.save(await request.multipart())
+            except (ConfigError, OSError, ValueError) as error:
+                raise aiohttp_web.HTTPBadRequest(text=safe(error, max_length=300)) from None
+            await app.paste(str(path))
+            return aiohttp_web.Response(status=204)
 
         async def handle_websocket(
             self, request: aiohttp_web.Request
@@ -121,6 +138,7 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             aiohttp_web.get("/", server.handle_page),
             aiohttp_web.get("/page.js", server.handle_script),
             aiohttp_web.get("/apps/{name}", server.handle_state),
+            aiohttp_web.post("/apps/{name}/files", server.handle_files),
             aiohttp_web.get("/ws", server.handle_websocket),
             aiohttp_web.get("/ws/{name}", server.handle_websocket),
             aiohttp_web.get("/download/{key}", server.handle_download),

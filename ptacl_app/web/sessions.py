@@ -5,6 +5,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from ptacl_app.web.dropped_files import DroppedFiles
+
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
     from textual_serve.download_manager import DownloadManager
@@ -38,6 +40,7 @@ class BrowserApp:
             download_manager=downloads,
         )
         self.has_ended = False
+        self.dropped = DroppedFiles()
         self._page: aiohttp_web.WebSocketResponse | None = None
         self._modes: dict[bytes, bytes] = {}
 
@@ -68,6 +71,10 @@ class BrowserApp:
         await asyncio.sleep(SETTLE_S)
         await self.service.set_terminal_size(width, height)
 
+    async def paste(self, text: str) -> None:
+        """Type `text` as a terminal pastes it: what is dropped on one."""
+        await self.service.send_bytes(b"\x1b[200~%s\x1b[201~" % text.encode())
+
     def leave(self, page: "aiohttp_web.WebSocketResponse") -> bool:
         """`page` is gone; says whether no other page shows the app."""
         if self._page is page:
@@ -92,6 +99,7 @@ class BrowserApp:
             if process.stdin is not None:
                 process.stdin.close()
         await self.service.stop()
+        self.dropped.remove()
 
     def _note_end(self, _: object) -> None:
         self.has_ended = True

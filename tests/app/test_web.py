@@ -1,16 +1,19 @@
 """The browser's door: loopback, a secret, a cookie, the exact origin; nothing from elsewhere."""
 
 import asyncio
+import re
 import socket
 import sys
+from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
+from aiohttp import ClientSession, CookieJar, FormData, WSServerHandshakeError
 from aiohttp.test_utils import TestServer
 
 from ptacl_app.__main__ import main
 from ptacl_app.web.address import check_host, parse_public_url
 from ptacl_app.web.command import build_command
+from ptacl_app.web.dropped_files import MAX_FILES, clean_name
 from ptacl_app.web.guard import COOKIE, MAX_SESSIONS, SessionGuard
 from ptacl_app.web.server import build_server
 from ptacl_core.errors import ConfigError
@@ -197,6 +200,57 @@ async def test_a_new_tab_takes_the_place_of_one_that_left(site, monkeypatch):
             async with session.ws_connect(url) as socket:
                 await socket.receive()
             assert site.num_sessions == 1
+
+
+async def test_a_dropped_file_is_pasted_as_a_path_and_goes_with_the_app(site, monkeypatch):
+    monkeypatch.setattr("ptacl_app.web.server.GRACE_S", 0.0)
+    headers = {"Origin": site.origin, "Cookie": f"{COOKIE}={site.cookie}"}
+    page = f"{site.origin}/apps/{'c' * 32}/files"
+    async with ClientSession(headers=headers) as session:
+        async with session.post(page, data=drop(("a.xml", b"x"))) as answer:
+            assert answer.status == 403  # no app of this name
+        async with session.ws_connect(f"ws://{site.authority}/ws/{'c' * 32}") as socket:
+            await read_until(socket, b"RESEARCH USE ONLY")
+            async with session.post(page, data=drop(("not-an-ECG.xml", b"x"))) as answer:
+                assert answer.status == 204
+            seen = await read_until(socket, b"/not-an-ECG.xml")
+            path = re.search(rb"m(/[^\s\x1b]*ptacl-dropped-[^\s\x1b/]*)/1/not-an-ECG\.xml", seen)
+            for name in ("Origin", "Cookie"):
+                wrong = {**headers, name: "http://evil.example"}
+                async with (
+                    ClientSession(headers=wrong) as other,
+                    other.post(page, data=drop(("a.xml", b"x"))) as answer,
+                ):
+                    assert answer.status == 403
+            async with session.post(page, data=b"x") as answer:
+                assert answer.status == 400
+            too_many = drop(*((f"{number}.xml", b"x") for number in range(MAX_FILES + 1)))
+            async with session.post(page, data=too_many) as answer:
+                assert answer.status == 400
+                assert str(MAX_FILES) in await answer.text()
+            folder = Path(path[1].decode())
+            assert (folder / "1" / "not-an-ECG.xml").read_bytes() == b"x"
+            assert folder.stat().st_mode & 0o077 == 0
+        async with asyncio.timeout(30):
+            while site.num_sessions:
+                await asyncio.sleep(0.05)
+    assert not folder.exists()
+
+
+def drop(*contents):
+    form = FormData()
+    for name, content in contents:
+        form.add_field("file", content, filename=name)
+    return form
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [("ecg.xml", "ecg.xml"), ("../../etc/passwd", "passwd"), ("C:\\a\\b c.dcm", "b_c.dcm"),
+     (".bashrc", "bashrc"), ("", "file"), ("\x1b[201~q.xml", "_201_q.xml"), ("x" * 300, "x" * 120)],
+)  # fmt: skip
+def test_names_of_dropped_files_hold_nothing_that_is_read(name, clean):
+    assert clean_name(name) == clean
 
 
 @pytest.mark.parametrize("port", ["-1", "0", "70000"])

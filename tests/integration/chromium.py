@@ -42,8 +42,9 @@ class Tab:
         return result["result"].get("value")
 
     async def press(self, key: str) -> None:
-        """A printable key."""
-        await self.call("Input.dispatchKeyEvent", type="keyDown", text=key, key=key)
+        """A printable key, or Enter."""
+        named = {"windowsVirtualKeyCode": 13, "text": "\r"} if key == "Enter" else {"text": key}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **named)
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     async def wait_for(self, words: bytes, *, timeout_s: float = 60) -> None:

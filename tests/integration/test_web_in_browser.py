@@ -103,3 +103,37 @@ async def test_an_app_that_was_left_says_so(site, tmp_path):
         async with asyncio.timeout(30):
             while site.num_sessions:
                 await asyncio.sleep(0.05)
+
+
+async def test_a_report_is_downloaded_and_equals_the_one_on_disk(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        await tab.call(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "saved")
+        )
+        await tab.press("Enter")  # the first patient
+        await tab.wait_for(b"mm/mV")
+        await tab.press("e")
+        await tab.wait_for(b"report.html")
+        await tab.press("Enter")
+        exports = tmp_path / "cohort" / "exports"
+        async with asyncio.timeout(90):
+            while not (saved := list((tmp_path / "saved").glob("report-*.html"))):
+                await asyncio.sleep(0.1)
+        (written,) = exports.glob("report-*.html")
+        assert saved[0].name == written.name
+        assert saved[0].read_bytes() == written.read_bytes()
+
+
+async def test_an_ecg_dropped_on_the_page_is_read(site, tmp_path):
+    drop = """(() => {
+        const files = new DataTransfer();
+        files.items.add(new File(["no ECG"], "dropped here.xml"));
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true }));
+    })()"""
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        tab.forget()
+        await tab.evaluate(drop)
+        await tab.wait_for(b"dropped_here.xml")
+        await tab.wait_for(b"expected an ECG recording")

@@ -1,6 +1,8 @@
 """What to write of a patient, a report or text; and how every screen writes into exports/."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +19,20 @@ from ptacl_core.errors import PtaclError
 from ptacl_core.safety.files.atomic import write_text
 
 CHOICES = ("report.html: ECG, hearts and numbers on one page", "text: the numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file that was written. `rows` says how many of what it holds: "3 rows"."""
+
+    path: Path
+    rows: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is said of it."""
+        place = safe(self.path)
+        return f"{self.rows} in {place}" if self.rows else f"written to {place}"
 
 
 class ExportScreen(Dialog[None]):
@@ -52,11 +68,11 @@ class ExportScreen(Dialog[None]):
 
 def export_in_thread(
     app: Services,
-    write: Callable[[CohortReader], str],
+    write: Callable[[CohortReader], Written],
     *,
     say: Callable[[str, bool], None] | None = None,
 ) -> None:
-    """Have `write` make a file; what it says of it, or why there is none, is said.
+    """Have `write` make a file; it is said, and handed to a browser, or why there is none.
 
     In a thread of the app, whose work outlives any dialog: the audit log may have to wait for
     another writer. `say` gets the sentence and whether it is a failure; a toast without it.
@@ -70,23 +86,29 @@ def export_in_thread(
         if reader is None:
             return
         try:
-            text, is_failure = write(reader), False
+            written = write(reader)
         except (PtaclError, OSError) as error:
-            text, is_failure = describe_failure(error, reader.export_dir), True
-        app.call_from_thread(say or toast, text, is_failure)
+            app.call_from_thread(say or toast, describe_failure(error, reader.export_dir), True)
+            return
+        app.call_from_thread(say or toast, written.sentence, False)
+        app.call_from_thread(app.hand_over, written.path)
 
     app.run_worker(work, thread=True, group="export", exit_on_error=False)
 
 
-def _write_report(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
+def _write_report(
+    reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]
+) -> Written:
     from ptacl_app.output.report import write_report
 
     path = choose_path(reader, "report", ".html")
     write_text(path, write_report(patient, name=name_of(patient.patient)))
-    return f"written to {safe(path)}"
+    return Written(path)
 
 
-def _write_text(reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]) -> str:
+def _write_text(
+    reader: CohortReader, patient: PatientView, name_of: Callable[[str], str]
+) -> Written:
     path = choose_path(reader, "patient", ".txt")
     write_text(path, write_patient_text(patient, name_of=name_of))
-    return f"written to {safe(path)}"
+    return Written(path)
