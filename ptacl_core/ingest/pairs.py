@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest.listed_places import PlaceFinder, tidy_place
 from ptacl_core.ingest.plan import PlannedRecording
 from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
 from ptacl_core.io.phenotypes.columns import find_meaning
@@ -90,7 +91,7 @@ def group_by_patient(rows: Sequence[PairRow]) -> dict[str, list[PairRow]]:
                 f"{row.where}: this patient and visit came before; give each visit one line"
             )
         for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
-            first = owners.setdefault((modality, _tidy(cell)), row) if cell else row
+            first = owners.setdefault((modality, tidy_place(cell)), row) if cell else row
             if first.patient != row.patient:
                 raise RecordError(
                     f"{row.where}: this {modality.upper()} is another patient's in "
@@ -108,24 +109,26 @@ def find_recordings(
 ) -> dict[tuple[str, str], PlannedRecording]:
     """(modality, cell) → the recording: a path from a source on, or a place that a walk finds.
 
-    Only a cell whose folder is not there (a file inside an archive, one recording of a file of
-    many) makes a walk. A file that is missing stays in the list: reading it says so.
+    See `PlaceFinder` for what a cell may say. Raises RecordError where that is several files, or
+    two people's cells are one.
     """
+    finder = PlaceFinder(sources, discover_all)
     recordings: dict[tuple[str, str], PlannedRecording] = {}
-    walked: dict[str, PlannedRecording] | None = None
+    owners: dict[tuple[str, Path, str], PairRow] = {}
     for row in rows:
         for modality, cell in (("ecg", row.ecg), ("cmr", row.cmr)):
-            if not cell or (modality, cell) in recordings or not row.patient:
+            if not cell or not row.patient:
                 continue
-            recording = _find_direct(cell, sources)
-            if recording is None:
-                walked = discover_all() if walked is None else walked
-                recording = walked.get(_tidy(cell))
-            if recording is None:
-                recording = PlannedRecording(sources[0] / cell, Path(sources[0].name) / cell, "ecg")
-            recordings[modality, cell] = replace(
-                recording, modality="ecg" if modality == "ecg" else "cmr"
-            )
+            known = recordings.get((modality, cell))
+            recording = known or finder.find(cell, modality, where=row.where)
+            recordings[modality, cell] = recording
+            place = modality, recording.path, str(recording.place)
+            first = owners.setdefault(place, row)
+            if first.patient != row.patient:
+                raise RecordError(
+                    f"{row.where}: this {modality.upper()} is another patient's in "
+                    f"{first.where}; give each file one patient"
+                )
     return recordings
 
 
@@ -143,24 +146,6 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
             if meaning.rank < ranks.get(name, 1_000):
                 columns[name], ranks[name] = index, meaning.rank
     return columns
-
-
-def _find_direct(cell: str, sources: Sequence[Path]) -> PlannedRecording | None:
-    candidates = [
-        PlannedRecording(source / cell, Path(source.name) / cell, "ecg") for source in sources
-    ]
-    for candidate in candidates:
-        if (
-            candidate.path.exists()
-            or candidate.path.with_name(f"{candidate.path.name}.hea").exists()
-        ):
-            return candidate
-    folders = [candidate for candidate in candidates if candidate.path.parent.is_dir()]
-    return folders[0] if folders else None
-
-
-def _tidy(cell: str) -> str:
-    return "/".join(part for part in cell.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _read_centre(row: dict[str, str], where: str) -> tuple[float, float] | None:

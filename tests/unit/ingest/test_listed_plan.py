@@ -136,3 +136,54 @@ def test_a_file_that_is_two_peoples_is_refused(tmp_path):
     path.write_text("Patient ID;EKG file;MRT folder\n17;a.xml;c\n18;./a.xml;d\n")
     with pytest.raises(RecordError, match=r"line 3: this ECG is another patient's in .* line 2"):
         group_by_patient(read_pair_rows(path))
+
+
+@pytest.fixture
+def wards(tmp_path):
+    """Two people's recordings below folders, and one ECG of a name of its own."""
+    import random
+
+    folder = tmp_path / "wards"
+    for number, person in enumerate(("H100", "H200")):
+        path = folder / person / "rest.xml"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(trees.ecg_head(random.Random(number), "", 1))
+        (folder / person / "dicom").mkdir()
+        (folder / person / "dicom" / "1.dcm").write_bytes(trees.dicom_head("", f"1.{number}", 1))
+    (folder / "H100" / "a_17.xml").write_bytes(trees.ecg_head(random.Random(7), "", 2))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"),
+    [
+        ("a_17.xml", "H100/a_17.xml"),
+        ("a_17", "H100/a_17.xml"),
+        ("H100/A_17", "H100/a_17.xml"),
+        ("H200\\rest.xml", "H200/rest.xml"),
+        ("C:\\data\\H200\\rest.xml", "H200/rest.xml"),
+        ("/mnt/store/H200/rest.xml", "H200/rest.xml"),
+        ("file:///mnt/H200/REST.XML", "H200/rest.xml"),
+        ("./H200//rest.xml", "H200/rest.xml"),
+        ("H300/rest.xml", "H300/rest.xml"),  # missing: nobody else's is taken for it
+        ("C:\\data\\H300\\rest.xml", "data/H300/rest.xml"),
+        ("H200/none.xml", "H200/none.xml"),
+    ],
+)
+def test_cells_are_paths_as_people_and_other_machines_write_them(wards, tmp_path, cell, found):
+    plan = planned(wards, f"patient;ecg;cmr\nP1;{cell};\n", tmp_path)
+    (visit,) = plan.visits
+    assert visit.ecg.path == wards / found
+
+
+def test_a_name_that_several_files_have_or_two_people_share_is_refused(wards, tmp_path):
+    with pytest.raises(RecordError, match=r"line 2: 2 files end as 'rest\.xml'"):
+        planned(wards, "patient,ecg,cmr\nP1,rest.xml,\n", tmp_path)
+    with pytest.raises(RecordError, match=r"line 3: this ECG is another patient's in .* line 2"):
+        planned(wards, "patient,ecg,cmr\nP1,a_17.xml,\nP2,H100/a_17.xml,\n", tmp_path)
+
+
+def test_an_only_file_of_a_name_answers_for_no_other_folder(wards, tmp_path):
+    (wards / "H200" / "rest.xml").unlink()
+    plan = planned(wards, "patient,ecg,cmr\nP3,/mnt/H300/rest.xml,\n", tmp_path)
+    assert not plan.visits[0].ecg.path.exists()
