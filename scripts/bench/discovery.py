@@ -4,21 +4,22 @@
 Half are heads of CardioSoft XML, half MR images of two a cine, one person a folder of the last two
 digits, as UK Biobank's platform spreads them. Median of the rounds after a first one, one thread.
 
-    python scripts/bench/discovery.py [--files 50000] [--rounds 3] [--code DIR] [--write]
+    python scripts/bench/discovery.py [--files 50000] [--rounds 3] [--before DIR] [--write]
 
-`--code` measures another checkout of this repository, such as an older commit's worktree; `--write`
-puts the report in assets/benchmarks/discovery_<date>.md.
+`--before` measures another checkout of this repository beside this one, such as an older commit's
+worktree, round about, each walk in a process of its own; `--write` puts the report in
+assets/benchmarks/discovery_<date>.md.
 """
 
 import argparse
+import json
 import os
 import platform
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
-import time
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,35 +68,58 @@ def build_tree(root: Path, num_files: int) -> int:
     return 4 * num_people
 
 
+WALK = """
+import collections, json, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from ptacl_core.io import discover
+cpu, wall = time.process_time(), time.perf_counter()
+kinds = collections.Counter(found.modality for found in discover(Path(sys.argv[2])))
+spent = time.process_time() - cpu, time.perf_counter() - wall
+print(json.dumps([*spent, kinds]))
+"""
+
+
+def walk(code: Path, tree: Path) -> tuple[float, float, dict[str, int]]:
+    """CPU seconds, wall seconds and what was found, by the code of a checkout."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", WALK, str(code), str(tree)],
+        stdout=subprocess.PIPE, check=True, cwd=code,
+    )  # fmt: skip
+    cpu_s, wall_s, kinds = json.loads(done.stdout)
+    return cpu_s, wall_s, kinds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--code", type=Path, default=ROOT)
+    parser.add_argument("--before", type=Path)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    sys.path.insert(0, str(options.code))
-    from ptacl_core.io import discover
-
-    with tempfile.TemporaryDirectory(prefix="ptacl-discovery-") as name:
-        num_files = build_tree(Path(name) / "tree", options.files)
-        seconds: list[float] = []
-        kinds: Counter[str] = Counter()
-        for _ in range(options.rounds + 1):
-            started_s = time.process_time()
-            kinds = Counter(found.modality for found in discover(Path(name) / "tree"))
-            seconds.append(time.process_time() - started_s)
-    usual_s = statistics.median(seconds[1:])
+    codes = {"now": ROOT} | ({"before": options.before} if options.before else {})
+    rows: dict[str, list[tuple[float, float, dict[str, int]]]] = {name: [] for name in codes}
+    with tempfile.TemporaryDirectory(prefix="ptacl-discovery-") as folder:
+        num_files = build_tree(Path(folder) / "tree", options.files)
+        for _ in range(options.rounds):
+            for name, code in codes.items():
+                rows[name].append(walk(code, Path(folder) / "tree"))
     lines = [
         f"# Discovery of {num_files} small files",
         "",
-        f"{num_files / usual_s:.0f} files per second of CPU time ({usual_s:.2f} s, median of "
-        f"{options.rounds} rounds: {', '.join(f'{each:.2f}' for each in seconds[1:])} s); found "
-        f"{', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}.",
+        "| | files per second of CPU time | CPU s | wall s | found |",
+        "|---|---|---|---|---|",
+    ]
+    for name, walks in rows.items():
+        cpu_s, wall_s = (statistics.median(each[at] for each in walks) for at in (0, 1))
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(walks[-1][2].items()))
+        lines.append(f"| {name} | {num_files / cpu_s:.0f} | {cpu_s:.2f} | {wall_s:.2f} | {kinds} |")
+    lines += [
         "",
+        f"Median of {options.rounds} walks each, round about, each in a process of its own; "
         f"{platform.processor() or platform.machine()}, one thread, Python "
-        f"{platform.python_version()}, `scripts/bench/discovery.py --files {options.files} "
-        f"--rounds {options.rounds}`",
+        f"{platform.python_version()}, load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores: "
+        "compare CPU seconds.",
     ]
     text = "\n".join(lines) + "\n"
     print(text)
