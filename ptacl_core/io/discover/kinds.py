@@ -24,6 +24,8 @@ _SIMULATION_PAPERS = {"generation.json", "card.json", "card.md"}
 _ARRAY_ENDINGS = (".npy", ".npz")
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 _MAX_SIDECAR_BYTES = 1024**2
+_OFFICE_BYTES = 4096
+_WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xltx", ".ods")
 _ECG_SIDECAR_KEYS = {"lead_names", "sampling_rate_hz", "unit", "lead_axis"}
 
 
@@ -75,10 +77,21 @@ def _binary_kind(path: Path, head: bytes) -> FileKind | None:
     if path.name.lower().endswith(_ARRAY_ENDINGS):
         return _array_kind(path)
     if head.startswith(b"PK"):
-        return FileKind(is_archive=True)
+        office = _find_office_kind(path, head)
+        return FileKind(reason=office) if office else FileKind(is_archive=True)
     if is_raw_image(head):
         return FileKind("cmr", "nrrd" if head.startswith(b"NRRD") else "mha")
     return _nifti_kind(path)
+
+
+def _find_office_kind(path: Path, head: bytes) -> str:
+    """What a zip is that an office program wrote, "" for any other: its XML is no ECG's."""
+    ending = path.suffix.lower()
+    is_office = b"[Content_Types].xml" in head[:_OFFICE_BYTES]
+    is_open_document = b"mimetypeapplication/vnd.oasis" in head[:_OFFICE_BYTES]
+    if ending in _WORKBOOK_ENDINGS or (is_office and b"xl/" in head):
+        return "an Excel workbook or one like it; save the table as CSV"
+    return "an office document; save a table as CSV" if is_office or is_open_document else ""
 
 
 def _text_kind(path: Path) -> FileKind | None:

@@ -83,6 +83,12 @@ _OTHER_KINDS = (
     (b"\x80\x05", "a Python pickle, which can run code and is never opened; save as NPY"),
     (b"\xd0\xcf\x11\xe0", "an old Office document; save the table as CSV"),
     (b"SQLite format 3", "a database; export the recording itself"),
+    (b"$FL2@(#)", "an SPSS file; save the table as CSV"),
+    (b"$FL3@(#)", "an SPSS file; save the table as CSV"),
+    (b"<stata_dta>", "a Stata file; save the table as CSV"),
+    (bytes(12) + b"\xc2\xea\x81\x60", "a SAS data set; save the table as CSV"),
+    (b"RDX2\n", "an R data file; save the table as CSV"),
+    (b"RDX3\n", "an R data file; save the table as CSV"),
 )
 
 READ_FORMATS = (

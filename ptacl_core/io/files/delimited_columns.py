@@ -146,6 +146,12 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     ]
 
 
+def _undress(cell: str) -> str:
+    """A cell without the formula that spreadsheets are given to keep an identifier text."""
+    is_formula = cell.startswith('="') and cell.endswith('"') and len(cell) > 2
+    return cell[2:-1] if is_formula else cell
+
+
 def read_columns(table: DelimitedFile, indices: Sequence[int]) -> tuple[list[list[str]], int]:
     """The columns `indices` as strings, and how many rows were left out for a wrong cell count.
 
@@ -188,7 +194,7 @@ def read_columns(table: DelimitedFile, indices: Sequence[int]) -> tuple[list[lis
             )
             for batch in reader:
                 for column, values in zip(columns, batch.columns, strict=True):
-                    column.extend(values.to_pylist())
+                    column.extend(map(_undress, values.to_pylist()))
                 if columns and len(columns[0]) > _MAX_ROWS:
                     raise UnsupportedFormatError(
                         f"{shown_name(table.path)}: the table has more than {_MAX_ROWS} rows; "

@@ -96,8 +96,14 @@ def _number(text: str, comma: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+_ROUNDED_ID = re.compile(r"\d(?:[.,]\d+)?[eE]\+?\d{1,2}")
+"""A long number as spreadsheets write it (`9.00E+06`): its last digits are lost."""
+
+
 def find_text_fault(subject: str) -> str | None:
     """Why a subject cannot be used as an identifier; None when it can."""
+    if _ROUNDED_ID.fullmatch(subject) and any(character in subject for character in ".,+"):
+        return "rounded"
     if not subject or subject.lower() in {"nan", "na", "none", "null"}:
         return "empty"
     if len(subject) > MAX_ID_LENGTH:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -253,7 +253,15 @@ def _tidy_ids(
 
 
 def _report_bad_ids(subjects: list[str], findings: list[Finding]) -> None:
-    num_bad = sum(find_text_fault(subject) is not None for subject in subjects)
+    faults = Counter(find_text_fault(subject) for subject in subjects)
+    num_rounded = faults["rounded"]
+    num_bad = len(subjects) - faults[None] - num_rounded
+    if num_rounded:
+        message = (
+            f"{num_rounded} rows have a subject that a spreadsheet rounded (9.00E+06), of which "
+            "nobody can be told, and were left out; export the column as text"
+        )
+        findings.append(Finding("subjects_rounded", "warning", message))
     if num_bad:
         findings.append(
             Finding(
