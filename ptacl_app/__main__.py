@@ -91,6 +91,14 @@ def look(
             help="How pictures are shown (default: as the environment tells; remembered).",
         ),
     ] = None,
+    originals: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the files lie that the cohort was made from, to show them as recorded "
+            "(found by their contents; remembered, and known where preprocess ran here).",
+        ),
+    ] = None,
     privacy: PrivacyOption = False,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another config.toml.")
@@ -104,7 +112,7 @@ def look(
     del version
     if context.invoked_subcommand is not None:
         return
-    from ptacl_app.data.cohort_check import check_cohort, check_terminal
+    from ptacl_app.data.cohort_check import check_cohort, check_folders, check_terminal
     from ptacl_app.shell.graphics_choice import choose_remembered
     from ptacl_app.shell.settings import adapt_to_connection, load_settings
     from ptacl_app.terminal.guard import guarded_terminal
@@ -124,7 +132,13 @@ def look(
     with guarded_terminal():
         from ptacl_app.app import PtaclApp
 
-        app = PtaclApp(cohort, first_patient=patient, settings=settings, graphics=chosen)
+        app = PtaclApp(
+            cohort,
+            first_patient=patient,
+            settings=settings,
+            graphics=chosen,
+            originals=check_folders(originals or []),
+        )
         status = app.run()
         if app.watch_of_terminal is not None:
             app.watch_of_terminal.stop()

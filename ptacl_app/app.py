@@ -16,16 +16,14 @@ from rich.segment import Segments
 from rich.text import Text
 from textual import events, work
 from textual._compositor import CompositorUpdate
-from textual.app import App
 from textual.css.query import NoMatches
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
 from textual.worker import Worker, WorkerState
 
 from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.file_reading import FileReader
 from ptacl_app.data.inference import Predictor
-from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.drawing.playback import TimeSource
 from ptacl_app.screens.charts import ChartsScreen
 from ptacl_app.screens.cohort import CohortScreen
@@ -40,6 +38,7 @@ from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
 from ptacl_app.shell.commands import AppCommands
 from ptacl_app.shell.crash import describe_fault, write_crash_note
+from ptacl_app.shell.patient_flow import PatientFlow
 from ptacl_app.shell.session import SessionState, get_session_path, load_session, save_session
 from ptacl_app.shell.settings import AppSettings, get_state_dir
 from ptacl_app.shell.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
@@ -58,7 +57,7 @@ STALE_CHECK_S = 5.0
 MODE_NAMES = ("cohort", "patient", "neighbours", "sql", "runs", "charts")
 
 
-class PtaclApp(App[int]):
+class PtaclApp(PatientFlow):
     """Opens one cohort read-only. `time_source` is the only clock that playback knows."""
 
     TITLE = "PTACL"
@@ -94,15 +93,6 @@ class PtaclApp(App[int]):
     ]
     """All at once: a stylesheet that a screen brings along has every other one parsed again."""
 
-    summary: reactive[CohortSummary | None] = reactive(None)
-    """The cohort that is open."""
-    patient: reactive[PatientView | None] = reactive(None)
-    """The patient that every screen is about."""
-    is_loading: reactive[bool] = reactive(False)
-    """A patient is on the way."""
-    failure: reactive[str] = reactive("")
-    """Why no patient could be shown."""
-
     def __init__(
         self,
         cohort: Path,
@@ -113,6 +103,7 @@ class PtaclApp(App[int]):
         state_dir: Path | None = None,
         graphics: Graphics | None = None,
         cell_px: tuple[int, int] | None = None,
+        originals: tuple[Path, ...] = (),
     ) -> None:
         self.settings = settings or AppSettings()
         self.graphics = graphics or Graphics(Protocol.CELLS, "nobody chose")
@@ -125,6 +116,8 @@ class PtaclApp(App[int]):
         self.cohort_path = cohort
         self.reader: CohortReader | None = None
         self.predictor = Predictor()
+        self.files = FileReader()
+        self.originals = originals
         self.names = PatientNames(secrets.token_bytes(16) if self.settings.use_privacy else None)
         self.worklist: tuple[str, ...] = ()
         self._first_patient = first_patient
@@ -165,13 +158,22 @@ class PtaclApp(App[int]):
                 )
                 self._watch.start()
         self.open_cohort()
+        self._keep_originals()
         self.set_interval(STALE_CHECK_S, self.check_publication)
+
+    def _keep_originals(self) -> None:
+        if self.originals and self.remembers:
+            try:
+                self.remember_originals()
+            except OSError:
+                self.notify(f"{safe(self.state_dir)} cannot be written to", markup=False)
 
     def on_unmount(self) -> None:
         """End the children, free the terminal's pictures, close the store, however the app ends."""
         if self.images is not None and self._driver is not None and not self.is_headless:
             self._driver.write(self.images.close())
         self.predictor.close()
+        self.files.close()
         reader, self.reader = self.reader, None
         if reader is not None:
             reader.close()
@@ -223,49 +225,7 @@ class PtaclApp(App[int]):
         """Stay on screen and say why; the store is tried again every few seconds."""
         self.failure = message.text
 
-    # --- the patient shown
-
-    def open_patient(
-        self,
-        patient: str,
-        visit: int | None = None,
-        *,
-        worklist: tuple[str, ...] | None = None,
-    ) -> None:
-        """Show a patient; `worklist` is what `[` and `]` walk through from now on."""
-        if worklist is not None:
-            self.worklist = worklist
-        self.is_loading = True
-        self.failure = ""
-        self._asked = (patient, visit)
-        self.load_patient(patient, visit)
-        if self.current_mode != "patient":
-            self.switch_mode("patient")
-
-    @work(thread=True, exclusive=True, group="patient", exit_on_error=False)
-    def load_patient(self, patient: str, visit: int | None = None) -> None:
-        """Read one patient; `PatientLoaded` or `PaneFailed` follows."""
-        reader = self.reader
-        if reader is None:
-            return
-        try:
-            self.post_message(messages.PatientLoaded(reader.load_patient(patient, visit)))
-        except PtaclError as error:
-            self.post_message(messages.PaneFailed("patient", safe(error, max_length=400)))
-
-    def show_patient(self, patient: PatientView) -> None:
-        """Show a patient that is already in memory: a file that was just read."""
-        self.is_loading = False
-        self.failure = ""
-        self._asked = None
-        self.patient = patient
-        if self.current_mode != "patient":
-            self.switch_mode("patient")
-
-    def on_patient_loaded(self, message: messages.PatientLoaded) -> None:
-        """Every screen that is about the patient watches `patient`."""
-        self.is_loading = False
-        self.patient = message.patient
+    # --- the patient shown: see PatientFlow
 
     def on_pane_failed(self, message: messages.PaneFailed) -> None:
         """A failure that no screen owns is shown as a toast, in words."""
@@ -273,19 +233,6 @@ class PtaclApp(App[int]):
         if message.pane == "patient":
             self.failure = message.text
         self.notify(message.text, severity="warning", markup=False)
-
-    def action_walk(self, offset: int) -> None:
-        """The next or previous patient of the list in use."""
-        if self.patient is None or not self.worklist:
-            self.notify("open a patient from a list first", markup=False)
-            return
-        here = self.patient.patient
-        place = self.worklist.index(here) if here in self.worklist else -offset
-        there = place + offset
-        if 0 <= there < len(self.worklist):
-            self.open_patient(self.worklist[there])
-        else:
-            self.notify("end of the list", markup=False)
 
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
     def use_run(self, run: str) -> None:

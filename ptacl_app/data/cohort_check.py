@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ptacl_core.errors import CohortError, ConfigError
@@ -41,3 +42,13 @@ def check_terminal() -> None:
         )
     if os.environ.get("TERM", "dumb") == "dumb":
         raise ConfigError("TERM is 'dumb', which cannot be drawn on; set TERM=xterm-256color")
+
+
+def check_folders(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders (or archives), absolute. Raises ConfigError for one that is not there."""
+    for folder in folders:
+        if not folder.exists():
+            raise ConfigError(
+                f"--originals: expected a folder or an archive, {folder} is not there"
+            )
+    return tuple(folder.absolute() for folder in folders)

@@ -10,18 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ptacl_app.data.file_reading_worker import read_file
 from ptacl_core.errors import (
     CheckpointError,
     CohortError,
     ConfigError,
-    MissingUnitError,
     PtaclError,
-    RecordError,
     ShardError,
 )
 from ptacl_core.ingest.new_files import add_files
-from ptacl_core.io import read_ecg
-from ptacl_core.preprocess import prepare_ecg
 from ptacl_core.progress import SILENT
 from ptacl_core.records import PreparedEcg, parse_person
 from ptacl_core.safety.text.printable import clean_text
@@ -46,28 +43,10 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
 
 def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     path = Path(request["file"])
-    try:
-        record = read_ecg(path, **request["hints"])
-        prepared = prepare_ecg(record)
-    except (RecordError, ConfigError) as error:
-        text = clean_text(str(error), max_length=600)
-        return {"error": text, "needs_hints": isinstance(error, MissingUnitError)}, b""
-    document: dict[str, Any] = {
-        "format": record.source_format,
-        "findings": [finding.as_dict() for finding in prepared.findings],
-        "is_accepted": prepared.is_accepted,
-        "heart_rate_bpm": prepared.heart_rate_bpm,
-        "r_peak_samples": prepared.r_peak_samples.tolist(),
-        "num_samples": int(prepared.signal_mv.shape[1]),
-        "raw_rate_hz": float(record.sampling_rate_hz),
-        "raw_lead_names": list(record.lead_names),
-    }
-    if prepared.is_accepted and request["cohort"] is not None:
+    document, leads = read_file(path, request["hints"])
+    if document.get("is_accepted") and request["cohort"] is not None:
         document |= _predict(path, request)
-    signals = (prepared.signal_mv, record.signal_mv)  # as the model sees it, as the file has it
-    return document, b"".join(
-        np.ascontiguousarray(signal, np.float32).tobytes() for signal in signals
-    )
+    return document, leads
 
 
 def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:

@@ -220,6 +220,14 @@ class CineView:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingSource:
+    """The hash of the file that a cohort's ECG was read from; `note` says why there is none."""
+
+    digest: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FileSource:
     """The file that a patient was read from, and what its reader had to be told."""
 
@@ -253,6 +261,8 @@ class PatientView:
     """What is said of the run before any of its numbers."""
     origin: str = "cohort"
     source: FileSource | None = None
+    is_awaiting: bool = False
+    """The model has not answered yet."""
 
     @property
     def is_rejected(self) -> bool:

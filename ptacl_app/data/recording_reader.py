@@ -20,7 +20,7 @@ from ptacl_core.shards import ShardReader
 
 MAX_MV = 50.0
 """No electrode on the skin sees more: beyond it the array is damaged, not the heart."""
-NO_RAW = "a cohort keeps the denoised ECG; load the file itself (ctrl+o) to see it raw"
+NO_RAW = "the cohort keeps the denoised ECG; the file that it was read from is not here"
 MEASUREMENT_NAMES = ("pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
 
 

@@ -7,6 +7,7 @@ lead, a low page fewer leads; the grid itself is never squeezed. Every panel sha
 relation of column and time, so that one vertical cursor is right for all of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cached_property
@@ -14,7 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from ptacl_app.drawing import raster
-from ptacl_core.arrays import Array, Float32, UInt8
+from ptacl_app.drawing.trace import Trace
+from ptacl_core.arrays import Array, Bool, Float32, Int64, UInt8
 from ptacl_core.records import LEAD_NAMES
 
 SAMPLING_RATE_HZ = 500.0
@@ -51,6 +53,7 @@ class Ink(IntEnum):
     LABEL = 1
     CLIPPED = 2
     PULSE = 3
+    GHOST = 4
 
 
 class Ground(IntEnum):
@@ -211,10 +214,16 @@ class PageCells:
     grounds: UInt8[Array, "row column"]
 
 
-def draw_page(view: PageView, signal_mv: Float32[Array, "12 sample"]) -> PageCells:
-    """The page of `view` for one recording at 500 Hz in millivolts.
+def draw_page(
+    view: PageView,
+    signal_mv: Float32[Array, "12 sample"],
+    *,
+    ghosts: Sequence[Trace] = (),
+) -> PageCells:
+    """The page of `view` for one recording in millivolts, over `ghosts`.
 
-    A trace that leaves its band ends at the band's edge, and a ▲ or ▼ stands there.
+    A trace that leaves its band ends at the band's edge, and a ▲ or ▼ stands there. A cell that
+    holds dots of the trace shows them alone.
     """
     shape = (view.num_rows, view.num_columns)
     cells = PageCells(
@@ -224,6 +233,8 @@ def draw_page(view: PageView, signal_mv: Float32[Array, "12 sample"]) -> PageCel
     )
     baselines = _choose_baselines(view, signal_mv)
     for panel in view.panels:
+        for ghost in ghosts:
+            _draw_ghost(cells, view, panel, ghost, baseline_row=baselines[panel.first_row])
         _draw_panel(cells, view, panel, signal_mv, baseline_row=baselines[panel.first_row])
     for first_row, baseline_row in baselines.items():
         _draw_pulse(cells, view, first_row=first_row, baseline_row=baseline_row)
@@ -277,22 +288,10 @@ def _draw_panel(
     *,
     baseline_row: int,
 ) -> None:
-    num_dots = panel.num_columns * raster.DOTS_PER_COLUMN
+    samples = _samples_of(view, panel, signal_mv)
+    top, bottom = _find_dots(view, panel, samples, view.samples_per_dot, baseline_row)
     num_dot_rows = panel.num_rows * raster.DOTS_PER_ROW
-    envelope = raster.compute_envelope(
-        _samples_of(view, panel, signal_mv),
-        num_dots=num_dots,
-        samples_per_dot=view.samples_per_dot,
-    )
-    top, bottom = raster.compute_dot_rows(
-        *envelope,
-        dots_per_mv=view.rows_per_mv * raster.DOTS_PER_ROW,
-        baseline_dot=(baseline_row + 1) * raster.DOTS_PER_ROW - 1,
-    )
-    rows = slice(panel.first_row, panel.first_row + panel.num_rows)
-    columns = slice(panel.first_column, panel.first_column + panel.num_columns)
-    dots = raster.fill_dots(top, bottom, num_dot_rows=num_dot_rows)
-    cells.characters[rows, columns] = raster.pack_braille(dots)
+    _ink_dots(cells, panel, raster.fill_dots(top, bottom, num_dot_rows=num_dot_rows), Ink.TRACE)
     for is_beyond, row, mark in (
         (top < 0, panel.first_row, "▲"),
         (bottom >= num_dot_rows, panel.first_row + panel.num_rows - 1, "▼"),
@@ -304,6 +303,53 @@ def _draw_panel(
     for offset, letter in enumerate(name):
         cells.characters[panel.first_row, panel.first_column + offset] = ord(letter)
         cells.inks[panel.first_row, panel.first_column + offset] = Ink.LABEL
+
+
+def _draw_ghost(
+    cells: PageCells, view: PageView, panel: Panel, ghost: Trace, *, baseline_row: int
+) -> None:
+    """Another recording's part, at its own rate and shifted as it is."""
+    if panel.lead >= ghost.signal_mv.shape[0]:
+        return
+    rate_hz = ghost.sampling_rate_hz
+    first = round((panel.start_s - ghost.offset_s) * rate_hz)
+    count = round(panel.num_columns / view.columns_per_s * rate_hz)
+    there = ghost.signal_mv[panel.lead, max(first, 0) : max(first + count, 0)]
+    samples = np.pad(there, (max(-first, 0), 0), constant_values=np.nan)[:count]
+    samples_per_dot = rate_hz / (view.columns_per_s * raster.DOTS_PER_COLUMN)
+    top, bottom = _find_dots(view, panel, samples, samples_per_dot, baseline_row)
+    dots = raster.fill_dots(top, bottom, num_dot_rows=panel.num_rows * raster.DOTS_PER_ROW)
+    _ink_dots(cells, panel, dots, Ink.GHOST)
+
+
+def _find_dots(
+    view: PageView,
+    panel: Panel,
+    samples_mv: Float32[Array, " part"],
+    samples_per_dot: float,
+    baseline_row: int,
+) -> tuple[Int64[Array, " dot"], Int64[Array, " dot"]]:
+    """Top and bottom dot row of each dot column of a panel."""
+    envelope = raster.compute_envelope(
+        samples_mv,
+        num_dots=panel.num_columns * raster.DOTS_PER_COLUMN,
+        samples_per_dot=samples_per_dot,
+    )
+    return raster.compute_dot_rows(
+        *envelope,
+        dots_per_mv=view.rows_per_mv * raster.DOTS_PER_ROW,
+        baseline_dot=(baseline_row + 1) * raster.DOTS_PER_ROW - 1,
+    )
+
+
+def _ink_dots(cells: PageCells, panel: Panel, dots: Bool[Array, "dot_row dot"], ink: Ink) -> None:
+    """Write the cells that hold dots; the others stay as they are."""
+    rows = slice(panel.first_row, panel.first_row + panel.num_rows)
+    columns = slice(panel.first_column, panel.first_column + panel.num_columns)
+    codes = raster.pack_braille(dots)
+    is_inked = codes != raster.BLANK
+    cells.characters[rows, columns][is_inked] = codes[is_inked]
+    cells.inks[rows, columns][is_inked] = ink
 
 
 def _draw_pulse(cells: PageCells, view: PageView, *, first_row: int, baseline_row: int) -> None:

@@ -1,6 +1,5 @@
-"""Asks for an ECG file, has it read and predicted from in the child process, then shows it."""
+"""Asks for an ECG file and has it read in a child process; the app then shows it."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import LoadingIndicator, Static
 
-from ptacl_app.data.inference import PredictionCancelledError
+from ptacl_app.data.file_reading import ReadingCancelledError
 from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
 from ptacl_app.text.formatting import RESEARCH_USE_SENTENCE, safe
@@ -20,8 +19,7 @@ from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import MissingUnitError, PtaclError
 from ptacl_core.records import parse_person
 
-COLD_NOTE = "reading, and starting the model (the first time takes some seconds) …  Esc cancels"
-WARM_NOTE = "reading and predicting …  Esc cancels"
+NOTE = "reading …  Esc cancels"
 
 
 class LoadEcgScreen(Dialog[None]):
@@ -87,37 +85,27 @@ class LoadEcgScreen(Dialog[None]):
             self.say(safe(error), is_failure=True)
             return
         self.add_class("-busy")
-        self.say(WARM_NOTE if self._app.predictor.is_warm else COLD_NOTE)
-        self.predict(path, hints, person)
+        self.say(NOTE)
+        self.read(path, hints, person)
 
-    @work(thread=True, exclusive=True, group="predict", exit_on_error=False)
-    def predict(self, path: Path, hints: dict[str, Any], person: str) -> None:
-        """Ask the child; `PredictionFinished` or `PredictionFailed` follows."""
-        app = self._app
-        reader = app.reader
+    @work(thread=True, exclusive=True, group="read", exit_on_error=False)
+    def read(self, path: Path, hints: dict[str, Any], person: str) -> None:
+        """Ask the child; `RecordingRead` or `PredictionFailed` follows."""
         try:
-            view = app.predictor.predict(
-                path,
-                cohort=None if reader is None else reader.path,
-                run=None if reader is None else reader.find_run(),
-                hints=hints,
-                person=person,
-            )
-            if reader is not None:
-                view = reader.describe_neighbours(view)
-                view = replace(view, run_faults=reader.describe_run_faults(view.run))
-        except PredictionCancelledError:
+            view = self._app.files.read(path, hints=hints, person=person)
+        except ReadingCancelledError:
             return
         except PtaclError as error:
             needs_hints = isinstance(error, MissingUnitError)
             self.post_message(messages.PredictionFailed(safe(error, max_length=600), needs_hints))
             return
-        self.post_message(messages.PredictionFinished(view))
+        self.post_message(messages.RecordingRead(view, person))
 
-    def on_prediction_finished(self, message: messages.PredictionFinished) -> None:
-        """Show it on the patient screen."""
+    def on_recording_read(self, message: messages.RecordingRead) -> None:
+        """The app shows it and asks the model."""
+        message.stop()
         self.dismiss()
-        self._app.show_patient(message.patient)
+        self._app.receive_file(message.patient, message.person)
 
     def on_prediction_failed(self, message: messages.PredictionFailed) -> None:
         """Say why; the path can be mended."""
@@ -131,7 +119,7 @@ class LoadEcgScreen(Dialog[None]):
     def action_leave(self) -> None:
         """Cancel what is under way, then close."""
         if self.is_busy:
-            self._app.predictor.cancel()
+            self._app.files.cancel()
             self.remove_class("-busy")
             self.say("cancelled", is_failure=True)
         else:

@@ -13,6 +13,7 @@ from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.ecg_page import GAINS_MM_PER_MV, SPEEDS_MM_PER_S, Layout
 from ptacl_app.drawing.playback import PlaybackClock, Position
 from ptacl_app.screens.patient_ecg import PatientEcg
+from ptacl_app.screens.patient_heart import PatientHeart
 from ptacl_app.screens.patient_lines import (
     describe_cine,
     describe_measurements,
@@ -20,6 +21,7 @@ from ptacl_app.screens.patient_lines import (
     describe_patient,
     describe_status,
 )
+from ptacl_app.screens.patient_openers import PatientOpeners
 from ptacl_app.screens.saliency_overlay import SaliencyOverlay
 from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.shell import messages
@@ -27,6 +29,7 @@ from ptacl_app.shell.actions import build_bindings
 from ptacl_app.terminal.back_pressure import FrameCount
 from ptacl_app.terminal.compositor import use_frugal_compositor
 from ptacl_app.widgets.cine_view import CinePlot
+from ptacl_app.widgets.ecg.overview import OverviewStrip
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.ecg.step_strip import StepStrip
 from ptacl_app.widgets.findings_panel import FindingsPanel
@@ -45,7 +48,7 @@ SIDE_BY_SIDE = (120, 34)
 """Columns and rows from which all panes stand side by side."""
 
 
-class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
+class PatientScreen(PatientEcg, PatientHeart, PatientOpeners, WorkerFaults, Screen[None]):
     """Watches `app.patient`; owns the one clock of playback."""
 
     BINDINGS: ClassVar = build_bindings("patient")
@@ -71,6 +74,7 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
             with Vertical(id="left"):
                 yield PaneHead("12-lead ECG", id="ecg-head")
                 yield EcgPlot(id="ecg")
+                yield OverviewStrip(id="overview")
                 yield StepStrip(id="steps")
                 with Horizontal(id="lower"):
                     with Vertical(id="neighbour-pane"):
@@ -148,6 +152,8 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
         self.overlay.follow(before, patient)
         if before is None or not patient.shows_same_recordings(before):
             self._start_recordings(patient)
+        elif patient.ecg is not None:
+            self.query_one("#ecg", EcgPlot).take(patient.ecg)
         self._show_position(self.clock.position)
         self.show_heads()
 
@@ -243,6 +249,7 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
             self._show_status(self.clock.position)
         else:
             tabs.headline = detail if self.pane == "ecg" else ""
+        self.show_overview()
 
     # --- panes
 
@@ -314,83 +321,6 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
         """One pane, or all of them."""
         self.is_maximised = not self.is_maximised
 
-    # --- the heart
-
-    def action_toggle_play(self) -> None:
-        """Run or stop."""
-        if self.clock.is_playing:
-            self.clock.pause()
-        else:
-            self.clock.play(self._app.time_source())
-        self.frames.clear()
-        self._show_position(self.clock.position)
-
-    def action_step_frames(self, offset: int) -> None:
-        """One frame on or back."""
-        self.clock.change_frame(offset)
-        self._show_position(self.clock.position)
-
-    def action_go_to_frame(self, frame: int) -> None:
-        """A frame of the current beat; −1 is the last."""
-        self.clock.pause()
-        if self.clock.num_frames is not None:
-            self.clock.seek_frame_in_beat(frame)
-        else:
-            self.clock.seek_phase(0.0 if frame == 0 else 1.0)
-        self._show_position(self.clock.position)
-
-    def action_end_systole(self) -> None:
-        """The frame with the smallest blood pool."""
-        patient = self._app.patient
-        if patient is not None and patient.cine is not None:
-            self.action_go_to_frame(patient.cine.end_systole_frame)
-
-    def action_change_speed(self, offset: int) -> None:
-        """Slower or faster."""
-        self.clock.change_speed(offset)
-        self._show_status(self.clock.position)
-
-    def action_real_time(self) -> None:
-        """The speed of the recording."""
-        self.clock.speed = 1.0
-        self._show_status(self.clock.position)
-
-    def action_outline(self) -> None:
-        """The blood pool's outline over the cine."""
-        cine = self.query_one("#cine", CinePlot)
-        if self._app.images is None:
-            self.notify("outlines need pixels: ptacl-app --graphics …", markup=False)
-            return
-        cine.toggle_outline()
-
-    def action_invert(self) -> None:
-        """Black and white exchanged."""
-        cine = self.query_one("#cine", CinePlot)
-        cine.window = cine.window.inverted()
-
-    def action_auto_window(self) -> None:
-        """The picture's own window."""
-        self.query_one("#cine", CinePlot).reset_window()
-
-    def action_window_mode(self) -> None:
-        """Arrows change the window until Esc."""
-        self.arrow_mode = "" if self.arrow_mode == "window" else "window"
-        self._show_status(self.clock.position)
-
-    def on_cine_plot_frame_scrolled(self, message: CinePlot.FrameScrolled) -> None:
-        """The wheel turned over the cine."""
-        self.action_step_frames(message.offset)
-
-    def on_cine_plot_play_toggled(self) -> None:
-        """The cine was double-clicked."""
-        self.action_toggle_play()
-
-    def on_step_strip_step_picked(self, message: StepStrip.StepPicked) -> None:
-        """A step was clicked."""
-        self.clock.pause()
-        self.clock.seek_step(message.step)
-        self._show_position(self.clock.position)
-
     # --- what a prediction rests on
 
     def action_overlay(self) -> None:
@@ -422,56 +352,6 @@ class PatientScreen(PatientEcg, WorkerFaults, Screen[None]):
         if table.selected is not None:
             ids = tuple(neighbour.patient for neighbour in table.neighbours)
             self._app.open_patient(table.selected.patient, worklist=ids)
-
-    def action_copy(self) -> None:
-        """The numbers shown, as lines of text."""
-        from ptacl_app.output.export import write_patient_text
-
-        if self._app.patient is not None:
-            self._app.copy_text(
-                write_patient_text(self._app.patient, name_of=self._app.names.name_of)
-            )
-
-    def action_export(self) -> None:
-        """A report of the patient in exports/."""
-        from ptacl_app.screens.dialogs.export import ExportScreen
-
-        if self._app.patient is not None:
-            self.app.push_screen(ExportScreen(self._app.patient))
-
-    def action_keep(self) -> None:
-        """Put the loaded file into the cohort, after a question."""
-        from ptacl_app.screens.dialogs.keep_file import KeepFileScreen
-
-        patient = self._app.patient
-        if patient is not None and patient.source is not None:
-            self.app.push_screen(KeepFileScreen(patient.source))
-        else:
-            self.notify("only a file that was loaded (ctrl+o) can be kept", markup=False)
-
-    def action_notes(self) -> None:
-        """Notes and tags."""
-        from ptacl_app.screens.notes import NotesScreen
-
-        patient = self._app.patient
-        if patient is not None and patient.origin == "cohort":
-            self.app.push_screen(NotesScreen(patient.patient))
-        else:
-            self.notify("notes are of patients of the cohort: keep the file first", markup=False)
-
-    def action_findings(self) -> None:
-        """Every finding in full."""
-        from ptacl_app.screens.dialogs.findings import FindingsScreen
-
-        if self._app.patient is not None:
-            self.app.push_screen(FindingsScreen(self._app.patient))
-
-    def action_opinions(self) -> None:
-        """PTACL's, neurokit2's and the device's figures side by side."""
-        from ptacl_app.screens.opinions import OpinionsScreen
-
-        if self._app.patient is not None:
-            self.app.push_screen(OpinionsScreen(self._app.patient))
 
 
 def _nearest(value: float, choices: tuple[float, ...]) -> float:

@@ -7,11 +7,13 @@ from textual.screen import Screen
 
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.calipers import Calipers
+from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.drawing.ecg_picture import Mark
 from ptacl_app.shell import messages
 from ptacl_app.shell.services import Services, services_of
 from ptacl_app.text.formatting import safe
 from ptacl_app.widgets.cine_view import CinePlot
+from ptacl_app.widgets.ecg.overview import OverviewStrip
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_core.errors import PtaclError
 from ptacl_core.records.marks import MARKS_RATE_HZ
@@ -24,6 +26,8 @@ PAN_SHARE = 0.1
 FINE_SAMPLES = 1
 COARSE_MM = 1.0
 """How far a key moves a caliper: a sample, or a millimetre of paper."""
+LONG_S, TALL_ROWS = 10.5, 30
+"""In a low terminal only longer recordings have a strip that shows them whole."""
 
 
 class PatientEcg(Screen[None]):
@@ -129,6 +133,22 @@ class PatientEcg(Screen[None]):
     def on_ecg_plot_view_changed(self) -> None:
         """The head says what the page shows."""
         self.show_heads()
+
+    def show_overview(self) -> None:
+        """Where in the recording the page is."""
+        ecg = self._ecg
+        is_recording = ecg.view.layout is not Layout.MEDIAN_BEAT
+        trace = ecg.trace if is_recording else None
+        if trace is not None and trace.duration_s < LONG_S and self.size.height < TALL_ROWS:
+            trace = None  # every row is needed for the leads
+        start_s = ecg.page.start_shown_s
+        self.query_one("#overview", OverviewStrip).show(
+            trace, lead=ecg.rhythm_lead, span_s=(start_s, start_s + ecg.page.page_s)
+        )
+
+    def on_overview_strip_picked(self, message: OverviewStrip.Picked) -> None:
+        """The page moves to where the strip was clicked."""
+        self._ecg.pan_to(message.time_s - self._ecg.page.page_s / 2)
 
     def on_ecg_plot_calipers_moved(self) -> None:
         """The head says what they measure."""

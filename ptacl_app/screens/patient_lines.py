@@ -20,6 +20,8 @@ def describe_patient(patient: PatientView, *, name: str, cohort: str | None) -> 
         parts.append(f"{patient.split} split")
     if cohort is not None and patient.origin != "file":
         parts.append(cohort)
+    if patient.is_awaiting:
+        parts.append("the model is answering …")
     return " · ".join(parts)
 
 

@@ -8,6 +8,7 @@ from ptacl_app.shell.action import Action
 from ptacl_app.shell.action_lists.app import APP
 from ptacl_app.shell.action_lists.charts import CHARTS
 from ptacl_app.shell.action_lists.cohort import COHORT
+from ptacl_app.shell.action_lists.compare import COMPARE
 from ptacl_app.shell.action_lists.ecg import ECG
 from ptacl_app.shell.action_lists.others import OTHERS
 from ptacl_app.shell.action_lists.patient import PATIENT
@@ -18,6 +19,7 @@ SCOPES = {
     "patient": "patient",
     "ecg": "ECG",
     "cine": "cine",
+    "compare": "comparison of two ECGs",
     "neighbours": "neighbours",
     "sql": "SQL",
     "runs": "runs",
@@ -51,7 +53,7 @@ KEY_NAMES = {
     "shift+tab": "Shift+Tab",
 }
 
-ACTIONS: tuple[Action, ...] = (*APP, *COHORT, *PATIENT, *ECG, *OTHERS, *CHARTS)
+ACTIONS: tuple[Action, ...] = (*APP, *COHORT, *PATIENT, *ECG, *COMPARE, *OTHERS, *CHARTS)
 
 
 def build_bindings(scope: str) -> list[BindingType]:

@@ -1,5 +1,6 @@
 """Facts that cross the app: what was loaded, found or failed. They are carried forward only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -18,6 +19,9 @@ from ptacl_app.data.patient_view import (
     SavedCohortView,
 )
 from ptacl_app.drawing.saliency import Saliency
+
+Asked = Callable[[], bool]
+"""A question that a thread puts to those who wait for it."""
 
 
 @dataclass(eq=False)
@@ -76,6 +80,36 @@ class PreviewLoaded(Message):
 @dataclass(eq=False)
 class PatientLoaded(Message):
     """The patient to show arrived."""
+
+    patient: PatientView
+
+
+@dataclass(eq=False)
+class OriginalLooked(Message):
+    """The recording that an ECG of the cohort was made from was found, or why not is known."""
+
+    patient: PatientView
+
+
+@dataclass(eq=False)
+class OtherRead(Message):
+    """The ECG to compare with arrived; `others` are the person's visits that have one."""
+
+    patient: PatientView
+    others: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class RecordingRead(Message):
+    """A file was read; no model has seen it yet. `person` is what was told of whose it is."""
+
+    patient: PatientView
+    person: str
+
+
+@dataclass(eq=False)
+class ModelAnswered(Message):
+    """The model's answer to a file that is shown, or a finding that says why there is none."""
 
     patient: PatientView
 
@@ -147,13 +181,6 @@ class CohortsCompared(Message):
     """Two selections were counted."""
 
     table: RunTable
-
-
-@dataclass(eq=False)
-class PredictionFinished(Message):
-    """The model answered for a file."""
-
-    patient: PatientView
 
 
 @dataclass(eq=False)

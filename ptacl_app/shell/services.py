@@ -10,6 +10,7 @@ from textual.theme import Theme
 from textual.worker import Worker
 
 from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.data.file_reading import FileReader
 from ptacl_app.data.inference import Predictor
 from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.drawing.playback import TimeSource
@@ -28,6 +29,7 @@ class Services(Protocol):
     state_dir: Path
     cohort_path: Path
     predictor: Predictor
+    files: FileReader
     names: PatientNames
     worklist: tuple[str, ...]
     images: ImageLayer | None
@@ -70,6 +72,14 @@ class Services(Protocol):
 
     def show_patient(self, patient: PatientView) -> None:
         """Show a patient that is in memory."""
+        ...
+
+    def with_original(self, patient: PatientView, *, is_wanted: Callable[[], bool]) -> PatientView:
+        """The patient with the recording as it was made; blocks."""
+        ...
+
+    def receive_file(self, patient: PatientView, person: str) -> None:
+        """Show a file that was read, then ask the model."""
         ...
 
     def use_run(self, run: str) -> Worker[None]:

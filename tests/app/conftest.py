@@ -26,6 +26,7 @@ from ptacl_core.records import (
     PreparedEcg,
 )
 from ptacl_core.shards import ShardEntry, ShardWriter
+from tests.unit.io.ecg.ecg_files import write_wfdb
 
 NUM_PATIENTS = 48
 RUN = "align-demo"
@@ -326,6 +327,28 @@ def make_app(
         )
 
     yield make
+
+
+LENGTH_S = 38
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A cohort that `preprocess` made of one person's two visits of 38 s, and the files."""
+    from ptacl_core.stages.preprocess import run as preprocess
+
+    folder = tmp_path_factory.mktemp("recorded")
+    files = folder / "files"
+    listed = "patient,visit,ecg,cmr\n"
+    for visit in (1, 2):
+        signal_mv, _ = draw_ecg(56.0 + 10 * visit, seed=visit)
+        whole = np.tile(signal_mv, 4)[:, : LENGTH_S * 500] + 0.3  # an offset that denoising takes
+        whole[6] *= visit
+        write_wfdb(files, np.round(whole * 200).astype(np.int64), name=f"9000001{visit}")
+        listed += f"9000001,{visit},9000001{visit}.hea,\n"
+    (files / "pairs.csv").write_text(listed)
+    preprocess.run(files, folder / "cohort", pairs=files / "pairs.csv", num_workers=1)
+    return folder / "cohort", files
 
 
 @pytest.fixture(scope="session")

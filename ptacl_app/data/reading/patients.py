@@ -10,10 +10,12 @@ from ptacl_app.data.patient_view import (
     PatientView,
     PhenotypeValue,
     Prediction,
+    RecordingSource,
     Reference,
 )
 from ptacl_app.data.reading.opened import OpenedReader
 from ptacl_app.data.reading.words import read_sex, safe_or_none
+from ptacl_app.data.recording_reader import NO_RAW
 from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Direction
@@ -21,6 +23,7 @@ from ptacl_core.cohort.alignment_maps import has_alignment_maps, load_alignment_
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 
+SIMULATED = "simulated: the cohort keeps the denoised ECG, and there is no file beside it"
 MIN_REFERENCE_PATIENTS = 20
 """With fewer measured patients of a sex no reference range is drawn."""
 
@@ -36,6 +39,30 @@ class PatientReading(OpenedReader):
             [patient, visit],
         )
         return {str(name): float(value) for name, value in rows}
+
+    def load_source(self, patient: str, visit: int) -> RecordingSource:
+        """What the ECG of a visit was read from. Raises CohortError."""
+        rows = self._cohort.fetch(
+            "SELECT file_sha256, format FROM recordings "
+            "WHERE patient = ? AND visit = ? AND modality = 'ecg'",
+            [patient, visit],
+        )
+        if not rows:
+            return RecordingSource("", "the store does not say what the ECG was read from")
+        digest, source_format = rows[0]
+        return (
+            RecordingSource("", SIMULATED)
+            if source_format == "simulated"
+            else (RecordingSource(str(digest or ""), NO_RAW))
+        )
+
+    def list_ecg_visits(self, patient: str, *, besides: int) -> tuple[int, ...]:
+        """Other visits of a person that have an ECG, in order. Raises CohortError."""
+        rows = self._cohort.fetch(
+            "SELECT visit FROM overview WHERE patient = ? AND has_ecg AND visit <> ? ORDER BY 1",
+            [patient, besides],
+        )
+        return tuple(int(row[0]) for row in rows)
 
     def load_patient(
         self, patient: str, visit: int | None = None, *, num_neighbours: int = 10

@@ -22,10 +22,12 @@ from ptacl_core.arrays import Array
 
 _PLAIN, _BEAT, _CURSOR, _CALIPER, _SALIENT = range(5)
 """Codes of what lies over the page; from `_SALIENT` on the levels -4 … 4."""
+INK_NAMES = ("trace", "label", "clipped", "pulse", "ghost", "selected")
+"""Styles of the inks in the order of `Ink`, then of the selected lead's name."""
 COMPONENTS = (
     "ecg--even", "ecg--odd", "ecg--margin", "ecg--trace", "ecg--label", "ecg--selected",
-    "ecg--clipped", "ecg--pulse", "ecg--cursor", "ecg--beat", "ecg--caliper", "ecg--salient-up",
-    "ecg--salient-down",
+    "ecg--clipped", "ecg--pulse", "ecg--ghost", "ecg--cursor", "ecg--beat", "ecg--caliper",
+    "ecg--salient-up", "ecg--salient-down",
 )  # fmt: skip
 """Styles that the plot gives."""
 
@@ -50,7 +52,7 @@ class EcgCells:
     def render_row(self, y: int, trace: Trace) -> Strip | None:
         """One row of the page; None below it."""
         if self._cells is None:
-            self._cells = draw_page(self._plot.view, trace.signal_mv)
+            self._cells = draw_page(self._plot.view, trace.signal_mv, ghosts=self._plot.ghosts)
         if self._rows is None:
             self._rows = self._build_rows(self._cells)
         return self._rows[y] if y < len(self._rows) else None
@@ -124,7 +126,7 @@ class EcgCells:
 
     def _build_styles(self) -> list[Style]:
         get = self._plot.get_component_rich_style
-        inks = [get(f"ecg--{name}") for name in ("trace", "label", "clipped", "pulse", "selected")]
+        inks = [get(f"ecg--{name}") for name in INK_NAMES]
         grounds = [get(f"ecg--{name}") for name in ("even", "odd", "margin")]
         overlays = [get(f"ecg--{name}").bgcolor for name in ("beat", "cursor", "caliper")]
         tints = [self._tint(level) for level in range(-NUM_LEVELS, NUM_LEVELS + 1)]

@@ -19,14 +19,19 @@ class EcgChoices(EcgShown):
     """One method for each choice; keys and mouse call them."""
 
     def follow_cursor(self) -> None:
-        """Turn the page when the cursor has left it."""
+        """Turn the page when the cursor has left it, unless the reader has moved it elsewhere."""
         page = self.page
-        if self.cursor_s is not None and not page.holds(self.cursor_s):
+        if self.cursor_s is None:
+            return
+        if page.holds(self.cursor_s):
+            self.is_following = True
+        elif self.is_following:
             pages = np.floor(self.cursor_s / page.page_s)
             self.change(start_s=float(pages * page.page_s))
 
     def pan(self, pages: float) -> None:
         """Move by a share of the page, at least one column."""
+        self.is_following = False
         page = self.page
         if isinstance(page, PaperPage):
             self.pan_to(page.start_shown_s + pages * page.page_s)
@@ -37,6 +42,7 @@ class EcgChoices(EcgShown):
 
     def pan_to(self, start_s: float) -> None:
         """The page that starts at a time, within the recording."""
+        self.is_following = False
         last_s = max(self.view.duration_s - self.page.page_s, 0.0)
         self.change(start_s=min(max(start_s, 0.0), last_s))
 

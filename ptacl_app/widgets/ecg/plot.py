@@ -36,6 +36,7 @@ class EcgPlot(EcgMouse, can_focus=True):
         & .ecg--selected { color: $accent; text-style: bold; }
         & .ecg--clipped { color: $ecg-clipped; text-style: bold; }
         & .ecg--pulse { color: $ecg-pulse; }
+        & .ecg--ghost { color: $ecg-ghost; }
         & .ecg--cursor { background: $ecg-cursor; }
         & .ecg--beat { background: $ecg-beat; }
         & .ecg--caliper { background: $ecg-caliper; }

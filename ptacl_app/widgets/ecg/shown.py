@@ -16,6 +16,8 @@ from ptacl_app.drawing.paper import PAGE_MM, PaperPage, measure_extremes
 from ptacl_app.drawing.saliency import Saliency
 from ptacl_app.drawing.trace import EcgFilter, Trace, filter_trace
 
+RHYTHM_LEAD = 1
+
 
 class EcgShown(Widget):
     """The state of a plot; `forget` and `repaint_moved` are the drawing's."""
@@ -72,7 +74,11 @@ class EcgShown(Widget):
         self.note = ""
         self.calipers: Calipers | None = None
         self.saliency: Saliency | None = None
+        self.is_following = True
+        """The page turns with the cursor; not behind a reader who has moved it."""
         self.ghosts: tuple[Trace, ...] = ()
+        self.shared_extremes_mv: tuple[tuple[float, float], ...] = ()
+        """Those of two recordings that stand side by side, so that both get one gain."""
         self.moved_marks: Mapping[tuple[int, str], float] = {}
         self._traces: dict[EcgFilter | Layout, Trace | None] = {}
         self._extremes: dict[int, tuple[tuple[float, float], ...]] = {}
@@ -112,6 +118,13 @@ class EcgShown(Widget):
         return EcgFilter.MODEL
 
     @property
+    def rhythm_lead(self) -> int:
+        """The lead that the whole recording is told by: the one shown alone, else II."""
+        num_leads = len(self.view.lead_names)
+        lead = self.view.lead if self.view.layout is Layout.ONE_LEAD else RHYTHM_LEAD
+        return min(lead, num_leads - 1)
+
+    @property
     def r_peak_times_s(self) -> tuple[float, ...]:
         """The beats found."""
         return () if self.ecg is None else self.ecg.r_peak_times_s
@@ -122,7 +135,7 @@ class EcgShown(Widget):
         trace = self.trace
         if self.cell_px is None or trace is None:
             return self.view
-        key = (self.view, id(trace), self.cell_px)
+        key = (self.view, id(trace), self.cell_px, self.shared_extremes_mv)
         if self._page is None or self._page[0] != key:
             self._page = key, self._lay_out(trace, self.cell_px)
         return self._page[1]
@@ -139,7 +152,7 @@ class EcgShown(Widget):
             height_px=max(view.num_rows, 1) * height_px,
             bands=view.bands,
             duration_s=trace.duration_s,
-            extremes_mv=self._extremes[id(trace)],
+            extremes_mv=self.shared_extremes_mv or self._extremes[id(trace)],
             start_s=view.start_s,
             zoom=fitting if is_median else float(view.zoom),
             first_band=view.first_band,
@@ -177,6 +190,7 @@ class EcgShown(Widget):
         self._page = None
         self.ghosts = ()
         self.moved_marks = {}
+        self.is_following = True
         self.set_calipers(None)
         self.saliency = None
         self.cursor_s = None
@@ -184,6 +198,19 @@ class EcgShown(Widget):
         self._fit_view(start_s=0.0)
         self.forget()
         self.refresh()
+
+    def take(self, ecg: EcgView) -> None:
+        """The same recording with more of it known; place, scale and calipers stay."""
+        if ecg is self.ecg:
+            return
+        self.ecg = ecg
+        self._traces.clear()
+        self._extremes.clear()
+        self._page = None
+        self._fit_view()
+        self.forget()
+        self.refresh()
+        self.post_message(self.ViewChanged(self))
 
     def change(self, **fields: object) -> None:
         """Change fields of `view`, redraw and tell."""

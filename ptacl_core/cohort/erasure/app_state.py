@@ -20,14 +20,24 @@ def get_state_dir() -> Path:
 
 def get_session_path(state_dir: Path, cohort: Path) -> Path:
     """The session of one cohort; the file's name does not tell the cohort's."""
-    digest = hashlib.sha256(str(cohort.absolute()).encode()).hexdigest()[:16]
-    return state_dir / f"session-{digest}.json"
+    return state_dir / f"session-{_digest(cohort)}.json"
+
+
+def get_source_folders_path(state_dir: Path, cohort: Path) -> Path:
+    """Where the folders are noted in which the files of one cohort lay."""
+    return state_dir / f"sources-{_digest(cohort)}.json"
+
+
+def _digest(cohort: Path) -> str:
+    return hashlib.sha256(str(cohort.absolute()).encode()).hexdigest()[:16]
 
 
 def find_state_files(cohort: Path) -> tuple[Path, ...]:
-    """Files that may name people of `cohort`: its session, the clipboard, crash notes."""
+    """Files that may name people of `cohort`: session, source folders, clipboard, crash notes."""
     folder = get_state_dir()
-    paths = [get_session_path(folder, named) for named in {cohort.absolute(), cohort.resolve()}]
+    names = {cohort.absolute(), cohort.resolve()}
+    paths = [get_session_path(folder, named) for named in names]
+    paths += [get_source_folders_path(folder, named) for named in names]
     paths.append(folder / CLIPBOARD_FILE)
     paths.extend(sorted(folder.glob("crash*")))
     return tuple(path for path in paths if path.is_file())

@@ -145,7 +145,7 @@ def _remove_everywhere(
     journal.add_removed(removed, into=journal.removed_rows)
     journal.write(layout)
     cleaned = clean_derived_files(layout, people, journal.identifiers, runs=touched)
-    cleaned += remove_naming_files(beyond.state_files, people)
+    cleaned += remove_naming_files(beyond.state_files, [*people, *journal.identifiers])
     journal.cleaned_files += [[cleaned_file.file, cleaned_file.action] for cleaned_file in cleaned]
     for cache in (layout.index, layout.features):
         if cache.exists():

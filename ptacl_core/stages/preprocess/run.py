@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import CohortKey, open_key, supply_key
+from ptacl_core.cohort.source_folders import remember_source_folders
 from ptacl_core.config.preprocess import PreprocessSettings, load_preprocess_settings
 from ptacl_core.errors import CohortError, CohortLockedError, ConfigError, RecordError
 from ptacl_core.ingest.labels import read_tables
@@ -106,6 +107,7 @@ def run(
     with sigterm_interrupts(), hold_lock(lock, purpose="preprocess"):
         summary = call.fill(settings, keep_identities=keep_identities)
     _register(cohort_dir, progress)
+    _note_folders(cohort_dir, source, progress)
     if preview is not None:
         drawn = draw_preview(cohort_dir, preview, is_wanted=call.is_mine)
         progress.say(f"preview: {drawn} cines" if drawn else "preview: no cine, no picture")
@@ -128,6 +130,15 @@ def choose_settings(cohort_dir: Path, assignments: Sequence[str]) -> PreprocessS
             f"({'; '.join(differing)}); leave out --set, or use another cohort directory"
         )
     return stored
+
+
+def _note_folders(cohort_dir: Path, source: Sources, progress: ProgressSink) -> None:
+    """Have the app find the recordings themselves in folders and archives; no single file."""
+    folders = [path for path in source.paths if path.is_dir() or path.suffix.lower() == ".zip"]
+    try:
+        remember_source_folders(cohort_dir, folders)
+    except OSError as error:
+        progress.say(f"where the files lie was not noted for the app ({error.strerror or error})")
 
 
 def _tables_of(plan: Plan, given: Path | Sequence[Path] | None) -> list[Path]:
