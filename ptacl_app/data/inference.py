@@ -15,7 +15,7 @@ from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerF
 
 DEADLINE_S = 180.0
 KEEP_DEADLINE_S = 6 * 3600.0
-"""Keeping a file embeds the whole cohort."""
+"""Keeping a file embeds the whole cohort where its run never was embedded, or has no read-out."""
 ADDRESS_SPACE_BYTES = 24 * 2**30
 """Virtual memory: importing the model's library alone maps several GiB."""
 
@@ -94,7 +94,7 @@ class Predictor:
         return read_saliency(document["saliency"])
 
     def keep(self, path: Path, *, cohort: Path, run: str | None) -> tuple[str, ...]:
-        """Add the file to the cohort, with `run`'s embeddings and predictions made anew.
+        """Add the file to the cohort, embedded and predicted from by `run`.
 
         Returns the patients that are new. Raises PtaclError when it cannot be added,
         PredictionCancelledError after `cancel`.

@@ -25,7 +25,7 @@ from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import ShardReader
 
 _PREDICT_STAGE = "ptacl_core.stages.predict.run"
-_EMBED_STAGE = "ptacl_core.stages.embed.run"
+_ADD_STAGE = "ptacl_core.stages.embed.added"
 
 
 def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
@@ -80,7 +80,7 @@ def _explain(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keep(request: dict[str, Any]) -> dict[str, Any]:
-    """Add the file to the cohort as one of its recordings, embedded where there is a model."""
+    """Add the file to the cohort as one of its recordings; it alone is embedded, by its model."""
     cohort, path = Path(request["cohort"]), Path(request["file"])
     try:
         before = _list_patients(cohort)
@@ -89,8 +89,8 @@ def _keep(request: dict[str, Any]) -> dict[str, Any]:
                 settings = shards.preprocessing
             add_files(cohort, [path], settings, progress=SILENT)
         else:
-            stage = importlib.import_module(_EMBED_STAGE)
-            stage.run(cohort, run=request["run"], files=[path])
+            stage = importlib.import_module(_ADD_STAGE)
+            stage.run(cohort, [path], run=request["run"])
         added = sorted(_list_patients(cohort) - before)
     except PtaclError as error:
         return {"error": clean_text(str(error), max_length=600)}

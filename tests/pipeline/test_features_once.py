@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ptacl_core.cohort import Cohort
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.embedding.feature_cache import FeatureCache, FeatureSource, open_caches
 from ptacl_core.embedding.stored_features import StoredFeatures
@@ -18,9 +19,11 @@ from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.manifest import merge_manifests
 from ptacl_core.stages.drift import run as drift
+from ptacl_core.stages.embed import added
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import measure_row
 from ptacl_core.stages.evaluate import run as evaluate
+from ptacl_core.stages.predict import run as predict
 from ptacl_core.stages.simulate import run as simulate
 from ptacl_core.stages.train import run as train
 
@@ -201,3 +204,31 @@ def test_nothing_is_kept_of_another_cohort(cohort, tmp_path):
     drift.run(cohort, other, run=RUN, num_permutations=20, progress=heard)
     assert heard.counts == {"encode ECGs": 40}
     assert not (other / "features").exists()
+
+
+def test_a_file_that_is_added_is_the_only_one_encoded(cohort, tmp_path):
+    samples = Path(__file__).resolve().parents[2] / "assets" / "samples"
+    for path in samples.glob("JS20000.*"):
+        shutil.copy(path, tmp_path)
+
+    def read(query: str) -> list[tuple]:
+        with Cohort.open(cohort) as store:
+            return store.fetch(query)
+
+    shutil.rmtree(cohort / "runs" / RUN / "readout")
+    whole = added.run(cohort, [], run=RUN, device="cpu")  # no read-out: as `ptacl embed`
+    assert whole.ecg > 100
+    kept = "SELECT * FROM predictions WHERE patient LIKE 'S0%' ORDER BY ALL"
+    before, heard = read(kept), Encoded()
+    summary = added.run(cohort, [tmp_path / "JS20000.hea"], run=RUN, device="cpu", progress=heard)
+    assert (summary.ecg, summary.cmr) == (1, 0)
+    assert heard.counts == {"embed": 1}
+    assert read(kept) == before  # nobody else's numbers have moved
+    values = read("SELECT name, value, patient FROM predictions WHERE patient NOT LIKE 'S0%'")
+    assert len(values) == 10
+    with Cohort.open(cohort) as store:
+        assert len(store.neighbours(values[0][2], k=3, run=RUN)) == 3
+    # the shards hold half-precision samples: what predict says of the file, but for that
+    answer = predict.run([tmp_path / "JS20000.hea"], cohort, run=RUN, device="cpu")[0]
+    for name, value, _ in values:
+        assert value == pytest.approx(answer["phenotypes"][name]["value"], rel=2e-3)

@@ -12,7 +12,7 @@ from ptacl_app.data.inference import PredictionCancelledError
 from ptacl_app.data.patient_view import FileSource
 from ptacl_app.screens.dialogs.dialog import Dialog
 from ptacl_app.shell import messages
-from ptacl_app.text.formatting import format_count, format_plural, safe
+from ptacl_app.text.formatting import format_plural, safe
 from ptacl_core.errors import PtaclError
 
 
@@ -34,8 +34,8 @@ class KeepFileScreen(Dialog[None]):
         ]
         if summary is not None and summary.run is not None:
             lines.append(
-                f"All {format_plural(summary.num_ecg, 'ECG')} and {format_count(summary.num_cmr)} "
-                f"CMR are then embedded anew with {summary.run}, which takes its time."
+                f"It is then embedded and predicted from with {summary.run}; "
+                f"the other {format_plural(summary.num_ecg, 'ECG')} stay as they are."
             )
         with Vertical():
             name = self._app.names.name_of(self.source.path.name)

@@ -237,6 +237,16 @@ class CohortWriter:
             "alignment_maps", run, build_map_table(run, patients, visits, maps)
         )
 
+    def add_alignment_maps(
+        self,
+        run: str,
+        patients: Sequence[str],
+        visits: Sequence[int],
+        maps: Float32[Array, "visit 13 13"],
+    ) -> int:
+        """Add or replace the maps of some visits; returns the number of rows."""
+        return self._put("alignment_maps", build_map_table(run, patients, visits, maps))
+
     def put_health(self, run: str, learned: Mapping[str, bool], *, is_control: bool) -> None:
         """Replace the verdicts on a run's stages; `latest_run` leaves out what has not learned.
 
