@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ class GraphicsChoice(StrEnum):
     CELLS = "cells"
 
 
-COMMANDS = ("web", "report")
+COMMANDS = ("web", "report", "files", "example")
 
 
 class CohortOrWeb(TyperGroup):
@@ -57,7 +58,7 @@ command_line = typer.Typer(
     epilog="Keys: ? help, ctrl+p every action, 1-6 screens, q quit. Over SSH use `ssh -C`. "
     "Research use only.",
     invoke_without_command=True,
-    subcommand_metavar="| web … | report …",
+    subcommand_metavar="| --model FILE.ptacl FILES… | --example | web … | report …",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts in half the time
@@ -112,6 +113,32 @@ def look(
     del version
     if context.invoked_subcommand is not None:
         return
+    _show(
+        cohort,
+        patient=patient,
+        theme=theme,
+        fps=fps,
+        is_still=no_animation,
+        graphics=graphics,
+        originals=originals or [],
+        is_private=privacy,
+        config=config,
+    )
+
+
+def _show(
+    cohort: Path,
+    *,
+    patient: str | None = None,
+    theme: str | None = None,
+    fps: float | None = None,
+    is_still: bool = False,
+    graphics: GraphicsChoice | None = None,
+    originals: Sequence[Path] = (),
+    is_private: bool = False,
+    config: Path | None = None,
+) -> None:
+    """Take the terminal over and show a cohort. Raises typer.Exit with the app's status."""
     from ptacl_app.data.cohort_check import check_cohort, check_folders, check_terminal
     from ptacl_app.shell.graphics_choice import choose_remembered
     from ptacl_app.shell.settings import adapt_to_connection, load_settings
@@ -124,8 +151,8 @@ def look(
         settings,
         theme=theme,
         fps=fps,
-        is_still=no_animation,
-        is_private=privacy,
+        is_still=is_still,
+        is_private=is_private,
         graphics=None if graphics is None else str(graphics),
     )
     chosen = choose_remembered(settings, is_asked=graphics is not None)
@@ -137,12 +164,51 @@ def look(
             first_patient=patient,
             settings=settings,
             graphics=chosen,
-            originals=check_folders(originals or []),
+            originals=check_folders(originals),
         )
         status = app.run()
         if app.watch_of_terminal is not None:
             app.watch_of_terminal.stop()
         raise typer.Exit(app.return_code or (status if isinstance(status, int) else 0))
+
+
+@command_line.command(hidden=True)
+def files(
+    recordings: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILES...", help="ECG files.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE.ptacl", help="Packed model.", show_default=False)
+    ] = None,
+    theme: ThemeOption = None,
+) -> None:
+    """Show ECG files with what a packed model predicts of them, without a cohort.
+
+    Without FILES, simulated patients stand in their place.
+    """
+    from ptacl_app.data.cohort_check import check_terminal
+    from ptacl_app.data.passing_cohort import EXAMPLE, open_example, open_files
+
+    check_terminal()
+    chosen = EXAMPLE if model is None else model
+    with ExitStack() as stack:
+        sys.stderr.write("reading, and asking the model …\n")
+        cohort = stack.enter_context(
+            open_files(chosen, recordings) if recordings else open_example(chosen)
+        )
+        _show(cohort, theme=theme)
+
+
+@command_line.command(hidden=True)
+def example(theme: ThemeOption = None) -> None:
+    """Show sixty simulated patients with the model that comes with the package."""
+    from ptacl_app.data.cohort_check import check_terminal
+    from ptacl_app.data.passing_cohort import open_example
+
+    check_terminal()
+    with ExitStack() as stack:
+        sys.stderr.write("simulating 60 patients, and asking the model …\n")
+        _show(stack.enter_context(open_example()), theme=theme)
 
 
 @command_line.command()
@@ -205,7 +271,7 @@ def report(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the app; returns the process's exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _name_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
         command_line(args=given, prog_name="ptacl-app")
     except SystemExit as stop:
@@ -217,6 +283,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {safe(error, max_length=600)}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
+
+
+def _name_command(given: list[str]) -> list[str]:
+    """`--model FILE [FILES…]` and `--example` are commands of their own behind the scenes."""
+    if given[:1] and given[0] in COMMANDS:
+        return given
+    if "--example" in given:
+        return ["example", *(word for word in given if word != "--example")]
+    has_model = any(word == "--model" or word.startswith("--model=") for word in given)
+    return ["files", *given] if has_model else given
 
 
 def _status_of(code: Any) -> int:

@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from ptacl_core.cli.options import ARRAYS_PANEL, CohortArgument, DeviceOption, JsonOption, RunOption
+from ptacl_core.cli.options import (
+    ARRAYS_PANEL,
+    CohortArgument,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    RunOption,
+)
 from ptacl_core.cli.output import EXIT_INPUT, narrate, print_json, print_line
 
 
@@ -41,14 +48,7 @@ def predict(
         ),
     ] = None,
     run: RunOption = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            metavar="FILE.ptacl",
-            help="Packed model in place of a run; then no cohort is needed.",
-        ),
-    ] = None,
+    model: ModelOption = None,
     k: Annotated[int, typer.Option("-k", min=0, help="Number of nearest patients.")] = 5,
     sampling_rate_hz: Annotated[
         float | None,

@@ -17,6 +17,12 @@ RunOption = Annotated[
     str | None,
     typer.Option("--run", help="Run under runs/ (default: the latest)."),
 ]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="FILE.ptacl", help="Packed model in place of a run of the cohort."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 DeviceOption = Annotated[
     str,

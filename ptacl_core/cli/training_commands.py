@@ -11,6 +11,7 @@ from ptacl_core.cli.options import (
     CohortArgument,
     DeviceOption,
     JsonOption,
+    ModelOption,
     RunOption,
 )
 from ptacl_core.cli.output import narrate, print_json, print_line
@@ -95,6 +96,7 @@ def embed(
         list[Path] | None, typer.Argument(help="New ECG or CMR files to embed as well.")
     ] = None,
     run: RunOption = None,
+    model: ModelOption = None,
     shard: Annotated[
         str | None,
         typer.Option(
@@ -128,7 +130,7 @@ def embed(
             summary = stage.run_part(cohort, part, run=run, device=device, progress=progress)
         else:
             summary = stage.run(
-                cohort, run=run, files=files or [], device=device, progress=progress
+                cohort, run=run, model=model, files=files or [], device=device, progress=progress
             )
     if as_json:
         print_json(summary.as_dict() | ({} if part is None else {"shard": str(part)}))

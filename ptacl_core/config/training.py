@@ -202,8 +202,8 @@ class PretrainedFrom(Settings):
     """Runs whose encoders are taken instead of training anew.
 
     Each is the name of a run of the same cohort, or the absolute path of a run's folder in
-    another one (`/data/ecg-cohort/runs/paper-mae-ecg`), whose recordings must have been
-    prepared in the same way.
+    another one (`/data/ecg-cohort/runs/paper-mae-ecg`), or of a packed model
+    (`/data/public-ecg.ptacl`), whose recordings must have been prepared in the same way.
     """
 
     ecg: str | None = None
@@ -216,10 +216,11 @@ class PretrainedFrom(Settings):
     @model_validator(mode="after")
     def _paths_are_absolute(self) -> Self:
         for stage, source in self:
-            if source is not None and "/" in source and not Path(source).is_absolute():
+            is_path = source is not None and ("/" in source or source.endswith(".ptacl"))
+            if source is not None and is_path and not Path(source).is_absolute():
                 raise ValueError(
                     f"{stage}: expected the name of a run, or the absolute path of a run's "
-                    f"folder in another cohort, got the relative path {source}"
+                    f"folder in another cohort or of a packed model, got the relative path {source}"
                 )
         return self
 

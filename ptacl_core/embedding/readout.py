@@ -165,6 +165,10 @@ class ReadOut:
         readout.check()
         return readout
 
+    def renamed(self, checkpoint_sha256: str) -> Self:
+        """The same read-out for the same weights, stored in a file of another hash."""
+        return replace(self, checkpoint_sha256=checkpoint_sha256)
+
     def check(self) -> None:
         """Raise CheckpointError unless shapes and values belong together."""
         num_targets, num_groups = len(PHENOTYPE_NAMES), len(self.groups)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ptacl_core.arrays import Modality
+from ptacl_core.bundle.container import SUFFIX
 from ptacl_core.bundle.model_file import ENCODER_FILES, ModelFile
 from ptacl_core.checkpoint import load_weights
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
@@ -16,7 +17,13 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import BundleError, CheckpointError, ConfigError
 from ptacl_core.models import EncoderView, TokenEncoder, load_encoder_weights
 from ptacl_core.models.parts.heads import ProjectionHead
-from ptacl_core.runs.encoders import build_encoder, build_view
+from ptacl_core.runs.encoders import (
+    EncoderStage,
+    LoadedEncoder,
+    build_encoder,
+    build_view,
+    load_encoder,
+)
 
 MAX_PARAMETERS = 5e8
 MAX_INPUT_VALUES = 5e7
@@ -112,14 +119,33 @@ def load_bundled_tower(model: ModelFile, modality: Modality) -> BundledTower:
     )
 
 
-def open_pretrained(path: Path, modality: Modality) -> tuple[BundledTower, str]:
-    """The encoder that `pretrained_from` takes from a packed model, and the stage it is of.
+def load_pretrained(
+    run_dir: Path, modality: Modality, settings: RunSettings, *, stage: EncoderStage = "pretrain"
+) -> LoadedEncoder:
+    """The encoder that a run starts from: its own, of another run, or of a packed model.
 
-    Raises BundleError.
+    Of a packed model it is the encoder that the file holds, pretrained or aligned. Raises
+    CheckpointError or BundleError.
     """
-    model = ModelFile(path)
+    sources = settings.pretrained_from
+    source = sources.align if stage == "align" else getattr(sources, modality)
+    if source is None or Path(source).suffix != SUFFIX:
+        origin = run_dir
+        if stage == "align" and source is not None:
+            origin = run_dir.parent / source
+        return load_encoder(origin, modality, stage, settings=settings)
+    model = ModelFile(Path(source))
+    described = model.document.encoders.get(modality)
+    if stage == "align" and described is not None and described.stage != "align":
+        raise BundleError(f"{model.place}: its {modality} encoder was not aligned")
     tower = load_bundled_tower(model, modality)
-    return tower, model.document.encoders[modality].stage
+    assert described is not None
+    return LoadedEncoder(
+        tower.encoder,
+        projection=tower.projection,
+        sha256=described.checkpoint_sha256,
+        preprocessing=tower.preprocessing,
+    )
 
 
 def _check_size(model: ModelFile, section: EcgEncoderSettings | CineEncoderSettings) -> None:

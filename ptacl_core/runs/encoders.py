@@ -17,6 +17,7 @@ from ptacl_core.checkpoint import (
     load_tensors,
     load_weights,
 )
+from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.models import (
@@ -54,6 +55,8 @@ class LoadedEncoder:
     head: nn.Module | None = None
     document: CheckpointDocument | None = None
     sha256: str | None = None
+    preprocessing: PreprocessSettings | None = None
+    """How its recordings were prepared; None for random weights."""
 
 
 def build_view(settings: RunSettings) -> EncoderView:
@@ -143,7 +146,13 @@ def load_encoder(
         pooling.eval()
         head.eval()
     return LoadedEncoder(
-        encoder.eval(), projection, pooling, head, document, document.files[WEIGHTS_FILE].sha256
+        encoder.eval(),
+        projection,
+        pooling,
+        head,
+        document,
+        document.files[WEIGHTS_FILE].sha256,
+        document.preprocessing,
     )
 
 

@@ -57,10 +57,6 @@ class TrainingRun:
         """Checkpoints of one stage of this run."""
         return CheckpointFolder(self.directory / "checkpoints" / stage, progress=self.progress)
 
-    def other_run(self, name: str) -> Path:
-        """Folder of another run of the same cohort."""
-        return self.directory.parent / name
-
 
 @contextmanager
 def open_training_run(

@@ -38,6 +38,16 @@ def test_torch_free_packages(package):
     assert not loaded & set(HEAVY)
 
 
+def test_importing_the_package_imports_nothing():
+    loaded = modules_after("import ptacl_core")
+    assert not loaded & {*HEAVY, "numpy", "pyarrow", "duckdb", "pydantic"}
+
+
+def test_a_packed_model_is_told_without_torch():
+    loaded = modules_after("import ptacl_core.bundle.model_file")
+    assert not loaded & set(HEAVY)
+
+
 def test_the_app_imports_no_torch():
     loaded = modules_after("import ptacl_app.app, ptacl_app.__main__")
     assert not loaded & set(HEAVY)

@@ -17,10 +17,14 @@ from ptacl_core.documents.figures import Bounded
 from ptacl_core.errors import CohortError, RecordError
 from ptacl_core.io import read_ecg
 from ptacl_core.progress import SILENT
+from ptacl_core.runs.bundled import load_pretrained
+from ptacl_core.runs.encoders import load_encoder
+from ptacl_core.runs.folder import load_run_config
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import COVARIATE_NAMES
 from ptacl_core.stages.pack import run as pack_stage
 from ptacl_core.stages.pack.membership import find_telling
+from ptacl_core.stages.simulate import run as simulate
 from tests.pipeline.no_patient import derive, least_gap, list_tensors, read_matrices
 
 pytestmark = pytest.mark.xdist_group("trained")
@@ -218,3 +222,71 @@ def test_egress_removes_what_names_somebody(ptacl, trained_cohort, tmp_path):
     assert answer.exit_code == 2
     assert somebody not in answer.err
     assert list(out.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def other_cohort(tmp_path_factory) -> Path:
+    """Other people, simulated with another seed."""
+    folder = tmp_path_factory.mktemp("other") / "cohort"
+    simulate.run(folder, preset="tiny", num_patients=48, seed=7, num_workers=1)
+    return folder
+
+
+def test_a_cohort_is_embedded_and_searched_by_the_file(ptacl, model, other_cohort):
+    embedded = ptacl("embed", other_cohort, "--model", model, "--json")
+    assert embedded.exit_code == 0, embedded.err
+    assert json.loads(embedded.out)["ecg"] == 48
+    again = ptacl("embed", other_cohort, "--model", model)
+    assert (again.exit_code, "there already" in again.err) == (0, True)
+    readouts = [
+        ptacl_core.load_model(place, run=run).predict(FILES[0])[0].phenotypes
+        for place, run in ((model, None), (other_cohort, "tiny"))
+    ]
+    assert readouts[0] == readouts[1], "the read-out was fitted anew"
+    nearest = ptacl("predict", FILES[0], "--model", model, "--cohort", other_cohort, "--json")
+    assert len(json.loads(nearest.out)[0]["neighbours"]) == 5
+    with ptacl_core.Cohort.open(other_cohort) as cohort:
+        vector = ptacl_core.load_model(model).embed(FILES[0])
+        alike = cohort.search("sex = 'F'", like=vector, k=3)
+        assert [row["rank"] for row in alike] == [1, 2, 3]
+        assert cohort.to_arrow().num_rows == len(cohort.to_pandas()) == 48
+        assert {row["sex"] for row in cohort.search("sex = 'F'")} == {"F"}
+        assert cohort.to_pandas("predictions")["run"].unique().tolist() == ["tiny"]
+    assert ptacl("verify", other_cohort).exit_code == 0
+
+
+def test_another_run_of_the_same_name_is_not_taken(ptacl, model, other_cohort, tmp_path):
+    cohort = Path(shutil.copytree(other_cohort, tmp_path / "cohort"))
+    shutil.rmtree(cohort / "runs", ignore_errors=True)
+    started = ptacl("train", cohort, "--preset", "tiny", "--stage", "ecg", "--run", "tiny")
+    assert started.exit_code == 0, started.err
+    assert ptacl("embed", cohort, "--model", model).exit_code == 2
+
+
+def test_training_starts_from_a_file_of_either_modality(
+    ptacl, trained_cohort, other_cohort, tmp_path
+):
+    for modality in ("ecg", "cmr"):
+        path = tmp_path / f"{modality}.ptacl"
+        packed = ptacl("pack", trained_cohort, "tiny", "--out", path, "--modality", modality)
+        assert packed.exit_code == 0, packed.err
+        assert list(ModelFile(path).document.encoders) == [modality]
+    assert ptacl("predict", FILES[0], "--model", tmp_path / "ecg.ptacl").exit_code == 0
+    refused = ptacl("predict", FILES[0], "--model", tmp_path / "cmr.ptacl")
+    assert (refused.exit_code, "cannot predict" in refused.err) == (2, True)
+    assert ptacl("embed", other_cohort, "--model", tmp_path / "ecg.ptacl").exit_code in (0, 2)
+    sources = [
+        f"--set=pretrained_from.{modality}={tmp_path / modality}.ptacl"
+        for modality in ("ecg", "cmr")
+    ]
+    trained = ptacl(
+        "train", other_cohort, "--preset", "tiny", "--run", "from-files", *sources,
+        "--set", "align.optimisation.steps=1", "--json",
+    )  # fmt: skip
+    assert trained.exit_code == 0, trained.err
+    settings = load_run_config(other_cohort / "runs" / "from-files")
+    for modality in ("ecg", "cmr"):
+        theirs = load_encoder(trained_cohort / "runs" / "tiny", modality, "align").encoder
+        ours = load_pretrained(other_cohort / "runs" / "from-files", modality, settings).encoder
+        for name, value in theirs.state_dict().items():
+            np.testing.assert_array_equal(value.numpy(), ours.state_dict()[name].numpy())

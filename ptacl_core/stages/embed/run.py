@@ -12,6 +12,7 @@ from ptacl_core.embedding.part_files import Part
 from ptacl_core.embedding.predictions import put_predictions
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout
+from ptacl_core.errors import ConfigError
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.progress import SILENT, ProgressSink
@@ -19,6 +20,7 @@ from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned
 from ptacl_core.runs.health import is_control, learned_stages
 from ptacl_core.runs.lineage import record_start, refuse_withdrawn
 from ptacl_core.shards import ShardReader
+from ptacl_core.stages.embed.install import install, is_packed
 from ptacl_core.stages.embed.parts import (
     encode_cohort,
     gather_parts,
@@ -46,16 +48,22 @@ def run(
     cohort_dir: Path,
     *,
     run: str | None = None,
+    model: Path | None = None,
     files: Sequence[Path] = (),
     device: str = "auto",
     progress: ProgressSink = SILENT,
 ) -> EmbedSummary:
     """Embed every recording of the cohort with `run` (None: the latest), predict, publish.
 
-    The read-out is fitted here: probe on train, intervals and thresholds on validation.
+    The read-out is fitted here: probe on train, intervals and thresholds on validation. `model`
+    is a packed file, which becomes a run of the cohort first; its read-out stays as it is.
     `files` are added to the cohort first, preprocessed as its others were.
     Raises CohortError, ShardError or CheckpointError when one of them does not fit.
     """
+    if model is not None:
+        if run is not None:
+            raise ConfigError("--run names a run of the cohort, --model a packed file: give one")
+        run = install(cohort_dir, model, progress)
     aligned = load_aligned_run(cohort_dir, run, device=device)
     if files:
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
@@ -111,12 +119,28 @@ def _finish(
 ) -> EmbedSummary:
     """Fit and store the read-out, publish everything."""
     refuse_withdrawn(cohort_dir, reader.patients, progress)
-    fitted = features.ecg_rows
+    if is_packed(aligned.directory):
+        readout = ReadOut.load(aligned.directory / READOUT_FOLDER)
+    else:
+        readout = _fit_readout(cohort_dir, reader, aligned, features, progress)
+    _publish(cohort_dir, reader, aligned, readout, features)
+    (aligned.directory / FORMER_FILE_NAME).unlink(missing_ok=True)
+    return _summarise(aligned, features)
+
+
+def _fit_readout(
+    cohort_dir: Path,
+    reader: ShardReader,
+    aligned: AlignedRun,
+    features: CohortFeatures,
+    progress: ProgressSink,
+) -> ReadOut:
+    """Fit on training and validation people, whom the lineage records first, and store."""
     record_start(
         cohort_dir,
         run=aligned.name,
         stage=READOUT_FOLDER,
-        people=[reader.patients[row] for row in fitted if reader.splits[row] != "test"],
+        people=[reader.patients[row] for row in features.ecg_rows if reader.splits[row] != "test"],
         data_sha256=reader.manifest_sha256,
         progress=progress,
     )
@@ -124,9 +148,7 @@ def _finish(
         reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
     )
     readout.save(aligned.directory / READOUT_FOLDER)
-    _publish(cohort_dir, reader, aligned, readout, features)
-    (aligned.directory / FORMER_FILE_NAME).unlink(missing_ok=True)
-    return _summarise(aligned, features)
+    return readout
 
 
 def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:

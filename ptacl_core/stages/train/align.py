@@ -14,7 +14,8 @@ from ptacl_core.models import (
     TwoTower,
     load_encoder_weights,
 )
-from ptacl_core.runs.encoders import LoadedEncoder, build_towers, load_encoder
+from ptacl_core.runs.bundled import load_pretrained
+from ptacl_core.runs.encoders import LoadedEncoder, build_towers
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.stages.train.fit import StageSummary, StageTask, train_stage
 from ptacl_core.stages.train.health import HealthSpec
@@ -126,7 +127,7 @@ def start_from_pretraining(run: TrainingRun, towers: TwoTower) -> None:
         if not is_pretrained(run.settings, modality):
             run.progress.say(f"align: the {modality} encoder starts from random weights, unfrozen")
             continue
-        loaded = load_encoder(run.directory, modality, "pretrain", settings=run.settings)
+        loaded = load_pretrained(run.directory, modality, run.settings)
         check_preparation(run, modality, loaded)
         moved = load_encoder_weights(
             encoder, loaded.encoder.state_dict(), source_grid=loaded.encoder.grid
@@ -142,10 +143,10 @@ def check_preparation(run: TrainingRun, modality: Modality, loaded: LoadedEncode
     Only the part of the preprocessing that belongs to `modality` has to agree, so that a cohort
     of ECGs alone can pretrain for any other.
     """
-    if loaded.document is None:
+    if loaded.preprocessing is None:
         return
     part = "ecg" if modality == "ecg" else "cine"
-    theirs = getattr(loaded.document.preprocessing, part).model_dump()
+    theirs = getattr(loaded.preprocessing, part).model_dump()
     ours = getattr(run.reader.preprocessing, part).model_dump()
     differing = [
         f"{part}.{key} is {theirs[key]!r} there and {value!r} here"

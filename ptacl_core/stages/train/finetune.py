@@ -1,8 +1,10 @@
 """Fine-tuning: all weights of a trained encoder and a head, on the phenotypes."""
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.runs.encoders import build_encoder, load_encoder
+from ptacl_core.runs.bundled import load_pretrained
+from ptacl_core.runs.encoders import build_encoder
 from ptacl_core.runs.folder import TrainingRun
+from ptacl_core.stages.train.align import check_preparation
 from ptacl_core.stages.train.fit import StageSummary
 from ptacl_core.stages.train.regression import train_regressor
 
@@ -14,10 +16,8 @@ def finetune(run: TrainingRun) -> StageSummary:
     """
     settings = run.settings
     section = settings.finetune
-    source = run.directory
-    if section.start == "align" and settings.pretrained_from.align is not None:
-        source = run.other_run(settings.pretrained_from.align)
-    loaded = load_encoder(source, section.modality, section.start, settings=settings)
+    loaded = load_pretrained(run.directory, section.modality, settings, stage=section.start)
+    check_preparation(run, section.modality, loaded)
     encoder = build_encoder(settings, section.modality, drop_path=section.drop_path)
     if encoder.grid != loaded.encoder.grid or encoder.dim != loaded.encoder.dim:
         raise ConfigError(
