@@ -53,13 +53,16 @@ def describe_raw(record: EcgRecord) -> dict[str, Any]:
     """Rate and names of the leads that `pack_signals` sends as the file has them."""
     return {
         "raw_rate_hz": float(record.sampling_rate_hz),
-        "raw_lead_names": list(record.lead_names),
+        "raw_lead_names": [*record.lead_names, *record.further_lead_names],
     }
 
 
 def pack_signals(prepared: PreparedEcg | None, record: EcgRecord) -> bytes:
     """Millivolts as the model sees them (where it was prepared), then as the file has them."""
-    signals = ([] if prepared is None else [prepared.signal_mv]) + [record.signal_mv]
+    signals = [] if prepared is None else [prepared.signal_mv]
+    signals.append(record.signal_mv)
+    if record.further_mv is not None:
+        signals.append(record.further_mv)
     return b"".join(np.ascontiguousarray(signal, np.float32).tobytes() for signal in signals)
 
 

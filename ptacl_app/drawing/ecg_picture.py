@@ -222,7 +222,7 @@ def _draw_labels(canvas: _Canvas, page: PaperPage, trace: Trace, details: PageDe
             continue
         is_selected = panel.lead == details.selected_lead
         text = trace.lead_names[panel.lead]
-        if details.lead_notes:
+        if panel.lead < len(details.lead_notes):
             text += f"  {details.lead_notes[panel.lead]}"
         coverage = draw_text(text, size_px).astype(np.float32) / 255
         left = int(panel.left_px + 0.8 * page.px_per_mm)

@@ -95,6 +95,8 @@ def annotate_leads(cells: PageCells, view: PageView, saliency: Saliency) -> Page
     """The page with each lead's change written behind its name, as far as there is room."""
     characters, inks = cells.characters.copy(), cells.inks.copy()
     for panel in view.panels:
+        if panel.lead >= len(saliency.leads):
+            continue  # one beside the twelve: the model does not see it
         name = LEAD_NAMES[panel.lead]
         text = " " + format_change(saliency.leads[panel.lead], saliency.unit)
         start = panel.first_column + len(name)

@@ -25,7 +25,8 @@ from ptacl_app.widgets.tables.results import ResultTable
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 
-MAX_ROWS = 1000
+MAX_ROWS = 5000
+"""Rows that are shown of a statement; the export writes all of them."""
 MAX_HISTORY = 100
 FIRST_STATEMENT = (
     "-- ctrl+j runs the statement under the cursor\n"
@@ -147,24 +148,32 @@ class SqlScreen(WorkerFaults, Screen[None]):
 
     @work(thread=True, exclusive=True, group="query", exit_on_error=False)
     def run_statement(self, statement: str) -> None:
-        """Run in a thread; `QueryFinished` or `PaneFailed` follows."""
+        """Run in a thread; `QueryRows` follow, then `QueryFinished`, or `PaneFailed`."""
         reader = self._app.reader
         if reader is None:
             return
         try:
-            result = reader.query(statement, max_rows=MAX_ROWS)
+            for number, piece in enumerate(reader.stream_query(statement, max_rows=MAX_ROWS)):
+                self.post_message(messages.QueryRows(statement, piece, is_first=number == 0))
         except PtaclError as error:
             self.post_message(messages.PaneFailed("sql", safe(error, max_length=600)))
             return
-        self.post_message(messages.QueryFinished(statement, result))
+        self.post_message(messages.QueryFinished(statement))
 
-    def on_query_finished(self, message: messages.QueryFinished) -> None:
-        """Show rows, their number and the time."""
+    def on_query_rows(self, message: messages.QueryRows) -> None:
+        """Show the rows that have come."""
+        table = self.query_one("#results", ResultTable)
+        if message.is_first:
+            self.shown_statement = message.statement
+            table.show(message.result)
+        else:
+            table.extend(message.result)
+        self._say(f"{format_plural(len(table.result.rows), 'row')} so far …")
+
+    def on_query_finished(self) -> None:
+        """Say how many rows there are, and how long it took."""
         self.is_query_running = False
-        self.shown_statement = message.statement
-        result = message.result
-        self.query_one("#results", ResultTable).show(result)
-        self._say(_describe_result(result))
+        self._say(_describe_result(self.query_one("#results", ResultTable).result))
 
     def stop_waiting(self) -> None:
         """No rows will come; another statement can be run."""

@@ -123,11 +123,19 @@ class NeighboursLoaded(Message):
 
 
 @dataclass(eq=False)
+class QueryRows(Message):
+    """Rows of an SQL statement arrived, the first ones or further ones."""
+
+    statement: str
+    result: QueryResult
+    is_first: bool
+
+
+@dataclass(eq=False)
 class QueryFinished(Message):
     """An SQL statement ended well."""
 
     statement: str
-    result: QueryResult
 
 
 @dataclass(eq=False)

@@ -21,7 +21,8 @@ class EcgRecord:
     `device_r_peak_samples` are the R times that the device itself wrote, if any, in samples
     of this record; `device_measurements` the figures it wrote (`heart_rate_bpm`, `pr_ms`,
     `qrs_ms`, `qt_ms`, `qtc_ms`, `axis_deg`), `person` the sex, age and size that the file
-    states. No field holds an identifier.
+    states. `further_mv` are leads beside the twelve (V7, V3R, Frank's X …), to look at: nothing is
+    computed from them. No field holds an identifier.
     """
 
     signal_mv: Float32[Array, "12 sample"]
@@ -36,6 +37,8 @@ class EcgRecord:
     device_marks: BeatMarks | None = None
     device_statements: tuple[str, ...] = ()
     person: Person = field(default_factory=Person)
+    further_mv: Float32[Array, "further sample"] | None = None
+    further_lead_names: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:

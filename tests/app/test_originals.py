@@ -7,12 +7,15 @@ import pytest
 
 from ptacl_app.data.file_reading import FileReader
 from ptacl_app.data.file_reading_worker import OriginalFiles
+from ptacl_app.drawing.ecg_page import Layout, PageView
 from ptacl_app.drawing.trace import EcgFilter
 from ptacl_app.widgets.ecg.overview import OverviewStrip
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_core.cohort.source_folders import read_source_folders
 from ptacl_core.io.discover.source_hash import hash_source
-from tests.app.conftest import LENGTH_S
+from ptacl_core.records import LEAD_NAMES
+from tests.app.conftest import LENGTH_S, draw_ecg
+from tests.unit.io.ecg.ecg_files import write_wfdb
 
 
 async def test_a_cohort_shows_the_file_itself_raw_and_whole(
@@ -85,3 +88,24 @@ def test_files_are_looked_at_once_and_a_changed_one_is_not_taken(recorded, tmp_p
     reader.close()
     assert original.raw is None
     assert "none of the 2 ECG files" in original.note
+
+
+def test_a_file_of_fifteen_leads_is_shown_whole(tmp_path):
+    signal_mv, _ = draw_ecg(70.0)
+    rows = np.concatenate([signal_mv, signal_mv[9:] * 0.5])
+    names = [*LEAD_NAMES, "V7", "V8", "V9"]
+    header = write_wfdb(tmp_path, np.round(rows * 200).astype(np.int64), labels=names)
+    reader = FileReader()
+    view = reader.read(header)
+    reader.close()
+    trace = view.ecg.raw
+    assert trace.lead_names == tuple(names)
+    np.testing.assert_allclose(trace.signal_mv[12:], rows[12:], atol=0.003)
+    page = PageView(
+        103, 60, layout=Layout.TWELVE_BY_ONE, lead_names=trace.lead_names, duration_s=10.0
+    )
+    assert [panel.lead for panel in page.panels] == list(range(15))
+    assert view.ecg.model_trace.lead_names == LEAD_NAMES
+    assert any(finding.code == "further_leads" for finding in view.findings)
+    assert view.ecg.marks.representative is not None
+    assert "pr_ms" in view.ecg.measurements  # measured before any model has seen it

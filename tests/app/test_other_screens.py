@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from textual.widgets import Input, Static
 
+from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.screens.dialogs.help import HelpScreen
 from ptacl_app.shell.actions import ACTIONS, SCOPES, list_actions, show_key
 from ptacl_app.shell.settings import AppSettings
@@ -154,10 +155,24 @@ async def test_sql_says_honestly_that_there_are_more_rows(make_app, settle):
         await settle(pilot)
         await pilot.press("4")
         await settle(pilot)
-        app.screen.query_one("#editor", SqlEditor).text = "SELECT range FROM range(5000)"
+        app.screen.query_one("#editor", SqlEditor).text = "SELECT range FROM range(1000000)"
         await pilot.press("ctrl+j")
         await settle(pilot)
-        assert "there are more" in status_of(app)
+        assert "the first 5\u202f000 rows; there are more" in status_of(app)
+        table = app.screen.query_one("#results", ResultTable)
+        assert [row[0] for row in table.result.rows] == list(range(5000))  # in pieces, in order
+        assert table.row_count == 5000
+
+
+def test_rows_come_piece_by_piece(cohort_dir):
+    reader = CohortReader.open(cohort_dir)
+    pieces = reader.stream_query("SELECT range AS n FROM range(250)", max_rows=1000)
+    first = next(pieces)
+    assert (first.columns, len(first.rows), first.is_cut) == (("n",), 100, False)
+    assert [len(piece.rows) for piece in pieces] == [100, 50]
+    (empty,) = reader.stream_query("SELECT 1 AS n WHERE false")
+    assert (empty.columns, empty.rows) == (("n",), ())
+    reader.close()
 
 
 async def test_sql_failures_stay_in_their_pane(make_app, settle):

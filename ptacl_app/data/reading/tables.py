@@ -1,7 +1,7 @@
 """The cohort as a whole: summary, pages of the table, facets, saved selections, marks, SQL."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,16 +114,27 @@ class TableReading(OpenedReader):
 
     # --- SQL
 
-    def query(self, statement: str, *, max_rows: int = 1000) -> QueryResult:
-        """Run one statement in the sandbox. Raises QueryError with the engine's own words."""
+    def stream_query(
+        self, statement: str, *, max_rows: int = 5000, rows_per_piece: int = 100
+    ) -> Iterator[QueryResult]:
+        """Run one statement in the sandbox and give its rows piece by piece, as they come.
+
+        The first piece comes with the first rows (or with none), the last one says whether there
+        were more than `max_rows`. Raises QueryError with the engine's own words.
+        """
         started = time.perf_counter()
-        result = self._cohort.sql(statement, max_rows=max_rows)
-        return QueryResult(
-            columns=tuple(safe(name, max_length=60) for name in result.columns),
-            rows=result.rows,
-            is_cut=result.is_truncated,
-            elapsed_s=time.perf_counter() - started,
-        )
+        self._cohort.note_query(statement)
+        with self._cohort.stream(statement, max_rows=max_rows) as stream:
+            columns = tuple(safe(name, max_length=60) for name in stream.columns)
+            waiting: list[tuple[Any, ...]] = []
+            for rows in stream.rows():
+                waiting += rows
+                while len(waiting) > rows_per_piece:
+                    piece = tuple(waiting[:rows_per_piece])
+                    del waiting[:rows_per_piece]
+                    yield QueryResult(columns, piece, False, time.perf_counter() - started)
+        elapsed_s = time.perf_counter() - started
+        yield QueryResult(columns, tuple(waiting), stream.is_truncated, elapsed_s)
 
     def export_statement(self, statement: str) -> tuple[Path, int]:
         """All rows of a statement as CSV into exports/, streamed; the path and how many.

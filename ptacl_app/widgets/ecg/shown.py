@@ -230,6 +230,7 @@ class EcgShown(Widget):
                 "duration_s": trace.duration_s,
                 "sampling_rate_hz": trace.sampling_rate_hz,
                 "lead_names": trace.lead_names,
+                "lead": min(self.view.lead, len(trace.lead_names) - 1),
             }
         self.view = replace(self.view, **fields)  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """Rows of an SQL result: every cell text, nulls and cut cells marked."""
 
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
@@ -30,6 +31,13 @@ class ResultTable(WholeColumnTable):
             for index, name in enumerate(result.columns):
                 self.add_column(Text(name), key=str(index))
             for row in result.rows:
+                self.add_row(*(build_cell(value) for value in row))
+
+    def extend(self, further: QueryResult) -> None:
+        """Add rows that came later; cursor and scroll position stay."""
+        self.result = replace(further, rows=(*self.result.rows, *further.rows))
+        with self.app.batch_update():
+            for row in further.rows:
                 self.add_row(*(build_cell(value) for value in row))
 
     @property

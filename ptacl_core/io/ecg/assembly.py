@@ -1,7 +1,7 @@
 """Channels as a reader found them → one EcgRecord: names, units, missing leads, plain checks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from ptacl_core.io.ecg.device import assemble_beat
 from ptacl_core.io.ecg.leads import (
     check_limb_leads,
     derive_limb_leads,
+    find_further_lead,
     find_lead,
     find_missing_leads,
 )
@@ -104,7 +105,7 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
     """The record of `recording`: 12 leads by name in standard order, float32 millivolts.
 
     Missing limb leads are derived (`derived_leads`). Further findings: `ignored_channels`,
-    `repeated_leads`, `missing_samples`, `out_of_range`, `lead_off`, `no_signal`,
+    `further_leads`, `repeated_leads`, `missing_samples`, `out_of_range`, `lead_off`, `no_signal`,
     `unit_implausible`, `einthoven_mismatch`. Raises UnsupportedFormatError (leads missing, too
     long) and UnreadableFileError (lengths differ, no samples, scale that is not a number).
     """
@@ -112,7 +113,7 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
     labels = [channel.label for channel in recording.channels]
     require_leads(name, labels)
     findings = list(recording.findings)
-    chosen = _choose_channels(recording.channels, findings)
+    chosen = _choose_channels(recording.channels)
     lengths = sorted({len(channel.raw) for channel in chosen.values()})
     if len(lengths) > 1:
         raise UnreadableFileError(
@@ -121,6 +122,8 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
         )
     check_extent(name, num_samples=lengths[0], sampling_rate_hz=recording.sampling_rate_hz)
 
+    further = _read_further(recording.channels, length=lengths[0], name=name)
+    findings += _describe_others(recording.channels, further)
     signal_mv = np.empty((len(LEAD_NAMES), lengths[0]), dtype=np.float32)
     out_of_range: list[str] = []
     for lead, channel in chosen.items():
@@ -165,6 +168,8 @@ def assemble_ecg(recording: Recording) -> EcgRecord:
         device_marks=recording.device_marks,
         device_statements=recording.device_statements,
         person=recording.person,
+        further_mv=np.stack(list(further.values())) if further else None,
+        further_lead_names=tuple(further),
     )
 
 
@@ -211,18 +216,39 @@ def check_signal(signal_mv: Float32[Array, "12 sample"]) -> list[Finding]:
     return findings
 
 
-def _choose_channels(channels: Sequence[Channel], findings: list[Finding]) -> dict[str, Channel]:
+def _choose_channels(channels: Sequence[Channel]) -> dict[str, Channel]:
+    """The first channel of each of the twelve leads."""
     chosen: dict[str, Channel] = {}
-    repeated: list[str] = []
-    num_ignored = 0
     for channel in channels:
         lead = find_lead(channel.label)
-        if lead is None:
-            num_ignored += 1
-        elif lead in chosen:
-            repeated.append(lead)
-        else:
-            chosen[lead] = channel
+        if lead is not None:
+            chosen.setdefault(lead, channel)
+    return chosen
+
+
+def _read_further(
+    channels: Sequence[Channel], *, length: int, name: str
+) -> dict[str, Float32[Array, " sample"]]:
+    """Leads beside the twelve that were recorded with them, in mV; a damaged one is left out."""
+    further: dict[str, Array] = {}
+    for channel in channels:
+        lead = find_further_lead(channel.label)
+        if lead is None or lead in further or len(channel.raw) != length:
+            continue
+        row = np.empty(length, np.float32)
+        try:
+            _scale_into(row, channel, name=name, lead=lead)
+        except UnreadableFileError:
+            continue  # the twelve leads are not worse for it; it counts as ignored
+        further[lead] = row
+    return further
+
+
+def _describe_others(channels: Sequence[Channel], further: Collection[str]) -> list[Finding]:
+    """What became of the channels that are not one of the twelve leads, or one of them again."""
+    leads = [lead for channel in channels if (lead := find_lead(channel.label)) is not None]
+    findings = []
+    num_ignored = len(channels) - len(leads) - len(further)
     if num_ignored:
         findings.append(
             Finding(
@@ -231,6 +257,11 @@ def _choose_channels(channels: Sequence[Channel], findings: list[Finding]) -> di
                 f"{num_ignored} channels beside the 12 leads were left out",
             )
         )
+    if further:
+        names = ", ".join(further)
+        message = f"{names} are there to look at; nothing is computed from them"
+        findings.append(Finding("further_leads", "info", message))
+    repeated = [lead for number, lead in enumerate(leads) if lead in leads[:number]]
     if repeated:
         findings.append(
             Finding(
@@ -240,7 +271,7 @@ def _choose_channels(channels: Sequence[Channel], findings: list[Finding]) -> di
                 tuple(dict.fromkeys(repeated)),
             )
         )
-    return chosen
+    return findings
 
 
 def _scale_into(row: Float32[Array, " sample"], channel: Channel, *, name: str, lead: str) -> bool:

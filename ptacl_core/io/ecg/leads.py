@@ -41,6 +41,8 @@ _PREFIX = re.compile(r"^(?:(?:(?:MDC|NOM)[_ ]?ECG[_ ]?LEAD|LEAD|ECG|EKG)[\s_:.\-
 _SUFFIX = re.compile(r"\s*\((?:EINTHOVEN|GOLDBERGER|WILSON)\)$")
 _LEAD = re.compile(r"(?:D[\s_]?)?(I{1,3})|D[\s_]?([123])|A[\s_]?V[\s_\-]?([RLF])|V[\s_\-]?([1-6])")
 
+_FURTHER_LEAD = re.compile(r"V[\s_\-]?([789]|[2-9]R|[XYZ])|([XYZ])")
+
 _CHUNK_SAMPLES = 1 << 20
 MISMATCH_LIMIT_MV = 0.05
 """Largest departure from Einthoven's law that rounding and separate filters explain, in mV."""
@@ -62,6 +64,16 @@ def find_lead(label: str) -> str | None:
     if numbered:
         return "I" * int(numbered)
     return f"aV{goldberger}" if goldberger else f"V{wilson}"
+
+
+def find_further_lead(label: str) -> str | None:
+    """The lead beside the twelve that `label` names: V7 to V9, V2R to V9R, Frank's X, Y, Z."""
+    text = _SUFFIX.sub("", _PREFIX.sub("", label.strip().upper()))
+    match = _FURTHER_LEAD.fullmatch(text)
+    if match is None:
+        return None
+    chest, frank = match.groups()
+    return frank or (chest if chest in "XYZ" else f"V{chest}")
 
 
 def find_missing_leads(present: Sequence[str]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def read_ecg(path: str | Path, **hints: Any) -> EcgRecord:
             (of a batch, from 0), `array_name` (in NPZ or HDF5), `lead_axis`. The same keys may
             stand in `<file>.json` or `<stem>.json` beside it. What the file itself states wins.
 
-    Findings, by code: `derived_leads` `tail_cut` `padding_cut` `ignored_channels`
+    Findings, by code: `derived_leads` `tail_cut` `padding_cut` `ignored_channels` `further_leads`
     `several_recordings` `decimated` `time_unit_inferred` (info); `lead_off` `missing_samples`
     `gap_cut` `out_of_range` `repeated_leads` `einthoven_mismatch` `checksum_mismatch`
     `uncalibrated` `channel_skew` `sampling_rate_suspect` `unverified_version` `hint_differs`

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ptacl_core.arrays import Array
-from ptacl_core.errors import MissingUnitError, UnsupportedFormatError
+from ptacl_core.errors import MissingUnitError, RecordError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import (
     Channel,
     Recording,
@@ -15,7 +15,7 @@ from ptacl_core.io.ecg.assembly import (
     require_leads,
 )
 from ptacl_core.io.ecg.hints import EcgHints
-from ptacl_core.io.ecg.leads import find_lead
+from ptacl_core.io.ecg.leads import find_further_lead, find_lead
 from ptacl_core.io.ecg.voltage import read_millivolts
 from ptacl_core.io.ecg.wfdb.header import DEFAULT_GAIN, Header, SignalLine
 from ptacl_core.io.ecg.wfdb.samples import SAMPLE_FORMATS, read_signal_file
@@ -113,7 +113,7 @@ def _read_channels(
         for signal, raw in zip(stored, samples, strict=True):
             lead = find_lead(signal.description)
             if lead is None:
-                channels.append(_placeholder(signal))
+                channels.append(_to_further(signal, raw, name=name))
                 continue
             if signal.checksum is not None and _checksum(raw) != signal.checksum % 65536:
                 mismatched.append(lead)
@@ -161,6 +161,16 @@ def _to_channel(signal: SignalLine, raw: Array, *, name: str) -> Channel:
         baseline=float(signal.baseline),
         missing_values=(missing,),
     )
+
+
+def _to_further(signal: SignalLine, raw: Array, *, name: str) -> Channel:
+    """A lead beside the twelve where its scale is known, else a placeholder."""
+    if find_further_lead(signal.description) is None or signal.gain == 0.0:
+        return _placeholder(signal)
+    try:
+        return _to_channel(signal, raw, name=name)
+    except RecordError:
+        return _placeholder(signal)  # its unit is not one of voltage
 
 
 def _placeholder(signal: SignalLine) -> Channel:

@@ -245,3 +245,22 @@ def test_flac_signals(files, tmp_path, refuse, sample_format, subtype):
     np.testing.assert_allclose(record.signal_mv[6:], files.to_mv(steps)[6:], atol=1e-6)
     signal_file.write_bytes(signal_file.read_bytes()[:200])
     refuse(header, UnreadableFileError)
+
+
+def test_leads_beside_the_twelve_are_there_to_look_at(files, tmp_path):
+    steps = files.make_steps(300)
+    rows = np.concatenate([steps, 2 * steps[:3], steps[:1]])
+    labels = [*LEAD_NAMES, "V7", "v4r", "vx", "Resp"]
+    header = files.write_wfdb(tmp_path, rows, labels=labels)
+    record = read_ecg(header)
+    np.testing.assert_array_equal(record.signal_mv, files.to_mv(steps))
+    assert record.further_lead_names == ("V7", "V4R", "X")
+    np.testing.assert_array_equal(record.further_mv, 2 * files.to_mv(steps)[:3])
+    assert codes(record) == ["ignored_channels", "further_leads"]
+    # one that has no voltage is left out, and the twelve are read all the same
+    text = header.read_text().splitlines()
+    text[13] = text[13].replace("/mV", "/mmHg")
+    header.write_text("\n".join(text))
+    record = read_ecg(header)
+    assert record.further_lead_names == ("V4R", "X")
+    assert "2 channels" in record.findings[0].message
