@@ -35,7 +35,7 @@ class GraphicsChoice(StrEnum):
     CELLS = "cells"
 
 
-COMMANDS = ("web", "report", "files", "example")
+COMMANDS = ("web", "desktop", "report", "files", "example")
 
 
 class CohortOrWeb(TyperGroup):
@@ -58,7 +58,7 @@ command_line = typer.Typer(
     epilog="Keys: ? help, ctrl+p every action, 1-6 screens, q quit. Over SSH use `ssh -C`. "
     "Research use only.",
     invoke_without_command=True,
-    subcommand_metavar="| --model FILE.ptacl FILES… | --example | web … | report …",
+    subcommand_metavar="| --model FILE.ptacl FILES… | --example | web … | desktop … | report …",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help starts in half the time
@@ -246,6 +246,23 @@ def web(
         has_proxy=i_have_a_proxy,
         public_url=public_url,
     )
+
+
+@command_line.command()
+def desktop(
+    cohort: Annotated[
+        Path | None, typer.Argument(help="Cohort directory (default: a start page).")
+    ] = None,
+    privacy: PrivacyOption = False,
+    theme: ThemeOption = None,
+) -> None:
+    """Show the same in a window of its own, with the desktop's dialogs.
+
+    A second start brings the window that is open to the front.
+    """
+    from ptacl_app.desktop.run import open_desktop
+
+    open_desktop(cohort, theme=theme, is_private=privacy)
 
 
 @command_line.command()

@@ -15,11 +15,15 @@ class SessionGuard:
     ) -> None:
         self._token = token
         self._cookie = secrets.token_urlsafe(32)
-        shown = f"[{host}]" if ":" in host else host
-        scheme, self.authority = public or ("http", f"{shown}:{port}")
-        self.origin = f"{scheme}://{self.authority}"
-        self.is_encrypted = scheme == "https"
+        self._scheme, self.authority = public or ("http", _write_authority(host, port))
+        self.origin = f"{self._scheme}://{self.authority}"
+        self.is_encrypted = self._scheme == "https"
         self.num_sessions = 0
+
+    def listen_on(self, host: str, port: int) -> None:
+        """The address, where it is known only once the server listens."""
+        self.authority = _write_authority(host, port)
+        self.origin = f"{self._scheme}://{self.authority}"
 
     @property
     def socket_origin(self) -> str:
@@ -48,3 +52,7 @@ class SessionGuard:
     def accepts_socket(self, host: str, cookie: str, origin: str) -> bool:
         """True for a socket that our own page opens, while not too many apps run."""
         return self.accepts_page(host, cookie, origin) and self.num_sessions < MAX_SESSIONS
+
+
+def _write_authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

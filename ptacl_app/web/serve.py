@@ -50,7 +50,7 @@ def serve(
         flush=True,
     )
     aiohttp_web.run_app(
-        build_server(guard, command),
+        build_server(guard, lambda: command),
         host=host,
         port=port,
         print=lambda *_: None,

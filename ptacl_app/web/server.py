@@ -6,6 +6,7 @@ also the exact `Origin`; nothing is fetched from elsewhere; at most a few apps r
 """
 
 import secrets
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,17 @@ HEARTBEAT_S = 15.0
 FONT_SIZE_PX = 14
 
 
-def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application":
-    """The web application: all behind `guard`, each tab with an app started by `command`."""
+START_PAGE = "/start"
+"""Where a page goes while no cohort is open; only `ptacl-app desktop` has it."""
+
+
+def build_server(
+    guard: SessionGuard, command: Callable[[], str | None]
+) -> "aiohttp_web.Application":
+    """The web application: all behind `guard`, each tab with an app started by `command`.
+
+    While `command` gives None there is no cohort, and pages go to `START_PAGE`.
+    """
     from aiohttp import web as aiohttp_web
     from textual_serve.server import Server, to_int
 
@@ -46,6 +56,8 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
                 )
                 return answer
             self.check(request)
+            if command() is None:
+                return aiohttp_web.Response(status=303, headers={"Location": START_PAGE})
             page = _read("page.html").replace("WEBSOCKET", f"{guard.socket_origin}/ws")
             return aiohttp_web.Response(
                 text=page.replace("FONT_SIZE", str(FONT_SIZE_PX)), content_type="text/html"
@@ -89,7 +101,12 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
             if app is None and guard.num_sessions >= MAX_SESSIONS and guard.accepts_page(*asked):
                 await apps.make_room()
             is_let_in = guard.accepts_page if app is not None else guard.accepts_socket
-            if not is_let_in(*asked) or (given and not is_app_name(given)):
+            starts = command()
+            if (
+                not is_let_in(*asked)
+                or (given and not is_app_name(given))
+                or (app is None and starts is None)
+            ):
                 raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
             name = given or secrets.token_hex(16)
             channel = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
@@ -103,7 +120,8 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
                     apps.keep(name)
                     await app.show_again(channel, *size)
                 else:
-                    app = BrowserApp(self.command, self.download_manager)
+                    assert starts is not None
+                    app = BrowserApp(starts, self.download_manager)
                     apps.add(name, app)
                     await app.start(channel, *size)
                 await self._process_messages(channel, app.service)
@@ -122,13 +140,14 @@ def build_server(guard: SessionGuard, command: str) -> "aiohttp_web.Application"
                     text="open the whole address that ptacl-app web printed"
                 )
 
-    server = GuardedServer(command, public_url=guard.origin, title="PTACL")
+    server = GuardedServer("", public_url=guard.origin, title="PTACL")
 
     @aiohttp_web.middleware
     async def add_headers(request, handler):
         answer = await handler(request)
         if not answer.prepared:
-            answer.headers.update(_build_headers(guard))
+            for name, value in _build_headers(guard).items():
+                answer.headers.setdefault(name, value)
         return answer
 
     application = aiohttp_web.Application(middlewares=[add_headers])

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientConnectionError, ClientSession, ClientWebSocketResponse
 
 START_TIMEOUT_S = 60
 
@@ -94,13 +94,32 @@ class Browser:
         """A new tab at `address`."""
         async with self._session.put(f"{self._origin}/json/new?about:blank") as answer:
             target = await answer.json(content_type=None)
+        tab = await self._attach(target)
+        await tab.call("Page.navigate", url=address)
+        return tab
+
+    async def take_first(self) -> Tab:
+        """The tab that the browser was started with."""
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while True:
+                try:
+                    async with self._session.get(f"{self._origin}/json/list") as answer:
+                        targets = await answer.json(content_type=None)
+                    pages = [target for target in targets if target["type"] == "page"]
+                    if pages:
+                        return await self._attach(pages[0])
+                except ClientConnectionError:  # it has not begun to listen
+                    await asyncio.sleep(0.2)
+                    continue
+                await asyncio.sleep(0.1)
+
+    async def _attach(self, target: dict[str, str]) -> Tab:
         socket = await self._session.ws_connect(
             target["webSocketDebuggerUrl"], max_msg_size=2**28, origin=None
         )
         tab = Tab(socket)
         for domain in ("Network", "Page", "Runtime"):
             await tab.call(f"{domain}.enable")
-        await tab.call("Page.navigate", url=address)
         return tab
 
 

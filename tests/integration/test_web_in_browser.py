@@ -24,9 +24,8 @@ async def site(tmp_path, monkeypatch):
         monkeypatch.setenv(variable, str(tmp_path))
     cohort = build_cohort(tmp_path / "cohort", num_patients=24)
     guard = SessionGuard("secret-token", host="127.0.0.1", port=1)
-    server = TestServer(
-        build_server(guard, build_command(cohort, theme=None, is_private=False)), host="127.0.0.1"
-    )
+    command = build_command(cohort, theme=None, is_private=False)
+    server = TestServer(build_server(guard, lambda: command), host="127.0.0.1")
     await server.start_server()
     guard.authority = f"127.0.0.1:{server.port}"
     guard.origin = f"http://{guard.authority}"
