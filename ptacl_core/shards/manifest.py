@@ -36,9 +36,14 @@ def merge_manifests(directory: Path, *, anew: bool = False) -> None:
         present = find_state(directory)
         if not anew and _is_merged(directory, present):
             return
-        for name in (spec.MANIFEST_FILE, spec.REJECTED_FILE):
+        rows = read_all_rows(directory, spec.MANIFEST_FILE)
+        rejections = merge_rejections(read_all_rows(directory, spec.REJECTED_FILE), rows)
+        for name, merged in (
+            (spec.MANIFEST_FILE, merge_rows(rows)),
+            (spec.REJECTED_FILE, rejections),
+        ):
             with atomic_path(directory / name) as temporary:
-                pq.write_table(read_merged(directory, name), temporary)
+                pq.write_table(merged, temporary)
         write_json(directory / STATE_FILE, {"shards": present, **_hash_merged(directory)})
 
 
@@ -100,7 +105,8 @@ def read_all_rows(directory: Path, name: str) -> "pa.Table":
     schema = spec.build_manifest_schema() if is_manifest else spec.build_rejected_schema()
     tables = []
     for sequence, shard in sorted((_read_sequence(p), p) for p in _complete_shards(directory)):
-        table = pq.read_table(shard / name, schema=schema, memory_map=False)
+        # one thread: of files this small several cost more than they gain
+        table = pq.read_table(shard / name, schema=schema, memory_map=False, use_threads=False)
         column = pa.array([sequence] * table.num_rows, pa.int64())
         tables.append(table.append_column("sequence", column))
     full = schema.append(pa.field("sequence", pa.int64()))
