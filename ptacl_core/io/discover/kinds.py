@@ -9,7 +9,7 @@ from ptacl_core.errors import RecordError
 from ptacl_core.io.cine.nifti_header import is_nifti
 from ptacl_core.io.cine.raw_images import is_raw_image
 from ptacl_core.io.ecg.arrays.table_columns import find_lead_columns
-from ptacl_core.io.ecg.detection import detect_ecg_format, find_wfdb_header
+from ptacl_core.io.ecg.detection import FORMAT_BYTES, detect_ecg_format, find_wfdb_header
 from ptacl_core.io.files.bounded_file import check_file, read_bytes
 from ptacl_core.io.files.delimited_columns import open_delimited
 from ptacl_core.io.files.dicom_sniffing import HEAD_BYTES, is_dicom_head, sniff_kind
@@ -34,7 +34,7 @@ class FileKind:
     """`modality` and `format` as the readers name them; `reason` why an unknown one is not used.
 
     `is_mr_image` marks one DICOM image, which is a cine only with its fellows; `is_archive` a zip
-    to look into.
+    to look into; `head` are the file's first `FORMAT_BYTES`, where they were read.
     """
 
     modality: Modality = "unknown"
@@ -42,6 +42,7 @@ class FileKind:
     reason: str = ""
     is_mr_image: bool = False
     is_archive: bool = False
+    head: bytes | None = None
 
 
 def find_kind(path: Path) -> FileKind | None:
@@ -57,7 +58,10 @@ def find_kind(path: Path) -> FileKind | None:
         check_file(path, max_bytes=1024**4)
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
-        return _binary_kind(path, head) if _is_binary(path, head) else _text_kind(path)
+            if _is_binary(path, head):
+                return _binary_kind(path, head)
+            head += stream.read(FORMAT_BYTES - HEAD_BYTES)
+        return _text_kind(path, head)
     except RecordError as error:
         return FileKind(reason=without_name(error))
     except (OSError, ValueError) as error:
@@ -94,7 +98,7 @@ def _find_office_kind(path: Path, head: bytes) -> str:
     return "an office document; save a table as CSV" if is_office or is_open_document else ""
 
 
-def _text_kind(path: Path) -> FileKind | None:
+def _text_kind(path: Path, head: bytes) -> FileKind | None:
     if path.suffix.lower() == ".json":
         return _json_kind(path)
     header = find_wfdb_header(path)
@@ -102,10 +106,10 @@ def _text_kind(path: Path) -> FileKind | None:
         return FileKind("ecg", "wfdb") if header == path else None
     if path.name.lower().endswith(_TABLE_ENDINGS):
         return _table_kind(path)
-    ecg_format = detect_ecg_format(path)
+    ecg_format = detect_ecg_format(path, head)
     if ecg_format == "hdf5" and _holds_images(path):
         return FileKind("cmr", "ismrmrd")
-    return _table_kind(path) if ecg_format == "csv" else FileKind("ecg", ecg_format)
+    return _table_kind(path) if ecg_format == "csv" else FileKind("ecg", ecg_format, head=head)
 
 
 def _holds_images(path: Path) -> bool:

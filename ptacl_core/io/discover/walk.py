@@ -202,7 +202,7 @@ class _Walk:
             kind.format,
             kind.reason,
             place=name,
-            facts=read_facts(path, kind.format),
+            facts=read_facts(path, kind.format, kind.head),
         )
 
     def _visit_archive(self, path: Path, name: PurePath, depth: int) -> Iterator[FoundFile]:

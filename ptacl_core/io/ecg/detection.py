@@ -34,7 +34,8 @@ EcgFormat = Literal[
     "csv",
 ]
 
-_HEAD_BYTES = 64 * 1024
+FORMAT_BYTES = 64 * 1024
+"""How much of a file tells its format."""
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 _XML_ROOTS: dict[str, EcgFormat] = {
@@ -118,11 +119,12 @@ def find_wfdb_header(path: Path) -> Path | None:
     return None
 
 
-def detect_ecg_format(path: Path) -> EcgFormat:
+def detect_ecg_format(path: Path, head: bytes | None = None) -> EcgFormat:
     """The format of the file `path` (a WFDB stem, `.hea`, `.dat` or `.mat` is "wfdb").
 
-    Only the first 64 KB are looked at. Raises UnreadableFileError for what is not a readable file
-    and UnsupportedFormatError for any other kind, named when it is known.
+    Only the first 64 KB are looked at: `head`, where the caller has read them. Raises
+    UnreadableFileError for what is not a readable file and UnsupportedFormatError for any other
+    kind, named when it is known.
     """
     try:
         header = find_wfdb_header(path)
@@ -130,7 +132,7 @@ def detect_ecg_format(path: Path) -> EcgFormat:
         header = None  # a path that the system cannot take: check_file says so in words
     if header is not None:
         return "wfdb"
-    head = read_head(path, num_bytes=_HEAD_BYTES)
+    head = read_head(path, num_bytes=FORMAT_BYTES) if head is None else head
     is_read_in_part = head.startswith(_HDF5_MAGIC)
     size = check_file(path, max_bytes=sys.maxsize if is_read_in_part else MAX_FILE_BYTES)
     name = shown_name(path)
@@ -239,7 +241,7 @@ def _decode(head: bytes) -> str | None:
 
 def _names_file(header_path: Path, file_name: str) -> bool:
     """Whether the header's signal lines name `file_name`."""
-    text = read_head(header_path, num_bytes=_HEAD_BYTES).decode("utf-8", errors="replace")
+    text = read_head(header_path, num_bytes=FORMAT_BYTES).decode("utf-8", errors="replace")
     return any(
         line.split(maxsplit=1)[0] == file_name
         for line in text.splitlines()[1:]

@@ -1,5 +1,7 @@
 """Reading a file whole, never more than a bound, with faults told in words."""
 
+import errno
+import stat
 import sys
 from pathlib import Path
 
@@ -11,6 +13,9 @@ MAX_FILE_BYTES = 512 * 1024**2
 
 MAX_TABLE_BYTES = 256 * 1024**2
 """Largest text table: parsing text needs several times its size in memory."""
+
+
+_NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 def shown_name(path: Path) -> str:
@@ -26,24 +31,25 @@ def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
     """
     name = shown_name(path)
     try:
-        if path.is_dir():
-            raise UnreadableFileError(
-                f"{name}: expected a file, found a folder; name a file in it, or give the "
-                "folder to `ptacl preprocess`"
-            )
-        if not path.exists():
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) or error.errno in _NO_SUCH_FILE:
             raise UnreadableFileError(
                 f"{name}: there is no such file; check the spelling and the folder"
-            )
-        if not path.is_file():
-            raise UnreadableFileError(
-                f"{name}: expected a regular file, found a device, pipe or socket"
-            )
-        size = path.stat().st_size
-    except (OSError, ValueError) as error:
+            ) from None
         raise UnreadableFileError(
             f"{name}: the path cannot be used ({_reason(error)}); check its name and rights"
         ) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise UnreadableFileError(
+            f"{name}: expected a file, found a folder; name a file in it, or give the "
+            "folder to `ptacl preprocess`"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise UnreadableFileError(
+            f"{name}: expected a regular file, found a device, pipe or socket"
+        )
+    size = found.st_size
     if size == 0:
         raise UnreadableFileError(f"{name}: the file is empty (0 bytes); copy or export it again")
     if size > max_bytes:

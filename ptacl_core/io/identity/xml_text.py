@@ -16,6 +16,8 @@ def find_opening(text: str, name: str) -> str:
 
 def find_text(text: str, name: str) -> str | None:
     """The text of the first element of a name, None without one."""
+    if name not in text:  # much sooner told than by the expression
+        return None
     match = re.search(_TAG.format(name=name), text)
     return html.unescape(match[1]).strip() if match is not None else None
 
