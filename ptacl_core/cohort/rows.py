@@ -19,12 +19,15 @@ Method = Literal["auto", "exact", "index"]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One ECG or CMR recording of a patient; figures are None where not measured."""
+    """One ECG or CMR recording of a patient; figures are None where not measured.
+
+    `file_hash` names the source file under the cohort's key (`CohortKey.file_hash`).
+    """
 
     patient: str
     visit: int
     modality: str
-    file_sha256: str | None
+    file_hash: str | None
     format: str | None
     sampling_rate_hz: float | None
     duration_s: float | None

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identity.keys import find_key
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.records.phenotypes import SCANNER_COLUMNS, SCANNER_FIELD_IDS
@@ -48,7 +49,12 @@ def register_shards(
                 source=source,
                 preprocessing_hash=reader.preprocessing_hash,
             ).close()
-        made_with = {"convention": convention, "preprocessing_hash": reader.preprocessing_hash}
+        key = find_key(CohortLayout(cohort_dir), create=True)
+        made_with = {
+            "convention": convention,
+            "preprocessing_hash": reader.preprocessing_hash,
+            "key_fingerprint": None if key is None else key.fingerprint,
+        }
         manifest = {"manifest_sha256": reader.manifest_sha256}
         known, stored = _read_registered(shards), {**made_with, **_count_rows(cohort_dir)}
         is_intact = {name: known.get(name) for name in stored} == stored

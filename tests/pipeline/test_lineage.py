@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
 from ptacl_core import __version__
+from ptacl_core.cohort import CohortLayout
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.runs.folder import load_run_config
 from ptacl_core.shards import ShardReader
 
@@ -58,7 +61,7 @@ def compute_sha256(path: Path) -> str:
 
 def test_a_prediction_leads_to_the_very_files_in_one_query(ask, ptacl, cohort):
     statement = (
-        "SELECT file_sha256, checkpoint_sha256, data_sha256, code_version, run_config_json, "
+        "SELECT file_hash, checkpoint_sha256, data_sha256, code_version, run_config_json, "
         "preprocessing_settings_json FROM prediction_provenance "
         f"WHERE patient = '{PERSON}' AND name = 'lvef_pct'"
     )
@@ -76,10 +79,12 @@ def test_a_prediction_leads_to_the_very_files_in_one_query(ask, ptacl, cohort):
             "cmr": hashlib.sha256(reader.read_cine_bytes(row).tobytes()).hexdigest(),
         }
         preprocessing = reader.preprocessing.model_dump(mode="json")
-    assert found["file_sha256"] == stored["ecg"]
+    key = open_key(CohortLayout(cohort))
+    stored = {modality: key.file_hash(plain) for modality, plain in stored.items()}
+    assert found["file_hash"] == stored["ecg"]
     assert json.loads(found["preprocessing_settings_json"]) == preprocessing
-    recordings = ask(f"SELECT modality, file_sha256 FROM recordings WHERE patient = '{PERSON}'")
-    assert {each["modality"]: each["file_sha256"] for each in recordings} == stored
+    recordings = ask(f"SELECT modality, file_hash FROM recordings WHERE patient = '{PERSON}'")
+    assert {each["modality"]: each["file_hash"] for each in recordings} == stored
     # who leaves later changes the data that are there, not those that the run was trained on
     assert ptacl("erase", cohort, "S000001", "--yes").exit_code == 0
     (later,) = ask(statement)
@@ -97,6 +102,37 @@ def test_every_figure_of_a_run_leads_to_weights_data_code_and_settings(ask):
         assert counts["rows"] > 0, table
         assert set(counts.values()) == {counts["rows"]}, table
     (files,) = ask(
-        "SELECT count(*) AS predictions, count(file_sha256) AS files FROM prediction_provenance"
+        "SELECT count(*) AS predictions, count(file_hash) AS files FROM prediction_provenance"
     )
     assert files["predictions"] == files["files"] > 0
+
+
+def test_no_plain_hash_of_a_recording_is_shown_to_sql_or_leaves_the_shards(ptacl, cohort):
+    with ShardReader.open(cohort) as reader:
+        plain = {
+            each
+            for name in ("ecg_sha256", "cmr_sha256")
+            for each in reader.table.column(name).to_pylist()
+        }
+    assert len(plain) > 100
+    with duckdb.connect(str(cohort / "cohort.duckdb"), read_only=True) as store:
+        cells = {
+            cell
+            for (name,) in store.execute(
+                "SELECT table_name FROM information_schema.tables"
+            ).fetchall()
+            for row in store.execute(f'SELECT * FROM "{name}"').fetchall()
+            for cell in row
+            if isinstance(cell, str)
+        }
+    assert not plain & cells
+    assert not [each for each in cells if "sha256" in each and any(one in each for one in plain)]
+    answer = ptacl("query", cohort, "FROM prediction_provenance", "--format", "parquet")
+    assert answer.exit_code == 0, answer.err
+    needles = [each.encode() for each in plain] + [bytes.fromhex(each) for each in plain]
+    seen = b"".join(
+        path.read_bytes()
+        for path in cohort.rglob("*")
+        if path.is_file() and "shards" not in path.relative_to(cohort).parts
+    )
+    assert not [needle for needle in needles if needle in seen]

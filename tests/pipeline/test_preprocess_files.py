@@ -104,8 +104,8 @@ def test_measurements_and_formats_are_stored_with_the_recording(paired):
     assert recordings["ecg"].format == "wfdb"
     assert recordings["ecg"].qrs_ms == pytest.approx(92, abs=15)
     assert recordings["cmr"].format == "nifti"
-    assert len(recordings["cmr"].file_sha256) == 64
-    assert {len(each.file_sha256) for each in recordings.values()} == {64}
+    assert len(recordings["cmr"].file_hash) == 64
+    assert {len(each.file_hash) for each in recordings.values()} == {64}
 
 
 def test_no_identifier_is_left_anywhere_in_the_cohort(paired):

@@ -40,6 +40,10 @@ class CohortKey:
         """What remains of an erased pseudonym: enough to recognise it, not to tell it."""
         return self._digest("tombstone", pseudonym).hex()
 
+    def file_hash(self, file_sha256: str) -> str:
+        """What names a source file where people ask: tells no file without the key."""
+        return self._digest("file", file_sha256).hex()
+
     @property
     def fingerprint(self) -> str:
         """Tells which key it is, without telling the key; `cohort.toml` carries it."""

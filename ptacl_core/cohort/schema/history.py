@@ -296,3 +296,13 @@ ECG_ANALYSES = (
     )
     """,
 )
+
+KEYED_HASHES = tuple(
+    statement
+    for table in ("recordings", "predictions")
+    for statement in (
+        f"UPDATE {table} SET file_sha256 = "  # noqa: S608 - names from the line above
+        "(SELECT keyed FROM keyed_hashes WHERE plain = file_sha256)",
+        f"ALTER TABLE {table} RENAME COLUMN file_sha256 TO file_hash",
+    )
+)

@@ -1,5 +1,6 @@
 """How the store's schema came to be: ordered migrations, each applied once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from ptacl_core.cohort.schema.history import (
     ECG_ANALYSES,
     FIRST_SCHEMA,
     INTERVAL_GROUPS,
+    KEYED_HASHES,
     PATIENT_TABLES_OF_RUNS,
     SCANNER_PHENOTYPES,
 )
@@ -25,6 +27,8 @@ class Migration:
     version: int
     name: str
     statements: tuple[str, ...]
+    reads_keyed_hashes: bool = False
+    """Its statements find plain hashes of files with their keyed ones in `keyed_hashes`."""
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -33,15 +37,23 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "what runs know of single patients", PATIENT_TABLES_OF_RUNS),
     Migration(4, "marks, figures and statements of ECGs", ECG_ANALYSES),
     Migration(5, "what the scanner's own contours gave", SCANNER_PHENOTYPES),
+    Migration(6, "hashes of files are keyed", KEYED_HASHES, reads_keyed_hashes=True),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version
 
 
-def migrate(connection: "duckdb.DuckDBPyConnection", *, file: Path) -> list[int]:
+def migrate(
+    connection: "duckdb.DuckDBPyConnection",
+    *,
+    file: Path,
+    file_hash: Callable[[str], str] | None = None,
+) -> list[int]:
     """Apply the missing migrations to an open store and return their numbers.
 
-    Raises CohortVersionError when the store is newer than this software.
+    `file_hash` keys the SHA-256 of a file; without it (the key is not at hand) the plain hashes
+    that an older store has are dropped. Raises CohortVersionError when the store is newer than
+    this software.
     """
     current = read_schema_version(connection)
     if current > SCHEMA_VERSION:
@@ -51,9 +63,12 @@ def migrate(connection: "duckdb.DuckDBPyConnection", *, file: Path) -> list[int]
         )
     applied = []
     for migration in MIGRATIONS[current:]:
+        if migration.reads_keyed_hashes:
+            _list_keyed_hashes(connection, file_hash)
         execute(connection, "BEGIN TRANSACTION")
         for statement in migration.statements:
             execute(connection, statement)
+        execute(connection, "DROP TABLE IF EXISTS temp.keyed_hashes")
         execute(
             connection,
             "INSERT INTO schema_version VALUES (?, ?, current_timestamp::TIMESTAMP)",
@@ -62,6 +77,26 @@ def migrate(connection: "duckdb.DuckDBPyConnection", *, file: Path) -> list[int]
         execute(connection, "COMMIT")
         applied.append(migration.version)
     return applied
+
+
+def _list_keyed_hashes(
+    connection: "duckdb.DuckDBPyConnection", file_hash: Callable[[str], str] | None
+) -> None:
+    plain = [
+        str(each)
+        for (each,) in execute(
+            connection,
+            "SELECT file_sha256 FROM recordings UNION SELECT file_sha256 FROM predictions",
+        )
+        if each is not None and file_hash is not None
+    ]
+    keyed = [] if file_hash is None else [file_hash(each) for each in plain]
+    execute(
+        connection,
+        "CREATE OR REPLACE TEMP TABLE keyed_hashes AS "
+        "SELECT unnest($1::VARCHAR[]) AS plain, unnest($2::VARCHAR[]) AS keyed",
+        [plain, keyed],
+    )
 
 
 def read_schema_version(connection: "duckdb.DuckDBPyConnection") -> int:

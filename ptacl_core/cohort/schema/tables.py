@@ -101,10 +101,11 @@ TABLES: tuple[Table, ...] = (
             _VISIT,
             _MODALITY,
             (
-                "file_sha256",
+                "file_hash",
                 "VARCHAR",
-                "SHA-256 of the source file (several: of their hashes; "
-                "simulated, so that there is none: of the recording's bytes in its shard)",
+                "HMAC, under the cohort's key, of the SHA-256 of the source file (several: of "
+                "their hashes; simulated, so that there is none: of the recording's bytes in its "
+                "shard); null: the key was not at hand",
             ),
             ("format", "VARCHAR", "format of the source file"),
             ("sampling_rate_hz", "DOUBLE", "of the source ECG"),
@@ -297,7 +298,7 @@ TABLES: tuple[Table, ...] = (
             ("high", "DOUBLE!", "upper end of the interval"),
             ("unit", "VARCHAR!", "mL, %, L/min or g"),
             ("coverage", "DOUBLE", "nominal coverage of the interval, 0 to 1"),
-            ("file_sha256", "VARCHAR", "SHA-256 of the ECG file that was read"),
+            ("file_hash", "VARCHAR", "which ECG file was read, as in recordings"),
             ("checkpoint_sha256", "VARCHAR", "weights that predicted"),
             ("preprocessing_hash", "VARCHAR", "hash in the table preprocessing"),
             ("created_at", "TIMESTAMP", "UTC"),

@@ -93,7 +93,7 @@ VIEWS: dict[str, tuple[str, str]] = {
     "prediction_provenance": (
         "From every prediction to the file it was read from, the weights and the settings.",
         """SELECT p.run, p.patient, p.visit, p.name, p.value, p.low, p.high, p.unit,
-               coalesce(p.file_sha256, e.file_sha256) AS file_sha256, e.format AS file_format,
+               coalesce(p.file_hash, e.file_hash) AS file_hash, e.format AS file_format,
                s.shard, s."row" AS shard_row,
                coalesce(p.preprocessing_hash, e.preprocessing_hash) AS preprocessing_hash,
                g.settings_json AS preprocessing_settings_json,

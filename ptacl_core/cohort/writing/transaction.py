@@ -13,6 +13,7 @@ from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.cohort.publication import current_publication, publish
 from ptacl_core.cohort.schema.migrations import migrate
 from ptacl_core.cohort.schema.views import build_derived
+from ptacl_core.cohort.writing.keyed_hashes import find_file_hash
 from ptacl_core.cohort.writing.writer import CohortWriter
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.clone import clone_file
@@ -42,10 +43,12 @@ def write_cohort(
             connection = connect_writer(private)
             try:
                 with readable_errors(private):
-                    is_migrated = bool(migrate(connection, file=layout.store))
+                    migrated = migrate(
+                        connection, file=layout.store, file_hash=find_file_hash(layout)
+                    )
                 writer = CohortWriter(connection, private, layout)
                 yield writer
-                changed = None if is_migrated else writer.changed_tables
+                changed = None if migrated else writer.changed_tables
                 with readable_errors(private):
                     _finish(connection, version=version, purpose=purpose, changed=changed)
             finally:

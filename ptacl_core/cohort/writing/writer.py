@@ -21,6 +21,7 @@ from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.schema.tables import INTERNAL_TABLES, TABLE_BY_NAME
 from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS, unfold_analyses
+from ptacl_core.cohort.writing.keyed_hashes import key_hashes
 from ptacl_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ class CohortWriter:
         return self._put("visits", table)
 
     def put_recordings(self, table: "pa.Table") -> int:
-        """Add or replace recordings with their findings; returns the number of rows."""
-        return self._put("recordings", table)
+        """Add or replace recordings with their findings; returns the number of rows.
+
+        A column `file_sha256` is stored keyed, as `file_hash`.
+        """
+        return self._put("recordings", key_hashes(table, self._layout))
 
     def put_ecg_analyses(self, table: "pa.Table") -> int:
         """Replace what was measured on some visits' ECGs: marks, figures, leads, statements.
@@ -94,8 +98,11 @@ class CohortWriter:
         return self._put("shards", table)
 
     def put_predictions(self, table: "pa.Table") -> int:
-        """Add or replace predictions; interval and unit are required. Returns the rows."""
-        return self._put("predictions", table)
+        """Add or replace predictions; interval and unit are required. Returns the rows.
+
+        A column `file_sha256` is stored keyed, as `file_hash`.
+        """
+        return self._put("predictions", key_hashes(table, self._layout))
 
     def put_out_of_distribution(self, table: "pa.Table") -> int:
         """Add or replace out-of-distribution scores; returns the number of rows."""

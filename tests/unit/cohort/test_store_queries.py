@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ptacl_core.cohort import Cohort, describe_schema
+from ptacl_core.cohort import Cohort, CohortLayout, describe_schema
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.records import PHENOTYPE_NAMES
 
@@ -185,20 +186,26 @@ def test_all_visits_of_a_person_are_in_one_part_of_a_split(cohort_path: Path) ->
         assert cohort.sql(per_person).rows == ()
 
 
-def test_a_prediction_leads_to_file_weights_and_settings_in_one_query(cohort: Cohort) -> None:
-    result = cohort.sql(
-        "SELECT file_sha256, checkpoint_sha256, preprocessing_settings_json, run_config_json, "
-        "code_version, shard, shard_row, split FROM prediction_provenance "
-        f"WHERE patient = '{NAME}' AND name = 'lvef_pct'"
-    )
-    row = dict(zip(result.columns, result.rows[0], strict=True))
-    assert row["file_sha256"] == "ecg" + "0" * 60 + "3"
-    assert row["checkpoint_sha256"] == "c" * 64
-    assert json.loads(str(row["preprocessing_settings_json"])) == {"wavelet": "db6", "level": 8}
-    assert (row["shard"], row["shard_row"], row["split"]) == ("part-00000", 3, "train")
-    assert row["code_version"]
-    lost = cohort.sql("SELECT count(*) FROM prediction_provenance WHERE file_sha256 IS NULL")
-    assert lost.rows == ((0,),)
+def test_a_prediction_leads_to_file_weights_and_settings_in_one_query(
+    cohort_path: Path,
+) -> None:
+    key = open_key(CohortLayout(cohort_path), create=True)
+    with Cohort.write(cohort_path, purpose="file") as writer:
+        recording = {"patient": NAME, "visit": 0, "modality": "ecg", "is_accepted": True}
+        row = {**recording, "file_sha256": "e" * 64, "preprocessing_hash": "abc123"}
+        writer.put_recordings(pa.Table.from_pylist([row]))
+    with Cohort.open(cohort_path) as cohort:
+        result = cohort.sql(
+            "SELECT file_hash, checkpoint_sha256, preprocessing_settings_json, run_config_json, "
+            "code_version, shard, shard_row, split FROM prediction_provenance "
+            f"WHERE patient = '{NAME}' AND name = 'lvef_pct'"
+        )
+    found = dict(zip(result.columns, result.rows[0], strict=True))
+    assert found["file_hash"] == key.file_hash("e" * 64)
+    assert found["checkpoint_sha256"] == "c" * 64
+    assert json.loads(str(found["preprocessing_settings_json"])) == {"wavelet": "db6", "level": 8}
+    assert (found["shard"], found["shard_row"], found["split"]) == ("part-00000", 3, "train")
+    assert found["code_version"]
 
 
 def test_the_schema_is_described_and_the_description_is_true(cohort: Cohort) -> None:

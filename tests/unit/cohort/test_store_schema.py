@@ -12,6 +12,7 @@ import pytest
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.engine import connect_writer, execute
 from ptacl_core.cohort.health.verification import verify_cohort
+from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.schema import migrations as schema
 from ptacl_core.cohort.schema.tables import TABLES
@@ -64,6 +65,28 @@ def test_a_cohort_of_an_older_release_opens(release: Path, tmp_path: Path) -> No
         writer.put_patients(pa.table({"patient": ["new"]}))
     with Cohort.open(path) as cohort:
         assert cohort.count() == len(expected["patients"]) + 1
+
+
+def test_plain_hashes_of_files_in_an_older_store_become_keyed_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for has_key in (True, False):
+        monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "keys"))
+        path = Path(shutil.copytree(RELEASES[0], tmp_path / f"cohort-{has_key}"))
+        packed, store = path / "cohort.duckdb.gz", path / "cohort.duckdb"
+        store.write_bytes(gzip.decompress(packed.read_bytes()))
+        query = "SELECT patient, modality, {} FROM recordings WHERE {} IS NOT NULL"
+        with duckdb.connect(str(store), read_only=True) as former:
+            plain = former.execute(query.format("file_sha256", "file_sha256")).fetchall()
+        assert plain
+        key = open_key(CohortLayout(path), create=True)
+        if not has_key:
+            monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "none"))
+        verify_cohort(path, repair=True)
+        with Cohort.open(path) as cohort:
+            keyed = cohort.fetch(query.format("file_hash", "file_hash"))
+        expected = [(*row[:2], key.file_hash(row[2])) for row in plain] if has_key else []
+        assert sorted(keyed) == sorted(expected)
 
 
 def test_an_older_schema_is_brought_up_to_date_by_the_next_writer(
