@@ -20,6 +20,7 @@ from ptacl_core.cohort.erasure.byte_search import SearchReport, search_directori
 from ptacl_core.cohort.erasure.certificate import Certificate, certify
 from ptacl_core.cohort.erasure.derived_files import clean_derived_files, remove_naming_files
 from ptacl_core.cohort.erasure.journal import Journal, journal_files, read_journal, remove_journal
+from ptacl_core.cohort.erasure.nameless_exports import remove_nameless_exports
 from ptacl_core.cohort.erasure.needles import Needle, binary_needle, number_of, text_needles
 from ptacl_core.cohort.erasure.notes import erase_notes
 from ptacl_core.cohort.identity.aliases import forget_evidence
@@ -138,6 +139,9 @@ def _remove_everywhere(
     forget_evidence(layout.shards, key, people)
     runs = RunsOfPeople(tuple(journal.trained_runs), tuple(journal.unknown_runs))
     forget_people(layout, key=key, people=people, runs=runs)
+    # before the store is made anew: it knows which values are theirs
+    nameless = remove_nameless_exports(layout, people)
+    journal.cleaned_files += [[each.file, each.action] for each in nameless]
     progress.say("erasing: the store is made anew")
     tombstones = [key.tombstone(person) for person in people]
     touched = (*journal.trained_runs, *journal.unknown_runs)

@@ -25,7 +25,12 @@ from ptacl_core.cohort.publication import (
 from ptacl_core.cohort.schema.views import OVERVIEW_SOURCES
 from ptacl_core.cohort.search import mapped
 from ptacl_core.cohort.search.index import KIND as INDEX_KIND
-from ptacl_core.cohort.search.index import build_index, find_valid_entry, read_entries
+from ptacl_core.cohort.search.index import (
+    build_index,
+    drop_entry,
+    find_valid_entry,
+    read_entries,
+)
 from ptacl_core.cohort.writing.transaction import write_cohort
 from ptacl_core.errors import CohortError, CohortVersionError
 from ptacl_core.safety.files.atomic import choose_file_mode
@@ -324,7 +329,10 @@ def _rebuild_indexes(layout: CohortLayout) -> None:
         for entry in entries:
             key = EmbeddingKey(entry.run, entry.modality, entry.space)
             if find_valid_entry(opened, key) is None:
-                build_index(opened, key)
+                try:
+                    build_index(opened, key)
+                except CohortError:  # as where hnswlib is not: search is exact without it
+                    drop_entry(opened, entry)
         for file in [*mapped.find_stale(opened), *mapped.find_damaged(opened)]:
             file.unlink()
     finally:

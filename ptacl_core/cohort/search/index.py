@@ -239,14 +239,25 @@ def _build_and_probe(
     return probed
 
 
+def drop_entry(opened: "OpenedStore", entry: IndexEntry) -> None:
+    """Remove an index; search is exact without it. Raises OSError."""
+    _write_entries(opened, _list_others(opened, entry))
+
+
 def _put_entry(opened: "OpenedStore", entry: IndexEntry) -> None:
+    _write_entries(opened, [*_list_others(opened, entry), entry])
+
+
+def _list_others(opened: "OpenedStore", entry: IndexEntry) -> list[IndexEntry]:
     same = (entry.run, entry.modality, entry.space)
-    kept = [
+    return [
         stored_entry
         for stored_entry in read_entries(opened)
         if (stored_entry.run, stored_entry.modality, stored_entry.space) != same
     ]
-    entries = [*kept, entry]
+
+
+def _write_entries(opened: "OpenedStore", entries: list[IndexEntry]) -> None:
     document = {
         "kind": KIND,
         "version": 1,

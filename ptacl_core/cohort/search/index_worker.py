@@ -43,9 +43,19 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
     raise CohortError(f"unknown operation {operation!r}")
 
 
-def _build(request: dict[str, Any]) -> dict[str, Any]:
-    import hnswlib
+def _import_hnswlib() -> Any:
+    try:
+        import hnswlib
+    except ImportError:
+        raise CohortError(
+            "hnswlib is not installed; it is compiled, with a C++ compiler and Python's headers: "
+            "pip install 'ptacl[index]'"
+        ) from None
+    return hnswlib
 
+
+def _build(request: dict[str, Any]) -> dict[str, Any]:
+    hnswlib = _import_hnswlib()
     vectors = _read(request)
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
     index.init_index(
@@ -102,9 +112,7 @@ def _search(query: Float32[Array, " dim"], k: int) -> bytes:
 
 
 def _open_index(file: str, *, num_vectors: int, dim: int) -> Any:
-    import hnswlib
-
-    index = hnswlib.Index(space="ip", dim=dim)
+    index = _import_hnswlib().Index(space="ip", dim=dim)
     index.load_index(file, max_elements=num_vectors)
     if index.get_current_count() != num_vectors:
         raise CohortError(

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,14 @@ def _plant(path: Path) -> None:
         cohort.export("SELECT patient, lvef_pct FROM overview", name="everybody")
         cohort.export("SELECT patient FROM overview", name="all", file_format="parquet")
         cohort.export("SELECT avg(lvef_pct) AS mean FROM overview", name="mean")
+        cohort.export("SELECT lvef_pct AS x FROM overview", name="nameless")
+        others = f"WHERE patient <> '{PERSON}'"
+        cohort.export(f"SELECT lvef_pct AS x FROM overview {others}", name="some")
+        for suffix in ("parquet", "json"):
+            cohort.export("SELECT vector FROM embeddings_24", name="vectors", file_format=suffix)
         cohort.export(f"SELECT '{PERSON}' AS p", name=f"about {PERSON}", file_format="json")
-        cohort.build_index("align-1", "cmr")
+        if find_spec("hnswlib") is not None:
+            cohort.build_index("align-1", "cmr")
     run = path / "runs" / "align-1"
     run.mkdir(parents=True)
     run.joinpath("residuals.csv").write_text(f"patient,error\n{PERSON},1\nsim-000001,2\n")
@@ -117,6 +124,9 @@ def test_an_erased_person_leaves_no_byte_and_a_certificate(planted: Path) -> Non
         assert cohort.notes.tags() == {}
         assert cohort.notes.saved_cohort_members("some") == [("sim-000001", 0), ("sim-000001", 1)]
     assert _search(planted) == []
+    left = {path.name for path in (planted / "exports").iterdir()}
+    assert not left & {"nameless.csv", "vectors.parquet", "vectors.json"}
+    assert {"some.csv", "mean.csv"} <= left
     needles = [
         binary_needle(old.vectors[old.patients.index(PERSON)].tobytes()[:32])
         for old in vectors.values()

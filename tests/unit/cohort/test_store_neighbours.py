@@ -297,6 +297,7 @@ def test_fingerprints_tell_sets_apart() -> None:
 
 @pytest.fixture(scope="session")
 def clustered_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("hnswlib")
     return make_clustered(tmp_path_factory.mktemp("clusters") / "clustered")
 
 
