@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,12 @@ def ask(function: Callable[[], object]) -> object:
     if child == 0:
         status = 1
         try:
-            os.write(writable, json.dumps(function()).encode())
+            answer = json.dumps(function()).encode()
+            with os.fdopen(writable, "wb") as stream:
+                stream.write(answer)
             status = 0
+        except BaseException:  # noqa: BLE001 - the parent tells that there is no answer
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(writable)
@@ -211,6 +216,7 @@ def drive(
         if status != 0:
             tally.faults += (f"exit {status}: {log.read_text()[-300:]}",)
         tally.faults += tuple(_after(folder, cohort, check))
+        print(*dict.fromkeys(tally.faults), sep="\n", flush=True)
         print(f"{name}: {tally.killed} killed, {tally.ended} ended, {len(tally.faults)} faults",
               flush=True)  # fmt: skip
     return tally
