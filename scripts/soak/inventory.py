@@ -3,7 +3,7 @@
 
 A cohort is simulated, trained, embedded, evaluated and indexed, has notes, an export and a
 withdrawal behind it, and so has another one of other people. One file of each kind is damaged at
-a time in five ways (deleted, cut to half, its end cut off, one bit turned, the file of that name
+a time in five ways (deleted, cut to half, its last 16 bytes cut off, one bit turned, the file of that name
 of the other cohort in its place); then every check runs. Named is a file when a defect stands at
 its path or at the folder that is checked whole. What is not named has a reason in `NO_RECORD`.
 
@@ -38,9 +38,9 @@ RUN = "tiny"
 NO_RECORD = {
     r"exports/.*": "the user's own: written for them, nothing in the cohort reads it",
     r"features/.*": "a cache: carries its own hash, is looked at when read and made anew",
-    r".*\.lock": "empty; made anew by whoever locks next",
-    r"(shards/)?\.(registered|merged)\.json": "a shortcut: without it all rows are compared anew",
-    r"shards/\.known\.json": "a shortcut",
+    r".*\.lock": "who holds it, written by whoever locks next",
+    r"shards/\.(registered|merged)\.json": "a shortcut: without it all rows are compared anew",
+    r"card\.(json|md)|simulation\.json|generation\.json": "what `ptacl simulate` says of its people",
 }
 """Files that nothing needs: why no record of them is kept."""
 
@@ -75,7 +75,7 @@ def halve(path: Path, _: Path) -> bool:
 
 def shorten(path: Path, _: Path) -> bool:
     data = path.read_bytes()
-    path.write_bytes(data[:-1])
+    path.write_bytes(data[:-16])
     return len(data) > 0
 
 
@@ -135,7 +135,7 @@ def is_named(place: str, cohort: Path) -> tuple[bool, list[str]]:
     return named, places
 
 
-def try_all(cohort: Path, other: Path) -> dict[str, dict[str, str]]:
+def try_all(cohort: Path, other: Path, kinds: str) -> dict[str, dict[str, str]]:
     """For each kind and damage: "named", "-" (no change), or what verify said instead."""
     whole = verify.run(cohort)
     assert whole.is_whole, whole.defects
@@ -146,6 +146,9 @@ def try_all(cohort: Path, other: Path) -> dict[str, dict[str, str]]:
             place = str(path.relative_to(cohort))
             by_kind.setdefault(kind_of(place), place)
     for kind, place in by_kind.items():
+        if find_reason(kind) is not None or not re.search(kinds, kind):
+            table[kind] = dict.fromkeys(DAMAGES, "-")
+            continue
         path = cohort / place
         outside = cohort.with_name("kept")
         shutil.copy2(path, outside)
@@ -170,11 +173,14 @@ def _try_one(cohort: Path, place: str, apply: Callable[[Path, Path], bool], fore
     return "only " + ", ".join(places) if places else "NOT NAMED"
 
 
+def find_reason(kind: str) -> str | None:
+    """Why there is no record of such a file; None where there is one."""
+    reasons = (why for pattern, why in NO_RECORD.items() if re.fullmatch(pattern, kind))
+    return next(reasons, None)
+
+
 def report(table: dict[str, dict[str, str]]) -> list[str]:
-    reasons = {
-        kind: reason for kind in table for pattern, reason in NO_RECORD.items()
-        if re.fullmatch(pattern, kind)
-    }  # fmt: skip
+    reasons = {kind: reason for kind in table if (reason := find_reason(kind)) is not None}
     recorded = {kind: row for kind, row in table.items() if kind not in reasons}
     tried = [answer for row in recorded.values() for answer in row.values() if answer != "-"]
     named = sum(answer == "named" for answer in tried)
@@ -197,6 +203,7 @@ def report(table: dict[str, dict[str, str]]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, help="keep the two cohorts here (default: none)")
+    parser.add_argument("--kinds", default="", help="regular expression: only these kinds of file")
     parser.add_argument("--save", action="store_true", help="write a report to assets/reports")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="inventory-") as temporary:
@@ -207,7 +214,7 @@ def main() -> int:
         for path, seed in ((cohort, 1), (other, 2)):
             if not path.is_dir():
                 build(path, seed=seed)
-        table = try_all(cohort, other)
+        table = try_all(cohort, other, options.kinds)
     lines = report(table)
     print("\n".join(lines))
     if options.save:
