@@ -3,9 +3,9 @@
 
 A cohort is simulated, trained, embedded, evaluated and indexed, has notes, an export and a
 withdrawal behind it, and so has another one of other people. One file of each kind is damaged at
-a time in five ways (deleted, cut to half, its last 16 bytes cut off, one bit turned, the file of that name
-of the other cohort in its place); then every check runs. Named is a file when a defect stands at
-its path or at the folder that is checked whole. What is not named has a reason in `NO_RECORD`.
+a time in five ways (deleted, cut to half, its last 16 bytes cut off, one bit turned, the file of
+that name of the other cohort in its place); then every check runs. Named is a file when a defect
+stands at its path or at the folder that is checked whole. `NO_RECORD` says which are not looked at.
 
     nice -n 10 python scripts/soak/inventory.py --save
 """
@@ -40,7 +40,7 @@ NO_RECORD = {
     r"features/.*": "a cache: carries its own hash, is looked at when read and made anew",
     r".*\.lock": "who holds it, written by whoever locks next",
     r"shards/\.(registered|merged)\.json": "a shortcut: without it all rows are compared anew",
-    r"card\.(json|md)|simulation\.json|generation\.json": "what `ptacl simulate` says of its people",
+    r"card\.(json|md)|simulation\.json|generation\.json": "what `simulate` says of itself",
 }
 """Files that nothing needs: why no record of them is kept."""
 
