@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.identity.keys import find_key
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
@@ -81,7 +81,13 @@ def register_shards(
             writer.put_preprocessing(
                 reader.preprocessing_hash, reader.preprocessing.model_dump(mode="json")
             )
-        document = {**made_with, **manifest, **_count_rows(cohort_dir), "merged_shards": merged}
+        document = {
+            **made_with,
+            **manifest,
+            **_count_rows(cohort_dir),
+            "merged_shards": merged,
+            "cohort_id": CohortDescription.read(CohortLayout(cohort_dir)).cohort_id,
+        }
         write_json(shards / REGISTERED_FILE, document)
 
 

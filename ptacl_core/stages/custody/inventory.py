@@ -13,11 +13,12 @@ from ptacl_core.cohort.identity.lineage import StageRecord, lineage_file, read_s
 from ptacl_core.cohort.identity.register import register_file
 from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.errors import CohortError, ConfigError, PtaclError
+from ptacl_core.ingest.register import REGISTERED_FILE
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import read_holder
 
-NUM_CHECKS = 7
+NUM_CHECKS = 8
 _RESTORE = "restore it from a copy"
 _ROOT_NAMES = {
     "cohort.toml", "cohort.duckdb", "manifest.json", "notes.duckdb", "identities.duckdb",
@@ -39,7 +40,7 @@ class _StoredRun:
 
 def check_inventory(layout: CohortLayout) -> list[Defect]:
     """Every file that something refers to, present and the one that is meant."""
-    defects = list(_check_audited(layout))
+    defects = [*_check_description(layout), *_check_audited(layout)]
     try:
         stages = read_stages(layout)
     except CohortError as error:
@@ -95,6 +96,27 @@ def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
             )
             for run_of_store in cohort.runs()
         ]
+
+
+def _check_description(layout: CohortLayout) -> Iterator[Defect]:
+    """`cohort.toml` is this cohort's: what was written beside it says the same."""
+    description = CohortDescription.read(layout)
+    own = {"cohort_id": description.cohort_id, "key_fingerprint": description.key_fingerprint}
+    for file in (layout.shards / REGISTERED_FILE, register_file(layout)):
+        found = _read_json(file) or {}
+        names = [
+            name
+            for name, value in own.items()
+            if name in found and found[name] not in (value, None)
+        ]
+        if names:
+            place = layout.description.name
+            message = (
+                f"it says another {names[0]} than {file.relative_to(layout.root)}; one of them is "
+                f"another cohort's: {_RESTORE}"
+            )
+            yield Defect("foreign_description", place, message)
+            return
 
 
 def _check_audited(layout: CohortLayout) -> Iterator[Defect]:
