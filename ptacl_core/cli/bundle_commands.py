@@ -1,4 +1,4 @@
-"""Commands around a model as one file: pack, unpack, egress."""
+"""Commands around a model as one file: pack, unpack, egress, validate."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ptacl_core.cli.options import CohortArgument, JsonOption
+from ptacl_core.cli.options import CohortArgument, DeviceOption, JsonOption
 from ptacl_core.cli.output import RESEARCH_USE, narrate, print_json, print_line
 
 if TYPE_CHECKING:
@@ -153,8 +153,51 @@ def _print_contents(answer: dict[str, Any], *, is_whole: bool) -> None:
     print_line(f"{answer['bytes']:,} bytes, model {answer['bundle_sha256']}. {RESEARCH_USE}")
 
 
+def validate(
+    model: BundleArgument,
+    other: Annotated[
+        Path, typer.Argument(help="Cohort that the model has not seen.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for validation.html, .md and .json.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=100, help="Bootstrap resamples of people.")] = 2000,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a frozen model on another cohort.
+
+    Table 2, calibration, coverage, subgroups and drift, what fails and for whom; then, in columns
+    of their own, what recalibration and a refitted probe would make of it.
+    """
+    from ptacl_core.cli.progress_bars import ProgressBars
+    from ptacl_core.report.html import render_html
+    from ptacl_core.report.markdown import list_figures, render_markdown
+    from ptacl_core.report.validation import build_validation_report
+    from ptacl_core.safety.files.atomic import write_json, write_text
+    from ptacl_core.stages.validate import run as stage
+
+    with ProgressBars() as progress:
+        document = stage.run(
+            model, other, num_resamples=resamples, device=device, progress=progress
+        )
+    report = build_validation_report(document)
+    if out is not None:
+        write_json(out / "validation.json", document.as_dict())
+        write_text(out / "validation.html", render_html(report))
+        write_text(out / "validation.md", render_markdown(report))
+        for name, svg in list_figures(report).items():
+            write_text(out / "figures" / name, svg)
+    if as_json:
+        print_json(document.as_dict())
+        return
+    for line in render_markdown(report).splitlines():
+        print_line(line)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(pack)
     app.command()(unpack)
     app.command()(egress)
+    app.command()(validate)

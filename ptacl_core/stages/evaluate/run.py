@@ -21,6 +21,7 @@ from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
 from ptacl_core.embedding.patients import EvaluationSplit, describe_rows, load_split
 from ptacl_core.embedding.readout_fit import find_stored_readout, fit_split_readout
+from ptacl_core.embedding.subgroups import evaluate_subgroups
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import (
     EvaluationError,
@@ -54,7 +55,6 @@ from ptacl_core.stages.evaluate.steps.alignment import describe_steps, measure_s
 from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
 from ptacl_core.stages.evaluate.steps.outcomes import keep_outcomes, list_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
-from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
 

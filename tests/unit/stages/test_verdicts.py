@@ -6,11 +6,11 @@ import pytest
 
 from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
 from ptacl_core.embedding.readout_fit import fit_split_readout, score_people
+from ptacl_core.embedding.subgroups import evaluate_subgroups
 from ptacl_core.evaluate import draw_resamples
 from ptacl_core.records import PHENOTYPE_NAMES, Person
 from ptacl_core.stages.evaluate.events import evaluate_events
 from ptacl_core.stages.evaluate.steps.control_figures import judge_others, judge_shifts, judge_some
-from ptacl_core.stages.evaluate.subgroups import evaluate_subgroups
 from ptacl_core.stages.predict.answer import answer_phenotypes
 
 NUM_STEPS = 13

@@ -1,0 +1,1 @@
+"""`ptacl validate`: a frozen model on somebody else's hearts."""
