@@ -51,8 +51,10 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
         for sequence_set in one.findall("component/sequenceSet")
     ]
     if not sets:
+        kind = "MegaCare XML" if root.tag == "MegaCare" else "an aECG"
         raise UnsupportedFormatError(
-            f"{name}: expected a rhythm series (component/series/component/sequenceSet), found none"
+            f"{name}: expected a rhythm series (component/series/component/sequenceSet), found "
+            f"{kind} without one; export the rhythm, or SCP or DICOM"
         )
     whole = [pair for pair in sets if not find_missing_leads(_labels(pair[1]))] or sets[:1]
     index = hints.record_index or 0

@@ -236,3 +236,10 @@ def test_persons_of_aecg_philips_and_edf():
     person = edf_person(head + b"EDF+C".ljust(64))
     assert (person.sex, person.age_years) == ("M", pytest.approx(60, abs=0.01))
     assert edf_person(head + b"".ljust(64)) == Person()
+
+
+def test_megacare_without_a_rhythm_is_named_for_what_it_is(tmp_path):
+    path = tmp_path / "x.xml"
+    path.write_text("<MegaCare><a/></MegaCare>")
+    with pytest.raises(UnsupportedFormatError, match="found MegaCare XML without one"):
+        read_ecg(path)
