@@ -38,6 +38,7 @@ from tests.pipeline.platform_tree import (  # noqa: E402
 
 DEPLOY = ROOT / "scripts" / "deploy"
 KILLED = (2, 5)
+KEY = "00" * 32
 SLURM_WORDS = (
     "--slurm-no-account", "--slurm-status-command", "squeue",
     "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2",
@@ -50,10 +51,15 @@ def main() -> int:
     parser.add_argument("--parts", type=int, default=8)
     parser.add_argument("--until", default="merge", help="last rule: merge, or all")
     parser.add_argument("--slurm", action="store_true")
+    parser.add_argument("--folder", type=Path, help="new folder that is kept, to look into")
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ptacl-rehearsal-") as name:
-        text, faults = rehearse(Path(name), options)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True)
+        text, faults = rehearse(options.folder.absolute(), options)
+    else:
+        with tempfile.TemporaryDirectory(prefix="ptacl-rehearsal-") as name:
+            text, faults = rehearse(Path(name), options)
     print(text)
     if options.report is not None:
         options.report.write_text(text)
@@ -67,6 +73,8 @@ def rehearse(folder: Path, options: argparse.Namespace) -> tuple[str, int]:
     listing = folder / "listing.txt"
     listing.write_text("".join(f"{path}\n" for path in files))
     work = folder / "work"
+    work.mkdir()
+    work.joinpath("cohort.key").write_text(KEY)  # decides who is in which split: always the same
     started_s = time.monotonic()
     with one_node(folder / "slurm") if options.slurm else surroundings() as environment:
         killed = run_killing(
@@ -95,7 +103,7 @@ def rehearse(folder: Path, options: argparse.Namespace) -> tuple[str, int]:
         f"{tree.num_pairs} pairs of people who have not withdrawn; {len(tree.tables)} tables, each "
         "in another header style; two people withdrawn.",
         "",
-        f"- Tasks ran by: {by_whom}, until `{options.until}`; {len(done)} ended: {', '.join(done)}",
+        f"- Tasks run by {by_whom}, until `{options.until}`; {len(done)} ended: {', '.join(done)}",
         f"- Parts: {options.parts}, each in a folder of its own; killed by SIGKILL at work: "
         f"{', '.join(map(str, killed))}; the workflow ran them again",
         f"- Workflow: {workflow_s:.0f} s; one call of `ptacl preprocess`: {whole_s:.0f} s",
@@ -122,7 +130,7 @@ def command(
         "files_from": listing, "phenotypes": ",".join(map(str, tree.tables)),
         "withdrawn": withdrawn, "scratch": work.parent / "scratch", "parts": options.parts,
         "embed_parts": 2, "workers": 1, "train_threads": 1, "train_mem_mb": 4000, "preset": "tiny",
-        "resamples": 100,
+        "resamples": 100, "accept_membership": True,
     }  # fmt: skip
     profile = "slurm" if options.slurm else "local"
     return [
@@ -149,7 +157,7 @@ def one_node(folder: Path) -> Iterator[dict[str, str]]:
         # The daemons outlive the script, so that their output must not be waited for.
         subprocess.run([script, "start", str(folder)], check=True, stdout=subprocess.DEVNULL)
         try:
-            yield {**environment, "SLURM_CONF": str(folder / "slurm.conf")}
+            yield environment
         finally:
             subprocess.run([script, "stop", str(folder)], check=True)
 

@@ -16,10 +16,11 @@ from tests.pipeline.platform_tree import build_platform, find_differences
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "scripts" / "deploy" / "workflow"
-NUM_PEOPLE = 150
+NUM_PEOPLE = 130
+KEY = "00" * 32  # decides who is in which split: always the same
 SETTINGS = {
     "parts": 3, "embed_parts": 2, "workers": 1, "train_threads": 1, "preset": "tiny",
-    "resamples": 100, "set_train": "align.optimisation.steps=2",
+    "resamples": 100, "accept_membership": True, "set_train": "align.optimisation.steps=2",
 }  # fmt: skip
 TASKS = (
     "plan", "preprocess-1", "preprocess-2", "preprocess-3", "merge", "pretrain-ecg",
@@ -82,6 +83,8 @@ def kill_when(log: Path, words: list[str], surroundings: dict[str, str]) -> None
 
 def test_killed_and_resumed_it_makes_the_cohort_of_one_call_and_its_report(platform, tmp_path):
     work = tmp_path / "work"
+    work.mkdir()
+    work.joinpath("cohort.key").write_text(KEY)
     surroundings = environment(tmp_path)
     kill_when(work / "logs" / "preprocess-2.log", command(platform, work), surroundings)
     assert not (work / "done" / "preprocess-2").exists()
@@ -94,9 +97,9 @@ def test_killed_and_resumed_it_makes_the_cohort_of_one_call_and_its_report(platf
     assert {path.stem for path in (work / "logs").glob("*.log")} == set(TASKS)
     finished = {path.name for path in (work / "done").iterdir()} | {"plan"}
     assert finished == set(TASKS)
-    document = json.loads((work / "report" / "evaluation.json").read_text())
-    assert document["run"] == "main"
-    assert (work / "report" / "model_card.md").read_text().startswith("# ")
+    manifest = json.loads((work / "report" / "manifest.json").read_text())
+    assert (manifest["run"], manifest["scan"]["found"]) == ("main", 0)
+    assert {file["name"] for file in manifest["files"]} >= {"main.ptacl", "evaluation.json"}
     assert not any((tmp_path / "scratch").rglob("*.zip"))
 
     tree, _, withdrawn = platform

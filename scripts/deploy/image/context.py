@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,20 +60,33 @@ def make_context(context: Path, variant: str, torch_folder: Path | None) -> None
         run_python(*download, "--constraint", constraints, "torch", "--dest", str(wheels))
     for old in wheels.glob("ptacl-*.whl"):
         old.unlink()
-    build_wheels = ("-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps")
-    run_python(*build_wheels, "--wheel-dir", str(wheels), str(ROOT))
+    make_own_wheel(wheels)
     lines = [lock_line(wheel) for wheel in sorted(wheels.glob("*.whl"))]
     (wheels / LOCK).write_text("".join(f"{line}\n" for line in lines))
+
+
+def make_own_wheel(wheels: Path) -> None:
+    """PTACL's wheel from what is committed, built away from the checkout."""
+    with tempfile.TemporaryDirectory(prefix="ptacl-wheel-") as folder:
+        archive = Path(folder) / "source.tar"
+        git = ["git", "-C", str(ROOT), "archive", "--output", str(archive), "HEAD"]
+        subprocess.run(git, check=True)
+        shutil.unpack_archive(archive, Path(folder) / "source", filter="data")
+        make_wheel(Path(folder) / "source", wheels)
+
+
+def make_wheel(source: Path, wheels: Path) -> None:
+    run_python(
+        "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--wheel-dir", str(wheels), str(source),
+    )  # fmt: skip
 
 
 def make_wheels_of_sources(wheels: Path) -> None:
     """Packages that publish no wheel become one here; their sources were checked by hash."""
     for archive in sorted(wheels.glob("*.tar.gz")):
         try:
-            run_python(
-                "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps",
-                "--wheel-dir", str(wheels), str(archive),
-            )  # fmt: skip
+            make_wheel(archive, wheels)
         except subprocess.CalledProcessError:
             if not archive.name.startswith("hnswlib-"):
                 raise
@@ -126,7 +140,7 @@ def fits_debian(name: str) -> bool:
     if abi == "none" and system == "any":
         return bool(tags & {"py3", PYTHON})
     newest = [int(each) for each in re.findall(r"manylinux_2_(\d+)_x86_64", system)]
-    runs = "linux_x86_64" in system and (not newest or min(newest) <= 36)
+    runs = "linux" in system and "x86_64" in system and (not newest or min(newest) <= 36)
     minor = {int(each) for tag in tags for each in re.findall(r"^cp3(\d+)$", tag)}
     return runs and (
         PYTHON in tags or "py3" in tags or (abi == "abi3" and any(each <= 11 for each in minor))

@@ -4,7 +4,8 @@ version 1.0
 # what it needs into its own folder, writes one file, and can be run again.
 #
 # `listing` names files by the paths that workers see (a mounted project folder); archives are
-# copied to the worker's own disk before they are unpacked. Parts, cohorts and runs travel as tar.
+# copied to the worker's own disk before they are unpacked. Parts, cohorts and runs travel as tar, and
+# the key beside them: with it a run records who is in it, so that a withdrawal finds them.
 
 workflow ptacl {
   input {
@@ -23,6 +24,7 @@ workflow ptacl {
     Int processes = 1
     Int resamples = 2000
     Int train_minutes = 1380
+    Boolean accept_membership = false
     String image = "ptacl"
     String gpu_instance = ""
   }
@@ -41,12 +43,13 @@ workflow ptacl {
     }
   }
 
-  call merge { input: parts = preprocess.part, image = image }
+  call merge { input: parts = preprocess.part, key = plan.cohort_key, image = image }
 
   scatter (modality in ["ecg", "cmr"]) {
     call train as pretrain {
       input:
-        cohort = merge.cohort, stage = modality, run = run + "-" + modality, preset = preset,
+        cohort = merge.cohort, key = plan.cohort_key, stage = modality,
+        run = run + "-" + modality, preset = preset,
         set_train = set_train, earlier_runs = earlier_runs, processes = processes,
         minutes = train_minutes, image = image, gpu_instance = gpu_instance
     }
@@ -54,7 +57,7 @@ workflow ptacl {
 
   call train as align {
     input:
-      cohort = merge.cohort, stage = "align", run = run, preset = preset,
+      cohort = merge.cohort, key = plan.cohort_key, stage = "align", run = run, preset = preset,
       set_train = flatten([set_train, [
         "pretrained_from.ecg=" + run + "-ecg", "pretrained_from.cmr=" + run + "-cmr"
       ]]),
@@ -65,29 +68,34 @@ workflow ptacl {
   scatter (index in range(embed_parts)) {
     call embed {
       input:
-        cohort = merge.cohort, runs = align.runs, run = run, index = index + 1,
+        cohort = merge.cohort, key = plan.cohort_key, runs = align.runs, run = run, index = index + 1,
         count = embed_parts, image = image, gpu_instance = gpu_instance
     }
   }
 
   call merge_embeddings {
     input:
-      cohort = merge.cohort, runs = align.runs, run = run, parts = embed.part, image = image
+      cohort = merge.cohort, key = plan.cohort_key, runs = align.runs, run = run,
+      parts = embed.part, image = image
   }
 
   call evaluate {
     input:
-      cohort = merge_embeddings.embedded, run = run, resamples = resamples, image = image,
+      cohort = merge_embeddings.embedded, key = plan.cohort_key, run = run,
+      resamples = resamples, image = image,
       gpu_instance = gpu_instance
   }
 
-  call report { input: cohort = evaluate.evaluated, run = run, image = image }
+  call report {
+    input:
+      cohort = evaluate.evaluated, key = plan.cohort_key, run = run,
+      accept_membership = accept_membership, image = image
+  }
 
   output {
     File cohort = evaluate.evaluated
     File cohort_key = plan.cohort_key
-    File evaluation = report.evaluation
-    File model_card = report.model_card
+    File may_leave = report.report_tar
     Array[Boolean] trained = flatten([pretrain.finished, [align.finished]])
   }
 }
@@ -162,6 +170,7 @@ task preprocess {
 task merge {
   input {
     Array[File] parts
+    File key
     Int disk_gb = 200
     String image
   }
@@ -169,8 +178,11 @@ task merge {
     set -euo pipefail
     umask 077
     export PTACL_KEYS=$PWD/keys
-    mkdir parts
+    mkdir parts keys
     for part in ~{sep=" " parts}; do tar -xf "$part" -C parts; done
+    for part in parts/*; do
+      cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' "$part/cohort.toml").key"
+    done
     ptacl merge cohort parts/*
     tar -cf cohort.tar cohort
   >>>
@@ -191,6 +203,7 @@ task merge {
 task train {
   input {
     File cohort
+    File key
     String stage
     String run
     String preset
@@ -198,7 +211,7 @@ task train {
     Array[File] earlier_runs = []
     Int processes = 1
     Int minutes = 1380
-    Int disk_gb = 100
+    Int disk_gb = 150
     String image
     String gpu_instance = ""
   }
@@ -207,6 +220,8 @@ task train {
     umask 077
     export PTACL_KEYS=$PWD/keys
     tar -xf ~{cohort}
+    mkdir -p keys
+    cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' cohort/cohort.toml).key"
     for runs in ~{sep=" " earlier_runs}; do tar -xf "$runs" -C cohort; done
     status=0
     timeout --signal=TERM --kill-after=300 ~{minutes}m \
@@ -214,7 +229,8 @@ task train {
       -m ptacl_core train cohort --preset ~{preset} --stage ~{stage} --run-name ~{run} --resume \
       ~{if length(set_train) > 0 then "--set " else ""}~{sep=" --set " set_train} || status=$?
     if [ "$status" != 0 ] && [ "$status" != 124 ]; then exit "$status"; fi
-    if [ "$status" = 0 ]; then echo true; else echo false; fi > finished
+    final=cohort/runs/~{run}/checkpoints/~{stage}/final/checkpoint.json
+    if [ -f "$final" ]; then echo true; else echo false; fi > finished
     tar -cf ~{run}.tar -C cohort runs
   >>>
   output {
@@ -235,11 +251,12 @@ task train {
 task embed {
   input {
     File cohort
+    File key
     File runs
     String run
     Int index
     Int count
-    Int disk_gb = 100
+    Int disk_gb = 150
     String image
     String gpu_instance = ""
   }
@@ -248,12 +265,14 @@ task embed {
     umask 077
     export PTACL_KEYS=$PWD/keys
     tar -xf ~{cohort}
+    mkdir -p keys
+    cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' cohort/cohort.toml).key"
     tar -xf ~{runs} -C cohort
     ptacl embed cohort --run ~{run} --shard ~{index}/~{count}
-    mv cohort/runs/~{run}/embedding-parts/part-*.parquet .
+    tar -cf embedded-~{index}.tar -C cohort/runs/~{run}/embedding-parts .
   >>>
   output {
-    File part = glob("part-*.parquet")[0]
+    File part = "embedded-~{index}.tar"
   }
   runtime {
     docker: image
@@ -269,6 +288,7 @@ task embed {
 task merge_embeddings {
   input {
     File cohort
+    File key
     File runs
     String run
     Array[File] parts
@@ -280,9 +300,11 @@ task merge_embeddings {
     umask 077
     export PTACL_KEYS=$PWD/keys
     tar -xf ~{cohort}
+    mkdir -p keys
+    cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' cohort/cohort.toml).key"
     tar -xf ~{runs} -C cohort
     mkdir -p cohort/runs/~{run}/embedding-parts
-    cp ~{sep=" " parts} cohort/runs/~{run}/embedding-parts
+    for part in ~{sep=" " parts}; do tar -xf "$part" -C cohort/runs/~{run}/embedding-parts; done
     ptacl embed cohort --run ~{run} --merge
     tar -cf embedded.tar cohort
   >>>
@@ -301,6 +323,7 @@ task merge_embeddings {
 task evaluate {
   input {
     File cohort
+    File key
     String run
     Int resamples = 2000
     Int disk_gb = 200
@@ -312,6 +335,8 @@ task evaluate {
     umask 077
     export PTACL_KEYS=$PWD/keys
     tar -xf ~{cohort}
+    mkdir -p keys
+    cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' cohort/cohort.toml).key"
     ptacl evaluate cohort --run ~{run} --resamples ~{resamples}
     tar -cf evaluated.tar cohort
   >>>
@@ -329,25 +354,35 @@ task evaluate {
   }
 }
 
-# Aggregates only: neither file is about one person.
+# What may leave: aggregates and the model, searched for everybody's names. A model whose answers
+# tell who was in its training is refused, unless that is accepted.
 task report {
   input {
     File cohort
+    File key
     String run
+    Boolean accept_membership = false
+    Int disk_gb = 200
     String image
   }
   command <<<
     set -euo pipefail
-    tar -xf ~{cohort} cohort/runs/~{run}/evaluation/evaluation.json cohort/runs/~{run}/model_card.md
-    mv cohort/runs/~{run}/evaluation/evaluation.json cohort/runs/~{run}/model_card.md .
+    umask 077
+    export PTACL_KEYS=$PWD/keys
+    tar -xf ~{cohort}
+    mkdir -p keys
+    cp ~{key} "keys/$(sed -n 's/^cohort_id = "\(.*\)"/\1/p' cohort/cohort.toml).key"
+    ptacl egress cohort ~{run} report ~{if accept_membership then "--accept-membership" else ""}
+    tar -cf report.tar report
   >>>
   output {
-    File evaluation = "evaluation.json"
-    File model_card = "model_card.md"
+    File report_tar = "report.tar"
   }
   runtime {
     docker: image
-    cpu: 1
-    memory: "2 GB"
+    cpu: 2
+    memory: "8 GB"
+    disks: "local-disk ~{disk_gb} SSD"
+    maxRetries: 1
   }
 }

@@ -21,3 +21,14 @@ def test_the_summary_fits_a_screen_and_names_the_rows(capsys, monkeypatch):
         assert words in text
     assert text.index("Global") < text.index("PTACL")
     assert "next: ptacl-app demo" in text
+
+
+def test_the_quick_demo_takes_a_folder_of_its_own_and_no_control(ptacl, tmp_path):
+    tmp_path.joinpath("demo.json").write_text("{}")
+    answer = ptacl("demo", tmp_path, "--quick")
+    assert answer.exit_code == 2
+    assert "holds the full demo" in answer.err
+    assert list(tmp_path.iterdir()) == [tmp_path / "demo.json"]
+    answer = ptacl("demo", tmp_path / "new", "--quick", "--kappa", "0")
+    assert answer.exit_code == 2
+    assert "leave out --quick" in answer.err
