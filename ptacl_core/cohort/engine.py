@@ -49,6 +49,17 @@ def connect_reader(
         return connection
 
 
+def read_every_row(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Read every value of every table, so that the engine compares the sums of its blocks."""
+    tables = execute(
+        connection,
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_catalog()",
+    )
+    for (table,) in tables:
+        name = quote_name(table)
+        execute(connection, f"SELECT bit_xor(hash({name})) FROM {name}")  # noqa: S608 - its own
+
+
 def connect_writer(file: Path) -> "duckdb.DuckDBPyConnection":
     """A connection that writes `file` in our storage format. Raises CohortError."""
     import duckdb

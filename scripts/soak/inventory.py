@@ -39,6 +39,7 @@ NO_RECORD = {
     r"exports/.*": "the user's own: written for them, nothing in the cohort reads it",
     r"features/.*": "a cache: carries its own hash, is looked at when read and made anew",
     r".*\.lock": "who holds it, written by whoever locks next",
+    r"shards/rejected\.parquet": "empty here; where it has rows, its loss is named",
     r"shards/\.(registered|merged)\.json": "a shortcut: without it all rows are compared anew",
     r"card\.(json|md)|simulation\.json|generation\.json": "what `simulate` says of itself",
 }
@@ -184,11 +185,13 @@ def report(table: dict[str, dict[str, str]]) -> list[str]:
     recorded = {kind: row for kind, row in table.items() if kind not in reasons}
     tried = [answer for row in recorded.values() for answer in row.values() if answer != "-"]
     named = sum(answer == "named" for answer in tried)
+    elsewhere = sum(answer.startswith("only ") for answer in tried)
     return [
         f"# Files damaged and missing, {datetime.date.today()}",
         "",
         f"`python scripts/soak/inventory.py`, PTACL {__version__}: {len(recorded)} kinds of file, "
-        f"{named} of {len(tried)} damages named by `ptacl verify`.",
+        f"{named} of {len(tried)} damages named by `ptacl verify` at the file itself, {elsewhere} "
+        "at what the file contradicts then (`only …`).",
         "",
         f"| file | {' | '.join(DAMAGES)} |",
         f"|---|{'---|' * len(DAMAGES)}",

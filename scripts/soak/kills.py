@@ -171,8 +171,8 @@ def find_faults(cohort: Path, gone: Sequence[str]) -> list[str]:
     numbers = [number for each in gone if (number := number_of(each)) is not None]
     found = search_directories([cohort], needles, numbers=numbers)
     faults = [f"still there: {hit}" for hit in found.hits]
-    for readout in cohort.glob("runs/*/readout"):
-        ReadOut.load(readout)
+    for document in cohort.glob("runs/*/readout/readout.json"):
+        ReadOut.load(document.parent)
     return faults
 
 

@@ -74,6 +74,20 @@ def change_register(cohort: Path) -> None:
     path.write_text(json.dumps({**document, "people": {}}))
 
 
+def turn_bits(path: Path) -> None:
+    """One bit of every block that holds something, behind the file's headers."""
+    data = bytearray(path.read_bytes())
+    for start in range(12_288, len(data), 4096):
+        if any(data[start : start + 4096]):
+            data[start + 2000] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def forget_verdict(cohort: Path) -> None:
+    path = cohort / RUN / "health.json"
+    path.write_text(path.read_text().replace('"learned": true', '"learned": false'))
+
+
 DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "run_missing": (RUN, lambda cohort: shutil.rmtree(cohort / RUN)),
     "checkpoint_missing": (FINAL, lambda cohort: shutil.rmtree(cohort / FINAL)),
@@ -92,6 +106,8 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "lineage_missing": ("lineage.duckdb", lambda cohort: (cohort / "lineage.duckdb").unlink()),
     "register_missing": ("withdrawn.json", lambda cohort: (cohort / "withdrawn.json").unlink()),
     "register_changed": ("withdrawn.json", change_register),
+    "database": ("lineage.duckdb", lambda cohort: turn_bits(cohort / "lineage.duckdb")),
+    "health": (f"{RUN}/health.json", forget_verdict),
     "foreign_description": ("cohort.toml", swap_description),
 }  # fmt: skip
 

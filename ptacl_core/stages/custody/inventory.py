@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
+from ptacl_core.cohort.engine import connect_reader, read_every_row, readable_errors
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.identity.lineage import StageRecord, lineage_file, read_stages
 from ptacl_core.cohort.identity.register import register_file
 from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError, ConfigError, PtaclError
 from ptacl_core.ingest.register import REGISTERED_FILE
+from ptacl_core.runs.health import learned_stages
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import read_holder
 
-NUM_CHECKS = 8
+NUM_CHECKS = 10
 _RESTORE = "restore it from a copy"
 _ROOT_NAMES = {
     "cohort.toml", "cohort.duckdb", "manifest.json", "notes.duckdb", "identities.duckdb",
@@ -35,12 +38,17 @@ class _StoredRun:
     checkpoint_sha256: str | None
     config: Mapping[str, Any]
     has_predictions: bool
+    learned: Mapping[str, bool]
     evaluation: Mapping[str, Any] | None
 
 
 def check_inventory(layout: CohortLayout) -> list[Defect]:
     """Every file that something refers to, present and the one that is meant."""
-    defects = [*_check_description(layout), *_check_audited(layout)]
+    defects = [
+        *_check_description(layout),
+        *_check_audited(layout),
+        *_check_databases(layout),
+    ]
     try:
         stages = read_stages(layout)
     except CohortError as error:
@@ -86,12 +94,17 @@ def repair_inventory(layout: CohortLayout) -> None:
 def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
     with Cohort.open(layout.root) as cohort:
         predicted = {row[0] for row in cohort.fetch("SELECT DISTINCT run FROM predictions")}
+        verdicts = cohort.fetch(
+            "SELECT run, variant, value > 0 FROM evaluation_results "
+            "WHERE section = 'health' AND metric = 'learned'"
+        )
         return [
             _StoredRun(
                 run_of_store.run,
                 run_of_store.checkpoint_sha256,
                 json.loads(run_of_store.config_json or "{}"),
                 run_of_store.run in predicted,
+                {stage: bool(value) for run, stage, value in verdicts if run == run_of_store.run},
                 cohort.evaluation_document(run_of_store.run),
             )
             for run_of_store in cohort.runs()
@@ -117,6 +130,22 @@ def _check_description(layout: CohortLayout) -> Iterator[Defect]:
             )
             yield Defect("foreign_description", place, message)
             return
+
+
+def _check_databases(layout: CohortLayout) -> Iterator[Defect]:
+    """Every block of the databases beside the store can be read: the engine keeps sums of them."""
+    for file in (layout.notes, layout.identities, lineage_file(layout)):
+        if not file.exists() or not os.access(file, os.R_OK):
+            continue
+        try:
+            connection = connect_reader(str(file), label=file)
+            try:
+                with readable_errors(file):
+                    read_every_row(connection)
+            finally:
+                connection.close()
+        except CohortError as error:
+            yield Defect("database", file.name, f"{error}; {_RESTORE}")
 
 
 def _check_audited(layout: CohortLayout) -> Iterator[Defect]:
@@ -207,10 +236,25 @@ def _check_stored_run(layout: CohortLayout, run: _StoredRun) -> Iterator[Defect]
         elif document.get("checkpoint_sha256") != run.checkpoint_sha256:
             message = f"it was made for other weights than the store names; {again}"
             yield Defect("foreign_readout", f"{place}/readout", message)
+    if run.learned:
+        yield from _check_health(folder, place, run.learned)
     if run.evaluation is not None and not _holds(_evaluation_file(layout, run.run), run.evaluation):
         message = "it is not the evaluation that the store holds"
         file = f"{place}/evaluation/evaluation.json"
         yield Defect("evaluation", file, message, is_repairable=True)
+
+
+def _check_health(folder: Path, place: str, learned: Mapping[str, bool]) -> Iterator[Defect]:
+    """The verdicts of the run are there, and those that the store has."""
+    again = f"`ptacl evaluate COHORT --run {folder.name}` makes it anew"
+    try:
+        found = learned_stages(folder)
+    except DocumentError as error:
+        yield Defect("health", f"{place}/health.json", f"{error}; {again}")
+        return
+    if any(found.get(stage) != value for stage, value in learned.items()):
+        message = f"it does not have the verdicts that the store has; {again}"
+        yield Defect("health", f"{place}/health.json", message)
 
 
 def _check_config(folder: Path, place: str, config: Mapping[str, Any]) -> Iterator[Defect]:
