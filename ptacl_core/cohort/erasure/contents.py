@@ -42,12 +42,20 @@ READ_FAULTS = (
     RuntimeError,
     CohortError,
 )
+_PICTURE = "a picture: it may show a person, so look at it, and take it out of the cohort"
 _OPAQUE = {
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"7z\xbc\xaf\x27\x1c": "7z",
-    b"Rar!": "rar",
-    b"\x04\x22\x4d\x18": "lz4",
+    b"\x28\xb5\x2f\xfd": "compressed as zstd",
+    b"7z\xbc\xaf\x27\x1c": "compressed as 7z",
+    b"Rar!": "compressed as rar",
+    b"\x04\x22\x4d\x18": "compressed as lz4",
+    b"\x89PNG\r\n\x1a\n": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF8": _PICTURE,
+    b"II*\0": _PICTURE,
+    b"MM\0*": _PICTURE,
+    b"%PDF-": _PICTURE,
 }
+"""What files begin with whose contents are not looked into, and why."""
 _INFLATORS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
     (b"\x1f\x8b", lambda stream: gzip.GzipFile(fileobj=stream, mode="rb")),
     (b"BZh", bz2.BZ2File),
@@ -110,9 +118,9 @@ def _read(
     for inner in _inner_openers(opener, head):
         yield from _read(inner, None, depth=depth + 1, budget=budget, with_numbers=with_numbers)
     yield from _read_table(opener, path, head, with_numbers=with_numbers)
-    for magic, name in _OPAQUE.items():
+    for magic, reason in _OPAQUE.items():
         if head.startswith(magic):
-            raise NotLookedIntoError(f"compressed as {name}")
+            raise NotLookedIntoError(reason)
 
 
 def _is_container(head: bytes) -> bool:

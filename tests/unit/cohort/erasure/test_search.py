@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from ptacl_core.cohort.engine import connect_writer, execute
 from ptacl_core.cohort.erasure.byte_search import search_directories
@@ -161,12 +162,14 @@ def test_what_cannot_be_looked_into_is_told_with_the_reason(tmp_path):
     (tmp_path / "deep.gz").write_bytes(deep)
     (tmp_path / "damaged.gz").write_bytes(gzip.compress(TEXT * 99)[:-20])
     (tmp_path / "other.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(40))
+    Image.new("L", (8, 8)).save(tmp_path / "sheet.png")
     os.mkfifo(tmp_path / "pipe")
     report = search_directories([tmp_path], text_needles(IDENTIFIER))
     reasons = {each.path.name: each.reason for each in report.not_searched}
-    assert set(reasons) == {"deep.gz", "damaged.gz", "other.zst", "pipe"}
+    assert set(reasons) == {"deep.gz", "damaged.gz", "other.zst", "sheet.png", "pipe"}
     assert "deeper than" in reasons["deep.gz"]
     assert "zstd" in reasons["other.zst"]
+    assert "may show a person" in reasons["sheet.png"]
     assert set(report.unread) == {tmp_path / name for name in reasons}
 
 
