@@ -11,6 +11,7 @@ A second call downloads what is missing. `--check` reads CONTEXT again and names
 
 import argparse
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -95,7 +96,9 @@ def make_wheels_of_sources(wheels: Path) -> None:
 
 
 def run_python(*words: str) -> None:
-    subprocess.run([sys.executable, *words], check=True)
+    """This Python; what it compiles is for every x86-64, not for this machine's processor."""
+    environment = {**os.environ, "HNSWLIB_NO_NATIVE": "1"}
+    subprocess.run([sys.executable, *words], check=True, env=environment)
 
 
 def lock_line(wheel: Path) -> str:
