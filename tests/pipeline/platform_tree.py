@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ECG_SAMPLE = ROOT / "tests" / "data" / "ecg" / "HR06000_cardiosoft.xml.gz"
 FIRST_EID = 9_000_000
 SLICES, FRAMES, ROWS, COLUMNS = 3, 8, 32, 28
+MANIFESTS = ("manifest.csv", "manifest.cvs", "Manifest.csv")
+"""As the platform's zips spell the list of what is in them."""
 PLACE_COLUMNS = ("shard", "ecg_row", "cine_row")
 STORE_TABLES = {
     "patients": "*",
@@ -154,7 +156,7 @@ def write_ecg(pieces: list[str], eid: str, number: int) -> str:
 
 
 def write_cine(path: Path, eid: str, number: int) -> None:
-    """A zip of small images: a bright cavity that shrinks to a third, a series a slice."""
+    """A zip of small images and their list: a bright cavity that shrinks, a series a slice."""
     row, column = np.mgrid[:ROWS, :COLUMNS]
     draw = np.random.default_rng(number)
     meta = FileMetaDataset()
@@ -195,6 +197,14 @@ def write_cine(path: Path, eid: str, number: int) -> None:
                 pydicom.dcmwrite(stream, file, enforce_file_format=True)
                 member = zipfile.ZipInfo(f"{at_slice}_{at_frame}.dcm", (2020, 1, 1, 0, 0, 0))
                 archive.writestr(member, stream.getvalue())
+        listed = "".join(
+            f"{at_slice}_{at_frame}.dcm,{eid},CINE_segmented_SAX_b{at_slice + 1}\n"
+            for at_slice in range(SLICES)
+            for at_frame in range(FRAMES)
+        )
+        name = MANIFESTS[number % len(MANIFESTS)]
+        member = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+        archive.writestr(member, f"filename,patientid,seriesdescription\n{listed}")
 
 
 def write_table(path: Path, style: str, people: range) -> Path:
