@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 CITED = re.compile(r"\b([a-z_]+)\.md(?:,? §§?\s*([0-9]+(?:\.[0-9]+)?(?:[-–,] ?§?[0-9.]+)*))?")
 BARE = re.compile(r"(?<!\.md )(?<![\w,–-])\(?§([0-9]+(?:\.[0-9]+)?)")
-WRITTEN_BY_RUNS = {"model_card", "report", "card", "recipe"}
+WRITTEN_BY_RUNS = {"model_card", "report", "card", "recipe", "validation"}
 """Markdown that the program itself writes; no documents of the project."""
 
 

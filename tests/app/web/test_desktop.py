@@ -20,7 +20,7 @@ from ptacl_app.web.guard import COOKIE, SessionGuard
 from ptacl_app.web.server import build_server
 from ptacl_core.errors import CohortLockedError, ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BROWSER = """#!{python}
 import sys, time, urllib.request
 address = next(word for word in sys.argv if word.startswith("--app=")).removeprefix("--app=")
