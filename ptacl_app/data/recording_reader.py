@@ -66,6 +66,19 @@ class RecordingReader:
                 faults.append(_fault("cine_unreadable", error))
         return ecg, cine, faults
 
+    def read_file_hash(self, patient: str, visit: int) -> str:
+        """SHA-256 of the file that an ECG was read from; empty where the shards do not say.
+
+        The store has it keyed, so that only who reads the recordings can compare it with files.
+        """
+        try:
+            shards, position = self._find_row(patient, visit)
+        except (ShardError, OSError):
+            return ""  # the patient's findings say what is wrong with the shards
+        if position is None:
+            return ""
+        return str(shards.table.column("ecg_sha256")[position].as_py() or "")
+
     def _find_row(self, patient: str, visit: int) -> tuple[ShardReader, int | None]:
         with self._guard:
             if self._shards is None:

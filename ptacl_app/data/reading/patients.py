@@ -43,18 +43,14 @@ class PatientReading(OpenedReader):
     def load_source(self, patient: str, visit: int) -> RecordingSource:
         """What the ECG of a visit was read from. Raises CohortError."""
         rows = self._cohort.fetch(
-            "SELECT file_sha256, format FROM recordings "
-            "WHERE patient = ? AND visit = ? AND modality = 'ecg'",
+            "SELECT format FROM recordings WHERE patient = ? AND visit = ? AND modality = 'ecg'",
             [patient, visit],
         )
         if not rows:
             return RecordingSource("", "the store does not say what the ECG was read from")
-        digest, source_format = rows[0]
-        return (
-            RecordingSource("", SIMULATED)
-            if source_format == "simulated"
-            else (RecordingSource(str(digest or ""), NO_RAW))
-        )
+        if rows[0][0] == "simulated":
+            return RecordingSource("", SIMULATED)
+        return RecordingSource(self._recordings.read_file_hash(patient, visit), NO_RAW)
 
     def list_ecg_visits(self, patient: str, *, besides: int) -> tuple[int, ...]:
         """Other visits of a person that have an ECG, in order. Raises CohortError."""
