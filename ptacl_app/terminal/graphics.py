@@ -39,6 +39,15 @@ class Protocol(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class TmuxClient:
+    """The terminal around tmux as tmux knows it: TERM, the name and version that it told."""
+
+    term: str = ""
+    kind: str = ""
+    has_passthrough: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Graphics:
     """What was chosen, and why, for the screen that says so (F12)."""
 
@@ -56,9 +65,9 @@ def choose_graphics(
     choice: str,
     environment: Mapping[str, str],
     *,
-    ask_tmux: Callable[[], tuple[str, bool]] | None = None,
+    ask_tmux: Callable[[], TmuxClient] | None = None,
 ) -> Graphics:
-    """The protocol for a choice of `CHOICES`; `ask_tmux` gives the outer TERM and passthrough.
+    """The protocol for a choice of `CHOICES`; `ask_tmux` tells of the terminal around tmux.
 
     Raises ConfigError for any other choice.
     """
@@ -69,7 +78,7 @@ def choose_graphics(
     is_in_tmux = bool(environment.get("TMUX"))
     if choice == "auto":
         if is_in_tmux:
-            return _choose_in_tmux(ask_tmux or ask_tmux_server)
+            return _choose_in_tmux((ask_tmux or ask_tmux_server)(), environment)
         return _choose_by_environment(environment)
     if choice == "kitty":
         kitty = _choose_kitty(environment, "asked for")
@@ -122,27 +131,34 @@ def read_kitty_version(environment: Mapping[str, str]) -> tuple[int, int] | None
     return None if match is None else (int(match[1]), int(match[2]))
 
 
-def _choose_in_tmux(ask_tmux: Callable[[], tuple[str, bool]]) -> Graphics:
-    outer_term, has_passthrough = ask_tmux()
-    if outer_term not in {"xterm-kitty", "xterm-ghostty"}:
+def _choose_in_tmux(client: TmuxClient, environment: Mapping[str, str]) -> Graphics:
+    if client.term not in {"xterm-kitty", "xterm-ghostty"}:
         return Graphics(Protocol.CELLS, "inside tmux, in a terminal without kitty's protocol")
-    if not has_passthrough:
+    if not client.has_passthrough:
         return Graphics(
             Protocol.CELLS, "inside tmux: `set -g allow-passthrough on` lets pixels out"
         )
-    return Graphics(Protocol.KITTY, f"inside tmux, in {outer_term}", is_through_tmux=True)
+    told = re.search(r"kitty\((\d+)\.(\d+)", client.kind)
+    version = (int(told[1]), int(told[2])) if told else read_kitty_version(environment)
+    is_kitty = client.term == "xterm-kitty"
+    if is_kitty and version is not None and version < FIRST_KITTY_WITH_PLACEHOLDERS:
+        number = ".".join(map(str, version))
+        reason = f"inside tmux, in kitty {number}, which has no placeholder cells"
+        return Graphics(Protocol.CELLS, reason)
+    return Graphics(Protocol.KITTY, f"inside tmux, in {client.term}", is_through_tmux=True)
 
 
-def ask_tmux_server() -> tuple[str, bool]:
-    """TERM of the terminal around tmux, and whether tmux lets sequences through to it.
+def ask_tmux_server() -> TmuxClient:
+    """The terminal around tmux, and whether tmux lets sequences through to it.
 
-    tmux's own server is asked, not the terminal; no answer is ("", False).
+    tmux's own server is asked, not the terminal; no answer is an empty client.
     """
     program = shutil.which("tmux")
     if program is None:
-        return "", False
+        return TmuxClient()
     answers = []
     for request in (("display-message", "-p", "#{client_termname}"),
+                    ("display-message", "-p", "#{client_termtype}"),
                     ("show-options", "-Apv", "allow-passthrough")):  # fmt: skip
         try:
             answer = subprocess.run(
@@ -153,9 +169,9 @@ def ask_tmux_server() -> tuple[str, bool]:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return "", False
+            return TmuxClient()
         answers.append(answer.stdout.strip())
-    return answers[0], answers[1] in {"on", "all"}
+    return TmuxClient(answers[0], answers[1], answers[2] in {"on", "all"})
 
 
 def _read_number(text: str) -> int:

@@ -19,7 +19,7 @@ from tests.unit.io.ecg.ecg_files import write_wfdb
 
 
 async def test_a_cohort_shows_the_file_itself_raw_and_whole(
-    make_app, settle, read_screen, recorded, tmp_path, in_cells
+    in_cells, make_app, settle, read_screen, recorded, tmp_path
 ):
     cohort, files = recorded
     app = make_app(cohort, originals=(files,))

@@ -457,3 +457,21 @@ async def test_shown_voltages_are_the_stored_ones(make_app, settle):
         assert signal.shape == (12, 5000)
         np.testing.assert_allclose(signal[2], signal[1] - signal[0], atol=0.08)
         assert not signal.flags.writeable
+
+
+async def test_a_beat_that_is_left_is_painted_over(in_cells, make_app, settle):
+    app = make_app(first_patient="p0002")
+    async with app.run_test(size=(146, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("space")
+        await settle(pilot)
+        ecg = app.screen.query_one("#ecg", EcgPlot)
+        ecg.cursor_s, ecg.beat_span_s = 1.0, (1.0, 2.0)
+        await pilot.pause()
+        # the cursor is moved first, the beat after it, and then both are painted
+        ecg.cursor_s, ecg.beat_span_s = 2.0, (2.0, 3.0)
+        columns = {
+            column for region in ecg._dirty_regions for column in range(region.x, region.right)
+        }
+        left, reached = ecg.view.column_of(1.0), ecg.view.column_of(2.9)
+        assert columns >= set(range(left, reached))

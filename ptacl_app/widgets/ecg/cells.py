@@ -58,11 +58,16 @@ class EcgCells:
         return self._rows[y] if y < len(self._rows) else None
 
     def find_changes(self) -> tuple[int, int] | None:
-        """First column and number of columns in which cursor, beat or calipers have moved."""
-        if self._rows is None or self._cells is None:
+        """First column and number of columns in which they differ from what was painted last.
+
+        Cursor, beat and calipers move one after another before they are painted together.
+        """
+        if self._cells is None:
             return None
         overlay = self._build_overlay()
         before = np.frombuffer(self._overlay_shown, np.uint8)
+        if before.size != overlay.size:
+            return None  # nothing was painted at this width: all of it will be
         changed = np.flatnonzero(before != overlay)
         if not changed.size:
             return None

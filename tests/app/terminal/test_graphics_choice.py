@@ -4,6 +4,7 @@ import pytest
 
 from ptacl_app.terminal.graphics import (
     Protocol,
+    TmuxClient,
     choose_graphics,
     name_terminal,
     read_kitty_version,
@@ -48,11 +49,13 @@ def test_the_environment_decides(environment, protocol):
 @pytest.mark.parametrize(
     ("answer", "protocol"),
     [
-        (("xterm-kitty", True), Protocol.KITTY),
-        (("xterm-ghostty", True), Protocol.KITTY),
-        (("xterm-kitty", False), Protocol.CELLS),
-        (("xterm-256color", True), Protocol.CELLS),
-        (("", False), Protocol.CELLS),
+        (TmuxClient("xterm-kitty", "", True), Protocol.KITTY),
+        (TmuxClient("xterm-kitty", "kitty(0.43.1)", True), Protocol.KITTY),
+        (TmuxClient("xterm-kitty", "kitty(0.26.5)", True), Protocol.CELLS),  # no placeholders
+        (TmuxClient("xterm-ghostty", "ghostty 1.1.3", True), Protocol.KITTY),
+        (TmuxClient("xterm-kitty", "kitty(0.43.1)", False), Protocol.CELLS),
+        (TmuxClient("xterm-256color", "XTerm(379)", True), Protocol.CELLS),
+        (TmuxClient(), Protocol.CELLS),
     ],
 )
 def test_inside_tmux_its_server_tells_of_the_terminal_around_it(answer, protocol):
@@ -93,6 +96,11 @@ def test_the_installed_kitty_tells_whether_it_knows_placeholders(tmp_path, text,
     environment = {"TERM": "xterm-kitty", "KITTY_INSTALLATION_DIR": str(tmp_path)}
     assert read_kitty_version(environment) == version
     assert choose_graphics("auto", environment).protocol is protocol
+    # inside tmux, where the terminal itself told nothing: placeholders or cells
+    inside = {**environment, "TERM": "tmux-256color", "TMUX": "x"}
+    client = TmuxClient("xterm-kitty", "", True)
+    found = choose_graphics("auto", inside, ask_tmux=lambda: client)
+    assert found.has_pixels is (protocol is Protocol.KITTY)
 
 
 def test_a_choice_is_remembered_for_one_kind_of_terminal():
