@@ -51,9 +51,7 @@ def run(directory: Path, *, seed: int = 0, progress: ProgressSink = SILENT) -> Q
         raise CohortError(
             f"{directory.name}: holds the full demo; give the quick one another folder"
         )
-    simulate.run(
-        directory, preset=COHORT_PRESET, num_patients=NUM_PATIENTS, num_workers=1, progress=progress
-    )
+    simulate.run(directory, preset=COHORT_PRESET, num_patients=NUM_PATIENTS, progress=progress)
     steps = FinishedSteps(directory / STEPS_FILE, {"version": __version__, "seed": seed})
     settings = load_run_settings(RUN_PRESET, overrides=[f"seed={seed}"])
     trained = steps.once(

@@ -5,10 +5,12 @@
 
 As root, with debootstrap. Steps that do not ask apt run without network; what the image is for runs
 without network, without HOME and as a user whom no file names, and may write below /work alone.
-FOLDER keeps Debian's base for the next time. Exit status 1 when a step fails.
+FOLDER keeps Debian's base for the next time, and what was built: `--again` only uses that. Exit
+status 1 when a step fails.
 """
 
 import argparse
+import json
 import os
 import platform
 import re
@@ -17,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -63,14 +65,21 @@ def main() -> int:
     parser.add_argument("context", type=Path)
     parser.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--again", action="store_true", help="use the image that FOLDER holds")
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
     if os.getuid() != 0 or shutil.which("debootstrap") is None:
         parser.error("expected root and Debian's package debootstrap")
     faults = check_context(options.context)
-    base = make_base(options.work)
-    done: list[Done] = []
-    image = build(options.context, options.variant, base, options.work, done)
+    kept = options.work / f"built-{options.variant}.json"
+    if options.again:
+        image, done = read_built(kept)
+    else:
+        done = []
+        base = make_base(options.work)
+        image = build(options.context, options.variant, base, options.work, done)
+        if image is not None:
+            write_built(kept, image, done)
     strays: list[str] = []
     if image is not None:
         strays = use(image, done)
@@ -79,6 +88,18 @@ def main() -> int:
     if options.report is not None:
         options.report.write_text(text)
     return 1 if faults or strays or image is None or any(each.status for each in done) else 0
+
+
+def write_built(kept: Path, image: Stage, done: list[Done]) -> None:
+    document = {"image": asdict(image), "steps": [asdict(each) for each in done]}
+    kept.write_text(json.dumps(document, default=str, indent=1))
+
+
+def read_built(kept: Path) -> tuple[Stage, list[Done]]:
+    """The image of an earlier call, and the steps that built it."""
+    document = json.loads(kept.read_text())
+    image = Stage(**{**document["image"], "root": Path(document["image"]["root"])})
+    return image, [Done(**each) for each in document["steps"]]
 
 
 def make_base(work: Path) -> Path:
@@ -144,6 +165,8 @@ def run(
     """One command in the root, in namespaces of its own that end with it."""
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     environment |= {"DEBIAN_FRONTEND": "noninteractive"} | stage.variables
+    if "OMP_NUM_THREADS" in os.environ:  # as on any shared machine
+        environment["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
     if home is not None:
         environment["HOME"] = home
     if has_network:
