@@ -120,12 +120,20 @@ def check_context(context: Path) -> list[str]:
         wheels = sorted(folder.glob("*.whl"))
         allowed |= {folder / LOCK, *wheels}
         locked = (folder / LOCK).read_text().splitlines() if (folder / LOCK).exists() else []
-        faults += [f"{folder.name}: {line.split()[0]} has no wheel" for line in locked
-                   if line not in {lock_line(wheel) for wheel in wheels}]  # fmt: skip
-        faults += [f"{wheel.name}: not in {LOCK} under its hash" for wheel in wheels
-                   if lock_line(wheel) not in locked]  # fmt: skip
-        faults += [f"{wheel.name}: not for Debian 12 on x86-64" for wheel in wheels
-                   if not fits_debian(wheel.name)]  # fmt: skip
+        found = {lock_line(wheel): wheel.name for wheel in wheels}
+        faults += [
+            f"{folder.name}: {line.split()[0]} has no wheel" for line in locked if line not in found
+        ]
+        faults += [
+            f"{name}: not in {LOCK} under its hash"
+            for line, name in found.items()
+            if line not in locked
+        ]
+        faults += [
+            f"{wheel.name}: not for Debian 12 on x86-64"
+            for wheel in wheels
+            if not fits_debian(wheel.name)
+        ]
         if not any(wheel.name.startswith("ptacl-") for wheel in wheels):
             faults.append(f"{folder.name}: PTACL's own wheel is missing")
         nvidia = [wheel.name for wheel in wheels if wheel.name.startswith("nvidia")]
