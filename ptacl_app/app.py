@@ -61,7 +61,7 @@ class PtaclApp(PatientFlow):
     """Opens one cohort read-only. `time_source` is the only clock that playback knows."""
 
     TITLE = "PTACL"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen]]] = {
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "cohort": CohortScreen,
         "patient": PatientScreen,
         "neighbours": NeighboursScreen,
@@ -303,7 +303,7 @@ class PtaclApp(PatientFlow):
             text += f", cells of {width_px}×{height_px} pixels"
         return text
 
-    def _display(self, screen: Screen, renderable: RenderableType | None) -> None:
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self.images is not None and isinstance(renderable, CompositorUpdate):
             renderable = self.images.over(renderable)
         super()._display(screen, renderable)

@@ -143,7 +143,7 @@ class ChartsScreen(WorkerFaults, Screen[None]):
     # --- what is drawn
 
     def _wish(self, **fields: object) -> None:
-        self.wish = replace(self.wish, **fields)  # type: ignore[arg-type]
+        self.wish = replace(self.wish, **fields)
         self.load_chart(self.wish)
 
     def action_kind(self) -> None:

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
 from ptacl_app.data.cohort_reader import CohortReader
-from ptacl_app.data.patient_view import PatientView
+from ptacl_app.data.patient_view import Neighbour, PatientView
 from ptacl_app.drawing.playback import PlaybackClock
 from ptacl_app.screens.side_panel import toggle_side
 from ptacl_app.screens.worker_faults import WorkerFaults
@@ -130,7 +130,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
         self._show_failure("" if message.neighbours else "no patient meets the filter")
         self._show_list(message.neighbours)
 
-    def _show_list(self, neighbours: tuple) -> None:
+    def _show_list(self, neighbours: tuple[Neighbour, ...]) -> None:
         patient = self._app.patient
         self.query_one("#table", NeighbourList).show(
             neighbours, patient=patient, name_of=self._app.names.name_of

@@ -1,6 +1,6 @@
 """SQL over the cohort: editor, catalogue, results, history. Read-only and sandboxed."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -119,7 +119,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
                 label = Text(column).append(f" {kind.lower()}", style="dim")
                 node.add_leaf(label, data=column)
 
-    def on_tree_node_selected(self, event: Tree.NodeSelected) -> None:
+    def on_tree_node_selected(self, event: Tree.NodeSelected[Any]) -> None:
         """The name under the cursor goes into the editor."""
         event.stop()
         if event.node.data is not None and not event.node.allow_expand:

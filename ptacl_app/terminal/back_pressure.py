@@ -1,6 +1,7 @@
 """Whether the terminal keeps up: frames are dropped when it does not, time never is."""
 
 from collections import deque
+from typing import Any
 
 from textual.app import App
 
@@ -35,7 +36,7 @@ class FrameCount:
         return f"{drawn}/{wanted_fps:g} fps"
 
 
-def count_queued_writes(app: App) -> int:
+def count_queued_writes(app: App[Any]) -> int:
     """Writes that the terminal has not taken yet, the one under way too; 0 without a queue.
 
     Textual 8.2.8 keeps them in a private queue of its writer thread and blocks its event
@@ -43,7 +44,8 @@ def count_queued_writes(app: App) -> int:
     does not wait for the queue is writing: a frame more would stand between a key and its
     answer.
     """
-    queue = getattr(getattr(app._driver, "_writer_thread", None), "_queue", None)
+    driver = app._driver  # pyright: ignore[reportPrivateUsage] - see above
+    queue = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
     if queue is None:
         return 0
     is_writing = not getattr(queue.not_empty, "_waiters", True)

@@ -49,7 +49,7 @@ class FrugalCompositor(Compositor):
 
 def use_frugal_compositor(screen: Screen[Any]) -> None:
     """Give it to a screen that has not been shown yet."""
-    screen._compositor = FrugalCompositor()
+    screen._compositor = FrugalCompositor()  # pyright: ignore[reportPrivateUsage] - no public way
 
 
 def _add_cuts(cuts: Sequence[Sequence[int]], spans: Iterable[Span]) -> dict[int, list[int]]:

@@ -361,9 +361,8 @@ def _runs_of(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
         for y, line in enumerate(update.strips, update.region.y):
             x = update.region.x
             for strip in line:
-                whole = strip if isinstance(strip, Strip) else Strip(strip)
-                yield x, y, whole
-                x += whole.cell_length
+                yield x, y, strip
+                x += strip.cell_length
     elif isinstance(update, ChopsUpdate):
         for y, first, last in update.spans:
             for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):

@@ -17,6 +17,7 @@ from ptacl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
+    from aiohttp.typedefs import Handler
 
 HEARTBEAT_S = 15.0
 FONT_SIZE_PX = 14
@@ -143,7 +144,9 @@ def build_server(
     server = GuardedServer("", public_url=guard.origin, title="PTACL")
 
     @aiohttp_web.middleware
-    async def add_headers(request, handler):
+    async def add_headers(
+        request: aiohttp_web.Request, handler: "Handler"
+    ) -> aiohttp_web.StreamResponse:
         answer = await handler(request)
         if not answer.prepared:
             for name, value in _build_headers(guard).items():

@@ -87,7 +87,7 @@ class BrowserApp:
         textual-serve 1.1 asks the app to quit but neither waits for the process nor ends one
         that does not answer; the process is a private field of it.
         """
-        process = self.service._process
+        process = self.service._process  # pyright: ignore[reportPrivateUsage] - see above
         if process is not None:
             if process.returncode is None:
                 process.terminate()

@@ -49,7 +49,8 @@ def _describe(report: FileReport | EnvironmentReport) -> list[str]:
             return _pairs_lines(report)
         case SourceReport():
             return _source_lines(report)
-    raise TypeError(f"expected a report that doctor makes, got {type(report).__name__}")
+        case _:
+            raise TypeError(f"expected a report that doctor makes, got {type(report).__name__}")
 
 
 def _ecg_lines(report: EcgReport) -> list[str]:

@@ -85,7 +85,7 @@ def leave(code: str | int | None) -> NoReturn:
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage] - the only way to end in order
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections.abc import Generator as PythonGenerator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -69,6 +70,10 @@ class Batch:
     def without_recordings(self) -> "Batch":
         """What names the batch, without what fills memory."""
         return replace(self, ecg=None, cine=None, targets=None)
+
+
+BatchStream = PythonGenerator[Batch, None, None]
+"""Batches one after another, without end; whoever reads them closes it."""
 
 
 class BatchOrder:
@@ -186,7 +191,7 @@ class Batches:
             targets=targets,
         )
 
-    def iterate(self, first_step: int) -> Iterator[Batch]:
+    def iterate(self, first_step: int) -> BatchStream:
         """Batches of `first_step` and after, without end; close the iterator when done."""
         if self.prefetch == 0 or not isinstance(self.recordings, StreamedRecordings):
             step = first_step

@@ -92,7 +92,7 @@ def gather_with_gradient(values: Float[Tensor, " batch *rest"]) -> Float[Tensor,
     of the gathered rows, the mean of their gradients (as DistributedDataParallel takes it) is
     the gradient of that loss.
     """
-    return _Gather.apply(values) if world_size() > 1 else values  # pyright: ignore
+    return _Gather.apply(values) if world_size() > 1 else values
 
 
 def sum_over_processes(values: Tensor) -> Tensor:

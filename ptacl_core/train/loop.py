@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +13,7 @@ from torch import nn
 from ptacl_core.errors import TrainingDivergedError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.tensors import Tensor
-from ptacl_core.train.batches import Batch
+from ptacl_core.train.batches import BatchStream
 from ptacl_core.train.distributed import (
     average_figures,
     sum_over_processes,
@@ -33,7 +33,7 @@ MAX_NONFINITE_IN_A_ROW = 5
 class BatchSource(Protocol):
     """Gives the batches of a run in order, from any step on."""
 
-    def iterate(self, first_step: int) -> Iterator[Batch]:
+    def iterate(self, first_step: int) -> BatchStream:
         """Batches of `first_step`, `first_step` + 1 and so on, without end."""
         ...
 
@@ -109,7 +109,7 @@ def fit(
     step.train()
     clock = _Clock(state.step)
     steps = StepsToTell()
-    with closing(batches.iterate(state.step)) as source:  # pyright: ignore[reportArgumentType]
+    with closing(batches.iterate(state.step)) as source:
         while state.step < plan.num_steps and not _is_stopped_early(plan, state):
             batch = next(source)
             rate = plan.learning_rate * warmup_cosine_factor(

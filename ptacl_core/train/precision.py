@@ -27,7 +27,7 @@ def resolve_device(name: str, *, local_rank: int = 0) -> torch.device:
         ) from None
     if device.type == "cuda" and not has_cuda:
         raise ConfigError(f"device '{name}': no CUDA device was found; set device = \"cpu\"")
-    if device.type == "cuda" and device.index is None:
+    if device.type == "cuda" and device.index is None:  # pyright: ignore[reportUnnecessaryComparison] - None without a number
         device = torch.device("cuda", local_rank)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(

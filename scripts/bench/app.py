@@ -22,7 +22,7 @@ import tempfile
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from rich.console import Console
 from rich.style import Style
 from textual._compositor import LayoutUpdate
 from textual.geometry import Region
+from textual.strip import Strip
 
 from ptacl_app.app import PtaclApp
 from ptacl_app.data.cohort_reader import CohortReader
@@ -43,6 +44,7 @@ from ptacl_app.drawing.ecg_page import Layout, PageView, draw_page
 from ptacl_app.drawing.ecg_picture import draw_page as draw_page_picture
 from ptacl_app.drawing.paper import PaperPage, measure_extremes
 from ptacl_app.drawing.paper_inks import DARK
+from ptacl_app.screens.cohort import CohortScreen
 from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.shell.settings import AppSettings
 from ptacl_app.terminal.graphics import Graphics, Protocol
@@ -173,10 +175,9 @@ def measure_drawing(cohort: Path, patient: str) -> dict[str, float]:
     view = reader.load_patient(patient, num_neighbours=0)
     reader.close()
     assert view.ecg is not None
+    signal_mv = view.ecg.signal_mv
     page = PageView(123, 48, layout=Layout.TWELVE_BY_ONE)
-    figures = {
-        "ecg_12x5000_page_ms_cpu": repeat_cpu_ms(lambda: draw_page(page, view.ecg.signal_mv), 40)
-    }
+    figures = {"ecg_12x5000_page_ms_cpu": repeat_cpu_ms(lambda: draw_page(page, signal_mv), 40)}
 
     async def run() -> None:
         app = PtaclApp(
@@ -256,7 +257,7 @@ def measure_pixels(cohort: Path, patient: str) -> dict[str, float]:
 
     def switch() -> None:
         show(next(numbers))
-        strips = [
+        strips: list[Iterable[Strip]] = [
             [layer.build_strip(slot, row, first_column=0, count=42, ground=Style())]
             for row in range(21)
         ]
@@ -283,11 +284,13 @@ def measure_table(store: Path) -> dict[str, float]:
             for _ in range(4):
                 await app.workers.wait_for_complete()
                 await pilot.pause()
-            table = app.screen.query_one("#table", PatientTable)
+            screen = app.screen
+            assert isinstance(screen, CohortScreen)
+            table = screen.query_one("#table", PatientTable)
             times = []
             for number in range(1, 6):
                 before = time.process_time()
-                app.screen.load_page(number * 200)
+                screen.load_page(number * 200)
                 await app.workers.wait_for_complete()
                 while table.page.offset != number * 200:
                     await pilot.pause(0.01)
@@ -363,11 +366,13 @@ def measure_frames(cohort: Path, patient: str, size: tuple[int, int]) -> dict[st
             for _ in range(4):
                 await app.workers.wait_for_complete()
                 await pilot.pause()
+            screen = app.screen
+            assert isinstance(screen, PatientScreen)
             frames, keys = [], []
             for number in range(120):
                 before = time.process_time()
                 now_s[0] += 0.04
-                app.screen.tick()
+                screen.tick()
                 await pilot.pause()
                 frames.append((time.process_time() - before) * 1000)
                 if number % 10 == 9:
@@ -548,7 +553,7 @@ def write_report(figures: dict[str, float], loads: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--patient")
     parser.add_argument("--seconds", type=float, default=10.0)

@@ -80,7 +80,7 @@ def measure_probe(num_rows: int) -> list[tuple[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--patients", type=int, default=5991)
     parser.add_argument("--probe-rows", type=int, default=27951)
     parser.add_argument("--write", action="store_true")

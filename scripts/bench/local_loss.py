@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from bench_train import build_ours, describe, draw_batch, plain_steps
 from torch.nn import functional
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from train import build_ours, describe, draw_batch, plain_steps
 
 from ptacl_core import __version__
 from ptacl_core.config.training import load_run_settings

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-import faiss
+import faiss  # pyright: ignore[reportMissingImports] - not a dependency, see above
 import numpy as np
 
 from ptacl_core.cohort.search.exact import normalise, search_exact, search_exact_many

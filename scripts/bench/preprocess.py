@@ -30,7 +30,7 @@ import numpy as np
 import pywt
 import scipy.sparse
 import scipy.sparse.linalg
-import sleepecg
+from sleepecg import heartbeats
 
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import denoise_ecg, detect_r_peaks, measure_ecg, prepare_ecg
@@ -76,13 +76,12 @@ def laboratory_als(signal_mv: np.ndarray) -> np.ndarray:
     """The published recipe: sparse asymmetric least squares, five solves a lead."""
     num_samples = signal_mv.shape[1]
     limit = 4 * signal_mv.std()
-    second = scipy.sparse.diags(
-        [1.0, -2.0, 1.0], [0, 1, 2], shape=(num_samples - 2, num_samples), format="csc"
-    )
+    differences = [scipy.sparse.eye_array(num_samples - 2, num_samples, k=k) for k in (0, 1, 2)]
+    second = (differences[0] - 2.0 * differences[1] + differences[2]).tocsc()
     penalty = 1e7 * (second.T @ second)
     rows = []
     for lead in np.clip(signal_mv.astype(np.float64), -limit, limit):
-        weights = np.ones(num_samples)
+        weights, baseline = np.ones(num_samples), np.zeros(num_samples)
         for _ in range(5):
             system = (scipy.sparse.diags(weights) + penalty).tocsc()
             baseline = scipy.sparse.linalg.spsolve(system, weights * lead)
@@ -92,13 +91,15 @@ def laboratory_als(signal_mv: np.ndarray) -> np.ndarray:
 
 
 def neurokit_clean(signal_mv: np.ndarray) -> np.ndarray:
-    return np.stack([neurokit2.ecg_clean(lead, sampling_rate=RATE_HZ) for lead in signal_mv])
+    return np.stack(
+        [np.asarray(neurokit2.ecg_clean(lead, sampling_rate=RATE_HZ)) for lead in signal_mv]
+    )
 
 
 def neurokit_peaks(signal_mv: np.ndarray) -> np.ndarray:
     """Its default for one lead: cleaning and detection."""
     cleaned = neurokit2.ecg_clean(signal_mv[1], sampling_rate=RATE_HZ)
-    return neurokit2.ecg_peaks(cleaned, sampling_rate=RATE_HZ)[1]["ECG_R_Peaks"]
+    return np.asarray(neurokit2.ecg_peaks(cleaned, sampling_rate=RATE_HZ)[1]["ECG_R_Peaks"])
 
 
 def neurokit_peaks_of_all_leads(signal_mv: np.ndarray) -> list[np.ndarray]:
@@ -107,7 +108,7 @@ def neurokit_peaks_of_all_leads(signal_mv: np.ndarray) -> list[np.ndarray]:
 
 
 def sleepecg_peaks(signal_mv: np.ndarray) -> np.ndarray:
-    return sleepecg.detect_heartbeats(signal_mv[1].astype(np.float64), RATE_HZ)
+    return heartbeats.detect_heartbeats(signal_mv[1].astype(np.float64), RATE_HZ)
 
 
 def our_peaks(signal_mv: np.ndarray) -> np.ndarray:
@@ -207,7 +208,7 @@ def offsets_from_apex(peaks: np.ndarray, lead: np.ndarray) -> list[float]:
 
 def score_lead(ours: np.ndarray, lead: np.ndarray) -> tuple[int, int, int, list[float]]:
     """Beats of both, our beats, theirs, and the offsets of the common ones in ms."""
-    theirs = np.asarray(sleepecg.detect_heartbeats(lead.astype(np.float64), RATE_HZ))
+    theirs = np.asarray(heartbeats.detect_heartbeats(lead.astype(np.float64), RATE_HZ))
     inner = theirs[(theirs > 150) & (theirs < 4850)]
     mine = ours[(ours > 150) & (ours < 4850)]
     nearest = [ours[np.abs(ours - beat).argmin()] - beat for beat in inner] if ours.size else []
@@ -337,7 +338,7 @@ def make_report(rounds: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()

@@ -43,7 +43,7 @@ CALL = "import sys; from ptacl_core.cli.main import main; sys.exit(main())"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--against", type=Path, help="checkout of another version")

@@ -39,7 +39,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import MRImageStorage, generate_uid
+from pydicom.uid import UID, MRImageStorage, generate_uid
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "assets" / "samples"
@@ -141,7 +141,7 @@ def zip_of_images(frames: np.ndarray, *, is_damaged: bool) -> bytes:
 def describe(at: int, frame: int, study: str, series: str) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = JPEG_2000
+    dataset.file_meta.TransferSyntaxUID = UID(JPEG_2000)
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = MRImageStorage
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = generate_uid()
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
@@ -268,7 +268,7 @@ def count_files(source: Path, cohort: Path) -> tuple[int, int, Counter[str], int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--ecgs", type=int, default=2000)
     parser.add_argument("--cines", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import faiss
+import faiss  # pyright: ignore[reportMissingImports] - not a dependency, see above
 import numpy as np
 import sklearn
 import torch
@@ -116,7 +116,7 @@ def step_candidates(stage: str, *, batch_size: int) -> Candidates:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--save", action="store_true")
     options = parser.parse_args()

@@ -80,7 +80,7 @@ def measure(size: int, folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1500, 15_000, 50_000])
     parser.add_argument("--tree", type=Path, default=Path(__file__).resolve().parents[2])
     options = parser.parse_args()

@@ -139,7 +139,7 @@ def commit_of(tree: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--before", type=Path, required=True, help="tree to compare with")
     parser.add_argument("--patients", type=int, default=400)
     parser.add_argument("--preset", default="demo", help="preset of the simulated cohort")

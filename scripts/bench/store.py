@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -58,7 +59,8 @@ def timed(work: Callable[[], object], *, repeats: int = 1) -> tuple[float, float
     return statistics.median(cpu), statistics.median(wall)
 
 
-def draw(num_patients: int) -> dict[str, pa.Table | np.ndarray | list[str]]:
+def draw(num_patients: int) -> dict[str, Any]:
+    """Tables, names and vectors by what they are called."""
     generator = np.random.default_rng(0)
     names = [f"sim-{row:06d}" for row in range(num_patients)]
     visits = np.zeros(num_patients, np.int32)

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from ptacl_core import __version__
+from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.config.training import RunSettings, load_run_settings
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import (
@@ -46,7 +47,8 @@ from ptacl_core.train.batches import Batch
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.precision import autocast
 from ptacl_core.train.randomness import seed_step
-from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.alignment import AlignmentStep
+from ptacl_core.train.steps.alignment_weights import AlignmentWeights
 from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.steps.regression import RegressionStep
 
@@ -208,13 +210,18 @@ def build_plain(
     patch, side, frames = (
         ecg_settings.patch_samples, cine_settings.patch_px, cine_settings.patch_frames
     )  # fmt: skip
+    assert batch.ecg is not None
+    assert batch.cine is not None
+    assert batch.r_peaks is not None
     ecg = batch.ecg[:, :, :2500].float().reshape(len(batch.ecg), -1, patch)
     grid = 84 // side
     clips = scale_bytes(batch.cine[:, :26])
     cine = clips.reshape(len(clips), 26 // frames, frames, grid, side, grid, side)
     cine = cine.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(clips), -1, frames * side * side)
 
-    def make(patches: torch.Tensor, sizes: object) -> PlainEncoder:
+    def make(
+        patches: torch.Tensor, sizes: EcgEncoderSettings | CineEncoderSettings
+    ) -> PlainEncoder:
         return PlainEncoder(
             patches.shape[1], patches.shape[2], sizes.dim, sizes.depth, sizes.num_heads
         ).to(device)

@@ -86,6 +86,7 @@ async def check(url: str, picture: Path) -> dict[str, bool]:
     address = url.split("/?", 1)[0]
     async with ClientSession() as session:
         debugger = f"http://127.0.0.1:{DEBUG_PORT}/json"
+        tabs = []
         for _ in range(100):
             with contextlib.suppress(ClientConnectionError):
                 tabs = await (await session.get(debugger)).json()
@@ -120,7 +121,7 @@ async def check(url: str, picture: Path) -> dict[str, bool]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--browser", default="chromium")
     parser.add_argument("--picture", type=Path, default=ROOT / "assets" / "app_web.png")

@@ -39,12 +39,12 @@ def read_predictions(folder: Path, run: str, variant: str, modality: str) -> tup
             f"WHERE run = '{run}' AND variant = '{variant}' AND modality = '{modality}'",
             max_rows=100_000,
         )
-    patients = sorted({row[0] for row in answer.rows})
+    patients = sorted({str(row[0]) for row in answer.rows})
     shape = (len(patients), len(PHENOTYPE_NAMES))
     observed, predicted = np.full(shape, np.nan), np.full(shape, np.nan)
     place = {patient: number for number, patient in enumerate(patients)}
     for patient, phenotype, seen, told in answer.rows:
-        cell = place[patient], PHENOTYPE_NAMES.index(phenotype)
+        cell = place[str(patient)], PHENOTYPE_NAMES.index(phenotype)
         observed[cell], predicted[cell] = seen, told
     return observed, predicted
 
@@ -102,7 +102,7 @@ def describe(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("demos", type=Path, nargs="+")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()

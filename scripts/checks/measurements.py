@@ -41,7 +41,7 @@ CLIPPED_MV = 0.45
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--simulated", type=int, default=120)
@@ -175,9 +175,11 @@ def draw_beats(analyses: dict[str, tuple[EcgRecord, EcgAnalysis]], path: Path) -
         (len(shown) + 2) // 3, 3, figsize=(21, 4.2 * ((len(shown) + 2) // 3))
     )
     for axis, (name, analysis) in zip(axes.flat, shown, strict=False):
-        marks = analysis.marks.representative
-        time_ms = (np.arange(analysis.marks.representative_mv.shape[1]) - marks.r_peak) * 2.0
-        for lead_mv in analysis.marks.representative_mv:
+        marks, beat_mv = analysis.marks.representative, analysis.marks.representative_mv
+        assert marks is not None
+        assert beat_mv is not None
+        time_ms = (np.arange(beat_mv.shape[1]) - marks.r_peak) * 2.0
+        for lead_mv in beat_mv:
             axis.plot(time_ms, np.clip(lead_mv, -CLIPPED_MV, CLIPPED_MV), lw=0.7)
         for mark, colour in (
             ("p_onset", "C0"), ("p_offset", "C0"), ("qrs_onset", "C3"),

@@ -36,7 +36,7 @@ def predict_from_heart_rate(cohort: Path) -> np.ndarray:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--size", default="demo")
     parser.add_argument("--seed", type=int, default=0)

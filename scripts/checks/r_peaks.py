@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -31,7 +32,7 @@ LEADS = ("I", "II", "V2", "V5")
 CONSENSUS_S, TRUTH_S, EDGE_S, DURATION_S = 0.075, 0.050, 0.3, 10.0
 MIN_SHARE = 0.99
 SINUS = {"af_share": 0.0, "pac_share": 0.0, "pvc_share": 0.0, "bbb_share": 0.0}
-CONDITIONS = {
+CONDITIONS: dict[str, dict[str, Any]] = {
     "atrial fibrillation": SINUS | {"af_share": 1.0},
     "ventricular premature beats": SINUS | {"pvc_share": 1.0},
     "atrial premature beats": SINUS | {"pac_share": 1.0},
@@ -98,11 +99,11 @@ def find_consensus(signal_mv: np.ndarray, rate_hz: float) -> np.ndarray:
 
 def read_beats(lead_mv: np.ndarray, rate_hz: float) -> Iterator[np.ndarray]:
     import neurokit2
-    import sleepecg
+    from sleepecg import heartbeats
     from wfdb.processing import xqrs_detect
 
-    yield sleepecg.detect_heartbeats(lead_mv, rate_hz)
-    yield xqrs_detect(lead_mv, rate_hz, verbose=False)
+    yield heartbeats.detect_heartbeats(lead_mv, rate_hz)
+    yield np.asarray(xqrs_detect(lead_mv, rate_hz, verbose=False))
     cleaned = neurokit2.ecg_clean(lead_mv, sampling_rate=int(rate_hz))
     yield neurokit2.ecg_findpeaks(cleaned, sampling_rate=int(rate_hz))["ECG_R_Peaks"]
 
@@ -147,7 +148,7 @@ def check_simulated(num_patients: int) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folder", type=Path, help="real ECGs")
     parser.add_argument("--simulated", type=int, default=60, help="patients a condition")
     arguments = parser.parse_args()

@@ -124,6 +124,9 @@ def compare_with_library(report: Report, path: Path, record: EcgRecord) -> None:
 
 def by_wfdb(path: Path) -> dict[str, np.ndarray]:
     read = wfdb.rdrecord(str(path.with_suffix("")), physical=True)
+    assert isinstance(read, wfdb.Record)
+    assert read.p_signal is not None
+    assert read.sig_name is not None
     return _named(zip(read.sig_name, read.p_signal.T, strict=True))
 
 
@@ -190,7 +193,7 @@ def check_cines(report: Report, folder: Path) -> None:
     records = {f"{name} DICOM": read_cine(path) for name, path in zips.items()}
     records |= {f"{name} NIfTI": read_cine(path) for name, path in volumes.items()}
     for name, path in volumes.items():
-        voxels = nibabel.load(path).get_fdata().transpose(2, 3, 1, 0)
+        voxels = nibabel.Nifti1Image.from_filename(path).get_fdata().transpose(2, 3, 1, 0)
         record = records[f"{name} NIfTI"]
         is_same = bool(np.array_equal(record.frames, voxels))
         report.check(f"= nibabel, {path.name}", record.frames.shape, held=is_same)
@@ -292,7 +295,7 @@ def _middle_slices(contours: dict[int, list[np.ndarray]]) -> Iterator[np.ndarray
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=("ecg", "cine"))
     arguments = parser.parse_args()

@@ -74,7 +74,7 @@ def score(figures: dict[str, float], stages: tuple[str, ...]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--size", default="workstation")
     parser.add_argument("--out", type=Path, required=True)

@@ -67,7 +67,7 @@ LOOKED_AT = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("what", choices=("check", "lock", "security", "sbom"))
     parser.add_argument("out", nargs="?", type=Path)
     options = parser.parse_args()
@@ -111,7 +111,11 @@ def describe_licence(distribution: Distribution) -> str:
         for each in metadata.get_all("Classifier") or ()
         if each.startswith("License")
     ]
-    texts = [metadata.get("License-Expression"), *classifiers, metadata.get("License")]
+    texts = [
+        *metadata.get_all("License-Expression", []),
+        *classifiers,
+        *metadata.get_all("License", []),
+    ]
     return "; ".join(" ".join(each.split())[:200] for each in texts if each)
 
 

@@ -122,7 +122,9 @@ def draw_patient(
 ) -> None:
     """One patient: the ECG at the left, six frames at the right."""
     figure.suptitle(describe(patients, row), x=0.012, y=0.985, ha="left", fontsize=10.5)
-    left, right = figure.subfigures(1, 2, width_ratios=(1.85, 1.0))
+    parts = figure.subfigures(1, 2, width_ratios=(1.85, 1.0))
+    assert isinstance(parts, np.ndarray)
+    left, right = parts
     axes = left.subplots()
     left.subplots_adjust(left=0.01, right=0.995, top=0.90, bottom=0.02)
     draw_ecg(axes, patients.ecg_mv[row].numpy())
@@ -145,7 +147,9 @@ def main(target: Path) -> None:
     patients = simulate_patients(settings, numbers)
     truth = draw_truth(settings, numbers)
     figure = plt.figure(figsize=(14.6, 15.6), dpi=110, facecolor="white")
-    for row, part in enumerate(figure.subfigures(4, 1, hspace=0.02)):
+    parts = figure.subfigures(4, 1, hspace=0.02)
+    assert isinstance(parts, np.ndarray)
+    for row, part in enumerate(parts):
         draw_patient(part, patients, truth, row)
     figure.text(
         0.99,

@@ -153,7 +153,7 @@ async def soak(cohort: Path, num_files: int, seed: int) -> list[tuple[str, str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("--files", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)

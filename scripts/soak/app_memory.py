@@ -29,7 +29,7 @@ def read_rss_mb(pid: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("cohort", type=Path)
     parser.add_argument("patient")
     parser.add_argument("--minutes", type=float, default=10.0)

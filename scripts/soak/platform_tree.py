@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from ptacl_core.config.preprocess import PreprocessSettings  # noqa: E402
 from ptacl_core.stages.preprocess import run as preprocess  # noqa: E402
 from ptacl_core.stages.preprocess.summary import PreprocessSummary  # noqa: E402
 from tests.pipeline.platform_tree import (  # noqa: E402
@@ -73,7 +74,7 @@ def deliver(cohort: Path, delivery: Delivery) -> PreprocessSummary:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--report", type=Path)
     options = parser.parse_args()
@@ -92,7 +93,7 @@ def main() -> int:
             "",
         ]
         empty = folder / "empty"
-        preprocess.open_or_create(empty, preprocess.PreprocessSettings())
+        preprocess.open_or_create(empty, PreprocessSettings())
         at_once = Path(shutil.copytree(empty, folder / "at_once"))
         summary = preprocess.run(tree.root, at_once, num_workers=1)
         expected = {"ecg": tree.num_ecg, "cmr": tree.num_cmr, "pairs": tree.num_pairs}

@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RLELossless, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, RLELossless, generate_uid
 
 import ptacl_core.io.cine.dicom.decoder
 from ptacl_core.errors import PtaclError
@@ -194,7 +194,7 @@ def build_images() -> dict[str, tuple[str, bytes, int]]:
         dataset["PixelData"].VR = "OB"
         images[name] = (syntax, *write(dataset, syntax, data[:16]))
     if has_extra_decoders() and find_spec("jpeg_ls"):
-        import jpeg_ls
+        import jpeg_ls  # pyright: ignore[reportMissingImports] - the extra `compressed`
 
         syntax = "1.2.840.10008.1.2.4.80"
         data = bytes(jpeg_ls.encode(pixels))
@@ -231,7 +231,7 @@ def describe(bits: int) -> Dataset:
 
 
 def write(dataset: Dataset, syntax: str, mark: bytes) -> tuple[bytes, int]:
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     stream = io.BytesIO()
     dataset.save_as(stream, enforce_file_format=True)
     data = stream.getvalue()
@@ -239,7 +239,7 @@ def write(dataset: Dataset, syntax: str, mark: bytes) -> tuple[bytes, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ecg", type=int, default=10_000)
     parser.add_argument("--cine", type=int, default=2_000)

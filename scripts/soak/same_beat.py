@@ -51,7 +51,7 @@ class Beat(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*", default=[ROOT / "assets" / "samples"])
     parser.add_argument("--count", type=int, default=40)
     arguments = parser.parse_args()
@@ -79,8 +79,8 @@ def failing(beat: Beat, number: int, disturbance: tuple[float, float, float]) ->
     measured = [measure(repeat(beat, rate, number, disturbance)) for rate in rates]
     found = []
     for name in INTERVALS:
-        values = [each[name] for each in measured]
-        if None in values or max(values) - min(values) > MAX_SPAN_MS:
+        values = [value for each in measured if (value := each[name]) is not None]
+        if len(values) < len(measured) or max(values) - min(values) > MAX_SPAN_MS:
             found.append(name)
     return found
 

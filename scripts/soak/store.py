@@ -326,7 +326,7 @@ GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--goals", nargs="+", choices=list(GOALS), default=list(GOALS))
     parser.add_argument("--scale", type=float, default=1.0, help="part of the full counts")
     parser.add_argument("--report", type=Path, help="Markdown file to append to")

@@ -275,6 +275,8 @@ def check_linear_algebra(rehearsal: Rehearsal, cohort: Path, points: list[np.nda
 def load_tests():
     path = ROOT / "tests" / "pipeline" / "test_withdrawal.py"
     spec = importlib.util.spec_from_file_location("rehearsed_tests", path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -290,7 +292,7 @@ def read_state(cohort: Path) -> dict[str, str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--listed", type=int, default=1000)
     parser.add_argument("--folder", type=Path, help="keep files and cohort here (default: none)")

@@ -17,6 +17,8 @@ NAMES = ("huge.npy", "laughs.xml", "pickle.npy", "slip.zip", "lengths.dcm")
 def soak_app(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     spec = importlib.util.spec_from_file_location("soak_app", SCRIPTS / "soak" / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -63,8 +63,11 @@ def test_strips_hold_every_pixel_pair():
             assert set(segment.text) == {"▀"}
             for _ in segment.text:
                 assert segment.style is not None
-                assert segment.style.color.triplet.red == greys[2 * row, column]
-                assert segment.style.bgcolor.triplet.red == greys[2 * row + 1, column]
+                above, below = segment.style.color, segment.style.bgcolor
+                assert above is not None
+                assert below is not None
+                assert above.get_truecolor().red == greys[2 * row, column]
+                assert below.get_truecolor().red == greys[2 * row + 1, column]
                 column += 1
         assert column == 42
 

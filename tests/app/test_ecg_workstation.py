@@ -144,6 +144,7 @@ async def test_the_report_holds_the_page_of_the_same_raster(make_app, settle):
     assert "width:257mm;height:100mm" in html
     assert "25 mm/s  10 mm/mV when printed at 100 %" in html
     found = re.search(r"class='paper'[^>]*src='data:image/png;base64,([^']+)'", html)
+    assert found is not None
     image = Image.open(io.BytesIO(base64.b64decode(found[1])))
     assert image.size == (2570, 1000)
     drawn = draw_page(page, patient.ecg.model_trace, PINK).to_rgb()

@@ -9,6 +9,7 @@ import pytest
 
 from ptacl_app.data.inference import PredictionCancelledError, Predictor, build_view
 from ptacl_app.screens.load_ecg import LoadEcgScreen
+from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.text.pasted_path import read_pasted_path
 from ptacl_app.widgets.findings_panel import FindingsPanel
 from ptacl_app.widgets.hint_form import HintForm
@@ -107,12 +108,15 @@ def test_an_answer_becomes_a_patient_to_show():
         },
     }
     view = build_view("a\x1bb.dat", document, leads)
-    assert "\x1b" not in view.patient + view.run + str(view.findings)
+    assert "\x1b" not in f"{view.patient}{view.run}{view.findings}"
     assert view.findings[0].severity == "warning"
+    assert view.ecg is not None
     assert view.ecg.r_peak_times_s == (0.2, 1.2, 2.2)
     assert view.ecg.measurements == {"qrs_ms": 92.0}
     ejection = next(value for value in view.phenotypes if value.name == "lvef_pct")
+    assert ejection.predicted is not None
     assert (ejection.predicted.low, ejection.predicted.high) == (52.0, 68.0)
+    assert view.out_of_distribution is not None
     assert view.out_of_distribution.is_flagged
     assert view.neighbours[0].rank == 1
 
@@ -169,6 +173,7 @@ async def test_loading_from_inside_the_app(
         assert app.current_mode == "patient"
         assert app.patient.patient == "JS20000.hea"
         assert app.patient.origin == "file"
+        assert isinstance(app.screen, PatientScreen)
         assert app.screen.clock.num_beats >= 4
         lines = [text for _, text in app.screen.query_one("#findings", FindingsPanel).lines]
         assert any("no_prediction" in line for line in lines)  # this cohort has no model

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from ptacl_app.data.cohort_reader import CohortReader
+from ptacl_app.drawing.map_colours import colour_map
 from ptacl_app.screens.dialogs.help import HelpScreen
 from ptacl_app.shell.actions import ACTIONS, SCOPES, list_actions, show_key
 from ptacl_app.shell.settings import AppSettings
@@ -17,7 +18,7 @@ from ptacl_app.widgets.distribution_panel import DistributionPanel, count_bins
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.heart_column import HeartColumn
 from ptacl_app.widgets.key_footer import MAX_ENTRIES, KeyFooter
-from ptacl_app.widgets.similarity_map import SimilarityMap, colour_map
+from ptacl_app.widgets.similarity_map import SimilarityMap
 from ptacl_app.widgets.sql_editor import SqlEditor
 from ptacl_app.widgets.tables.neighbours import NeighbourList
 from ptacl_app.widgets.tables.results import ResultTable
@@ -364,7 +365,7 @@ async def test_palette_finds_every_action_and_patients(make_app, settle):
     async with app.run_test(size=(120, 36)) as pilot:
         await settle(pilot)
         provider = AppCommands(app.screen)
-        names = [hit.text async for hit in provider.discover()]
+        names = [str(hit.text) async for hit in provider.discover()]
         for action in list_actions(("patient", "app")):
             if action.id != "palette":
                 assert any(name.startswith(action.label) for name in names), action.id

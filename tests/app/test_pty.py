@@ -106,7 +106,9 @@ class Terminal:
     def _decode_new(self):
         """Add what came since the last call to `shown`, but for a sequence that is cut off."""
         piece = bytes(self.written[self._num_decoded :])
-        piece = piece[: CUT_OFF_SEQUENCE.search(piece).start()]
+        ending = CUT_OFF_SEQUENCE.search(piece)
+        assert ending is not None
+        piece = piece[: ending.start()]
         self._num_decoded += len(piece)
         self.shown += self._decoder.decode(SEQUENCE.sub(b"", piece))
 

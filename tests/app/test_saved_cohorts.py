@@ -12,7 +12,9 @@ from ptacl_app.data.cohort_comparison import (
 )
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.coverage import compute_wilson_bounds
+from ptacl_app.screens.cohort import CohortScreen
 from ptacl_app.screens.saved_cohorts import SavedCohortsScreen
+from ptacl_app.widgets.tables.patients import PatientTable
 from ptacl_core.records import PHENOTYPE_NAMES
 from tests.app.conftest import RUN
 
@@ -108,8 +110,10 @@ async def test_two_saved_cohorts_are_compared_and_one_is_used_again(
         chosen = app.screen.selected
         await pilot.press("enter")
         await settle(pilot)
+        assert chosen is not None
+        assert isinstance(app.screen, CohortScreen)
         assert app.screen.criteria == chosen.criteria
-        assert app.screen.query_one("#table").page.total == chosen.steps[-1][1]
+        assert app.screen.query_one("#table", PatientTable).page.total == chosen.steps[-1][1]
 
 
 async def test_without_saved_cohorts_the_way_to_one_is_told(make_app, settle, read_screen):

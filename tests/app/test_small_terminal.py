@@ -106,10 +106,9 @@ async def test_no_table_cuts_a_number_at_its_edge(make_app, settle):
         await pilot.press("n")
         await settle(pilot)
         table = app.screen.query_one("#table", NeighbourList)
-        row = table.get_row_at(0)
+        cells, shown = [cell.plain for cell in table.get_row_at(0)], ""
         for _ in range(24):
             shown = table.render_line(1).text
-            cells = [cell.plain for cell in row]
             assert all(part in " ".join(cells).split() for part in shown.split()), shown
             assert cells[1] in shown
             assert ("…" in table.render_line(0).text) == bool(table.find_cut_columns())

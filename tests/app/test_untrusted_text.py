@@ -207,11 +207,10 @@ def test_crash_note_holds_no_value(tmp_path):
         copy = patient
         raise ValueError(f"bad patient {copy}")
 
-    try:
+    with pytest.raises(ValueError, match="bad patient") as raised:
         fail(secret)
-    except ValueError as error:
-        text = describe_fault(error)
-        note = write_crash_note(error, tmp_path / "state")
+    text = describe_fault(raised.value)
+    note = write_crash_note(raised.value, tmp_path / "state")
     assert "ValueError" in text
     assert "Jane" not in text
     assert note is not None
@@ -248,6 +247,7 @@ def test_no_fault_tells_a_value(fault, link, tmp_path):
     except Exception as caught:  # noqa: BLE001 - any of them
         shown = describe_fault(caught)
         note = write_crash_note(caught, tmp_path)
+    assert note is not None
     written = note.read_text()
     assert type(fault).__name__ in written
     for word in SECRET.split():

@@ -82,6 +82,7 @@ def test_r_peaks_lie_where_their_times_say(page, sheet, tmp_path):
     reader = CohortReader.open(page.parent / "cohort")
     ecg = reader.load_patient("p0002").ecg
     reader.close()
+    assert ecg is not None
     layout = lay_out_paper(Trace(ecg.signal_mv, 500.0, ecg.model_trace.lead_names))
     sheets = print_page(page, sheet, tmp_path)
     image = max(sheets, key=lambda each: (np.abs(each - PINK.paper).max(axis=2) < 4).sum())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ptacl_core.config.reproduction import load_plan, load_size, name_run
+from ptacl_core.progress import SilentProgress
 from ptacl_core.recipes.reproduce import run as recipe
 from ptacl_core.stages.evaluate.measure_row import load_row
 
@@ -20,11 +21,8 @@ def test_two_jobs_have_the_figures_of_one(trained_cohort, tmp_path):
         shutil.copytree(trained_cohort, cohort)
         said = []
 
-        class Listener:
-            def start(self, *_): ...
-            def advance(self, *_, **__): ...
-            def finish(self, *_): ...
-            def say(self, line, said=said):
+        class Listener(SilentProgress):
+            def say(self, line: str, said=said) -> None:
                 said.append(line)
 
         summary = recipe.run(

@@ -78,6 +78,7 @@ def site(trained_cohort: Path, tmp_path: Path, monkeypatch) -> Iterator[tuple[st
          f"https://{NAME}:{public}"],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
+    assert app.stderr is not None
     nginx = subprocess.Popen(["nginx", "-c", str(config), "-p", str(tmp_path)])
     try:
         address = re.match(r"open  (\S+)", app.stderr.readline())

@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def equation_map():
     location = ROOT / "scripts" / "equation_map.py"
     specification = importlib.util.spec_from_file_location("equation_map", location)
+    assert specification is not None
+    assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

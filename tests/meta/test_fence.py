@@ -1,5 +1,6 @@
 """Each rule of the fence refuses a violation that is planted in a copy of the packages."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -86,22 +87,41 @@ def test_an_undefined_name_is_found_beside_shapes(tmp_path):
     assert "not_defined_anywhere" in faults[0]
 
 
-def test_a_wrong_type_is_refused(tmp_path):
-    settings = (ROOT / "pyproject.toml").read_text()
-    (tmp_path / "pyproject.toml").write_text(settings.replace('venv = ".venv"\n', ""))
-    planted = tmp_path / "ptacl_core" / "planted.py"
-    planted.parent.mkdir()
-    (tmp_path / "ptacl_app").mkdir()
-    planted.write_text(
-        '"""Planted."""\n\n\ndef count(names: list[str]) -> int:\n    return names\n'
-    )
-    finished = subprocess.run(
-        [str(BIN / "basedpyright"), "--level", "error", "--pythonpath", sys.executable],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+WRONG_TYPES = {
+    "ptacl_core/planted.py": "reportReturnType",
+    "ptacl_app/planted.py": "reportReturnType",
+    "scripts/planted.py": "reportReturnType",
+    "tests/unit/planted.py": "reportReturnType",
+}
 
+
+@pytest.fixture(scope="module")
+def refused_types(tmp_path_factory) -> dict[str, str]:
+    """The rule that each planted file breaks."""
+    folder = tmp_path_factory.mktemp("types")
+    settings = (ROOT / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(settings.replace('venv = ".venv"\n', ""))
+    for place in WRONG_TYPES:
+        path = folder / place
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            '"""Planted."""\n\n\ndef count(names: list[str]) -> int:\n    return names\n'
+        )
+    finished = subprocess.run(
+        [str(BIN / "basedpyright"), "--outputjson", "--pythonpath", sys.executable],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert finished.returncode == 1, finished.stdout + finished.stderr
-    assert "reportReturnType" in finished.stdout
+    return {
+        str(Path(fault["file"]).relative_to(folder)): fault["rule"]
+        for fault in json.loads(finished.stdout)["generalDiagnostics"]
+        if fault["severity"] == "error"
+    }
+
+
+@pytest.mark.parametrize("place", WRONG_TYPES)
+def test_a_wrong_type_is_refused(refused_types, place):
+    assert refused_types.get(place) == WRONG_TYPES[place]
 
 
 def test_pixels_are_scaled_in_one_place():

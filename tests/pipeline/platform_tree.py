@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
 from ptacl_core.shards import ShardReader
@@ -160,7 +160,7 @@ def write_cine(path: Path, eid: str, number: int) -> None:
     row, column = np.mgrid[:ROWS, :COLUMNS]
     draw = np.random.default_rng(number)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+    meta.MediaStorageSOPClassUID = MRImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for at_slice in range(SLICES):
@@ -170,7 +170,7 @@ def write_cine(path: Path, eid: str, number: int) -> None:
                 pixels = np.where(distance < radius, 800, 200 + 150 * (distance < radius + 3))
                 image = Dataset()
                 image.SOPClassUID = meta.MediaStorageSOPClassUID
-                image.SOPInstanceUID = f"1.2.9.{number}.{at_slice}.{at_frame}"
+                image.SOPInstanceUID = UID(f"1.2.9.{number}.{at_slice}.{at_frame}")
                 image.Modality = "MR"
                 image.PatientID = eid
                 image.StudyInstanceUID = f"1.2.9.{number}"

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def cohort_dir(tmp_path_factory) -> Path:
     return cohort
 
 
-def rows(cohort_dir, statement):
+def rows(cohort_dir, statement) -> list[dict[str, Any]]:
     with Cohort.open(cohort_dir) as cohort:
         result = cohort.sql(statement)
     return [dict(zip(result.columns, row, strict=True)) for row in result.rows]

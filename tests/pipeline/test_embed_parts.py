@@ -21,11 +21,13 @@ COUNT = 3
 def contents(cohort) -> dict[str, list]:
     """What `embed` wrote, but for the time of day."""
     with Cohort.open(cohort) as store:
-        held = {
-            name: store.fetch(
-                f"SELECT * EXCLUDE (created_at) FROM {name} ORDER BY {order}"
-                if name == "embedding_sets"
-                else f"SELECT * FROM {name} ORDER BY {order}"
+        held: dict[str, list[object]] = {
+            name: list(
+                store.fetch(
+                    f"SELECT * EXCLUDE (created_at) FROM {name} ORDER BY {order}"
+                    if name == "embedding_sets"
+                    else f"SELECT * FROM {name} ORDER BY {order}"
+                )
             )
             for name, order in TABLES.items()
         }

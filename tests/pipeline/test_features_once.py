@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ptacl_core.arrays import Modality
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.embedding.feature_cache import FeatureCache, FeatureSource, open_caches
 from ptacl_core.embedding.stored_features import StoredFeatures
+from ptacl_core.progress import SilentProgress
 from ptacl_core.runs.choose import load_aligned_run
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import ShardReader
@@ -33,19 +35,19 @@ OF_OTHERS = ("alignment controls", "shifted frames", "finetuned", "supervised")
 """Tasks that apply changed encoders, or those of other stages."""
 
 
-class Encoded:
+class Encoded(SilentProgress):
     """Hears how many recordings each task encoded."""
 
     def __init__(self):
         self.counts: dict[str, int] = {}
 
-    def start(self, task, total, unit):
-        if unit in ("ECGs", "cines", "recordings") and not task.startswith(OF_OTHERS):
+    def start(self, task: str, total: int | None, unit: str) -> None:
+        if (
+            total is not None
+            and unit in ("ECGs", "cines", "recordings")
+            and not task.startswith(OF_OTHERS)
+        ):
             self.counts[task] = self.counts.get(task, 0) + total
-
-    def advance(self, *_, **__): ...
-    def finish(self, *_): ...
-    def say(self, *_): ...
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def evaluate_counted(cohort: Path) -> tuple[dict, dict[str, int]]:
     return document.as_dict(), heard.counts
 
 
-def find_all(cohort: Path, modality="ecg") -> tuple[dict[str, int], int]:
+def find_all(cohort: Path, modality: Modality = "ecg") -> tuple[dict[str, int], int]:
     """What the cache encoded to find all recordings, and how many there are; all are right."""
     heard = Encoded()
     with ShardReader.open(cohort) as reader:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.stages.preprocess import run as preprocess
 from tests.pipeline.platform_tree import (
     Platform,
@@ -34,7 +35,7 @@ def platform(tmp_path_factory) -> Platform:
 @pytest.fixture(scope="module")
 def at_once(platform, tmp_path_factory) -> Path:
     cohort = tmp_path_factory.mktemp("cohorts") / "at_once"
-    preprocess.open_or_create(cohort, preprocess.PreprocessSettings())
+    preprocess.open_or_create(cohort, PreprocessSettings())
     shutil.copytree(cohort, cohort.with_name("empty"))
     summary = preprocess.run(platform.root, cohort, num_workers=1)
     counts = {"ecg": platform.num_ecg, "cmr": platform.num_cmr, "pairs": platform.num_pairs}

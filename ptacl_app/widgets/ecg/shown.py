@@ -214,7 +214,7 @@ class EcgShown(Widget):
 
     def change(self, **fields: object) -> None:
         """Change fields of `view`, redraw and tell."""
-        view = replace(self.view, **fields)  # type: ignore[arg-type]
+        view = replace(self.view, **fields)
         if view != self.view:
             has_other_trace = view.layout is not self.view.layout
             self.view = view
@@ -232,7 +232,7 @@ class EcgShown(Widget):
                 "lead_names": trace.lead_names,
                 "lead": min(self.view.lead, len(trace.lead_names) - 1),
             }
-        self.view = replace(self.view, **fields)  # type: ignore[arg-type]
+        self.view = replace(self.view, **fields)
 
     def set_calipers(self, calipers: Calipers | None) -> None:
         """Show, move or remove the two measuring cursors."""

@@ -121,7 +121,7 @@ def _start_stream(
     _fill_knn(connection, neighbours)
     try:
         relation = connection.sql(_STATE.statement)
-        if relation is None:
+        if relation is None:  # pyright: ignore[reportUnnecessaryComparison] - the stubs leave it out
             raise QueryError("the statement has no rows to give")
         columns, types = (
             [str(column) for column in relation.columns],

@@ -55,7 +55,7 @@ def check_statement(
     connection: "duckdb.DuckDBPyConnection", statement: str, *, tables: frozenset[str]
 ) -> list[KnnCall]:
     """The `knn` calls of a statement that may run over `tables`, else QueryError."""
-    if not isinstance(statement, str) or not statement.strip():
+    if not statement.strip():
         raise QueryError("expected one SELECT statement, got an empty one")
     if len(statement) > MAX_STATEMENT_CHARACTERS:
         raise QueryError(

@@ -1,6 +1,7 @@
 # ruff: noqa: S608 - names in statements are written here, never taken from input
 """Analyses of ECGs, one row an ECG with nested columns, unfolded into the store's four tables."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ptacl_core.records import FIGURE_UNITS, LEAD_FIGURE_NAMES, LEAD_NAMES, MARK_NAMES
@@ -43,7 +44,7 @@ def unfold_analyses(
     return {name: connection.sql(sql).to_arrow_table() for name, sql in statements.items()}
 
 
-def _both(make, incoming: str) -> str:
+def _both(make: Callable[[str, str, str], str], incoming: str) -> str:
     return " UNION ALL ".join(make(source, prefix, incoming) for source, prefix in _SOURCES)
 
 

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -184,7 +185,7 @@ def _parse(head: bytes, shown: str) -> NiftiHeader:
     )
 
 
-def _nifti1_fields(head: bytes, order: str) -> tuple:
+def _nifti1_fields(head: bytes, order: str) -> tuple[Any, ...]:
     dims = struct.unpack_from(f"{order}8h", head, 40)
     code = struct.unpack_from(f"{order}h", head, 70)[0]
     pixdim = struct.unpack_from(f"{order}8f", head, 76)
@@ -192,7 +193,7 @@ def _nifti1_fields(head: bytes, order: str) -> tuple:
     return head[344:348], dims, code, pixdim, offset, slope, intercept, head[123]
 
 
-def _nifti2_fields(head: bytes, order: str) -> tuple:
+def _nifti2_fields(head: bytes, order: str) -> tuple[Any, ...]:
     code = struct.unpack_from(f"{order}h", head, 12)[0]
     dims = struct.unpack_from(f"{order}8q", head, 16)
     pixdim = struct.unpack_from(f"{order}8d", head, 104)

@@ -42,7 +42,7 @@ def find_nifti_set(files: Sequence[tuple[Path, str]]) -> list[NiftiPart]:
     They share sizes and pixel size, and their names differ in their last number alone. Masks,
     long-axis views and other sequences are known by name and left out.
     """
-    groups: dict[tuple, list[NiftiPart]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[NiftiPart]] = defaultdict(list)
     for path, name in files:
         stem = re.sub(r"\.nii(\.gz)?$", "", Path(name).name, flags=re.IGNORECASE)
         if _LEFT_OUT.search(stem.replace("_", " ")):

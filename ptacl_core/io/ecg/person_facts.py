@@ -10,9 +10,12 @@ from ptacl_core.records import Person
 
 _SEXES = {"f": "F", "female": "F", "w": "F", "2": "F", "m": "M", "male": "M", "1": "M"}
 """Words and ISO 5218 codes, which SCP-ECG, ISHNE and MFER use."""
-_YEARS = {"y": 1.0, "year": 1.0, "years": 1.0, "": 1.0, "m": 1 / 12, "month": 1 / 12}
-_YEARS |= {"months": 1 / 12, "w": 7 / 365.25, "week": 7 / 365.25, "weeks": 7 / 365.25}
-_YEARS |= {"d": 1 / 365.25, "day": 1 / 365.25, "days": 1 / 365.25}
+_YEARS = {
+    **dict.fromkeys(("y", "year", "years", ""), 1.0),
+    **dict.fromkeys(("m", "month", "months"), 1 / 12),
+    **dict.fromkeys(("w", "week", "weeks"), 7 / 365.25),
+    **dict.fromkeys(("d", "day", "days"), 1 / 365.25),
+}
 _CENTIMETRES = {"cm": 1.0, "": 1.0, "m": 100.0, "mm": 0.1, "in": 2.54, "inch": 2.54, "inches": 2.54}
 _KILOGRAMS = {"kg": 1.0, "": 1.0, "g": 0.001, "lb": 0.45359237, "lbs": 0.45359237, "oz": 0.02834952}
 _AGE_STRING = re.compile(r"(\d{1,3})([DWMY])")

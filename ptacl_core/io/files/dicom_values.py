@@ -29,7 +29,7 @@ def read_number(dataset: "Dataset | None", name: str) -> float | None:
     if dataset is None:
         return None
     try:
-        value = float(dataset.get(name))  # pyright: ignore[reportArgumentType]
+        value = float(dataset.get(name))
     except (TypeError, ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None

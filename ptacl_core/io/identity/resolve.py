@@ -330,7 +330,3 @@ def _tokens_of(parts: Sequence[NamePart]) -> frozenset[str]:
 def _is_telling(token: str) -> bool:
     """Long enough that a series number or a visit cannot be it by chance."""
     return len(token) >= 3 and not (token.isdecimal() and len(token) < 4)
-
-
-def _is_above(key: Key, other: Key) -> bool:
-    return len(key) < len(other) and other[: len(key)] == key

@@ -32,6 +32,9 @@ from ptacl_core.safety.text.printable import clean_text
 
 _NUMERIC_NAMES = (*PHENOTYPE_NAMES, *COVARIATE_NAMES)
 _SCANNER = "scanner_"
+_Place = tuple[str | None, int]
+"""Instance and rank of a column."""
+_Readings = dict[_Place, Float64[Array, " row"]]
 _Codings = tuple[Mapping[str, str] | None, Mapping[str, str] | None]
 """What numbers for a sex mean: as declared, and as usual in a table of these columns."""
 
@@ -278,10 +281,10 @@ def _parse(
     has_decimal_comma: bool,
     sex_codings: _Codings,
     findings: list[Finding],
-) -> tuple[dict[str, dict[tuple[str | None, int], Float64[Array, " row"]]], dict]:
+) -> tuple[dict[str, _Readings], dict[_Place, np.ndarray]]:
     """Cells → numbers in our units by quantity and (instance, rank); sexes the same."""
-    numbers: dict[str, dict] = defaultdict(dict)
-    sexes: dict[tuple[str | None, int], np.ndarray] = {}
+    numbers: dict[str, _Readings] = defaultdict(dict)
+    sexes: dict[_Place, np.ndarray] = {}
     for column in columns:
         meaning = column.meaning
         key = meaning.instance, meaning.rank

@@ -95,7 +95,7 @@ def _find_slow_waves(
         later = p_after(p_wave.peak + rr_samples)
         p_wave = later if later.peak is not None and is_level(later) else p_wave
     near = max(qrs_onset - _NEAR_P, qrs_offset + _SHORTEST_ST - rr_samples) + rr_samples
-    without_t = None
+    without_t: list[tuple[TWave, PWave]] = []
     for candidate in (lambda: p_wave, lambda: p_after(near)):
         waves = candidate()
         if waves.joint is None:
@@ -104,9 +104,9 @@ def _find_slow_waves(
         shorter = find_t_wave(signal, noise, qrs_offset, last_sample=before_p)
         if shorter.end is not None and shorter.end - qrs_onset >= _SHORTEST_QT:
             return shorter, waves
-        without_t = without_t or (shorter._replace(end=None), waves)
-    if without_t is not None and t_wave.end is None:
-        return without_t
+        without_t.append((shorter._replace(end=None), waves))
+    if without_t and t_wave.end is None:
+        return without_t[0]
     return t_wave, PWave(None, None, None, p_wave.reason or "no P wave is told from T")
 
 

@@ -44,6 +44,7 @@ def test_window_goes_from_black_to_white():
 
 def test_outline_of_a_disc_has_its_radius():
     outline = trace_outline(make_disc(), threshold=140, centre=(40.0, 44.0))
+    assert outline is not None
     radii = np.hypot(outline[:, 0] - 40, outline[:, 1] - 44)
     assert np.abs(radii - 20).max() < 1.0
     assert trace_outline(make_disc(), threshold=140, centre=(5.0, 5.0)) is None
@@ -51,6 +52,7 @@ def test_outline_of_a_disc_has_its_radius():
 
 def test_outline_is_drawn_where_it_lies():
     outline = trace_outline(make_disc(), threshold=140, centre=(40.0, 44.0))
+    assert outline is not None
     picture = draw_cine_picture(
         make_disc(), side_px=336, level=127, width=255, outlines=(outline,)
     ).to_rgb()

@@ -147,7 +147,7 @@ def test_a_finding_changes_at_least_fifty_pixels_of_one_lead(finding, pane):
     for beats in (Beats(), FINDINGS[finding](Beats())):
         trace = beats.draw()
         extremes = measure_extremes(Beats().draw().signal_mv)
-        page = PaperPage(*pane, THREE_BY_FOUR, 10.0, extremes)
+        page = PaperPage(pane[0], pane[1], THREE_BY_FOUR, 10.0, extremes)
         pictures.append(draw_page(page, trace, PINK).to_rgb().astype(int))
     changed = np.abs(pictures[0] - pictures[1]).max(axis=2) >= 32
     strip = changed[int(page.band_px * 3) :]
@@ -188,6 +188,7 @@ def test_pixels_and_times_are_each_others_inverse():
     assert page.time_of(page.left_px - 1) is None
     assert make_page(800, 384, trace, start_s=99.0).start_shown_s == pytest.approx(28.0)
     panel = page.panel_at(page.left_px + 5, 10)
+    assert panel is not None
     assert page.millivolts_at(panel, panel.baseline_px - page.px_per_mv) == pytest.approx(1.0)
 
 

@@ -5,6 +5,7 @@ AssertionError, so that a stray byte is seen.
 """
 
 import base64
+import functools
 import io
 import re
 import unicodedata
@@ -67,7 +68,9 @@ class ReferenceTerminal:
         if kind in "_P]":
             end = text.index("\x1b\\", place) if kind != "]" else self._end_of_osc(text, place)
             if kind == "P" and text.startswith("\x1bPtmux;", place):
-                end = re.compile(r"(?<!\x1b)(?:\x1b\x1b)*\x1b\\").search(text, place + 7).end() - 2
+                ending = re.compile(r"(?<!\x1b)(?:\x1b\x1b)*\x1b\\").search(text, place + 7)
+                assert ending, repr(text[place : place + 20])
+                end = ending.end() - 2
                 self.feed(text[place + 7 : end].replace("\x1b\x1b", "\x1b"))
                 return end + 2
             body = text[place + 2 : end]
@@ -76,7 +79,9 @@ class ReferenceTerminal:
         raise AssertionError(repr(text[place : place + 20]))
 
     def _end_of_osc(self, text: str, place: int) -> int:
-        return re.compile("\x07|\x1b\\\\").search(text, place + 2).start()
+        ending = re.compile("\x07|\x1b\\\\").search(text, place + 2)
+        assert ending, repr(text[place : place + 20])
+        return ending.start()
 
     def _take_text(self, text: str, place: int) -> int:
         character = text[place]
@@ -109,7 +114,7 @@ class ReferenceTerminal:
             if code == 0:
                 self.ink = self.ground = None
             elif code in (38, 48) and codes[:1] == [2]:
-                colour = tuple(codes[1:4])
+                colour = (codes[1], codes[2], codes[3])
                 del codes[:4]
                 if code == 38:
                     self.ink = colour
@@ -218,20 +223,22 @@ class ReferenceTerminal:
         return ["".join(cell.text for cell in line) for line in self.grid]
 
 
+@functools.cache
+def list_marks() -> frozenset[str]:
+    """The row and column marks, by the rule that the protocol's list was made by."""
+    return frozenset(
+        chr(code)
+        for code in range(0x300, 0x1D245)
+        if unicodedata.combining(chr(code)) == 230
+        and unicodedata.ucd_3_2_0.combining(chr(code)) in (0, 230)
+        and not unicodedata.decomposition(chr(code))
+        and code not in EXCLUDED
+    )
+
+
 def find_mark_number(mark: str) -> int:
-    """The number of a row or column mark, by the rule that the protocol's list was made by."""
-    if not hasattr(find_mark_number, "numbers"):
-        marks = [
-            code
-            for code in range(0x300, 0x1D245)
-            if unicodedata.combining(chr(code)) == 230
-            and unicodedata.ucd_3_2_0.combining(chr(code)) in (0, 230)
-            and not unicodedata.decomposition(chr(code))
-            and code not in EXCLUDED
-            and code <= 0x1D244
-        ]
-        find_mark_number.numbers = {chr(code): code for code in marks}
-    assert mark in find_mark_number.numbers
+    """The number of a row or column mark."""
+    assert mark in list_marks()
     from ptacl_app.terminal.placeholders import MARKS
 
     return MARKS.index(mark)
@@ -257,7 +264,8 @@ def decode_sixel(body: str) -> np.ndarray:
         if token[1] is not None:
             current = int(token[1])
             if token[2] is not None:
-                colours[current] = tuple(round(int(token[n]) * 255 / 100) for n in (2, 3, 4))
+                red, green, blue = (round(int(token[n]) * 255 / 100) for n in (2, 3, 4))
+                colours[current] = (red, green, blue)
         elif token[8]:
             x = 0
         elif token[9]:

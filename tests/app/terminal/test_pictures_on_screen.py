@@ -31,7 +31,7 @@ def terminals(monkeypatch):
         is_shown = isinstance(renderable, CompositorUpdate) and not app._batch_count
         if is_shown and app.images is not None and app._running:
             if not found or (found[-1].columns, found[-1].rows) != app.size:
-                found.append(ReferenceTerminal(*app.size, CELL_PX))
+                found.append(ReferenceTerminal(app.size.width, app.size.height, CELL_PX))
             found[-1].feed(app.images.render(renderable, app.console))
 
     monkeypatch.setattr(PtaclApp, "_display", write)

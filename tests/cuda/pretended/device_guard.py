@@ -30,6 +30,7 @@ def cuda_without_a_gpu() -> Iterator[None]:
     get_hooks.restype = ctypes.c_void_p
     hooks = ctypes.c_void_p.from_address(get_hooks())
     original = hooks.value
+    assert original is not None
     methods = (ctypes.c_void_p * _NUM_METHODS).from_buffer_copy(
         ctypes.string_at(original, ctypes.sizeof(ctypes.c_void_p) * _NUM_METHODS)
     )

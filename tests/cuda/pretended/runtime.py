@@ -58,7 +58,7 @@ class _ChoosingGenerator(torch.Generator):
     def __new__(cls, device: Any = "cpu") -> torch.Generator:
         if torch.device(device).type == "cuda":
             return CudaGenerator()
-        return super().__new__(cls, device)
+        return super().__new__(cls, device)  # pyright: ignore[reportCallIssue] - the stubs leave it out
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ _MOVES = {"aten::_to_copy", "aten::copy_"}
 class CudaTensor(torch.Tensor):
     """A tensor on the pretended device; `values` holds what it is, on the CPU."""
 
-    values: torch.Tensor
+    values: torch.Tensor  # pyright: ignore[reportIncompatibleMethodOverride] - of sparse ones
 
     @staticmethod
     def __new__(cls, values: torch.Tensor) -> "CudaTensor":
@@ -45,7 +45,7 @@ class CudaTensor(torch.Tensor):
         made.values = values
         return made
 
-    def record_stream(self, _stream: Any) -> None:
+    def record_stream(self, s: Any) -> None:
         """Nothing: what happens on the device happens in order."""
 
     def __repr__(self, *_: Any, **__: Any) -> str:
@@ -71,6 +71,11 @@ class CudaTensor(torch.Tensor):
         return PretendedMode.active.run(func, args, kwargs or {})
 
 
+def _address_of(generator: torch.Generator) -> int:
+    """Where torch keeps the generator; its stubs leave the attribute out."""
+    return getattr(generator, "_cdata")  # noqa: B009
+
+
 class CudaGenerator(torch.Generator):
     """A generator that claims the pretended device; it draws the CPU's numbers.
 
@@ -83,7 +88,7 @@ class CudaGenerator(torch.Generator):
     )
 
     def __init__(self) -> None:
-        CudaGenerator.by_address[self._cdata] = self
+        CudaGenerator.by_address[_address_of(self)] = self
 
     @property
     def device(self) -> torch.device:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -232,7 +237,7 @@ def _refuse_foreign_generator(flat: list[Any], *, is_cuda: bool) -> None:
     for item in flat:
         if not isinstance(item, torch._C.Generator):
             continue
-        if (item._cdata in CudaGenerator.by_address) != is_cuda:
+        if (_address_of(item) in CudaGenerator.by_address) != is_cuda:
             expected, got = ("cuda", "cpu") if is_cuda else ("cpu", "cuda")
             raise RuntimeError(
                 f"Expected a '{expected}' device type for generator but found '{got}'"

@@ -1,6 +1,7 @@
 """ECG crops and augmentations."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -130,7 +131,7 @@ def test_time_flip_needs_leave_and_is_refused_with_the_local_loss():
 
 def test_flips_of_simclr_reverse_and_negate():
     crops = ecg()
-    off = {"surrogate_probability": 0.0, "jitter_std": 0.0, "rescale_std": 0.0}
+    off: dict[str, Any] = {"surrogate_probability": 0.0, "jitter_std": 0.0, "rescale_std": 0.0}
     flipped = augment_ecg(crops, seeded(), **off, time_flip_probability=1.0, allow_time_flip=True)
     assert torch.equal(flipped, crops.flip(2))
     negated = augment_ecg(crops, seeded(), **off, sign_flip_probability=1.0)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import typer
+from typer.core import TyperGroup
 
 from ptacl_core.cli.main import app
 
@@ -30,7 +31,9 @@ def test_every_summary_fits_its_line():
 
 
 def test_the_cohort_comes_first_wherever_it_is_required():
-    commands = typer.main.get_command(app).commands
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    commands = group.commands
     without = {
         "demo",
         "doctor",

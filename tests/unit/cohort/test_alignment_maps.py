@@ -24,6 +24,7 @@ def maps(cohort_path):
 def test_each_visit_has_its_own_map(cohort_path, maps, row):
     with Cohort.open(cohort_path) as cohort:
         found = load_alignment_map(cohort.opened, RUN, f"sim-{row // 2:06d}", 2 + row % 2)
+    assert found is not None
     np.testing.assert_array_equal(found, maps[row])
     assert not found.flags.writeable
 

@@ -283,7 +283,7 @@ def test_writing_embeddings_checks_what_goes_with_them(cohort_path: Path) -> Non
             pytest.raises(CohortError, match=expected),
             Cohort.write(cohort_path, purpose="bad") as writer,
         ):
-            writer.put_embeddings(*arguments)  # type: ignore[arg-type]
+            writer.put_embeddings(*arguments)
 
 
 def test_fingerprints_tell_sets_apart() -> None:

@@ -141,6 +141,7 @@ def test_query_prints_the_tables_views_and_columns_that_are_there(ptacl, cohort_
     assert (answer.exit_code, answer.err) == (0, "")
     views, _, tables = answer.out.partition("## Tables")
     printed: dict[str, list[tuple[str, str]]] = {}
+    columns: list[tuple[str, str]] = []
     for line in tables.splitlines():
         if line.startswith("### "):
             columns = printed.setdefault(line.removeprefix("### "), [])

@@ -34,7 +34,9 @@ def plant_secrets(folder: Path) -> None:
     folder.joinpath("secret.csv").write_text(f"a,b\n1,{SECRET}\n")
     folder.joinpath("secret.txt").write_text(SECRET)
     folder.joinpath("secret.json").write_text(f'{{"a": "{SECRET}"}}\n')
-    duckdb.sql(f"SELECT '{SECRET}' AS a").write_parquet(str(folder / "secret.parquet"))
+    secret = duckdb.sql(f"SELECT '{SECRET}' AS a")
+    assert secret is not None
+    secret.write_parquet(str(folder / "secret.parquet"))
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,8 @@ def test_an_evaluation_of_the_version_before_is_read():
         old["r2"], old["mae"], old["ccc"]
     )  # fmt: skip
     assert cell.mean_absolute_error_high == old["mae_high"]
+    assert row.mean is not None
+    assert row.mean.delta_over_demographics is not None
     assert row.mean.delta_over_demographics.difference == before["mean"]["delta_r2"]["value"]
     assert document.alignment.top1 == former["alignment"]["top1"]
     assert document.provenance.checkpoint_sha256 == former["checkpoint_sha256"]

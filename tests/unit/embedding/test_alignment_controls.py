@@ -8,7 +8,7 @@ from ptacl_core.embedding.alignment_controls import (
     roll_frames,
     without_positions,
 )
-from ptacl_core.models import build_ecg_encoder
+from ptacl_core.models import PatchTransformer, build_ecg_encoder
 
 
 def test_patches_move_within_their_beat_and_nowhere_else():
@@ -43,7 +43,9 @@ def test_without_positions_order_does_not_matter_and_the_encoder_is_left_alone()
     )
     generator = torch.Generator().manual_seed(0)
     encoder = build_ecg_encoder(settings, generator=generator).eval()
+    assert isinstance(encoder, PatchTransformer)
     bare = without_positions(encoder)
+    assert isinstance(bare, PatchTransformer)
     batch = torch.randn(1, 12, 400, generator=generator)
     swapped = torch.cat([batch[:, :, 200:], batch[:, :, :200]], dim=2)
     with torch.no_grad():
@@ -51,6 +53,7 @@ def test_without_positions_order_does_not_matter_and_the_encoder_is_left_alone()
         torch.testing.assert_close(mean, mean_swapped, rtol=1e-4, atol=1e-5)
         whole = encoder.tokens(batch).mean(dim=1)
         assert not torch.allclose(whole, encoder.tokens(swapped).mean(dim=1), atol=1e-3)
+    assert encoder.positions is not None
     assert encoder.positions.table.abs().sum() > 0
 
 

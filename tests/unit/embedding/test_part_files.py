@@ -50,6 +50,8 @@ def test_similarity_is_the_cosine_of_steps_of_pairs_with_a_beat():
     rows = np.array([4, 6, 7])
     combined = combine_features(rows, ecg, rows, cmr)
     np.testing.assert_array_equal(combined.pair_rows, [4, 7])
+    assert ecg.steps is not None
+    assert cmr.steps is not None
     first, second = ecg.steps[2, 5], cmr.steps[2, 9]
     cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
     assert combined.similarity[1, 5, 9] == pytest.approx(cosine, abs=1e-6)
@@ -81,6 +83,7 @@ def test_an_empty_part_comes_back_empty(tmp_path):
     loaded = load_part(tmp_path / "p.parquet", ORIGIN)
     assert len(loaded.ecg_rows) == len(loaded.cmr_rows) == 0
     assert loaded.ecg.pooled.shape == (0, 6)
+    assert loaded.cmr.projected is not None
     assert loaded.cmr.projected.shape == (0, 4)
 
 
@@ -91,6 +94,7 @@ def test_parts_join_in_the_order_of_the_manifest(part):
     joined = join_features([later, part])
     np.testing.assert_array_equal(joined.ecg_rows, [0, 2, 3, 5, 6, 8])
     np.testing.assert_array_equal(joined.ecg.pooled[:4], part.ecg.pooled)
+    assert joined.cmr.projected is not None
     np.testing.assert_array_equal(joined.cmr.projected[3:], later.cmr.projected)
     np.testing.assert_array_equal(joined.pair_rows, [6])
 

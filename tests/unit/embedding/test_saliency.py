@@ -45,6 +45,7 @@ def test_masking_a_lead_changes_what_hangs_on_it(probe):
     np.testing.assert_allclose(found.leads[:10], -2.0 * np.eye(10), atol=1e-5)
     np.testing.assert_allclose(found.leads[10:], 0.0, atol=1e-5)
     # A constant is its own straight line.
+    assert found.steps is not None
     np.testing.assert_allclose(found.steps, np.zeros((13, 10)), atol=1e-5)
 
 
@@ -55,6 +56,7 @@ def test_masking_a_step_takes_away_what_happens_in_it(probe):
     step = (167 - 100) * 13 // 260
     expected = np.zeros((13, 10))
     expected[step, 3] = -10.0 * 5 / 1000
+    assert found.steps is not None
     np.testing.assert_allclose(found.steps, expected, atol=1e-5)
 
 

@@ -10,7 +10,9 @@ from ptacl_core.evaluate import (
 )
 
 
-def draw(generator, num, *, bias=0.0, spread=1.0):
+def draw(
+    generator: np.random.Generator, num: int, *, bias: float = 0.0, spread: float | np.ndarray = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
     predicted = 100 + 20 * generator.normal(size=num)
     observed = predicted + bias + spread * generator.standard_t(4, size=num)
     return observed, predicted

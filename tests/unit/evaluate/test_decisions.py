@@ -67,6 +67,7 @@ def test_neighbours_median_interval_covers_as_it_says():
     hits = 0
     for _ in range(400):
         found = describe_neighbours(generator.exponential(size=20))
+        assert found is not None
         hits += found.median_low <= np.log(2) <= found.median_high
     # Order statistics 6 and 15 of 20 hold the median with probability 0.959.
     assert hits / 400 == pytest.approx(0.959, abs=0.03)
@@ -74,9 +75,11 @@ def test_neighbours_median_interval_covers_as_it_says():
 
 def test_neighbours_without_the_label_are_not_counted():
     found = describe_neighbours(np.array([3.0, np.nan, 1.0, 2.0]))
+    assert found is not None
     assert (found.num_neighbours, found.median) == (3, 2.0)
     assert np.isnan(found.median_low)  # three order statistics cannot hold it with 95 %
     assert 1.0 <= found.low < found.high <= 3.0
     assert describe_neighbours(np.array([np.nan, np.nan])) is None
     six = describe_neighbours(np.arange(6.0))
+    assert six is not None
     assert (six.median_low, six.median_high) == (0.0, 5.0)

@@ -48,7 +48,7 @@ def test_bca_equals_scipy_on_a_skewed_statistic():
 
     values = np.random.default_rng(3).exponential(size=80)
     ours = bootstrap_interval(
-        lambda rows: np.var(values[rows]),
+        lambda rows: np.float64(np.var(values[rows])),
         80,
         generator=np.random.default_rng(4),
         num_resamples=6000,
@@ -179,7 +179,7 @@ def test_williams_holds_its_level_and_sees_a_difference():
         shared = generator.normal(size=100)
         first = truth + shared + generator.normal(size=100)
         second = truth + shared + generator.normal(size=100)
-        r = np.corrcoef([truth, first, second])
+        r = np.asarray(np.corrcoef([truth, first, second]))
         rejected += williams_test(r[0, 1], r[0, 2], r[1, 2], 100).p_value < 0.05
     assert 0.02 <= rejected / 300 <= 0.09
     assert williams_test(0.7, 0.5, 0.6, 500).p_value < 1e-6

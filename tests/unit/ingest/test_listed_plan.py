@@ -78,6 +78,7 @@ def test_one_recording_of_an_archive_is_named_by_its_place(source, tmp_path):
     pairs.write_text("patient,ecg,cmr\nH100,source/muse/a.xml,\n")
     plan = read_plan(Sources((archive,), pairs=pairs))
     (visit,) = plan.visits
+    assert visit.ecg is not None
     assert visit.ecg.path.read_bytes() == (source / "muse" / "a.xml").read_bytes()
 
 

@@ -14,6 +14,8 @@ from ptacl_core.shards import assign_split
 def load_trees():
     """The generator beside this file, which scripts load as well."""
     spec = util.spec_from_file_location("layout_trees", Path(__file__).with_name("layout_trees.py"))
+    assert spec is not None
+    assert spec.loader is not None
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -52,7 +54,7 @@ def _count(tree, plan: Plan, tally: Tally) -> None:
             person = truth[_place(recording)].person
             subjects[person].add(visit.subject)
             people[visit.subject].add(person)
-        if visit.is_pair:
+        if visit.ecg is not None and visit.cmr is not None:
             ecg, cmr = truth[_place(visit.ecg)], truth[_place(visit.cmr)]
             tally.faults["pairs of two people"] += ecg.person != cmr.person
             tally.faults["pairs of two visits"] += ecg.visit != cmr.visit

@@ -15,6 +15,7 @@ def test_only_hidden_tokens_count_and_visible_ones_get_exactly_zero_gradient():
     loss.backward()
     expected = (prediction - target)[mask].square().mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert prediction.grad is not None
     assert torch.equal(prediction.grad[~mask], torch.zeros_like(prediction.grad[~mask]))
     assert (prediction.grad[mask] != 0).all()
 
@@ -26,6 +27,7 @@ def test_nothing_hidden_gives_zero_with_a_graph():
     )
     loss.backward()
     assert loss.item() == 0.0
+    assert prediction.grad is not None
     assert torch.equal(prediction.grad, torch.zeros(1, 2, 3))
 
 

@@ -27,6 +27,7 @@ def test_eq1_one_patient_gives_exactly_zero(generator):
     loss = patient_alignment_loss(features, features.roll(1, 1), temperature=0.1)
     loss.backward()
     assert loss.item() == 0.0
+    assert features.grad is not None
     assert torch.equal(features.grad, torch.zeros_like(features))
 
 
@@ -98,6 +99,7 @@ def test_eq1_zero_embeddings_keep_loss_and_gradient_finite():
     loss = patient_alignment_loss(ecg, torch.eye(3, 4), temperature=0.07)
     loss.backward()
     assert loss.item() == pytest.approx(math.log(3), abs=1e-6)
+    assert ecg.grad is not None
     assert torch.isfinite(ecg.grad).all()
 
 

@@ -115,7 +115,8 @@ def test_eq3_both_directions_use_the_rows_of_p(steps):
 def test_eq3_invalid_patient_gets_exactly_zero_gradient(steps, loss_name):
     ecg, cmr = (part.clone() for part in steps)
     ecg[1] = 0.0  # what the beat-step matrix of a record without beats gives
-    ecg.requires_grad_(), cmr.requires_grad_()
+    ecg.requires_grad_()
+    cmr.requires_grad_()
     is_valid = torch.tensor([True, False, True, True, False])
 
     def loss_of(first, second, valid):

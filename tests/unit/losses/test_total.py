@@ -126,6 +126,7 @@ def test_missing_targets_get_exactly_zero_gradient():
     loss = masked_target_mse(prediction, target)
     loss.backward()
     assert loss.item() == pytest.approx((1.0 + 16.0) / 2)
+    assert prediction.grad is not None
     assert prediction.grad.tolist() == [[1.0, 0.0], [0.0, 4.0]]
 
 
@@ -134,5 +135,6 @@ def test_no_target_at_all_gives_zero_with_a_graph():
     loss = masked_target_mse(prediction, torch.full((2, 3), torch.nan))
     loss.backward()
     assert loss.item() == 0.0
+    assert prediction.grad is not None
     assert torch.equal(prediction.grad, torch.zeros(2, 3))
     assert masked_target_terms(prediction, torch.zeros(2, 3))[1].item() == 6.0

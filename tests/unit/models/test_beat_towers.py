@@ -17,6 +17,7 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import (
     EncoderView,
+    PatchTransformer,
     build_cine_encoder,
     build_ecg_encoder,
     build_masked_autoencoder,
@@ -33,11 +34,16 @@ POOLED = CineEncoderSettings(
 )
 
 
-def _encoder(settings=BEAT, seed=0):
+def _encoder(
+    settings: EcgEncoderSettings | CineEncoderSettings = BEAT, seed: int = 0
+) -> PatchTransformer:
     generator = torch.Generator().manual_seed(seed)
     if isinstance(settings, CineEncoderSettings):
-        return build_cine_encoder(settings, generator=generator)
-    return build_ecg_encoder(settings, generator=generator)
+        encoder = build_cine_encoder(settings, generator=generator)
+    else:
+        encoder = build_ecg_encoder(settings, generator=generator)
+    assert isinstance(encoder, PatchTransformer)
+    return encoder
 
 
 def _encode(encoder, signals, peaks, **options):
@@ -93,6 +99,7 @@ def test_a_recording_without_a_complete_beat_is_invalid_and_finite(peaks):
     )
     assert features.is_step_valid.tolist() == [False, True]
     assert np.isfinite(features.pooled).all()
+    assert features.steps is not None
     assert not features.steps[0].any()
     assert features.steps[1].any()
 

@@ -6,7 +6,7 @@ import torch
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.errors import ConfigError
 from ptacl_core.models import build_cine_encoder, build_ecg_encoder, count_parameters
-from ptacl_core.models.conv_ecg_encoder import stage_strides
+from ptacl_core.models.conv_ecg_encoder import ConvEcgEncoder, ResidualBlock1d, stage_strides
 
 
 @pytest.fixture
@@ -50,7 +50,11 @@ def test_ecg_leads_are_encoded_alone_and_in_lead_major_order(generator):
 def test_ecg_token_is_centred_on_its_patch(generator):
     encoder = small_ecg(generator)
     batch = torch.zeros(1, 3, 300, requires_grad=True)
-    encoder.stack.stages[0].first(encoder.stack.stem(batch[:, :1]))[0, :, 20].sum().backward()
+    assert isinstance(encoder, ConvEcgEncoder)
+    block = encoder.stack.stages[0]
+    assert isinstance(block, ResidualBlock1d)
+    block.first(encoder.stack.stem(batch[:, :1]))[0, :, 20].sum().backward()
+    assert batch.grad is not None
     touched = batch.grad[0, 0].nonzero().squeeze(1)
     assert (touched.min() + touched.max()).item() / 2 == pytest.approx(20 * 5 + 2.0)
 

@@ -6,6 +6,8 @@ import torch
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.models import (
     AttentionPooling,
+    PatchTransformer,
+    TokenEncoder,
     build_cine_encoder,
     build_ecg_encoder,
     count_parameters,
@@ -53,6 +55,13 @@ def test_layer_scale_can_be_left_out():
     assert plain.attention_scale is None
 
 
+def first_width(encoder: TokenEncoder) -> int:
+    assert isinstance(encoder, PatchTransformer)
+    block = encoder.blocks[0]
+    assert isinstance(block, TransformerBlock)
+    return block.feed_forward.expand.out_features
+
+
 def test_every_size_follows_the_settings():
     ecg = build_ecg_encoder(
         EcgEncoderSettings(
@@ -65,9 +74,9 @@ def test_every_size_follows_the_settings():
         )
     )
     assert ecg.tokens(torch.zeros(2, 3, 200)).shape == (2, 3 * 8, 24)
-    assert ecg.blocks[0].feed_forward.expand.out_features == 40
+    assert first_width(ecg) == 40
     assert cine.tokens(torch.zeros(2, 9, 20, 20)).shape == (2, 3 * 2 * 2, 16)
-    assert cine.blocks[0].feed_forward.expand.out_features == 64
+    assert first_width(cine) == 64
 
 
 @pytest.mark.parametrize(

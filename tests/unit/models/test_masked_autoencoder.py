@@ -11,7 +11,10 @@ from ptacl_core.config.encoders import (
 from ptacl_core.errors import ConfigError
 from ptacl_core.losses import masked_reconstruction_loss, mean_prediction_loss
 from ptacl_core.models import (
+    EcgPatches,
     MaskedAutoencoder,
+    PatchTransformer,
+    build_cine_encoder,
     build_ecg_encoder,
     build_masked_autoencoder,
     count_parameters,
@@ -28,6 +31,7 @@ SMALL = EcgEncoderSettings(
 def small_autoencoder(seed: int = 0) -> MaskedAutoencoder:
     generator = torch.Generator().manual_seed(seed)
     encoder = build_ecg_encoder(SMALL, generator=generator)
+    assert isinstance(encoder, PatchTransformer)
     return MaskedAutoencoder(
         encoder,
         masked_reconstruction_loss,
@@ -100,9 +104,11 @@ def test_hidden_values_reach_the_target_but_not_the_prediction():
     model = small_autoencoder()
     batch = torch.randn(1, 2, 80)
     first = model(batch, torch.Generator().manual_seed(4))
-    patches = model.encoder.layout.patchify(batch).clone()
+    layout = model.encoder.layout
+    assert isinstance(layout, EcgPatches)
+    patches = layout.patchify(batch).clone()
     patches[first.mask] += 5.0
-    changed = model(model.encoder.layout.unpatchify(patches), torch.Generator().manual_seed(4))
+    changed = model(layout.unpatchify(patches), torch.Generator().manual_seed(4))
     assert torch.equal(first.prediction, changed.prediction)
     assert changed.loss.item() > first.loss.item()
 
@@ -129,10 +135,10 @@ def test_training_beats_the_reference_where_the_visible_tell_the_hidden():
     [(EcgEncoderSettings(), 0.75, 1_088_562), (CineEncoderSettings(), 0.9, 1_159_200)],
 )
 def test_decoder_adds_a_little_over_a_million_parameters(settings, ratio, added):
-    from ptacl_core.models import build_cine_encoder
-
-    build = build_ecg_encoder if isinstance(settings, EcgEncoderSettings) else build_cine_encoder
-    encoder = build(settings)
+    if isinstance(settings, EcgEncoderSettings):
+        encoder = build_ecg_encoder(settings)
+    else:
+        encoder = build_cine_encoder(settings)
     model = build_masked_autoencoder(
         encoder, masked_reconstruction_loss, MaskedAutoencoderSettings(mask_ratio=ratio), settings
     )

@@ -6,6 +6,7 @@ import torch
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.models import (
+    PatchTransformer,
     build_cine_encoder,
     build_ecg_encoder,
     interpolate_positions,
@@ -13,12 +14,14 @@ from ptacl_core.models import (
 )
 
 
-def small_ecg(seed: int, num_samples: int = 60, num_leads: int = 3):
+def small_ecg(seed: int, num_samples: int = 60, num_leads: int = 3) -> PatchTransformer:
     settings = EcgEncoderSettings(
         num_leads=num_leads, num_samples=num_samples, patch_samples=10, dim=8, depth=1,
         num_heads=2, position_init_std=0.02,
     )  # fmt: skip
-    return build_ecg_encoder(settings, generator=torch.Generator().manual_seed(seed))
+    encoder = build_ecg_encoder(settings, generator=torch.Generator().manual_seed(seed))
+    assert isinstance(encoder, PatchTransformer)
+    return encoder
 
 
 def test_same_grid_loads_every_value_without_a_word():
@@ -32,6 +35,7 @@ def test_same_grid_loads_every_value_without_a_word():
 def test_another_grid_is_interpolated_and_says_so():
     source, target = small_ecg(1), small_ecg(2, num_samples=120)
     message = load_encoder_weights(target, source.state_dict(), source_grid=source.grid)
+    assert message is not None
     assert "(3, 6)" in message
     assert "(3, 12)" in message
     assert torch.equal(target.patch_embedding.weight, source.patch_embedding.weight)

@@ -15,8 +15,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 def parse(svg):
     root = ElementTree.fromstring(svg)
     assert root.tag == f"{SVG}svg"
-    assert root.find(f"{SVG}title").text
-    assert root.find(f"{SVG}desc").text
+    assert root.findtext(f"{SVG}title")
+    assert root.findtext(f"{SVG}desc")
     return root
 
 
@@ -71,7 +71,7 @@ def test_a_forest_plot_places_values_in_order():
     svg = draw_forest_plot(
         [Estimate("low", 0.1), Estimate("high", 0.9)], title="t", description="d", axis_label=""
     )
-    first, second = (float(each.get("cx")) for each in parse(svg).iter(f"{SVG}circle"))
+    first, second = (float(each.attrib["cx"]) for each in parse(svg).iter(f"{SVG}circle"))
     assert first < second
 
 
@@ -82,7 +82,7 @@ def test_a_heat_map_is_darkest_where_the_value_is_greatest():
     )
     cells = [each for each in parse(svg).iter(f"{SVG}rect") if each.find(f"{SVG}title") is not None]
     assert [cell.get("fill") for cell in cells] == [colour_of(v) for v in (0, 0.5, 0.25, 1)]
-    assert cells[2].find(f"{SVG}title").text == "r 2, c 1: 0.250"
+    assert cells[2].findtext(f"{SVG}title") == "r 2, c 1: 0.250"
 
 
 def test_a_constant_map_is_drawn():

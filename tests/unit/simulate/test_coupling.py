@@ -1,6 +1,7 @@
 """Electromechanical coupling: what the ECG's intervals and the cine's timing share (§4.8)."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ HASHES_BEFORE_COUPLING = {
 }
 
 
-def settings_of(strength: float, **changes: object) -> SimulationSettings:
+def settings_of(strength: float, **changes: Any) -> SimulationSettings:
     return load_cohort_settings(
         "timing", num_patients=NUM_PATIENTS, coupling={"strength": strength}, **changes
     )

@@ -26,7 +26,7 @@ FLAT = {
         "width": 1.0,
     }
 }
-SOUND = {"af_share": 0.0, "pac_share": 0.0, "pvc_share": 0.0, "bbb_share": 0.0}
+SOUND: dict[str, Any] = {"af_share": 0.0, "pac_share": 0.0, "pvc_share": 0.0, "bbb_share": 0.0}
 
 
 def make(count: int, **overrides: Any) -> tuple[SimulationSettings, PatientTruth, torch.Tensor]:

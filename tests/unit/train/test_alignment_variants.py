@@ -1,6 +1,7 @@
 """Controls that are trained, PTACL-2's losses and beats for crops, in the alignment step."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,12 @@ ECG = EcgEncoderSettings(
 CINE = CineEncoderSettings(family="pooled", dim=16, num_heads=2, depth=1, layer_scale_init=0.0)
 BEATS = BeatViews(num_samples=5000, num_steps=13, samples_per_step=8, beats_per_view=3)
 CLIPS = CineViews(num_frames=26)
-TAU = {"temperature_global": 0.1, "temperature_local": 0.2, "sigma": 0.1, "beta": 1.0}
+TAU: dict[str, Any] = {
+    "temperature_global": 0.1,
+    "temperature_local": 0.2,
+    "sigma": 0.1,
+    "beta": 1.0,
+}
 
 
 @pytest.fixture

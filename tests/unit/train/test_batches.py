@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ptacl_core.errors import ConfigError, ShardError
+from ptacl_core.progress import SilentProgress
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
 from ptacl_core.train.distributed import World
 from ptacl_core.train.recordings import (
@@ -83,6 +84,10 @@ def batches_of(reader, *, kind, prefetch=0):
 
 def test_batches_hold_the_recordings_of_their_rows(reader):
     batch = batches_of(reader, kind=ResidentRecordings).load(6)
+    assert batch.ecg is not None
+    assert batch.cine is not None
+    assert batch.r_peaks is not None
+    assert batch.targets is not None
     assert np.array_equal(batch.ecg.numpy(), reader.ecg[batch.rows])
     assert np.array_equal(batch.cine.numpy(), reader.cine[batch.rows])
     assert np.array_equal(batch.r_peaks[2], reader.peaks[batch.rows[2]])
@@ -99,7 +104,9 @@ def test_streaming_and_prefetching_change_nothing(reader, prefetch):
         expected = resident.load(step)
         assert (batch.epoch, batch.index) == (expected.epoch, expected.index)
         assert np.array_equal(batch.rows, expected.rows)
+        assert batch.ecg is not None and expected.ecg is not None
         assert torch.equal(batch.ecg, expected.ecg)
+        assert batch.cine is not None and expected.cine is not None
         assert torch.equal(batch.cine, expected.cine)
     source.close()
 
@@ -118,11 +125,8 @@ def test_a_reading_error_reaches_the_loop(reader, monkeypatch):
 def test_recordings_are_streamed_when_they_exceed_the_budget(reader):
     lines = []
 
-    class Listener:
-        def start(self, *_): ...
-        def advance(self, *_): ...
-        def finish(self, *_): ...
-        def say(self, line):
+    class Listener(SilentProgress):
+        def say(self, line: str) -> None:
             lines.append(line)
 
     def kind(budget_gib):
@@ -146,6 +150,7 @@ def test_recordings_are_streamed_when_they_exceed_the_budget(reader):
 def test_a_fault_is_named_by_manifest_row(reader):
     batch = batches_of(reader, kind=ResidentRecordings).load(0)
     assert batch.describe_fault(batch.find_unsound()) == "its recordings are all finite"
+    assert batch.ecg is not None
     batch.ecg[1, 3, 77] = float("nan")
     named = batch.without_recordings().describe_fault(batch.find_unsound())
     assert f"manifest row {batch.rows[1]} " in named

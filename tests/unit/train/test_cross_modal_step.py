@@ -7,7 +7,13 @@ import torch
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings, ProjectionSettings
 from ptacl_core.errors import ConfigError
 from ptacl_core.losses import cross_modal_loss, reconstruction_loss
-from ptacl_core.models import LatentDecoder, build_ecg_encoder, build_two_tower
+from ptacl_core.models import (
+    LatentDecoder,
+    PatchTransformer,
+    TokenEncoder,
+    build_ecg_encoder,
+    build_two_tower,
+)
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.steps.cross_modal import CrossModalStep
@@ -21,14 +27,16 @@ def seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
+def decoder_of(encoder: TokenEncoder) -> LatentDecoder:
+    assert isinstance(encoder, PatchTransformer)
+    return LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
+
+
 def build_step(contrast_weight: float = 0.1) -> CrossModalStep:
     towers = build_two_tower(ECG, CINE, ProjectionSettings(dim=8), generator=seeded())
-    decoders = [
-        LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
-        for encoder in (towers.ecg_encoder, towers.cine_encoder)
-    ]
     return CrossModalStep(
-        towers, *decoders, EcgViews(2500, 500, 13), CineViews(26),
+        towers, decoder_of(towers.ecg_encoder), decoder_of(towers.cine_encoder),
+        EcgViews(2500, 500, 13), CineViews(26),
         temperature=0.1, contrast_weight=contrast_weight,
     )  # fmt: skip
 
@@ -49,7 +57,7 @@ def batch() -> Batch:
 
 def test_a_latent_becomes_a_whole_recording_and_its_values_depend_on_it():
     encoder = build_ecg_encoder(ECG, generator=seeded())
-    decoder = LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
+    decoder = decoder_of(encoder)
     latent = torch.randn(3, 8, generator=seeded(), requires_grad=True)
     values = decoder(latent)
     assert values.shape == (3, 60, 500)

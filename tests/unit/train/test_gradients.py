@@ -11,10 +11,12 @@ from ptacl_core.models import (
     AttentionPooling,
     LatentDecoder,
     MaskedAutoencoder,
+    PatchTransformer,
     RegressionHead,
     Regressor,
     SimclrHead,
     SimclrModel,
+    TokenEncoder,
     build_cine_encoder,
     build_ecg_encoder,
     build_two_tower,
@@ -24,7 +26,9 @@ from ptacl_core.train.batches import Batch
 from ptacl_core.train.gradients import differentiate
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate, step_if
 from ptacl_core.train.randomness import seed_step
-from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.step import TrainingStep
+from ptacl_core.train.steps.alignment import AlignmentStep
+from ptacl_core.train.steps.alignment_weights import AlignmentWeights
 from ptacl_core.train.steps.cross_modal import CrossModalStep
 from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.steps.regression import RegressionStep
@@ -61,21 +65,24 @@ def seeded():
     return torch.Generator().manual_seed(0)
 
 
-def build(kind: str) -> nn.Module:
+def decoder_of(encoder: TokenEncoder) -> LatentDecoder:
+    assert isinstance(encoder, PatchTransformer)
+    return LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
+
+
+def build(kind: str) -> TrainingStep:
     if kind in ("align", "cross-modal"):
         towers = build_two_tower(ECG, CINE, ProjectionSettings(dim=8), generator=seeded())
         if kind == "align":
             weights = AlignmentWeights(0.1, 0.5, 0.1, 1.0)
             return AlignmentStep(towers, ECG_VIEWS, CINE_VIEWS, weights)
-        decoders = [
-            LatentDecoder(encoder, 8, dim=16, depth=1, num_heads=2, generator=seeded())
-            for encoder in (towers.ecg_encoder, towers.cine_encoder)
-        ]
+        decoders = (decoder_of(towers.ecg_encoder), decoder_of(towers.cine_encoder))
         return CrossModalStep(
             towers, *decoders, ECG_VIEWS, CINE_VIEWS, temperature=0.1, contrast_weight=0.1
         )
     if kind == "mae":
         encoder = build_cine_encoder(CINE, generator=seeded())
+        assert isinstance(encoder, PatchTransformer)
         return MaskedAutoencoderStep(
             MaskedAutoencoder(
                 encoder, masked_reconstruction_loss, mask_ratio=0.75, decoder_dim=16,

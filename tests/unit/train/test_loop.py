@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ptacl_core.errors import TrainingDivergedError
+from ptacl_core.progress import SilentProgress
 from ptacl_core.train.batches import Batch
 from ptacl_core.train.interruption import Interrupted, StopRequest, watch_signals
 from ptacl_core.train.loop import FitHooks, FitPlan, FitState, fit
@@ -44,8 +45,8 @@ class _SpoilGradient(torch.autograd.Function):
         return loss.clone()
 
     @staticmethod
-    def backward(ctx, gradient):
-        return gradient * ctx.factor, None
+    def backward(ctx, *gradients):
+        return gradients[0] * ctx.factor, None
 
 
 class Counter:
@@ -127,11 +128,8 @@ def test_a_batch_that_is_not_finite_moves_nothing_and_is_named(tmp_path, fault, 
     log = MetricsLog(tmp_path / "metrics.jsonl")
     said = []
 
-    class Listener:
-        def start(self, *_): ...
-        def advance(self, *_, **__): ...
-        def finish(self, *_): ...
-        def say(self, line):
+    class Listener(SilentProgress):
+        def say(self, line: str) -> None:
             said.append(line)
 
     model = Line(bad=[1, 2, 7], fault=fault, where=where)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from ptacl_core.checkpoint import DOCUMENT_FILE, STATE_FILE, WEIGHTS_FILE, load_
 from ptacl_core.config.training import load_run_settings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.stages.train import run as train
+from ptacl_core.stages.train.run import TrainStage
 from ptacl_core.train.interruption import Interrupted
 from ptacl_core.train.metrics_log import read_metrics
 
@@ -43,9 +45,8 @@ def outcome(run_dir: Path, stage: str) -> tuple[list, str]:
 
 def train_one(cohort_dir: Path, settings, stage: str, name: str, **options) -> Path:
     """Train one stage of a run that takes what lies before it from `uninterrupted`."""
-    return train.run(
-        cohort_dir, settings, stage=stage.partition("-")[0], run_name=name, **options
-    ).run_dir
+    first = cast(TrainStage, stage.partition("-")[0])
+    return train.run(cohort_dir, settings, stage=first, run_name=name, **options).run_dir
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from ptacl_core.errors import CheckpointError, CohortLockedError, ConfigError, ShardError
+from ptacl_core.models import PatchTransformer
+from ptacl_core.models.parts.transformer import TransformerBlock
 from ptacl_core.runs.encoders import load_encoder
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.train import run as train
@@ -79,12 +81,18 @@ def test_encoders_can_be_loaded_after_every_stage(
     assert (loaded.projection is not None) == has_projection
     assert (loaded.head is not None) == has_head
     if has_head:
+        assert loaded.document is not None
+        assert loaded.document.target_mean is not None
         assert loaded.document.target_mean[0] == pytest.approx(100, abs=20)
 
 
 def test_stages_change_the_encoder_and_hand_it_on(whole_run):
     def weights(stage):
-        return load_encoder(whole_run.run_dir, "ecg", stage).encoder.blocks[0].feed_forward.expand
+        encoder = load_encoder(whole_run.run_dir, "ecg", stage).encoder
+        assert isinstance(encoder, PatchTransformer)
+        block = encoder.blocks[0]
+        assert isinstance(block, TransformerBlock)
+        return block.feed_forward.expand
 
     stages = [weights(stage).weight for stage in ("random", "pretrain", "align", "finetune")]
     for early, late in pairwise(stages):
@@ -227,6 +235,7 @@ def test_a_second_trainer_on_the_run_is_refused(cohort_dir, tiny):
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(CohortLockedError, match=f"process {process.pid}, training"):
             train.run(cohort_dir, tiny(), run_name="busy")

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ptacl_core.models import (
     AttentionPooling,
     MaskedAutoencoder,
     MeanPooling,
+    PatchTransformer,
     RegressionHead,
     Regressor,
     SimclrHead,
@@ -26,7 +28,8 @@ from ptacl_core.train.batches import Batches, FixedOrder
 from ptacl_core.train.optimizer import build_optimizer, set_learning_rate
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import ResidentRecordings
-from ptacl_core.train.steps.alignment import AlignmentStep, AlignmentWeights
+from ptacl_core.train.steps.alignment import AlignmentStep
+from ptacl_core.train.steps.alignment_weights import AlignmentWeights
 from ptacl_core.train.steps.pretraining import MaskedAutoencoderStep, SimclrStep
 from ptacl_core.train.steps.regression import RegressionStep
 from ptacl_core.train.views import CineViews, EcgViews
@@ -36,7 +39,7 @@ ECG = EcgEncoderSettings(dim=16, num_heads=2, depth=1, patch_samples=100, layer_
 CINE = CineEncoderSettings(dim=16, num_heads=2, depth=1, patch_px=42, layer_scale_init=0.0)
 ECG_VIEWS = EcgViews(crop_samples=2500, patch_samples=100, num_steps=13)
 CINE_VIEWS = CineViews(num_frames=26)
-PAPER = {"temperature_global": 0.1, "temperature_local": 1.0, "sigma": 0.1}
+PAPER: dict[str, Any] = {"temperature_global": 0.1, "temperature_local": 1.0, "sigma": 0.1}
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def towers_of(seed=0):
 
 
 def align_of(towers=None, **changes):
-    weights = AlignmentWeights(**(PAPER | {"beta": 1.0} | changes))
+    weights = AlignmentWeights(**{**PAPER, "beta": 1.0, **changes})
     return AlignmentStep(towers or towers_of(), ECG_VIEWS, CINE_VIEWS, weights)
 
 
@@ -143,6 +146,7 @@ def test_a_frozen_cine_encoder_stays_as_it_is(batch):
 
 def test_masked_autoencoder_step_reports_the_loss_of_the_mean_in_evaluation(batch):
     encoder = build_ecg_encoder(ECG, generator=torch.Generator().manual_seed(0))
+    assert isinstance(encoder, PatchTransformer)
     autoencoder = MaskedAutoencoder(
         encoder, masked_reconstruction_loss, mask_ratio=0.75, decoder_dim=16, decoder_heads=2
     )
@@ -169,7 +173,9 @@ def test_a_paper_sized_alignment_trains_as_many_weights_as_the_paper():
 
 def test_fine_tuning_rates_rise_from_the_embeddings_to_the_head():
     encoder = build_ecg_encoder(ECG.model_copy(update={"depth": 2}))
-    model = RegressionStep(Regressor(encoder, AttentionPooling(16, 2), RegressionHead(16)), None)
+    model = RegressionStep(
+        Regressor(encoder, AttentionPooling(16, 2), RegressionHead(16)), ECG_VIEWS
+    )
     optimizer = build_optimizer(
         model,
         weight_decay=0.0,

@@ -11,6 +11,7 @@ import resource
 import struct
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 from pydicom import config, dcmread
@@ -38,7 +39,7 @@ def main() -> None:
             print(json.dumps(answer), flush=True)  # noqa: T201 - the protocol
 
 
-def _decode(file: dict) -> None:
+def _decode(file: dict[str, Any]) -> None:
     if file["decoder"] != "pydicom":
         _check_frames(file)
     pixels = pixel_array(file["path"], decoding_plugin=file["decoder"], raw=True)
@@ -48,7 +49,7 @@ def _decode(file: dict) -> None:
         stream.write(np.ascontiguousarray(pixels, dtype=np.int32).tobytes())
 
 
-def _check_frames(file: dict) -> None:
+def _check_frames(file: dict[str, Any]) -> None:
     """Raise ValueError when a code stream claims another size than the file's header.
 
     The gate has seen the header only; a decoder believes the stream, however large it says it is.

@@ -49,7 +49,7 @@ def pack_zip(**members: bytes) -> bytes:
 
 def pack_npz(**arrays: np.ndarray) -> bytes:
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
     return packed.getvalue()
 
 

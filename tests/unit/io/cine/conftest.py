@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence as DicomSequence
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 DATA = Path(__file__).parents[3] / "data" / "cmr"
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -95,7 +95,7 @@ def set_pixels(image: Dataset, pixels: np.ndarray) -> None:
     image.PixelData = pixels.tobytes()
 
 
-def to_bytes(image: Dataset, syntax: str = ExplicitVRLittleEndian) -> bytes:
+def to_bytes(image: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = image.SOPClassUID
     meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID

@@ -29,8 +29,12 @@ def extract(path: Path, tmp_path: Path, **limits) -> dict[str, bytes]:
     folder = tmp_path / "out"
     folder.mkdir()
     files = extract_archive(path, folder, limits=ArchiveLimits(**limits))
-    assert {file.path.parent for file in files} <= {folder}
-    return {file.name: file.path.read_bytes() for file in files}
+    contents = {}
+    for file in files:
+        assert isinstance(file.path, Path)
+        assert file.path.parent == folder
+        contents[file.name] = file.path.read_bytes()
+    return contents
 
 
 def test_files_get_fresh_flat_names(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ptacl_core.errors import (
 from ptacl_core.io.cine.read import read_cine
 
 ARRAY = np.arange(2 * 5 * 4 * 3, dtype=np.float32).reshape(2, 5, 4, 3)
-HINTS = {"axes": "ZTYX", "spacing_mm": (8.0, 1.8, 1.5), "frame_interval_ms": 20.0}
+HINTS: dict[str, Any] = {"axes": "ZTYX", "spacing_mm": (8.0, 1.8, 1.5), "frame_interval_ms": 20.0}
 
 
 def save(path: Path, array: np.ndarray = ARRAY) -> Path:
@@ -28,7 +29,7 @@ def save(path: Path, array: np.ndarray = ARRAY) -> Path:
 @pytest.mark.parametrize("axes", ["ZTYX", "TZYX", "YXZT", "XYTZ", "ztyx"])
 def test_any_declared_order(tmp_path: Path, axes: str) -> None:
     array = ARRAY.transpose(["ZTYX".index(letter) for letter in axes.upper()])
-    record = read_cine(save(tmp_path / "x.npy", array), **(HINTS | {"axes": axes}))
+    record = read_cine(save(tmp_path / "x.npy", array), **dict(HINTS, axes=axes))
     np.testing.assert_array_equal(record.frames, ARRAY)
     assert record.spacing_mm == (8.0, 1.8, 1.5)
     np.testing.assert_allclose(record.frame_times_ms, np.arange(5) * 20.0)

@@ -117,7 +117,8 @@ def test_nrrd(tmp_path, frames, encoding, is_list_first):
     directions, data = [column, row, piece, "none"], frames.transpose(1, 0, 2, 3)
     if is_list_first:
         data = frames.transpose(0, 2, 3, 1)
-        sizes, kinds, directions = ([part[-1], *part[:-1]] for part in (sizes, kinds, directions))
+        sizes = [sizes[-1], *sizes[:-1]]
+        kinds, directions = ([part[-1], *part[:-1]] for part in (kinds, directions))
     labels = "MultiVolume.FrameLabels:=" + ",".join(str(30 * frame) for frame in range(20)) + "\n"
     text = NRRD.format(
         sizes=" ".join(map(str, sizes)),

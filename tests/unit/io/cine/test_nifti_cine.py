@@ -66,7 +66,7 @@ def test_nifti2_and_big_endian(tmp_path: Path) -> None:
 def test_scaled_voxels_equal_nibabel(tmp_path: Path) -> None:
     array = volume(7, 6, 3, 5)
     path = save(tmp_path / "x.nii.gz", array, zooms=(1.4, 1.8, 10, 0.03), scale=(0.37, -4.5))
-    expected = nibabel.load(path).get_fdata().transpose(2, 3, 1, 0)
+    expected = nibabel.Nifti1Image.from_filename(path).get_fdata().transpose(2, 3, 1, 0)
     np.testing.assert_allclose(read_cine(path).frames, expected, rtol=1e-6)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ SPELLINGS = {
     "rap_prefixed": lambda field, instance: f"participant.p{field}_i{instance}",
 }
 SUBJECTS = {"old": "eid", "rap": "eid", "r": "f.eid", "rap_prefixed": "participant.eid"}
-HEART = dict(
+HEART: dict[str, float] = dict(
     zip(
         PHENOTYPE_NAMES,
         (150.0, 60.0, 90.0, 60.0, 5.4, 90.0, 160.0, 70.0, 90.0, 56.25),
@@ -31,7 +32,7 @@ HEART = dict(
 )
 
 
-def write(path: Path, rows: list[dict[str, object]], delimiter: str = ",") -> Path:
+def write(path: Path, rows: Sequence[Mapping[str, object]], delimiter: str = ",") -> Path:
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, names, delimiter=delimiter, restval="")

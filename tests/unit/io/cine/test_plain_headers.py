@@ -3,11 +3,12 @@
 from dataclasses import fields
 
 import numpy as np
-import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -79,10 +80,10 @@ def test_files_without_preamble(dicom, tmp_path, has_meta, syntax):
     for index, image in enumerate(series.build()):
         data = dicom.to_bytes(image, syntax)
         if not has_meta:
-            stream = pydicom.filebase.DicomBytesIO()
+            stream = DicomBytesIO()
             stream.is_little_endian = True
             stream.is_implicit_VR = syntax == ImplicitVRLittleEndian
-            pydicom.filewriter.write_dataset(stream, image)
+            write_dataset(stream, image)
             data = bytes(132) + stream.getvalue()
         (tmp_path / f"{index:03d}").write_bytes(data[132:])
     np.testing.assert_array_equal(read_cine(tmp_path).frames, series.expected())

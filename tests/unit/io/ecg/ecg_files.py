@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydicom.dataset import Dataset
 
 from ptacl_core.io.ecg.scp.sections import compute_crc
 from ptacl_core.records import LEAD_NAMES
@@ -252,15 +253,19 @@ def edf_bytes(
 # DICOM ----------------------------------------------------------------------------------------
 
 
-def dicom_dataset(groups: Sequence[dict]) -> object:
+def dicom_dataset(groups: Sequence[dict]) -> Dataset:
     """A 12-lead ECG object; each group: steps, and optionally labels, rate, derived, swaps."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import (
+        ExplicitVRLittleEndian,
+        TwelveLeadECGWaveformStorage,
+        generate_uid,
+    )
 
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.9.1.1"
+    dataset.file_meta.MediaStorageSOPClassUID = TwelveLeadECGWaveformStorage
     dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID
@@ -287,7 +292,6 @@ def _dicom_group(
     claimed_samples: int | None = None,
     by_code: bool = True,
 ) -> object:
-    from pydicom.dataset import Dataset
 
     group = Dataset()
     group.WaveformOriginality = "DERIVED" if derived else "ORIGINAL"
@@ -326,7 +330,7 @@ def _dicom_group(
     return group
 
 
-def write_dicom(path: Path, dataset: object) -> Path:
+def write_dicom(path: Path, dataset: Dataset) -> Path:
     from pydicom import dcmwrite
 
     dcmwrite(path, dataset, enforce_file_format=True)

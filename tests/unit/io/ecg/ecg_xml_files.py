@@ -2,9 +2,14 @@
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from ptacl_test_ecg_files import PATIENT, RATE_HZ, STEP_UV  # loaded by conftest before
+from ptacl_test_ecg_files import (  # pyright: ignore[reportMissingImports] - conftest loads it
+    PATIENT,
+    RATE_HZ,
+    STEP_UV,
+)
 
 from ptacl_core.records import LEAD_NAMES
 
@@ -100,7 +105,7 @@ def muse_xml(leads: str, *, num_leads: int = 8, **swap: str) -> str:
     )
 
 
-def muse_of(steps: np.ndarray, **swap: str) -> str:
+def muse_of(steps: np.ndarray, **swap: Any) -> str:
     """MUSE with the eight independent leads of `steps`, at 5 uV per bit."""
     kept = {"I": 0, "II": 1} | {lead: LEAD_NAMES.index(lead) for lead in LEAD_NAMES[6:]}
     leads = "".join(

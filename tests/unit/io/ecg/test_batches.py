@@ -7,7 +7,7 @@ import pytest
 from ptacl_core.errors import MissingUnitError, RecordError, UnsupportedFormatError
 from ptacl_core.io import read_ecg
 from ptacl_core.io.ecg.batch import iter_recordings, list_recordings
-from ptacl_core.records import LEAD_NAMES
+from ptacl_core.records import LEAD_NAMES, EcgRecord
 
 HINTS = {"lead_names": LEAD_NAMES, "unit": "mV", "sampling_rate_hz": 400.0}
 
@@ -38,6 +38,8 @@ def test_code15_needs_no_hint_and_says_what_it_took(code15, batch_mv):
     assert [item.key for item in list_recordings(code15)] == ["9000011", "9000012", "9000013"]
     records = dict(iter_recordings(code15))
     first, padded = records["9000011"], records["9000012"]
+    assert isinstance(first, EcgRecord)
+    assert isinstance(padded, EcgRecord)
     assert first.sampling_rate_hz == 400.0
     np.testing.assert_allclose(first.signal_mv, batch_mv[0].T, atol=1e-6)
     assert codes(first) == ["known_layout"]
@@ -74,6 +76,7 @@ def test_npy_batches_of_four_axes_are_read_by_record(tmp_path, batch_mv):
     np.save(path, batch_mv[:, None])
     records = [record for _, record in iter_recordings(path, **HINTS)]
     assert len(records) == 3
+    assert isinstance(records[2], EcgRecord)
     np.testing.assert_allclose(records[2].signal_mv, batch_mv[2].T, atol=1e-6)
     with pytest.raises(UnsupportedFormatError, match="record_index 3"):
         read_ecg(path, record_index=3, **HINTS)
@@ -100,6 +103,7 @@ def test_ml4h_files_hold_a_recording_per_instance(tmp_path, files):
     with pytest.raises(MissingUnitError, match="unit"):
         read_ecg(path, record_index=0)
     second = dict(iter_recordings(path, unit="5 uV", sampling_rate_hz=500.0))["3"]
+    assert isinstance(second, EcgRecord)
     np.testing.assert_allclose(second.signal_mv, files.to_mv(signals["3"]), atol=1e-5)
 
 

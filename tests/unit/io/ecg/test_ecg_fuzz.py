@@ -178,7 +178,7 @@ def run_fuzz(files, folder, source, num_examples):
         deadline=None,
         database=None,
         derandomize=True,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
     )
     @given(changes, st.booleans())
     def check(steps, is_mended):

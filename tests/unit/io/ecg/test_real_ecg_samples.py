@@ -61,9 +61,14 @@ def test_the_devices_marks_agree_with_its_intervals_in_every_container(samples):
     for name in ("ecgtoolkit_Example.scp", "hl7_Example_aECG.xml"):
         record = read_ecg(samples / name)
         marks = record.device_marks
-        assert 2 * (marks.qrs_onset - marks.p_onset) == record.device_measurements["pr_ms"]
-        assert 2 * (marks.qrs_offset - marks.qrs_onset) == record.device_measurements["qrs_ms"]
-        assert 2 * (marks.t_end - marks.qrs_onset) == record.device_measurements["qt_ms"]
+        assert marks is not None
+        for interval, first, last in (
+            ("pr_ms", marks.p_onset, marks.qrs_onset),
+            ("qrs_ms", marks.qrs_onset, marks.qrs_offset),
+            ("qt_ms", marks.qrs_onset, marks.t_end),
+        ):
+            assert first is not None and last is not None
+            assert 2 * (last - first) == record.device_measurements[interval]
 
 
 @pytest.mark.parametrize(
@@ -79,11 +84,13 @@ def test_the_devices_marks_agree_with_its_intervals_in_every_container(samples):
 )
 def test_the_devices_beat_is_kept_beside_the_rhythm(samples, name):
     record = read_ecg(samples / name)
-    assert record.device_beat_mv.shape[0] == 12
-    assert 1.0 <= record.device_beat_mv.shape[1] / record.device_beat_rate_hz <= 1.2
-    assert record.device_beat_rate_hz in (500.0, 1000.0)
-    assert max(compute_limb_residuals_mv(record.device_beat_mv[:6]).values()) <= 0.1
-    assert 0.3 < np.ptp(record.device_beat_mv) < 20
+    beat_mv, rate_hz = record.device_beat_mv, record.device_beat_rate_hz
+    assert beat_mv is not None
+    assert rate_hz in (500.0, 1000.0)
+    assert beat_mv.shape[0] == 12
+    assert 1.0 <= beat_mv.shape[1] / rate_hz <= 1.2
+    assert max(compute_limb_residuals_mv(beat_mv[:6]).values()) <= 0.1
+    assert 0.3 < np.ptp(beat_mv) < 20
 
 
 def test_the_devices_statements_are_kept_in_its_words(samples):

@@ -5,7 +5,7 @@ import pytest
 
 from ptacl_core.io import read_ecg
 from ptacl_core.io.ecg.batch import iter_recordings
-from ptacl_core.records import LEAD_NAMES
+from ptacl_core.records import LEAD_NAMES, EcgRecord
 
 EIGHT = ("I", "II", *LEAD_NAMES[6:])
 
@@ -53,6 +53,7 @@ def test_cardiosoft_device_beats_and_measurements(files, tmp_path, steps):
         '<QTInterval units="ms">400</QTInterval><QTCInterval>0</QTCInterval><RAxis>-12</RAxis>',
     )
     record = read_text(tmp_path, text)
+    assert record.device_r_peak_samples is not None
     assert record.device_r_peak_samples.tolist() == [150, 550]
     assert dict(record.device_measurements) == {
         "heart_rate_bpm": 75.0,
@@ -101,6 +102,7 @@ def test_muse_sample_base_240_is_believed_and_confirmed_by_the_beats(files, tmp_
     text = files.muse_of(steps, base="240", times=times, measurements=rate)
     record = read_text(tmp_path, text)
     assert record.sampling_rate_hz == 240.0
+    assert record.device_r_peak_samples is not None
     assert record.device_r_peak_samples.tolist() == [60 + 141 * n for n in range(6)]
     assert codes(record) == ["derived_leads"]
 
@@ -121,6 +123,7 @@ def test_muse_beats_counted_at_the_measurement_base(files, tmp_path, steps):
     times = "".join(f"<QRS><Time>{100 + 400 * n}</Time></QRS>" for n in range(4))
     rate = "<VentricularRate>75</VentricularRate><ECGSampleBase>500</ECGSampleBase>"
     record = read_text(tmp_path, files.muse_of(steps, base="250", times=times, measurements=rate))
+    assert record.device_r_peak_samples is not None
     assert record.device_r_peak_samples.tolist() == [50, 250, 450, 650]
 
 
@@ -132,6 +135,7 @@ def test_muse_beats_counted_in_milliseconds(files, tmp_path, steps, base):
     rate = "<VentricularRate>200</VentricularRate><ECGSampleBase>500</ECGSampleBase>"
     record = read_text(tmp_path, files.muse_of(steps, base=base, times=times, measurements=rate))
     expected = [time * int(base) // 1000 for time in times_ms]
+    assert record.device_r_peak_samples is not None
     assert record.device_r_peak_samples.tolist() == expected
     assert codes(record) == ["derived_leads"]
 
@@ -140,9 +144,11 @@ def test_muse_export_of_several_ecgs(files, tmp_path, steps):
     one = files.muse_of(steps).split("\n", 2)[2]
     path = tmp_path / "two.xml"
     path.write_text(f"<ECGs>{one}{files.muse_of(-steps).split(chr(10), 2)[2]}</ECGs>")
-    recordings = list(iter_recordings(path))
-    assert [key for key, _ in recordings] == ["0", "1"]
-    np.testing.assert_allclose(recordings[1][1].signal_mv, -recordings[0][1].signal_mv)
+    keys, (first, second) = zip(*iter_recordings(path), strict=True)
+    assert keys == ("0", "1")
+    assert isinstance(first, EcgRecord)
+    assert isinstance(second, EcgRecord)
+    np.testing.assert_allclose(second.signal_mv, -first.signal_mv)
 
 
 def test_muse_sample_exponent(files, tmp_path, steps):

@@ -3,10 +3,11 @@
 from datetime import datetime
 from pathlib import PurePath
 
+from ptacl_core.arrays import Modality
 from ptacl_core.io.identity.pairing import Item, number_visits, pair_visits
 
 
-def item(index: int, modality: str, label: str = "", day: str = "", place: str = "") -> Item:
+def item(index: int, modality: Modality, label: str = "", day: str = "", place: str = "") -> Item:
     acquired = datetime.fromisoformat(day) if day else None
     return Item(index, modality, label, acquired, PurePath(place or f"s/{index}"))
 

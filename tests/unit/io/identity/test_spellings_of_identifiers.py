@@ -1,6 +1,7 @@
 """Identifiers as systems dress them up, words for nobody, several people under one number."""
 
 from pathlib import PurePath
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_surnames_that_are_words_of_a_kind_stay():
     ]
 
 
-def recording(place: str, identifier: str, **facts: str) -> Evidence:
+def recording(place: str, identifier: str, **facts: Any) -> Evidence:
     modality = "ecg" if "ecg" in place else "cmr"
     return Evidence(PurePath("source") / place, modality, InsideFacts(identifier, "dicom", **facts))
 

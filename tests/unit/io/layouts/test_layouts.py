@@ -72,7 +72,9 @@ def test_ptb_xl_takes_one_rate_and_keeps_people_together(tmp_path):
     made = plan(make_ptb_xl(tmp_path / "ptb"))
     assert made.layouts == ("ptb_xl",)
     assert people(made) == {"15709": 2, "88": 1}
-    assert {visit.ecg.path.name for visit in made.visits} == {f"{n:05d}_hr.hea" for n in (1, 2, 3)}
+    assert {visit.ecg.path.name for visit in made.visits if visit.ecg is not None} == {
+        f"{n:05d}_hr.hea" for n in (1, 2, 3)
+    }
     assert [file.reason for file in made.unused] == ["other_version"] * 3
     assert made.count()["recordings_left_out"] == 0
     assert {visit.subject: visit.split for visit in made.visits} == {"15709": "train", "88": "val"}
@@ -117,7 +119,11 @@ def test_a_batch_of_code15_is_many_recordings(tmp_path):
     )
     made = plan(tmp_path)
     assert people(made) == {"7": 2, "8": 1}
-    assert sorted(visit.ecg.hints["record_index"] for visit in made.visits) == [0, 1, 2]
+    assert sorted(visit.ecg.hints["record_index"] for visit in made.visits if visit.ecg) == [
+        0,
+        1,
+        2,
+    ]
     assert made.count_reasons() == {"not_in_table": 1}
     assert labels(made)["8"] == {"age_years": 70.0, "sex": "M"}
 
@@ -155,6 +161,7 @@ def test_acdc_takes_the_cine_alone(tmp_path):
     put(tmp_path / "training" / "patient101" / "Info.cfg", "ED: 1\nES: 12\nNbFrame: 30\n")
     made = plan(tmp_path)
     assert people(made) == {"patient101": 1}
+    assert made.visits[0].cmr is not None
     assert made.visits[0].cmr.path.name == "patient101_4d.nii.gz"
 
 
@@ -167,6 +174,7 @@ def test_mnms_joins_its_table(tmp_path):
     )
     made = plan(tmp_path)
     assert people(made) == {"A0S9V9": 1}
+    assert made.visits[0].cmr is not None
     assert made.visits[0].cmr.hints == {"end_diastole": 0, "end_systole": 8}
     known = labels(made)["A0S9V9"]
     assert known == {"age_years": 51.0, "sex": "F", "height_cm": 165.0, "weight_kg": 60.0}

@@ -80,7 +80,7 @@ def test_every_style_gives_the_same_table(tmp_path, style):
     table = read_phenotypes(path)
     assert table.visit.tolist() == ["2", "3"]
     assert table.sex.tolist() == ["F", "F"]
-    np.testing.assert_allclose(table.phenotypes, [VALUES, np.array(VALUES) + 1])
+    np.testing.assert_allclose(table.phenotypes, np.stack([VALUES, np.array(VALUES) + 1]))
     assert table.age_years[0] == 63
     assert (table.height_cm[0], table.weight_kg[0], table.bmi_kg_m2[0]) == (165, 70, 25.7)
     assert table.has_visits

@@ -57,6 +57,7 @@ def test_a_cycle_that_starts_elsewhere_is_turned_and_told():
     turned, straight = prepare_cine(record(8)), prepare_cine(record(0))
     assert "end_diastole_moved" in codes(turned)
     assert abs(turned.end_diastole_frame - 8) <= 1
+    assert turned.end_systole_phase is not None
     assert abs(turned.end_systole_phase - 25) <= 3
     size = turned.frames[:, 30:54, 30:54].sum(axis=(1, 2))
     assert size[:3].mean() > 0.97 * size.max()

@@ -8,7 +8,7 @@ from ptacl_core.preprocess.resample import resample_ecg
 def dense_als(samples, smoothness, asymmetry, num_iterations):
     """The same normal equations with a dense second-difference matrix."""
     difference = np.diff(np.eye(samples.size), 2, axis=0)
-    weights = np.ones(samples.size)
+    weights, baseline = np.ones(samples.size), samples
     for _ in range(num_iterations):
         system = np.diag(weights) + smoothness * difference.T @ difference
         baseline = np.linalg.solve(system, weights * samples)

@@ -1,4 +1,5 @@
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from ptacl_core.preprocess import beat_step_matrices, beat_step_matrix
 
-CROP = {"num_samples": 2500, "patch_samples": 50, "num_steps": 13}
+CROP: dict[str, Any] = {"num_samples": 2500, "patch_samples": 50, "num_steps": 13}
 
 
 def oracle(peaks, *, num_samples, patch_samples, num_steps, mode, rate_hz=500.0):
@@ -139,7 +140,7 @@ def test_a_beat_at_the_edge_is_clamped():
 
 def test_another_rate_scales_the_limits():
     peaks = np.array([100, 225], np.int64)  # 0.5 s at 250 Hz
-    common = {"num_samples": 1250, "patch_samples": 25, "num_steps": 13}
+    common: dict[str, Any] = {"num_samples": 1250, "patch_samples": 25, "num_steps": 13}
     matrix, is_valid = beat_step_matrix(peaks, sampling_rate_hz=250.0, **common)
     twice, _ = beat_step_matrix(2 * peaks, **CROP)
     assert is_valid
@@ -153,6 +154,6 @@ def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="got 0"):
         beat_step_matrix(peaks, num_samples=2500, patch_samples=50, num_steps=0)
     with pytest.raises((ValueError, TypeError), match="'linear'"):
-        beat_step_matrix(peaks, mode="linear", **CROP)
+        beat_step_matrix(peaks, mode="linear", **CROP)  # pyright: ignore[reportArgumentType] - a wrong mode
     with pytest.raises(ValueError, match="1 lists of R peaks but 2 crop starts"):
         beat_step_matrices([peaks], crop_starts=np.zeros(2, np.int64), **CROP)

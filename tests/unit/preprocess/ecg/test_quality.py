@@ -271,7 +271,7 @@ def noises():
     rank_one = generator.normal(size=(12, 1)) @ generator.normal(size=(1, 5000))
     spectrum = np.fft.rfft(white)
     box = np.ones(30) / 30
-    smooth = np.apply_along_axis(np.convolve, 1, white, box, "same")
+    smooth = np.stack([np.convolve(lead, box, "same") for lead in white])
     everywhere = np.ones((12, 1))
     yield from (
         ("white", white),

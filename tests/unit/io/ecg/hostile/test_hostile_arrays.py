@@ -29,7 +29,7 @@ def npy_claiming(shape: str, descr: str = "'<f4'") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(400)
 
 
-def hdf5_of(shop, build: Callable[[Any, Any], None]) -> Path:
+def hdf5_of(shop, build: Callable[[Any, Any], object]) -> Path:
     h5py = pytest.importorskip("h5py")
     path = shop.folder / "a.h5"
     with h5py.File(path, "w") as file:
