@@ -53,8 +53,9 @@ class BrowserApp:
         """Start the process and show it in `page`."""
         self._page = page
         await self.service.start(width, height)
-        assert self.service._task is not None
-        self.service._task.add_done_callback(self._note_end)
+        task = self.service._task  # pyright: ignore[reportPrivateUsage] - nothing else tells its end
+        assert task is not None
+        task.add_done_callback(self._note_end)
 
     async def show_again(
         self, page: "aiohttp_web.WebSocketResponse", width: int, height: int

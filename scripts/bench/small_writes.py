@@ -81,7 +81,7 @@ def measure(folder: Path, num_people: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--code", type=Path, default=ROOT)
     parser.add_argument("--write", action="store_true")

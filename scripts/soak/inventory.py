@@ -204,7 +204,7 @@ def report(table: dict[str, dict[str, str]]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--folder", type=Path, help="keep the two cohorts here (default: none)")
     parser.add_argument("--kinds", default="", help="regular expression: only these kinds of file")
     parser.add_argument("--save", action="store_true", help="write a report to assets/reports")

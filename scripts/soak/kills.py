@@ -335,7 +335,7 @@ def report(tallies: dict[str, Tally], num_s: float) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--kills", type=int, default=40, help="of each command")
     parser.add_argument("--only", nargs="+", choices=Stages.NAMES, default=Stages.NAMES)
     parser.add_argument("--save", action="store_true", help="write a report to assets/reports")

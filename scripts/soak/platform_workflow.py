@@ -46,7 +46,7 @@ SLURM_WORDS = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--parts", type=int, default=8)
     parser.add_argument("--until", default="merge", help="last rule: merge, or all")

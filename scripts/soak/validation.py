@@ -40,7 +40,7 @@ def find_kinds(document: ValidationDocument) -> set[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--model", type=Path, default=Path("example"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--people", type=int, default=300)

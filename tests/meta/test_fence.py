@@ -87,12 +87,27 @@ def test_an_undefined_name_is_found_beside_shapes(tmp_path):
     assert "not_defined_anywhere" in faults[0]
 
 
+WRONG = "def count(names: list[str]) -> int:\n    return names\n"
 WRONG_TYPES = {
-    "ptacl_core/planted.py": "reportReturnType",
-    "ptacl_app/planted.py": "reportReturnType",
-    "scripts/planted.py": "reportReturnType",
-    "tests/unit/planted.py": "reportReturnType",
+    "ptacl_core/wrong.py": ("reportReturnType", WRONG),
+    "ptacl_app/wrong.py": ("reportReturnType", WRONG),
+    "scripts/wrong.py": ("reportReturnType", WRONG),
+    "tests/unit/wrong.py": ("reportReturnType", WRONG),
+    "tests/unit/absent.py": (
+        "reportOptionalMemberAccess",
+        "import re\n\nprint(re.match('a', 'a').end())\n",
+    ),
+    "ptacl_core/vague.py": (
+        "reportMissingTypeArgument",
+        "def count(names: list) -> int:\n    return len(names)\n",
+    ),
+    "ptacl_core/unused.py": ("reportUnusedFunction", "def _count() -> int:\n    return 1\n"),
+    "ptacl_app/hushed.py": (
+        "reportUnnecessaryTypeIgnoreComment",
+        "NUMBER = 1  # pyright: ignore[reportReturnType]\n",
+    ),
 }
+"""What a planted file breaks: the rule, and the code."""
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +116,10 @@ def refused_types(tmp_path_factory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("types")
     settings = (ROOT / "pyproject.toml").read_text()
     (folder / "pyproject.toml").write_text(settings.replace('venv = ".venv"\n', ""))
-    for place in WRONG_TYPES:
+    for place, (_, code) in WRONG_TYPES.items():
         path = folder / place
-        path.parent.mkdir(parents=True)
-        path.write_text(
-            '"""Planted."""\n\n\ndef count(names: list[str]) -> int:\n    return names\n'
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'"""Planted."""\n\n{code}')
     finished = subprocess.run(
         [str(BIN / "basedpyright"), "--outputjson", "--pythonpath", sys.executable],
         cwd=folder, capture_output=True, text=True, check=False,
@@ -121,7 +134,7 @@ def refused_types(tmp_path_factory) -> dict[str, str]:
 
 @pytest.mark.parametrize("place", WRONG_TYPES)
 def test_a_wrong_type_is_refused(refused_types, place):
-    assert refused_types.get(place) == WRONG_TYPES[place]
+    assert refused_types.get(place) == WRONG_TYPES[place][0]
 
 
 def test_pixels_are_scaled_in_one_place():

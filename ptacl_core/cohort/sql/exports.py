@@ -110,19 +110,6 @@ def format_csv(
     return text.getvalue()
 
 
-def format_json(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as a JSON list of objects; numbers that are not finite become null."""
-    if len(set(columns)) != len(columns):
-        raise QueryError(
-            f"JSON needs a name of its own for every column, got {', '.join(columns)}; "
-            "rename some with AS"
-        )
-    documents = [
-        {name: plain_value(value) for name, value in zip(columns, row, strict=True)} for row in rows
-    ]
-    return json.dumps(documents, indent=1, allow_nan=False) + "\n"
-
-
 def _write_stream(stream: "ResultStream", path: Path, file_format: str) -> int:
     if file_format == "parquet":
         return _write_parquet(stream, path)

@@ -131,21 +131,6 @@ def find_delimiter(text: str) -> str:
     return max(_MARKS, key=rate)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """A small table (a list of pairs, of withdrawn people) as one mapping per row.
-
-    Names and cells are stripped; delimiter and encoding are found as for any table. Raises as
-    `open_delimited` and `read_columns`.
-    """
-    table = open_delimited(path)
-    columns, _ = read_columns(table, range(len(table.columns)))
-    names = [name.strip().strip("\ufeff") for name in table.columns]
-    return [
-        {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
-        for cells in zip(*columns, strict=True)
-    ]
-
-
 def _undress(cell: str) -> str:
     """A cell without the formula that spreadsheets are given to keep an identifier text."""
     is_formula = cell.startswith('="') and cell.endswith('"') and len(cell) > 2

@@ -124,7 +124,7 @@ def render_slices(
 ) -> Float[Tensor, "patient frame pixel"]:
     """Noise-free intensities of one slice per patient; every operation stays in its pixel."""
     edge_mm = settings.edge_px * settings.pixel_mm
-    radius, septal_angle, across, along = _heart_coordinates(shape, row_mm, column_mm)
+    radius, septal_angle, across, along = heart_coordinates(shape, row_mm, column_mm)
     half_angle = math.radians(settings.rv_half_angle_deg)
     cosine = torch.cos((septal_angle * (math.pi / 2 / half_angle)).clamp(max=math.pi / 2))
     crescent = torch.exp(settings.rv_exponent * torch.log(cosine.clamp(min=1e-9)))
@@ -167,13 +167,6 @@ def render_cavity(
     return soft_edge(inner - radius_mm[:, None], edge_mm)
 
 
-def heart_radius(
-    shape: SliceShape, row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"]
-) -> Float[Tensor, "patient pixel"]:
-    """Elliptic distance of each pixel from the heart's centre, mm; areas are kept."""
-    return _heart_coordinates(shape, row_mm, column_mm)[0]
-
-
 def add_noise_and_scale(
     image: Float[Tensor, "patient frame pixel"],
     grain: Float[Tensor, "patient 2 frame pixel"],
@@ -186,7 +179,7 @@ def add_noise_and_scale(
     return magnitude.mul_(1 / settings.full_scale).clamp_(0, 1)
 
 
-def _heart_coordinates(
+def heart_coordinates(
     shape: SliceShape, row_mm: Float[Tensor, " pixel"], column_mm: Float[Tensor, " pixel"]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Elliptic radius, angle from the septum, and the two axes in the heart's own frame."""

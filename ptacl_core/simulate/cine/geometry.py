@@ -55,12 +55,6 @@ class HeartGeometry:
         """Area of the cavity in the slice, papillary muscles included."""
         return math.pi * self.endocardial_radius_mm * self.endocardial_radius_mm
 
-    def wall_volume_ml(self) -> Float[Tensor, "patient frame"]:
-        """Volume between the two bullets, mL."""
-        outer = self.bullet_radius_mm + self.wall_mm
-        outer_ml = 5 / 6 * math.pi * outer * outer * (self.length_mm + self.wall_mm) / 1000
-        return outer_ml - self.lv_volume_ml
-
 
 def draw_geometry(
     seed: int,

@@ -27,7 +27,7 @@ PYTHON = "cp311"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("context", type=Path)
     parser.add_argument("--variant", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--torch", type=Path, help="folder with torch's wheel, for CPUs")

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ptacl_core.arrays import Modality
 from ptacl_core.bundle.model_file import ENCODER_FILES, READOUT_FILE, write_model_file
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import load_run_settings
@@ -17,6 +18,7 @@ from ptacl_core.documents.bundle import (
     BundledView,
 )
 from ptacl_core.embedding.readout import fit_readout
+from ptacl_core.models import ProjectionHead, TokenEncoder
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.runs.encoders import build_towers, build_view
 
@@ -70,7 +72,7 @@ def build_parts() -> tuple[BundleDocument, dict[str, dict[str, np.ndarray]]]:
         ),
         files={},
     )  # fmt: skip
-    modules = {
+    modules: dict[Modality, tuple[TokenEncoder, ProjectionHead]] = {
         "ecg": (towers.ecg_encoder, towers.ecg_projection),
         "cmr": (towers.cine_encoder, towers.cine_projection),
     }

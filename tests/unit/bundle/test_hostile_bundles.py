@@ -25,7 +25,7 @@ from ptacl_core.documents.bundle import BundleDocument
 from ptacl_core.errors import PtaclError
 from ptacl_core.runs.bundled import load_bundled_tower
 
-Case = tuple[str, Callable[[Path, bytes], None]]
+Case = tuple[str, Callable[[Path, bytes], object]]
 ECG_FILE = "ecg.safetensors"
 
 
@@ -164,7 +164,7 @@ def _overlap(path: Path, data: bytes) -> None:
     """All members at the place of the first: one kernel, listed many times."""
     start = struct.unpack_from("<I", data, len(data) - 6)[0]
     changed = bytearray(data)
-    while changed[start : start + 4] == b"PK\x01\x02":
+    while bytes(changed[start : start + 4]) == b"PK\x01\x02":
         name, extra, comment = struct.unpack_from("<3H", changed, start + 28)
         struct.pack_into("<I", changed, start + 42, 0)
         start += 46 + name + extra + comment

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.cohort.sql.exports import RESEARCH_USE_ONLY, format_csv, format_json
+from ptacl_core.cohort.sql.exports import RESEARCH_USE_ONLY, format_csv
 from ptacl_core.errors import CohortError, QueryError
 
 FORMULAS = [
@@ -55,10 +55,6 @@ def test_numbers_stay_numbers() -> None:
     written = format_csv(["a", "b", "c"], [(-1.5, -2, float("nan")), (True, [1, 2], {"k": -1})])
     assert written.splitlines()[1] == "-1.5,-2,"
     assert list(csv.reader(io.StringIO(written)))[2] == ["True", "[1, 2]", '{"k": -1}']
-    document = json.loads(format_json(["a", "b"], [(-1.5, float("inf")), ("x", None)]))
-    assert document == [{"a": -1.5, "b": None}, {"a": "x", "b": None}]
-    with pytest.raises(QueryError, match="name of its own"):
-        format_json(["a", "a"], [])
 
 
 @pytest.mark.parametrize("file_format", ["csv", "json", "parquet"])
@@ -102,6 +98,10 @@ def test_what_sql_refuses_exports_refuse(cohort: Cohort) -> None:
     for statement in ("DROP TABLE runs", "SELECT * FROM read_text('/etc/passwd')", "SELECT"):
         with pytest.raises(QueryError):
             cohort.export(statement, name="x")
+    with pytest.raises(QueryError, match="name of its own"):
+        cohort.export("SELECT 1 AS a, 2 AS a", name="x", file_format="json")
+    odd = cohort.export("SELECT 'inf'::DOUBLE AS a", name="odd", file_format="json")
+    assert json.loads(odd.path.read_text()) == [{"a": None}]
     knn = cohort.export("SELECT * FROM knn('sim-000001', 4)", name="near")
     assert knn.num_rows == 4
 

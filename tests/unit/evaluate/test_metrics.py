@@ -44,7 +44,7 @@ def test_each_equals_its_definition(pair):
 
 
 def test_bland_altman_and_calibration_equal_their_definitions(pair):
-    bias, low, high = map(np.ravel, bland_altman(*pair))
+    bias, low, high, _ = map(np.ravel, bland_altman(*pair))
     slopes, intercepts = map(np.ravel, calibration_slope_intercept(*pair))
     for target, (observed, predicted) in enumerate(columns(pair)):
         difference = predicted - observed

@@ -5,7 +5,12 @@ import torch
 
 from ptacl_core.config.simulation import SimulationSettings, load_cohort_settings
 from ptacl_core.simulate import SimulatedPatients, draw_truth, render_cines, simulate_patients
-from ptacl_core.simulate.cine.frames import heart_radius, pixel_grid, render_cavity, shape_slice
+from ptacl_core.simulate.cine.frames import (
+    heart_coordinates,
+    pixel_grid,
+    render_cavity,
+    shape_slice,
+)
 
 HOST = torch.device("cpu")
 
@@ -17,7 +22,7 @@ def test_rasterised_cavity_has_the_requested_area_within_2_percent(
     shape = shape_slice(truth.geometry, truth.infarct, easy_settings.cine, device=HOST)
     pixel_mm = easy_settings.cine.pixel_mm
     row_mm, column_mm = pixel_grid(84, 84, pixel_mm, device=HOST)
-    radius_mm = heart_radius(shape, row_mm, column_mm)
+    radius_mm = heart_coordinates(shape, row_mm, column_mm)[0]
     cover = render_cavity(shape, radius_mm, easy_settings.cine.edge_px * pixel_mm)
     area_mm2 = cover.double().sum(dim=2) * pixel_mm**2
     assert float((area_mm2 / truth.geometry.lv_area_mm2 - 1).abs().max()) < 0.02
@@ -49,7 +54,8 @@ def test_blood_is_two_to_three_times_as_bright_as_the_wall() -> None:
     cine = render_cines(settings, truth)
     pixel_mm = settings.cine.pixel_mm
     shape = shape_slice(truth.geometry, truth.infarct, settings.cine, device=HOST)
-    radius_mm = heart_radius(shape, *pixel_grid(84, 84, pixel_mm, device=HOST)).view(4, 84, 84)
+    row_mm, column_mm = pixel_grid(84, 84, pixel_mm, device=HOST)
+    radius_mm = heart_coordinates(shape, row_mm, column_mm)[0].view(4, 84, 84)
     for number in range(4):
         inner = shape.endocardial_mm[number, 0]
         outer = shape.epicardial_mm[number, 0]

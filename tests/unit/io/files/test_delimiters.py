@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptacl_core.io.files.delimited_columns import find_delimiter, read_rows
+from ptacl_core.io.files.delimited_columns import find_delimiter, open_delimited, read_columns
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
@@ -12,10 +12,11 @@ def test_rows_by_name(tmp_path, mark, encoding):
     lines = [("patient", "ecg", "cmr"), ("9000017", "Müller ecg.xml", " sa.nii.gz "), ("9000018",)]
     lines[2] = ("9000018", "b.xml", "")
     path.write_bytes("\r\n".join(mark.join(line) for line in lines).encode(encoding))
-    assert read_rows(path) == [
-        {"patient": "9000017", "ecg": "Müller ecg.xml", "cmr": "sa.nii.gz"},
-        {"patient": "9000018", "ecg": "b.xml", "cmr": ""},
-    ]
+    table = open_delimited(path)
+    cells, _ = read_columns(table, range(3))
+    assert [name.strip("\ufeff") for name in table.columns] == ["patient", "ecg", "cmr"]
+    assert cells[:2] == [["9000017", "9000018"], ["Müller ecg.xml", "b.xml"]]
+    assert [cell.strip() for cell in cells[2]] == ["sa.nii.gz", ""]
 
 
 @pytest.mark.parametrize(
