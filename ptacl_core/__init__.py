@@ -22,9 +22,10 @@ _HOMES = {
     "PtaclFeatures": "ptacl_core.api.features",
     "load_model": "ptacl_core.api.model",
 }
-__all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - `__getattr__` gives them
-    "Cohort", "Model", "PtaclFeatures", "__version__", "load_model",
+__all__ = [
+    "Cohort", "Model", "PtaclFeatures", "__version__", "load_model",  # pyright: ignore[reportUnsupportedDunderAll]
 ]  # fmt: skip
+"""Looked up by `__getattr__` when asked for."""
 
 
 def __getattr__(name: str) -> object:
