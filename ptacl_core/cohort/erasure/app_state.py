@@ -7,6 +7,8 @@ user interface, must find them.
 import hashlib
 from pathlib import Path
 
+from ptacl_core.cohort.private_folder import user_data_folder
+
 APP_NAME = "ptacl"
 CLIPBOARD_FILE = "clipboard.txt"
 
@@ -15,7 +17,10 @@ def get_state_dir() -> Path:
     """The folder of sessions, crash notes and the copy of the clipboard."""
     from platformdirs import user_state_path
 
-    return user_state_path(APP_NAME)
+    try:
+        return user_state_path(APP_NAME)
+    except RuntimeError:  # this user has no home
+        return user_data_folder() / "state"
 
 
 def get_session_path(state_dir: Path, cohort: Path) -> Path:

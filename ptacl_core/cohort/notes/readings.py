@@ -15,6 +15,7 @@ from typing import Any
 
 from ptacl_core.cohort.layout import CohortDescription
 from ptacl_core.cohort.notes import audit
+from ptacl_core.cohort.private_folder import user_data_folder
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_text
 from ptacl_core.safety.files.lock import wait_for_lock
@@ -22,9 +23,7 @@ from ptacl_core.safety.files.lock import wait_for_lock
 
 def reading_log(cohort_id: str) -> Path:
     """Where this user's log of a cohort lies."""
-    from platformdirs import user_data_path
-
-    return user_data_path("ptacl") / "audit" / f"{cohort_id}.jsonl"
+    return user_data_folder() / "audit" / f"{cohort_id}.jsonl"
 
 
 def log_reading(description: CohortDescription, action: str, **details: Any) -> None:

@@ -172,7 +172,9 @@ def run(
     if has_network:
         shutil.copyfile("/etc/resolv.conf", stage.root / "etc/resolv.conf")
     inner = (
-        f"mount -t proc proc {shlex.quote(str(stage.root))}/proc && exec chroot"
+        f"mount -t proc proc {shlex.quote(str(stage.root))}/proc"
+        f" && mkdir -p {shlex.quote(str(stage.root))}/dev/shm"
+        f" && mount -t tmpfs tmpfs {shlex.quote(str(stage.root))}/dev/shm && exec chroot"
         f" --userspec={user} {shlex.quote(str(stage.root))} /bin/sh -c"
         f" {shlex.quote(f'cd {stage.folder} && {words}')}"
     )
