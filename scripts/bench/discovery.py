@@ -111,7 +111,8 @@ def main() -> None:
         "|---|---|---|---|---|",
     ]
     for name, walks in rows.items():
-        cpu_s, wall_s = (statistics.median(each[at] for each in walks) for at in (0, 1))
+        cpu_s = statistics.median(cpu for cpu, _, _ in walks)
+        wall_s = statistics.median(wall for _, wall, _ in walks)
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(walks[-1][2].items()))
         lines.append(f"| {name} | {num_files / cpu_s:.0f} | {cpu_s:.2f} | {wall_s:.2f} | {kinds} |")
     lines += [

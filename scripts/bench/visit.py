@@ -23,6 +23,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ptacl_core.arrays import Modality
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
@@ -145,7 +147,8 @@ def measure_encoders(rounds: int) -> list[tuple[str, str]]:
     ecg = torch.randn(BATCH, 12, settings.data.ecg_crop_samples, generator=random)
     cine = torch.rand(BATCH, settings.cmr_encoder.num_frames, 84, 84, generator=random)
     rows = []
-    for modality, batch in (("ecg", ecg), ("cmr", cine)):
+    batches: dict[Modality, torch.Tensor] = {"ecg": ecg, "cmr": cine}
+    for modality, batch in batches.items():
         encoder = build_encoder(settings, modality).eval()
         times = []
         for _ in range(rounds + 1):

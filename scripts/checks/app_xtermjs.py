@@ -171,7 +171,8 @@ def main() -> None:
             recorder.read(STEP_S)
         finally:
             recorder.process.kill()
-        stages = dict(zip(("play", "dialog", "closed", "small"), recorder.stages, strict=True))
+        names: tuple[str, ...] = ("play", "dialog", "closed", "small")
+        stages: dict[str, tuple[int, int, bytes]] = dict(zip(names, recorder.stages, strict=True))
         asyncio.run(take_pictures(stages, folder, arguments.out))
 
 

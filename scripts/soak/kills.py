@@ -25,6 +25,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -299,10 +300,7 @@ class Stages:
             call(self.folder, *command(undisturbed))
             check = same_as(ask(lambda: fingerprint(undisturbed)))
         else:
-
-            def check(cohort: Path) -> list[str]:
-                return find_faults(cohort, gone)
-
+            check = partial(find_faults, gone=gone)
         return drive(name, self.folder, template, command, check, num_kills=num_kills, seed=seed)
 
     def _leaving(self) -> list[str]:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -40,7 +41,7 @@ def peak_mib(process: int) -> int:
     return peak
 
 
-def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) -> dict[str, object]:
+def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) -> dict[str, Any]:
     """One query: peak memory, seconds to the first line and to the end, its exit status."""
     command = [
         sys.executable, "-P", "-c", CODE, str(ROOT), "query", str(cohort),
@@ -69,7 +70,7 @@ def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) ->
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--save", action="store_true", help="write a report to assets/reports")
     options = parser.parse_args()

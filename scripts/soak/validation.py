@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ptacl_core.documents.validation import ValidationDocument
@@ -30,7 +29,7 @@ def enlarge_volumes(cohort: Path) -> None:
     table = pq.read_table(path)
     for name in VOLUMES:
         at = table.schema.get_field_index(name)
-        values = pc.multiply(table.column(name), pa.scalar(1.25))
+        values = pa.array(1.25 * table.column(name).to_numpy())
         table = table.set_column(at, table.schema.field(at), values)
     pq.write_table(table, path)
 

@@ -33,6 +33,7 @@ async def test_two_visits_side_by_side_and_overlaid(make_app, settle, read_scree
         await settle(pilot)
         assert isinstance(app.screen, CompareScreen)
         now, other = plots_of(app)
+        assert app.screen.other is not None
         assert app.screen.other.visit == 1
         assert now.shown_choice is other.shown_choice is EcgFilter.RAW
         assert other.trace.duration_s == LENGTH_S
@@ -131,6 +132,7 @@ def test_median_beats_meet_at_their_r_peaks():
 
     for length in (150, 400):
         ghost = build_median_ghost(marks(100, length), marks(140, 300))
+        assert ghost is not None
         assert ghost.signal_mv.shape == (12, 1200)
         assert np.nanargmax(ghost.signal_mv[7]) == 2 * 300 + 140
     assert build_median_ghost(EcgMarks((), None, None), marks(1, 9)) is None

@@ -98,7 +98,9 @@ def test_a_file_of_fifteen_leads_is_shown_whole(tmp_path):
     reader = FileReader()
     view = reader.read(header)
     reader.close()
+    assert view.ecg is not None
     trace = view.ecg.raw
+    assert trace is not None
     assert trace.lead_names == tuple(names)
     np.testing.assert_allclose(trace.signal_mv[12:], rows[12:], atol=0.003)
     page = PageView(
@@ -107,5 +109,6 @@ def test_a_file_of_fifteen_leads_is_shown_whole(tmp_path):
     assert [panel.lead for panel in page.panels] == list(range(15))
     assert view.ecg.model_trace.lead_names == LEAD_NAMES
     assert any(finding.code == "further_leads" for finding in view.findings)
+    assert view.ecg.marks is not None
     assert view.ecg.marks.representative is not None
     assert "pr_ms" in view.ecg.measurements  # measured before any model has seen it

@@ -63,6 +63,7 @@ def test_a_run_that_was_stopped_goes_on_with_another_copy_of_its_cohort(
     command = [sys.executable, "-m", "ptacl_core", "train", str(here), *words]
     log = here / "runs" / "cut" / "metrics.jsonl"
     with subprocess.Popen(command, env=surroundings, stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
         while not log.exists() or not log.read_text():
             assert running.poll() is None, running.stderr.read()[-2000:]
             time.sleep(0.02)

@@ -50,7 +50,9 @@ def test_features_are_those_of_the_model():
     with pytest.raises(NotFittedError):
         features.get_feature_names_out()
     sample = TUTORIAL.parents[1] / "assets" / "samples" / "HR06000.hea"
-    made = clone(features).fit().transform([sample])
+    again = clone(features)
+    assert isinstance(again, ptacl_core.PtaclFeatures)
+    made = again.fit().transform([sample])
     assert (made == ptacl_core.load_model("example").embed(sample, space="pooled")).all()
     assert len(features.fit().fit_transform([sample])[0]) == made.shape[1]
 
@@ -58,4 +60,4 @@ def test_features_are_those_of_the_model():
 def test_other_names_are_not_there():
     assert {"load_model", "Cohort", "PtaclFeatures"} <= set(ptacl_core.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        ptacl_core.nothing  # noqa: B018
+        getattr(ptacl_core, "nothing")  # noqa: B009

@@ -43,7 +43,7 @@ async def window(tmp_path):
     add_window_pages(application, guard, choice, "a-secret", lambda: not raised.append(1))
     server = TestServer(application, host="127.0.0.1")
     await server.start_server()
-    guard.listen_on("127.0.0.1", server.port)
+    guard.listen_on("127.0.0.1", int(server.port or 0))
     yield guard, choice, raised
     await server.close()
 
@@ -146,7 +146,7 @@ async def test_a_browser_has_none_of_it(cohort_dir):
     guard = SessionGuard("token", host="127.0.0.1", port=1)
     server = TestServer(build_server(guard, lambda: "exit"), host="127.0.0.1")
     await server.start_server()
-    guard.listen_on("127.0.0.1", server.port)
+    guard.listen_on("127.0.0.1", int(server.port or 0))
     async with ClientSession(headers=ours(guard)) as session:
         for path in ("/open", "/raise"):
             async with session.post(f"{guard.origin}{path}", json={}) as answer:

@@ -228,6 +228,7 @@ async def test_a_dropped_file_is_pasted_as_a_path_and_goes_with_the_app(site, mo
             async with session.post(page, data=too_many) as answer:
                 assert answer.status == 400
                 assert str(MAX_FILES) in await answer.text()
+            assert path is not None
             folder = Path(path[1].decode())
             assert (folder / "1" / "not-an-ECG.xml").read_bytes() == b"x"
             assert folder.stat().st_mode & 0o077 == 0

@@ -174,6 +174,7 @@ def wards(tmp_path):
 def test_cells_are_paths_as_people_and_other_machines_write_them(wards, tmp_path, cell, found):
     plan = planned(wards, f"patient;ecg;cmr\nP1;{cell};\n", tmp_path)
     (visit,) = plan.visits
+    assert visit.ecg is not None
     assert visit.ecg.path == wards / found
 
 
@@ -187,4 +188,6 @@ def test_a_name_that_several_files_have_or_two_people_share_is_refused(wards, tm
 def test_an_only_file_of_a_name_answers_for_no_other_folder(wards, tmp_path):
     (wards / "H200" / "rest.xml").unlink()
     plan = planned(wards, "patient,ecg,cmr\nP3,/mnt/H300/rest.xml,\n", tmp_path)
-    assert not plan.visits[0].ecg.path.exists()
+    (visit,) = plan.visits
+    assert visit.ecg is not None
+    assert not visit.ecg.path.exists()
