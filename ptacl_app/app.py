@@ -371,6 +371,7 @@ class PtaclApp(PatientFlow):
         """A worker that failed in a way nobody expected: say so, keep a note, go on."""
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self.is_loading = False
+            self.stop_awaiting()
             self.report_fault(event.worker.error)
 
     def report_fault(self, error: BaseException) -> None:

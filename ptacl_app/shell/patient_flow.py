@@ -201,6 +201,11 @@ class PatientFlow(App[int]):
             return
         self.patient = replace(answered, ecg=shown.ecg)
 
+    def stop_awaiting(self) -> None:
+        """No answer will come."""
+        if self.patient is not None and self.patient.is_awaiting:
+            self.patient = replace(self.patient, is_awaiting=False)
+
 
 def _without_answer(patient: PatientView, text: str) -> PatientView:
     finding = Finding("no_prediction", "warning", f"the model gave no answer: {text}")

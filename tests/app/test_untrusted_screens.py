@@ -2,12 +2,14 @@
 
 import dataclasses
 import inspect
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from textual.worker import Worker
 
+from ptacl_app.data.file_reading import FileReader
 from ptacl_app.data.inference import Predictor
 from ptacl_app.data.patient_view import (
     FileSource,
@@ -123,9 +125,9 @@ async def test_hostile_text_is_text_on_the_screens_of_pairs_and_runs(
 
 SCREENS = {"cohort": "1", "neighbours": "3", "runs": "5", "sql": "4", "patient": "2"}
 READER_QUESTIONS = (
-    "load_page", "load_facets", "load_patient", "load_neighbours", "query", "load_catalogue",
+    "load_page", "load_facets", "load_patient", "load_neighbours", "stream_query", "load_catalogue",
     "load_runs", "choose_run", "load_saved_cohorts", "save_cohort", "compare_cohorts",
-    "log_export", "refresh",
+    "log_export", "refresh", "load_source",
 )  # fmt: skip
 
 
@@ -150,6 +152,7 @@ async def test_a_fault_behind_any_screen_is_a_toast_without_a_value(
             monkeypatch.setattr(app.reader, name, fail)
         for name in ("predict", "explain", "keep"):
             monkeypatch.setattr(Predictor, name, fail)
+        monkeypatch.setattr(FileReader, "read", fail)
         cohort, patient = screens["cohort"], app.patient
         questions = [
             app.check_publication,
@@ -167,6 +170,8 @@ async def test_a_fault_behind_any_screen_is_a_toast_without_a_value(
             screens["sql"].load_catalogue,
             lambda: screens["sql"].run_statement("SELECT 1"),
             lambda: screens["patient"].overlay._ask(patient),
+            lambda: app.look_for_original(patient),
+            lambda: app.receive_file(replace(patient, origin="file", source=SOURCE), ""),
         ]
         for ask in questions:
             before = len(said)
@@ -191,6 +196,7 @@ async def test_a_fault_behind_any_screen_is_a_toast_without_a_value(
             assert "RuntimeError" in "".join(said[before:]), dialog
             assert not dialog.is_busy, "a spinner that never ends"
             app.pop_screen()
+        assert not app.patient.is_awaiting
         assert not screens["patient"].overlay.is_busy
         assert not screens["sql"].is_query_running
         assert app.is_running
