@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = 1500
+STEPS = 600
 
 
 @pytest.fixture(scope="module")
