@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STORE_TESTS = ("neighbours", "verification", "erasure", "queries", "faults")
 CODE = """
 import sys
+from pathlib import Path
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.errors import CohortError
@@ -25,8 +26,8 @@ with Cohort.open(sys.argv[1]) as cohort:
         cohort.build_index("r", "cmr")
     except CohortError as error:
         print(error)
-stale = verify_cohort(sys.argv[2])
-repaired = verify_cohort(sys.argv[2], repair=True)
+stale = verify_cohort(Path(sys.argv[2]))
+repaired = verify_cohort(Path(sys.argv[2]), repair=True)
 print([each.code for each in stale.defects], [each.code for each in repaired.repaired],
       repaired.is_whole)
 """

@@ -74,7 +74,7 @@ ROW_FAULTS = {
 @pytest.mark.parametrize("code", ROW_FAULTS)
 def test_every_fault_between_rows_is_named(whole: Path, code: str) -> None:
     if code == "table":
-        shutil.rmtree(whole / "index")
+        shutil.rmtree(whole / "index", ignore_errors=True)  # none without hnswlib
     _change(whole, *ROW_FAULTS[code])
     assert code in _codes(whole)
 
