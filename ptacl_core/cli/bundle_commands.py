@@ -1,4 +1,4 @@
-"""Commands around a model as one file: pack, unpack, egress, validate."""
+"""Commands around a model as one file: pack, unpack, egress, validate, export."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -195,9 +195,34 @@ def validate(
         print_line(line)
 
 
+def export(
+    model: BundleArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write (default: NAME.pt2, here).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the ECG path of a packed model as a torch program.
+
+    From millivolts at 500 Hz to embedding, phenotypes and intervals, with denoising and
+    normalisation inside; `torch.export.load` runs it without PTACL.
+    """
+    from ptacl_core.stages.export import run as stage
+
+    summary = stage.run(model, out or Path(f"{model.stem}.pt2"))
+    if as_json:
+        print_json(summary.as_dict())
+        return
+    print_line(
+        f"{summary.out}: {', '.join(summary.inputs)} in, {', '.join(summary.outputs)} out; "
+        f"{RESEARCH_USE}"
+    )
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(pack)
     app.command()(unpack)
     app.command()(egress)
     app.command()(validate)
+    app.command()(export)
