@@ -53,6 +53,8 @@ def install(cohort_dir: Path, path: Path, progress: ProgressSink) -> str:
         _check_same(model, directory, final)
         progress.say(f"run {name} is there already, with these weights")
         return name
+    if any(directory.glob("checkpoints/*/*")) and not is_packed(directory):
+        raise _taken(name)
     if set(model.document.encoders) != set(ENCODER_FILES):
         raise BundleError(
             f"{model.place}: a cohort is embedded with both encoders, and it holds "
@@ -93,10 +95,14 @@ def _check_same(model: ModelFile, directory: Path, final: Path) -> None:
     theirs = {each.checkpoint_sha256 for each in model.document.encoders.values()}
     is_unpacked = is_packed(directory) and model.document.as_dict() == _read_packed(directory)
     if not is_unpacked and load_document(final).files[WEIGHTS_FILE].sha256 not in theirs:
-        raise CohortError(
-            f"runs/{directory.name}: another run has the name of the packed model; pack it from a "
-            "run of another name, or take that run away"
-        )
+        raise _taken(directory.name)
+
+
+def _taken(name: str) -> CohortError:
+    return CohortError(
+        f"runs/{name}: another run has the name of the packed model; pack it from a run of another "
+        "name, or take that run away"
+    )
 
 
 def _read_packed(directory: Path) -> dict[str, object]:
