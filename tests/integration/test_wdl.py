@@ -9,15 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import WDL
-from WDL import StdLib
 
 from ptacl_core.stages.preprocess import run as preprocess
 from tests.pipeline.platform_tree import build_platform, find_differences
+
+_WDL: Any = import_module("WDL")  # of the extra `deploy`, which only these tests need
+_ = import_module("WDL.StdLib")
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "scripts" / "deploy" / "wdl" / "ptacl.wdl"
@@ -26,7 +28,7 @@ KEY = "00" * 32  # decides who is in which split: always the same
 IMAGE = "ptacl"
 
 
-class Files(StdLib.Base):
+class Files(_WDL.StdLib.Base):
     """The functions of WDL over the files that one task left in its folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +47,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.tasks = {task.name: task for task in WDL.load(str(SOURCE)).tasks or ()}
+        self.tasks = {task.name: task for task in _WDL.load(str(SOURCE)).tasks or ()}
         self.ran: list[str] = []
 
     def run(self, name: str, **inputs: Any) -> dict[str, Any]:
@@ -54,12 +56,12 @@ class Bench:
         folder.mkdir(parents=True)
         self.ran.append(name)
         brought = {key: bring(value, folder) for key, value in inputs.items()}
-        known = WDL.values_from_json(brought, task.available_inputs, task.required_inputs)
+        known = _WDL.values_from_json(brought, task.available_inputs, task.required_inputs)
         library = Files(folder)
         for declaration in task.inputs or ():
             if not known.has_binding(declaration.name):
                 value = (
-                    WDL.Value.Null() if declaration.expr is None
+                    _WDL.Value.Null() if declaration.expr is None
                     else declaration.expr.eval(known, library)
                 )  # fmt: skip
                 known = known.bind(declaration.name, value)
@@ -91,7 +93,7 @@ def bring(value: Any, folder: Path) -> Any:
 
 def carry(value: Any, of: Any, folder: Path) -> Any:
     """An output as the next task is given it; files must be there."""
-    if isinstance(of, WDL.Type.File):
+    if isinstance(of, _WDL.Type.File):
         path = folder / value.value
         assert path.is_file(), f"{path.name} was not written"
         return path

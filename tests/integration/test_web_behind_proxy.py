@@ -126,7 +126,10 @@ async def test_page_and_socket_through_tls(site):
             page = await answer.text()
             assert answer.status == 200
             assert f"wss://{NAME}:{port}/ws" in page
-            assert f"connect-src wss://{NAME}:{port}" in answer.headers["Content-Security-Policy"]
+            assert (
+                f"connect-src 'self' wss://{NAME}:{port}"
+                in answer.headers["Content-Security-Policy"]
+            )
         async with session.get(f"{local}/static/js/textual.js", headers=own) as answer:
             assert answer.status == 200
         own["Origin"] = f"https://{NAME}:{port}"
