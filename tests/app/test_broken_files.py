@@ -36,7 +36,7 @@ async def test_broken_files_and_a_killed_child_leave_the_app_running(
             said, is_held = await soak_app.load(app, pilot, path)
             assert is_held, said
             assert name in said
-        os.kill(app.predictor._worker.process_id, signal.SIGKILL)
+        os.kill(app.files._worker.process_id, signal.SIGKILL)
         said, is_held = await soak_app.load(app, pilot, soak_app.SAMPLES / "JS20000.hea")
         if said != "shown":  # the end was noticed by this file: the next one has a new child
             assert is_held, said
