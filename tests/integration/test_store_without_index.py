@@ -43,7 +43,7 @@ def without_hnswlib(folder: Path) -> dict[str, str]:
 def test_the_store_part_of_the_suite_holds_without_it(tmp_path: Path) -> None:
     tests = [f"tests/unit/cohort/test_store_{name}.py" for name in STORE_TESTS]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
         env=without_hnswlib(tmp_path / "site"),
         cwd=ROOT,
         capture_output=True,
