@@ -50,7 +50,7 @@ async def test_a_window_opens_a_cohort_and_leaves_nothing(tmp_path):
     )
     async with ClientSession() as session:
         tab = await Browser(session, port).take_first()
-        await tab.wait_until("document.activeElement.id === 'path'")
+        await tab.wait_until("document.activeElement?.id === 'path'")
         await tab.evaluate("document.getElementById('path').value = '/nowhere'")
         await tab.evaluate("document.getElementById('open').requestSubmit()")
         await tab.wait_until("document.getElementById('fault').textContent.includes('nowhere')")

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,22 @@ def read_until(master: int, text: bytes) -> bytes:
     raise AssertionError(f"{text!r} did not appear; the app wrote {len(written)} bytes")
 
 
+def end_app(app: subprocess.Popen, master: int) -> None:
+    """Ask it to end, and read what it still draws: a full terminal would hold it up."""
+    app.terminate()
+    deadline = time.monotonic() + PATIENCE_S
+    os.set_blocking(master, False)
+    while app.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            os.read(master, 65536)
+        time.sleep(0.01)
+    has_ended = app.poll() is not None
+    app.kill()
+    app.wait()
+    os.close(master)
+    assert has_ended, "the app does not end on SIGTERM"
+
+
 def test_two_users_query_verify_and_open_it_at_once(place: Path) -> None:
     cohort = place / "mounted"
     before = list_state(place / "cohort")
@@ -141,9 +158,7 @@ def test_two_users_query_verify_and_open_it_at_once(place: Path) -> None:
             assert app.poll() is None
     finally:
         for app, master in apps:
-            app.terminate()
-            app.wait(timeout=60)
-            os.close(master)
+            end_app(app, master)
     assert list_state(place / "cohort") == before
     for user in READERS:
         logs = [path for path in (place / f"home-{user}").rglob("*.jsonl") if path.stat().st_size]

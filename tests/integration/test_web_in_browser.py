@@ -110,18 +110,25 @@ async def test_a_report_is_downloaded_and_equals_the_one_on_disk(site, tmp_path)
         await tab.call(
             "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "saved")
         )
-        await tab.press("Enter")  # the first patient
+        await tab.wait_for(b"p0000")  # the list is there: Enter opens its first patient
+        await tab.press("Enter")
         await tab.wait_for(b"mm/mV")
         await tab.press("e")
         await tab.wait_for(b"report.html")
         await tab.press("Enter")
         exports = tmp_path / "cohort" / "exports"
-        async with asyncio.timeout(90):
-            while not (saved := list((tmp_path / "saved").glob("report-*.html"))):
+        async with asyncio.timeout(90):  # the browser takes the name before it has the bytes
+            while not any(
+                file.stat().st_size for file in (tmp_path / "saved").glob("report-*.html")
+            ):
                 await asyncio.sleep(0.1)
         (written,) = exports.glob("report-*.html")
-        assert saved[0].name == written.name
-        assert saved[0].read_bytes() == written.read_bytes()
+        (saved,) = (tmp_path / "saved").glob("report-*.html")
+        async with asyncio.timeout(30):
+            while saved.stat().st_size < written.stat().st_size:
+                await asyncio.sleep(0.1)
+        assert saved.name == written.name
+        assert saved.read_bytes() == written.read_bytes()
 
 
 async def test_an_ecg_dropped_on_the_page_is_read(site, tmp_path):
