@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ptacl_core.errors import ConfigError
+from ptacl_core.records.limits import POSSIBLE_RANGES
 
 _KEYS = {
     "sex": "sex",
@@ -14,7 +15,6 @@ _KEYS = {
     "weight": "weight_kg",
     "weight_kg": "weight_kg",
 }
-_LIMITS = {"age_years": (0.0, 120.0), "height_cm": (30.0, 260.0), "weight_kg": (1.0, 400.0)}
 _EXAMPLE = "sex=F,age=61,height=165,weight=70"
 
 
@@ -51,7 +51,7 @@ def _read_sex(value: str) -> str:
 
 
 def _read_number(name: str, value: str) -> float:
-    low, high = _LIMITS[name]
+    low, high = POSSIBLE_RANGES[name]
     try:
         number = float(value)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ptacl_core.records import Person
+from ptacl_core.records.limits import POSSIBLE_RANGES
 
 _SEXES = {"f": "F", "female": "F", "w": "F", "2": "F", "m": "M", "male": "M", "1": "M"}
 """Words and ISO 5218 codes, which SCP-ECG, ISHNE and MFER use."""
@@ -22,7 +23,6 @@ _AGE_STRING = re.compile(r"(\d{1,3})([DWMY])")
 _COMMENT = re.compile(r"^#\s*<?(age|sex|gender)>?\s*:\s*(\w+)", re.IGNORECASE | re.MULTILINE)
 _LAST_TAG = 255
 _DAYS_PER_YEAR = 365.25
-_LIMITS = {"age_years": (0.0, 120.0), "height_cm": (30.0, 260.0), "weight_kg": (1.0, 400.0)}
 
 
 def build_person(
@@ -224,8 +224,8 @@ def _measure(value: Any, unit: str, factors: dict[str, float], name: str) -> flo
         number = float(str(value).strip().replace(",", ".")) * (factor or math.nan)
     except (TypeError, ValueError):
         return None
-    low, high = _LIMITS[name]
-    return number if low < number <= high else None
+    low, high = POSSIBLE_RANGES[name]
+    return number if low <= number <= high else None
 
 
 def _has(parent: Element | None, tag: str) -> bool:

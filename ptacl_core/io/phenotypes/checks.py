@@ -1,16 +1,21 @@
 """Units and consistency of phenotype columns: what was converted, refused or does not add up."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Float64
+from ptacl_core.arrays import Array, Bool, Float64
 from ptacl_core.io.phenotypes.columns import kind_of
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS, Finding
+from ptacl_core.records.limits import POSSIBLE_RANGES, UNKNOWN_CODES
 
 _TOLERANCE = 0.01
 _ROUNDING_ML = 0.15
 _LARGEST_FRACTION = 1.5
+_MIN_CODE_CELLS = 3
+_CODE_DISTANCE = 0.05
+_SHOWN_VALUES = 3
 
 _REPAIRS: dict[str, tuple[Callable[[float], bool], float, str]] = {
     "volume": (lambda usual: usual < 2.0, 1000.0, "looked like litres and was converted to mL"),
@@ -23,27 +28,20 @@ _REPAIRS: dict[str, tuple[Callable[[float], bool], float, str]] = {
     "mass": (lambda usual: usual < 2.0, 1000.0, "looked like kilograms and was converted to g"),
     "length": (lambda usual: usual < 3.0, 100.0, "looked like metres and was converted to cm"),
 }
-_POSSIBLE = {
-    "volume": (1.0, 2000.0),
-    "fraction": (0.0, 100.0),
-    "flow": (0.1, 50.0),
-    "mass": (1.0, 1500.0),
-    "age": (0.0, 120.0),
-    "length": (50.0, 260.0),
-    "weight": (10.0, 400.0),
-    "bmi": (8.0, 120.0),
-}
 
 
 def repair_units(
     values: Float64[Array, " row"], quantity: str, findings: list[Finding]
 ) -> Float64[Array, " row"]:
     """The column in our unit, by the size of its usual value; a conversion is a finding."""
-    known = np.abs(values[np.isfinite(values)])
     repair = _REPAIRS.get(kind_of(quantity))
-    if repair is None or not known.size:
+    if repair is None:
         return values
     is_other_unit, factor, said = repair
+    is_credible = _is_possible(values, quantity) | _is_possible(values * factor, quantity)
+    known = values[is_credible]  # 999 for "not known" tells no unit
+    if not known.size:
+        return values
     is_fraction = kind_of(quantity) == "fraction"
     usual = float(np.max(known) if is_fraction else np.median(known))
     if usual <= 0 or not is_other_unit(usual):
@@ -51,7 +49,13 @@ def repair_units(
     findings.append(
         Finding("unit_converted", "warning", f"{quantity}: the column {said} (× {factor:g})")
     )
-    return values * factor
+    return np.where(is_credible, values * factor, values)
+
+
+def _is_possible(values: Float64[Array, " row"], quantity: str) -> Bool[Array, " row"]:
+    smallest, largest = POSSIBLE_RANGES[quantity]
+    with np.errstate(invalid="ignore"):
+        return (values >= smallest) & (values <= largest)
 
 
 def _without_stray_fractions(
@@ -70,21 +74,50 @@ def _without_stray_fractions(
 def drop_impossible(
     values: Float64[Array, " row"], quantity: str, findings: list[Finding]
 ) -> Float64[Array, " row"]:
-    """The column with values that no living heart or body has made NaN, counted in a finding."""
-    smallest, largest = _POSSIBLE[kind_of(quantity)]
-    with np.errstate(invalid="ignore"):
-        is_wrong = (values < smallest) | (values > largest)
+    """The column with values that no living heart or body has made NaN, counted in a finding.
+
+    So are the codes for "not known" that lie within the limits, as an age of 99: three cells or
+    more, apart from everybody's values.
+    """
+    smallest, largest = POSSIBLE_RANGES[quantity]
+    is_wrong = np.isfinite(values) & ~_is_possible(values, quantity)
     if is_wrong.any():
-        findings.append(
-            Finding(
-                "impossible_values",
-                "warning",
-                f"{quantity}: {int(is_wrong.sum())} values outside {smallest:g} to {largest:g} "
-                f"{PHENOTYPE_UNITS.get(quantity, '')}".rstrip()
-                + " were taken as missing",
-            )
+        limits = f"{smallest:g} to {largest:g} {PHENOTYPE_UNITS.get(quantity, '')}".rstrip()
+        message = (
+            f"{quantity}: {int(is_wrong.sum())} values outside {limits} were taken as missing "
+            f"({_count_values(values[is_wrong])})"
         )
-    return np.where(is_wrong, np.nan, values)
+        findings.append(Finding("impossible_values", "warning", message))
+    values = np.where(is_wrong, np.nan, values)
+    is_code = _find_codes(values)
+    if is_code.any():
+        message = (
+            f"{quantity}: {int(is_code.sum())} cells that stand apart from all other values were "
+            f"taken as missing ({_count_values(values[is_code])})"
+        )
+        findings.append(Finding("codes_for_unknown", "warning", message))
+    return np.where(is_code, np.nan, values)
+
+
+def _find_codes(values: Float64[Array, " row"]) -> Bool[Array, " row"]:
+    """Cells with a code for "not known" beyond everybody's values, repeated, of a minority."""
+    is_known = np.isfinite(values)
+    is_code = np.zeros(values.shape, dtype=bool)
+    for code in reversed(UNKNOWN_CODES):
+        is_this = is_known & ~is_code & (values == code)
+        others = values[is_known & ~is_code & ~is_this]
+        count = int(is_this.sum())
+        if count >= _MIN_CODE_CELLS and others.size > count:
+            is_apart = others.max() < (1 - _CODE_DISTANCE) * code
+            is_code |= is_this & is_apart
+    return is_code
+
+
+def _count_values(values: Float64[Array, " wrong"]) -> str:
+    """`999 × 12, -9 × 3, …`: the most frequent values, which tell a code from a slip."""
+    frequent = Counter(values.tolist()).most_common()
+    shown = [f"{value:g} × {count}" for value, count in frequent[:_SHOWN_VALUES]]
+    return ", ".join(shown) + (", …" if len(frequent) > _SHOWN_VALUES else "")
 
 
 def check_consistency(columns: dict[str, Float64[Array, " row"]], findings: list[Finding]) -> None:
