@@ -22,16 +22,19 @@ class PlaceFinder:
         self._walk = walk
         self._walked: Walk | None = None
 
-    def find(self, cell: str, modality: str, *, where: str) -> PlannedRecording:
+    def find(
+        self, cell: str, modality: str, *, where: str, is_one_of_many: bool = False
+    ) -> PlannedRecording:
         """The recording of a cell: a path from a source on, or what a walk finds of that name.
 
         A walk is made for a name without its folder, and for a folder that is not there (a file
         inside an archive, another machine's path). A missing file of a folder that is there stays
-        as it is: reading it says so. Raises RecordError where several files may be meant.
+        as it is: reading it says so. One recording of a file of many (a plan says which) lies at
+        the file. Raises RecordError where several files may be meant.
         """
         place = tidy_place(cell)
         is_absolute = Path(cell).is_absolute() and Path(cell).exists()
-        recording = self._find_direct(cell if is_absolute else place)
+        recording = self._find_direct(cell if is_absolute else place, is_one_of_many=is_one_of_many)
         if recording is None:
             recording = self._find_walked(place, modality, where=where)
         if recording is None:
@@ -40,7 +43,7 @@ class PlaceFinder:
             )
         return replace(recording, modality="ecg" if modality == "ecg" else "cmr")
 
-    def _find_direct(self, place: str) -> PlannedRecording | None:
+    def _find_direct(self, place: str, *, is_one_of_many: bool) -> PlannedRecording | None:
         candidates = [
             PlannedRecording(source / place, Path(source.name) / place, "ecg")
             for source in self._sources
@@ -49,6 +52,8 @@ class PlaceFinder:
             header = candidate.path.with_name(f"{candidate.path.name}.hea")
             if place and (candidate.path.exists() or header.exists()):
                 return candidate
+            if is_one_of_many and candidate.path.parent.is_file():
+                return replace(candidate, path=candidate.path.parent)
         folders = [c for c in candidates if "/" in place and c.path.parent.is_dir()]
         return _find_alike(folders[0]) if folders else None
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest.listed_tables import take_listed_tables
 from ptacl_core.ingest.pairs import PairRow, find_recordings, group_by_patient, read_pair_rows
 from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit, UnusedFile
 from ptacl_core.io import discover
 from ptacl_core.io.files.archive import is_zip
 from ptacl_core.io.identity.pairing import DEFAULT_DAYS, Item, Visit, number_visits, pair_visits
+from ptacl_core.io.layouts.model import Layout
 from ptacl_core.safety.text.printable import clean_text
 
 _EVIDENCE = ("list of pairs",)
@@ -29,19 +31,21 @@ class _Loose:
 def plan_from_list(
     path: Path,
     sources: Sequence[Path],
-    discover_all: Callable[[], dict[str, PlannedRecording]],
+    walk: Callable[[], Plan],
     *,
     within_days: int = DEFAULT_DAYS,
     hints: Mapping[str, object] | None = None,
+    layout: Layout | None = None,
 ) -> Plan:
     """Recordings as a list with columns patient, ecg, cmr and optionally visit pairs them.
 
     Paths start from the sources; an empty cell means that there is no such recording. Several
     lines of a person without visits are visits of their own, in order of time; where they share a
     file, what is nearest in time belongs together. The optional columns centre_row and
-    centre_column override the heart centre of a cine. Raises RecordError for a source that is no
-    folder and no archive, missing columns, a visit that comes twice, or a centre that is not two
-    numbers.
+    centre_column override the heart centre of a cine. Tables are those that the list names, as a
+    plan does; `walk` gives the plan of a walk, which is made where a place needs it. Raises
+    RecordError for a source that is no folder and no archive, missing columns, a visit that comes
+    twice, or a centre that is not two numbers.
     """
     for source in sources:
         if not source.is_dir() and not is_zip(source):
@@ -51,10 +55,13 @@ def plan_from_list(
             )
     rows = read_pair_rows(path)
     recordings = {
-        key: replace(recording, hints=dict(hints)) if hints and key[0] == "ecg" else recording
-        for key, recording in find_recordings(rows, sources, discover_all).items()
+        key: replace(recording, hints={**(hints or {}), **recording.hints})
+        if key[0] == "ecg"
+        else recording
+        for key, recording in find_recordings(rows, sources, lambda: index_places(walk())).items()
     }
     plan = Plan()
+    take_listed_tables(plan, rows, sources, walk, layout=layout)
     for row in rows:
         if not row.patient and (row.ecg or row.cmr):
             plan.unused += _without_patient(row)
@@ -96,6 +103,7 @@ def _visits_of(
             _EVIDENCE,
             split=rows[index].split,
             centre_px=rows[index].centre_px,
+            num_bytes=rows[index].num_bytes,
         )
         for index, number in zip(order, numbers, strict=True)
     ]

@@ -70,6 +70,10 @@ def make_plan(discovery: Discovery) -> Plan:
         known += [_Known(laid, source, is_firm) for laid in applied.recordings]
         _sort_others(applied.others, plan)
     plan.layouts = tuple(dict.fromkeys(names))
+    tables = {*plan.tables, *(table.path for table in plan.set_tables)}
+    plan.table_places = {
+        file.path: file.place for found in arrays for file in found if file.path in tables
+    }
     _join_across_sources(known, plan.set_tables)
     _take_manifests(known, plan)
     _resolve(known)

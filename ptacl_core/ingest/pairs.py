@@ -1,9 +1,11 @@
 """A list of pairs, written by a person or by `--plan`: it decides whose each recording is."""
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ptacl_core.errors import RecordError
 from ptacl_core.ingest.listed_places import PlaceFinder, tidy_place
@@ -15,6 +17,7 @@ from ptacl_core.safety.text.printable import clean_text
 PAIR_COLUMNS = ("patient", "ecg", "cmr")
 CENTRE_COLUMNS = ("centre_row", "centre_column")
 """Optional: the heart centre in pixels of the source image, where the found one is wrong."""
+_MAX_DIGITS = 18
 _PLACES = ("", "path", "file", "folder", "filename", "filepath", "dir", "directory", "zip")
 _SPELLINGS = {
     "ecg": tuple(f"{word}{what}" for word in ("ecg", "ekg") for what in _PLACES),
@@ -24,12 +27,19 @@ _SPELLINGS = {
     "centre_row": ("centrerow",),
     "centre_column": ("centrecolumn",),
     "split": ("split",),
+    "bytes": ("bytes",),
+    "hints": ("hints",),
+    "table": ("table",),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """One line: a person, the visit ("" none), the cells of both recordings ("" none)."""
+    """One line: a person, the visit ("" none), the cells of both recordings ("" none).
+
+    The rest is what a plan says: the split, the bytes of the visit's files, what readers need by
+    modality (for a table the name of its layout), and a table of the source.
+    """
 
     where: str
     patient: str
@@ -38,13 +48,17 @@ class PairRow:
     cmr: str
     centre_px: tuple[float, float] | None
     split: str = ""
+    num_bytes: int = 0
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    table: str = ""
 
 
 def read_pair_rows(path: Path) -> list[PairRow]:
     """The lines of a list of pairs; any delimiter.
 
     Lines without a patient are left out by the caller (what a plan could not place). Raises
-    RecordError for missing columns, or a heart centre that is not two numbers.
+    RecordError for missing columns, a heart centre that is not two numbers, or hints that are not
+    those of a plan.
     """
     shown = clean_text(path.name)
     table = open_delimited(path)
@@ -70,6 +84,9 @@ def read_pair_rows(path: Path) -> list[PairRow]:
                 row["cmr"],
                 _read_centre(row, where),
                 row.get("split", ""),
+                _read_bytes(row.get("bytes", "")),
+                _read_hints(row.get("hints", ""), where),
+                row.get("table", ""),
             )
         )
     return rows
@@ -120,7 +137,12 @@ def find_recordings(
             if not cell or not row.patient:
                 continue
             known = recordings.get((modality, cell))
-            recording = known or finder.find(cell, modality, where=row.where)
+            stated = row.hints.get(modality, {})
+            recording = known or finder.find(
+                cell, modality, where=row.where, is_one_of_many="record_index" in stated
+            )
+            if stated:
+                recording = replace(recording, hints=dict(stated))
             recordings[modality, cell] = recording
             place = modality, recording.path, str(recording.place)
             first = owners.setdefault(place, row)
@@ -146,6 +168,27 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
             if meaning.rank < ranks.get(name, 1_000):
                 columns[name], ranks[name] = index, meaning.rank
     return columns
+
+
+def _read_bytes(cell: str) -> int:
+    return int(cell) if cell.isdecimal() and len(cell) <= _MAX_DIGITS else 0
+
+
+def _read_hints(cell: str, where: str) -> dict[str, Any]:
+    """What a plan says that readers need: by modality, or the layout of a table."""
+    try:
+        stated = json.loads(cell) if cell else {}
+    except (ValueError, RecursionError):
+        stated = None
+    is_of_a_plan = isinstance(stated, dict) and all(
+        isinstance(stated.get(name, {}), dict) for name in ("ecg", "cmr")
+    )
+    if stated is None or not is_of_a_plan:
+        raise RecordError(
+            f"{where}: expected in the column hints what --plan wrote there, got "
+            f"'{clean_text(cell, max_length=40)}'; leave it as it was, or empty"
+        )
+    return stated
 
 
 def _read_centre(row: dict[str, str], where: str) -> tuple[float, float] | None:

@@ -9,12 +9,17 @@ from ptacl_core.safety.files.checksum import compute_text_hash
 
 
 def share_out(tasks: Sequence[VisitTask], count: int) -> dict[str, int]:
-    """Pseudonym → number of the part from 0; the same for the same files in every job."""
+    """Pseudonym → number of the part from 0; the same for the same files in every job.
+
+    Sizes are those of the plan (`VisitTask.num_bytes`); where it does not say one, files are
+    looked at.
+    """
     if count == 1:
         return {task.patient: 0 for task in tasks}
     sizes: dict[str, int] = defaultdict(int)
     for task in tasks:
-        sizes[task.patient] += 1 + sum(map(_count_bytes, filter(None, (task.ecg, task.cmr))))
+        own = task.num_bytes or sum(map(count_bytes, filter(None, (task.ecg, task.cmr))))
+        sizes[task.patient] += 1 + own
     loads = [0] * count
     parts: dict[str, int] = {}
     for patient, size in sorted(
@@ -31,7 +36,8 @@ def hash_share(patient: str, count: int) -> int:
     return int(compute_text_hash(patient)[:8], 16) % count
 
 
-def _count_bytes(path: Path) -> int:
+def count_bytes(path: Path) -> int:
+    """Bytes of a recording's file, or of all files of its folder; 0 when it is not there."""
     try:
         if not path.is_dir():
             return path.stat().st_size

@@ -30,7 +30,7 @@ class PlannedVisit:
     """What one person's visit consists of; `evidence` is what told whose it is.
 
     `label` is the visit as the source calls it ("" where it does not), `number` what the cohort
-    will call it; `is_decided` says that a list, table or layout told the person.
+    will call it; `num_bytes` is how large its files are, 0 where a plan did not say it.
     """
 
     subject: str
@@ -44,6 +44,7 @@ class PlannedVisit:
     centre_px: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
     codings: tuple[str, ...] = ()
+    num_bytes: int = 0
 
     @property
     def is_pair(self) -> bool:
@@ -81,7 +82,8 @@ class UnusedFile:
 class Plan:
     """All visits of a source, the tables in it, what is left out, and what a reader should know.
 
-    `withdrawn` are the identifiers, folded, on withdrawal lists in the source.
+    `withdrawn` are the identifiers, folded, on withdrawal lists in the source; `table_places` says
+    where tables lie for the user.
     """
 
     visits: list[PlannedVisit] = field(default_factory=list)
@@ -91,6 +93,7 @@ class Plan:
     layouts: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     withdrawn: frozenset[str] = frozenset()
+    table_places: dict[Path, PurePath] = field(default_factory=dict)
 
     def count(self) -> dict[str, int]:
         """People, visits, recordings, pairs, and what stays alone or is left out."""

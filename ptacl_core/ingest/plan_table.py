@@ -2,40 +2,82 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
-from ptacl_core.ingest.plan import Plan, PlannedRecording
+from ptacl_core.ingest.parts import count_bytes
+from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit
 from ptacl_core.safety.files.atomic import write_text
 
-COLUMNS = ("patient", "visit", "ecg", "cmr", "days_apart", "split", "evidence", "note")
+COLUMNS = (
+    "patient",
+    "visit",
+    "ecg",
+    "cmr",
+    "days_apart",
+    "split",
+    "evidence",
+    "note",
+    "bytes",
+    "hints",
+    "table",
+)
 
 
 def write_plan(plan: Plan, path: Path, *, splits: Mapping[str, str] | None = None) -> None:
-    """Write `path`: a line per visit, then a line without a patient per recording left out.
+    """Write `path`: a line per visit, then the recordings left out, then the tables.
 
-    The file names people and is for its owner alone (mode 0600). `splits` tells the side of each
-    person where it is known. Raises OSError.
+    A recording left out has no patient, a table neither patient nor recording. `bytes` shares
+    people out among array jobs, `hints` (JSON) is what readers need beyond the files: so the table
+    given back makes what the walk would have made. The file names people and is for its owner alone
+    (mode 0600). `splits` tells the side of each person where it is known. Raises OSError.
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
     for visit in plan.visits:
-        split = (splits or {}).get(visit.subject, visit.split)
-        note = "" if visit.is_pair else "no cine" if visit.cmr is None else "no ECG"
-        days = "" if visit.days_apart is None else visit.days_apart
-        evidence = " + ".join(visit.evidence)
-        cells = (_cell(visit.ecg), _cell(visit.cmr), days, split, evidence, note)
-        writer.writerow((visit.subject, visit.number, *cells))
+        writer.writerow(_describe_visit(visit, (splits or {}).get(visit.subject, visit.split)))
     for file in plan.unused:
         if file.is_recording:
-            place = "/".join(file.place.parts[1:]) or file.name
-            places = (place, "") if file.modality == "ecg" else ("", place)
-            writer.writerow(("", "", *places, "", "", "", f"{file.reason}: {file.message}"))
+            place = _below_source(file.place) or file.name
+            writer.writerow({file.modality: place, "note": f"{file.reason}: {file.message}"})
+    layouts = {table.path: table.layout for table in plan.set_tables}
+    for table in (*plan.tables, *layouts):
+        place = _below_source(plan.table_places.get(table, PurePath(table.name))) or table.name
+        hints = _to_json({"layout": layouts.get(table, "")})
+        writer.writerow({"table": place, "hints": hints, "note": "a table of the source"})
     write_text(path, text.getvalue())
+
+
+def _describe_visit(visit: PlannedVisit, split: str) -> dict[str, Any]:
+    hints = {recording.modality: recording.hints for recording in visit.recordings}
+    return {
+        "patient": visit.subject,
+        "visit": visit.number,
+        "ecg": _cell(visit.ecg),
+        "cmr": _cell(visit.cmr),
+        "days_apart": "" if visit.days_apart is None else visit.days_apart,
+        "split": split,
+        "evidence": " + ".join(visit.evidence),
+        "note": "" if visit.is_pair else "no cine" if visit.cmr is None else "no ECG",
+        "bytes": sum(count_bytes(recording.path) for recording in visit.recordings),
+        "hints": _to_json(hints),
+    }
+
+
+def _to_json(values: Mapping[str, Any]) -> str:
+    """What is said of `values`, "" for nothing."""
+    stated = {name: value for name, value in values.items() if value}
+    return json.dumps(stated, sort_keys=True) if stated else ""
 
 
 def _cell(recording: PlannedRecording | None) -> str:
     if recording is None:
         return ""
-    return "/".join(recording.place.parts[1:]) or recording.place.name
+    return _below_source(recording.place) or recording.place.name
+
+
+def _below_source(place: PurePath) -> str:
+    return "/".join(place.parts[1:])

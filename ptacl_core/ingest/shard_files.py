@@ -41,7 +41,7 @@ class VisitTask:
     `subject` is the identifier that file names carry; it is replaced in every text that
     leaves the task. `cmr_centre_px` is a heart centre (row, column) given by a person; `split` is
     "" where the salted hash of the pseudonym decides; `is_numbered` says that the source states the
-    visit's number.
+    visit's number; `num_bytes` is how large its files are, 0 where no plan says it.
     """
 
     patient: str
@@ -55,6 +55,7 @@ class VisitTask:
     split: str = ""
     is_numbered: bool = False
     cmr_hints: dict[str, Any] = field(default_factory=dict)
+    num_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ptacl_core.errors import RecordError
-from ptacl_core.ingest.listed_plan import index_places, plan_from_list
+from ptacl_core.ingest.listed_plan import plan_from_list
 from ptacl_core.ingest.make_plan import Discovery, make_plan
 from ptacl_core.ingest.plan import Plan
 from ptacl_core.io import discover
@@ -53,11 +54,12 @@ def read_plan(sources: Sources, progress: ProgressSink = SILENT) -> Plan:
     plan = plan_from_list(
         sources.pairs,
         sources.paths or (_root_of_places(sources, sources.pairs),),
-        lambda: index_places(_walk(sources, progress)),
+        cache(lambda: _walk(sources, progress)),
         within_days=sources.within_days,
         hints=sources.ecg_hints,
+        layout=sources.layout,
     )
-    plan.withdrawn = _read_withdrawn(sources)
+    plan.withdrawn |= _read_withdrawn(sources)
     plan.visits = [
         visit for visit in plan.visits if fold_identifier(visit.subject) not in plan.withdrawn
     ]

@@ -30,6 +30,7 @@ def build_tasks(
             split=known.get(patients[visit.subject], visit.split),
             cmr_hints=dict(visit.cmr.hints) if visit.cmr is not None else {},
             is_numbered=visit.label == str(visit.number),
+            num_bytes=visit.num_bytes,
         )
         for visit in plan.visits
     ]

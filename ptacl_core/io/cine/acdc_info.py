@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ptacl_core.io.ecg.person_facts import build_person
 from ptacl_core.io.files.bounded_file import read_bytes
-from ptacl_core.records import CineRecord
+from ptacl_core.records import CineRecord, Finding
 
 _MAX_BYTES = 64 * 1024
 
@@ -24,15 +24,32 @@ def add_stated_facts(record: CineRecord, path: Path) -> CineRecord:
     num_frames = record.frames.shape[1]
     if facts.get("nbframe") != str(num_frames):
         return record
+    findings = list(record.findings)
     return replace(
         record,
-        end_diastole=_frame(facts.get("ed"), num_frames),
-        end_systole=_frame(facts.get("es"), num_frames),
+        end_diastole=_frame("end_diastole", facts.get("ed"), num_frames, findings),
+        end_systole=_frame("end_systole", facts.get("es"), num_frames, findings),
+        findings=tuple(findings),
         person=build_person(height_cm=facts.get("height"), weight_kg=facts.get("weight")),
     )
 
 
-def _frame(text: str | None, num_frames: int) -> int | None:
-    """A frame counted from 0, None for what is none of the cine's."""
-    number = int(text) if text and text.isdigit() else 0
-    return number - 1 if 1 <= number <= num_frames else None
+def refuse_frame(name: str, frame: int, num_frames: int) -> Finding:
+    """What to say of a stated frame (from 0) that the cine does not have."""
+    return Finding(
+        "stated_frame_impossible",
+        "warning",
+        f"{name} is stated as frame {frame}, counted from 0, of a cine with {num_frames} frames: "
+        "not used",
+    )
+
+
+def _frame(name: str, text: str | None, num_frames: int, findings: list[Finding]) -> int | None:
+    """A frame counted from 0; None for nothing, and for what the cine does not have (a finding)."""
+    if not text or not text.isdecimal():
+        return None
+    frame = int(text) - 1
+    if 0 <= frame < num_frames:
+        return frame
+    findings.append(refuse_frame(name, frame, num_frames))
+    return None

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from ptacl_core.errors import ConfigError, RecordError, UnreadableFileError, UnsupportedFormatError
-from ptacl_core.io.cine.acdc_info import add_stated_facts
+from ptacl_core.errors import RecordError, UnreadableFileError, UnsupportedFormatError
+from ptacl_core.io.cine.acdc_info import add_stated_facts, refuse_frame
 from ptacl_core.io.cine.arrays import CineHints, read_array_cine
 from ptacl_core.io.cine.dicom.read import is_dicom, read_dicom_cine
 from ptacl_core.io.cine.ismrmrd import HDF5_MAGIC, read_ismrmrd_cine
@@ -62,7 +62,8 @@ def read_cine(
         spacing_mm: Of an array: (slice, row, column) or (row, column).
         frame_interval_ms: Of an array: time between frames.
         array_name: Which array of an NPZ.
-        end_diastole: The frame (from 0) that a data set's table states, as M&Ms does.
+        end_diastole: The frame (from 0) that a data set's table states, as M&Ms does; one that
+            the cine does not have is a finding.
         end_systole: The same for end-systole.
 
     Raises:
@@ -85,13 +86,16 @@ def read_cine(
         ) from error
     stated = {"end_diastole": end_diastole, "end_systole": end_systole}
     given = {name: frame for name, frame in stated.items() if frame is not None}
-    for name, frame in given.items():
-        if not 0 <= frame < record.frames.shape[1]:
-            raise ConfigError(
-                f"{shown_name(source)}: {name} {frame} is not one of the {record.frames.shape[1]} "
-                "frames, counted from 0"
-            )
-    return replace(record, **given) if given else record
+    num_frames = record.frames.shape[1]
+    possible = {name: frame for name, frame in given.items() if 0 <= frame < num_frames}
+    findings = [
+        refuse_frame(name, frame, num_frames)
+        for name, frame in given.items()
+        if name not in possible
+    ]
+    if not given:
+        return record
+    return replace(record, **possible, findings=(*record.findings, *findings))
 
 
 def _read_file(source: Path, hints: CineHints) -> CineRecord:

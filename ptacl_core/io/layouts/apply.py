@@ -11,7 +11,7 @@ from typing import Any
 from ptacl_core.errors import RecordError
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.kinds import without_name
-from ptacl_core.io.layouts.model import Layout, RecordingRule
+from ptacl_core.io.layouts.model import Layout, RecordingRule, find_table_rule, matches
 from ptacl_core.io.layouts.tables import DataSetTable, TableRow, read_table
 
 
@@ -49,7 +49,7 @@ def recognise(found: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Lay
         layout
         for layout in layouts
         if layout.recognise
-        and all(any(_match(pattern, place) for place in places) for pattern in layout.recognise)
+        and all(any(matches(pattern, place) for place in places) for pattern in layout.recognise)
     ]
     return sorted(fitting, key=lambda layout: (-len(layout.recognise), layout.name))
 
@@ -57,7 +57,7 @@ def recognise(found: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Lay
 def has_a_mark(found: Sequence[FoundFile], layout: Layout) -> bool:
     """Whether any of the layout's marks is there."""
     places = [as_posix(file) for file in found]
-    return any(_match(pattern, place) for pattern in layout.recognise for place in places)
+    return any(matches(pattern, place) for pattern in layout.recognise for place in places)
 
 
 def as_posix(file: FoundFile) -> str:
@@ -70,7 +70,7 @@ def apply_layout(found: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
     result = AppliedLayout()
     rest: list[FoundFile] = []
     for file in found:
-        rule = next((r for r in layout.tables if _match(r.path, as_posix(file))), None)
+        rule = find_table_rule(layout, as_posix(file))
         if rule is None:
             rest.append(file)
             continue
@@ -81,7 +81,9 @@ def apply_layout(found: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
             for column in recording.batch.where
         }
         try:
-            result.tables.append(read_table(file.path, rule, extra=extra))
+            table = read_table(file.path, rule, extra=extra)
+            table.layout = layout.name
+            result.tables.append(table)
         except (RecordError, OSError) as error:
             result.others.append(replace(file, modality="unknown", reason=without_name(error)))
     for file in rest:
@@ -93,7 +95,7 @@ def apply_layout(found: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
 def _apply_rules(file: FoundFile, layout: Layout, result: AppliedLayout) -> None:
     place = as_posix(file)
     for rule in layout.recordings:
-        match = _match(rule.path, place)
+        match = matches(rule.path, place)
         if match is None:
             continue
         if rule.modality == "none":
@@ -227,7 +229,3 @@ _PATH_COLUMN = re.compile(
     r"(?:ecg|cmr|cine|mri|recording|record|dicom|nifti|xml)?[_ ]?"
     r"(?:file|path|filename|filepath|file[_ ]name|file[_ ]path)"
 )
-
-
-def _match(pattern: str, place: str) -> re.Match[str] | None:
-    return re.search(rf"(?:^|/)(?:{pattern})$", place)

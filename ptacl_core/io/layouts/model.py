@@ -122,6 +122,16 @@ def load_layouts() -> dict[str, Layout]:
     return {layout.name: layout for layout in sorted(layouts, key=lambda layout: layout.name)}
 
 
+def find_table_rule(layout: Layout, place: str) -> TableRule | None:
+    """The rule for a table that lies at `place`, None when the layout has no such table."""
+    return next((rule for rule in layout.tables if matches(rule.path, place)), None)
+
+
+def matches(pattern: str, place: str) -> re.Match[str] | None:
+    """The match of a rule's pattern with the end of a place, its parts parted by "/"."""
+    return re.search(rf"(?:^|/)(?:{pattern})$", place)
+
+
 def find_layout(name: str) -> Layout:
     """A layout by name, or from a TOML file. Raises ConfigError that lists the names."""
     known = load_layouts()

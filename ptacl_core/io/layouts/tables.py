@@ -28,7 +28,10 @@ class TableRow:
 
 @dataclass(slots=True)
 class DataSetTable:
-    """One table read: its rows by recording file, by record number, and by person."""
+    """One table read: its rows by recording file, by record number, and by person.
+
+    `layout` is the name of the layout whose rule it is.
+    """
 
     path: Path
     rule: TableRule
@@ -37,6 +40,7 @@ class DataSetTable:
     by_record: dict[str, TableRow] = field(default_factory=dict)
     by_subject: dict[str, TableRow] = field(default_factory=dict)
     num_skipped: int = 0
+    layout: str = ""
 
     def find(self, place: PurePosixPath, record: str) -> TableRow | None:
         """The row of a recording: by its path, the longest that fits, else by its number."""

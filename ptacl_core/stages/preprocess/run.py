@@ -93,6 +93,10 @@ def run(
         withdrawn=plan.withdrawn,
         sex_coding=source.sex_coding,
     )
+    if source.pairs is not None and not tables and phenotypes is None:
+        progress.say(
+            "the list of pairs names no table: values of people come only from --phenotypes TABLE"
+        )
     if not plan.visits and not tables:
         raise _nothing_there(source, plan)
     for table in tables:

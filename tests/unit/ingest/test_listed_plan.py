@@ -3,8 +3,13 @@
 import pytest
 
 from ptacl_core.errors import RecordError
+from ptacl_core.ingest.labels import read_tables
 from ptacl_core.ingest.pairs import group_by_patient, read_pair_rows
+from ptacl_core.ingest.parts import share_out
+from ptacl_core.ingest.plan_table import write_plan
 from ptacl_core.ingest.sources import Sources, read_plan
+from ptacl_core.ingest.visits import build_tasks
+from ptacl_core.io.layouts.model import find_layout
 from ptacl_core.shards.spec import EVERY_VISIT, build_manifest_schema
 from tests.unit.ingest.tree_checks import load_trees
 
@@ -191,3 +196,107 @@ def test_an_only_file_of_a_name_answers_for_no_other_folder(wards, tmp_path):
     (visit,) = plan.visits
     assert visit.ecg is not None
     assert not visit.ecg.path.exists()
+
+
+def make_batch(root):
+    """CODE-15: three ECGs of two people in one file, age and sex in a table."""
+    import h5py
+    import numpy as np
+
+    root.mkdir()
+    with h5py.File(root / "exams_part0.hdf5", "w") as file:
+        file["exam_id"] = np.array([11, 12, 13])
+        file["tracings"] = np.zeros((3, 100, 12), np.float32)
+    (root / "exams.csv").write_text(
+        "exam_id,age,is_male,patient_id\n11,50,True,7\n12,61,False,7\n13,70,True,8\n"
+    )
+
+
+def make_stated_frames(root):
+    """M&Ms: end-diastole and end-systole in a table, and a withdrawal list beside."""
+    import nibabel as nib
+    import numpy as np
+
+    for code in ("A0S9V9", "A1D0Q7"):
+        folder = root / "Training" / code
+        folder.mkdir(parents=True)
+        nib.save(
+            nib.Nifti1Image(np.zeros((4, 4, 2, 30), np.int16), np.eye(4)),
+            folder / f"{code}_sa.nii.gz",
+        )
+    (root / "Dataset_information.csv").write_text(
+        "External code,ED,ES,Age,Sex\nA0S9V9,0,8,51,F\nA1D0Q7,24,9,33,M\n"
+    )
+
+
+def make_platform(root):
+    """UK Biobank's files, a table and a withdrawal list."""
+    import random
+
+    for number in (9000001, 9000002, 9000003):
+        path = root / "ECG" / f"{number}_20205_2_0.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(trees.ecg_head(random.Random(number), "", 1))
+    (root / "table.csv").write_text("eid,24103-2.0\n9000001,60\n9000002,55\n9000003,50\n")
+    (root / "w12345_20250101.csv").write_text("9000003\n")
+
+
+def describe(plan, root):
+    people = sorted(
+        (v.subject, v.number, [(r.path.relative_to(root), r.hints) for r in v.recordings])
+        for v in plan.visits
+    )
+    tables = read_tables(plan.tables, plan.set_tables, withdrawn=plan.withdrawn)
+    labels = [(t.name, [(label.subject, dict(label.values)) for label in t.labels]) for t in tables]
+    return people, labels, plan.withdrawn
+
+
+@pytest.mark.parametrize("make", [make_batch, make_stated_frames, make_platform])
+def test_a_plan_given_back_says_all_that_the_walk_said(make, tmp_path, monkeypatch):
+    root, plan_file = tmp_path / "source", tmp_path / "plan.csv"
+    make(root)
+    walked = read_plan(Sources((root,)))
+    assert walked.visits
+    write_plan(walked, plan_file)
+    monkeypatch.setattr("ptacl_core.ingest.sources._walk", None)  # nothing is walked again
+    listed = read_plan(Sources((root,), pairs=plan_file))
+    assert describe(listed, root) == describe(walked, root)
+    assert all(visit.num_bytes > 0 for visit in listed.visits)
+
+
+def test_parts_are_balanced_by_the_bytes_of_the_plan(source, tmp_path):
+    lines = "H0,0,muse/a.xml,,9\nH1,0,muse/b.xml,,5\nH2,0,muse/c.xml,,4\n"
+    plan = planned(source, f"patient,visit,ecg,cmr,bytes\n{lines}", tmp_path)
+    patients = {visit.subject: visit.subject for visit in plan.visits}
+    assert share_out(build_tasks(plan, patients), 2) == {"H0": 0, "H1": 1, "H2": 1}
+
+
+def test_tables_of_a_layout_file_of_ones_own_come_back_with_it(tmp_path):
+    root, plan_file, own = tmp_path / "source", tmp_path / "plan.csv", tmp_path / "own.toml"
+    make_platform(root)
+    (root / "people.csv").write_text("who;years\n9000001;61\n")
+    own.write_text(
+        'name = "own"\ntitle = "An invented set"\n[[recordings]]\n'
+        "path = '(?P<subject>\\d+)_20205_2_0\\.xml'\nmodality = \"ecg\"\n[[tables]]\n"
+        'path = \'people\\.csv\'\nsubject = "who"\ncolumns = { years = "age_years" }\n'
+    )
+    layout = find_layout(str(own))
+    walked = read_plan(Sources((root,), layout=layout))
+    write_plan(walked, plan_file)
+    listed = read_plan(Sources((root,), pairs=plan_file, layout=layout))
+    assert describe(listed, root) == describe(walked, root)
+    with pytest.raises(RecordError, match="give the layout's file with --layout"):
+        read_plan(Sources((root,), pairs=plan_file))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("A,muse/a.xml,,{oops,", "line 2: expected in the column hints"),
+        ('A,muse/a.xml,,"{""ecg"": 3}",', "line 2: expected in the column hints"),
+        (",,,,gone.csv", "line 2: the table 'gone.csv' is not there"),
+    ],
+)
+def test_a_plan_that_was_edited_amiss_is_refused(source, tmp_path, line, message):
+    with pytest.raises(RecordError, match=message):
+        planned(source, f"patient,ecg,cmr,hints,table\n{line}\n", tmp_path)

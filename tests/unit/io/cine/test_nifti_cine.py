@@ -178,3 +178,15 @@ def test_folder_with_several_patients_is_refused(tmp_path: Path) -> None:
         save(tmp_path / name / "sa.nii.gz", volume(7, 6, 2, 5), zooms=(1.4, 1.8, 10, 0.03))
     with pytest.raises(UnsupportedFormatError, match="found 2"):
         read_cine(tmp_path)
+
+
+def test_stated_frames_that_the_cine_does_not_have_are_findings(tmp_path: Path) -> None:
+    path = save(tmp_path / "x.nii.gz", volume(7, 6, 3, 5), zooms=(1.4, 1.8, 10.0, 0.03))
+    record = read_cine(path, end_diastole=24, end_systole=2)
+    assert (record.end_diastole, record.end_systole) == (None, 2)
+    (finding,) = record.findings
+    assert (finding.code, finding.severity) == ("stated_frame_impossible", "warning")
+    (tmp_path / "Info.cfg").write_text("ED: 1\nES: 6\nNbFrame: 5\n")
+    record = read_cine(path)
+    assert (record.end_diastole, record.end_systole) == (0, None)
+    assert "end_systole is stated as frame 5" in record.findings[0].message
