@@ -20,11 +20,10 @@ from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import ShardReader
 from ptacl_core.train.distributed import World, join_world, wait_for_all
 from ptacl_core.train.interruption import StopRequest, watch_signals
-from ptacl_core.train.metrics_log import MetricsLog
+from ptacl_core.train.metrics_log import METRICS_FILE, MetricsLog
 from ptacl_core.train.precision import resolve_device
 
 CONFIG_FILE = "config.toml"
-METRICS_FILE = "metrics.jsonl"
 LOCK_FILE = "trainer.lock"
 
 

@@ -16,6 +16,7 @@ from ptacl_core.documents.health import (
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.evaluate.health import HealthThresholds
 from ptacl_core.runs.folder import CONFIG_FILE, load_run_config
+from ptacl_core.runs.lineage import record_document
 from ptacl_core.safety.files.atomic import write_json
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "stage_failures",
     "store_health",
     "thresholds_of",
+    "write_health",
 ]
 
 
@@ -56,8 +58,15 @@ def store_health(
         ),
         stages={**(known.stages if known else {}), **stages},
     )
-    write_json(run_dir / HEALTH_FILE, health.as_dict())
+    write_health(run_dir, health)
     return health
+
+
+def write_health(run_dir: Path, health: RunHealth) -> None:
+    """Write a run's health.json, its hash into the cohort's lineage first. Raises CohortError."""
+    document = health.as_dict()
+    record_document(run_dir, document, file=HEALTH_FILE)
+    write_json(run_dir / HEALTH_FILE, document)
 
 
 def is_control(settings: RunSettings) -> bool:

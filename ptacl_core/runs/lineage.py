@@ -1,14 +1,22 @@
 """What a run tells the cohort of itself: who is in each stage, before its first step."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import find_key
-from ptacl_core.cohort.identity.lineage import read_marks, record_stage, record_weights
+from ptacl_core.cohort.identity.lineage import (
+    read_marks,
+    record_file,
+    record_stage,
+    record_weights,
+)
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.progress import SILENT, ProgressSink
+from ptacl_core.train.metrics_log import METRICS_FILE, hash_metrics, read_metrics
 
 if TYPE_CHECKING:
     from ptacl_core.shards import ShardReader
@@ -53,10 +61,30 @@ def record_start(
 
 
 def record_end(cohort_dir: Path, *, run: str, stage: str, weights_sha256: str) -> None:
-    """Record the hash of the weights that a stage ended with. Raises CohortError."""
+    """Record the hashes of the weights and the log that a stage ended with. Raises CohortError."""
     layout = CohortLayout(cohort_dir.absolute())
     if layout.description.exists():
-        record_weights(layout, run=run, stage=stage, weights_sha256=weights_sha256)
+        lines = read_metrics(layout.runs / run / METRICS_FILE)
+        record_weights(
+            layout,
+            run=run,
+            stage=stage,
+            weights_sha256=weights_sha256,
+            log_sha256=hash_metrics(lines, stage=stage),
+        )
+
+
+def record_document(run_dir: Path, document: dict[str, Any], *, file: str) -> None:
+    """Record the hash of a JSON document of a run before it is written. Raises CohortError."""
+    layout = CohortLayout(run_dir.absolute().parent.parent)
+    if layout.description.exists():
+        sha256 = hash_document(document)
+        record_file(layout, run=run_dir.name, part=file, sha256=sha256)
+
+
+def hash_document(document: dict[str, Any]) -> str:
+    """SHA-256 of a JSON document, whatever the order of its keys and its white space."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def check_may_train(

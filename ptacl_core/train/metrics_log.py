@@ -1,12 +1,16 @@
 """metrics.jsonl of a run: one JSON document a line, in the order of the steps."""
 
+import hashlib
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ptacl_core.safety.files.atomic import write_text
+
+METRICS_FILE = "metrics.jsonl"
 
 
 class MetricsLog:
@@ -46,6 +50,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict):
             lines.append(line)
     return lines
+
+
+def hash_metrics(lines: Iterable[dict[str, Any]], *, stage: str) -> str:
+    """SHA-256 of the lines of one stage, in their order."""
+    digest = hashlib.sha256()
+    for line in lines:
+        if line.get("stage") == stage:
+            digest.update(json.dumps(line, sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _finite(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,6 +89,15 @@ def forget_verdict(cohort: Path) -> None:
     path.write_text(path.read_text().replace('"learned": true', '"learned": false'))
 
 
+def turn_a_digit(path: Path) -> None:
+    """Another figure where the first one stands, in a file that stays whole."""
+    text = path.read_text()
+    first = re.search(r"0\.\d", text)
+    assert first is not None
+    digit = "1" if text[first.end() - 1] != "1" else "2"
+    path.write_text(text[: first.end() - 1] + digit + text[first.end() :])
+
+
 DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "run_missing": (RUN, lambda cohort: shutil.rmtree(cohort / RUN)),
     "checkpoint_missing": (FINAL, lambda cohort: shutil.rmtree(cohort / FINAL)),
@@ -108,6 +118,12 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "register_changed": ("withdrawn.json", change_register),
     "database": ("lineage.duckdb", lambda cohort: turn_bits(cohort / "lineage.duckdb")),
     "health": (f"{RUN}/health.json", forget_verdict),
+    "health_changed": (
+        f"{RUN}/health.json", lambda cohort: turn_a_digit(cohort / RUN / "health.json"),
+    ),
+    "log_changed": (
+        f"{RUN}/metrics.jsonl", lambda cohort: turn_a_digit(cohort / RUN / "metrics.jsonl"),
+    ),
     "foreign_description": ("cohort.toml", swap_description),
 }  # fmt: skip
 

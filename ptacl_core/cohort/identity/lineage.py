@@ -44,6 +44,8 @@ _TABLES: Mapping[str, str] = {
     "weights_sha256 VARCHAR",
     "members": "run VARCHAR NOT NULL, stage VARCHAR NOT NULL, person BLOB NOT NULL",
     "parents": "run VARCHAR NOT NULL, stage VARCHAR NOT NULL, parent VARCHAR NOT NULL",
+    "files": "run VARCHAR NOT NULL, part VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, "
+    "recorded_at TIMESTAMP NOT NULL",
     "withdrawals": "run VARCHAR NOT NULL, num_people BIGINT NOT NULL, "
     "is_certain BOOLEAN NOT NULL, erased_at TIMESTAMP NOT NULL",
 }
@@ -113,6 +115,7 @@ def record_stage(
         )
         for table in ("stages", "members", "parents"):
             execute(connection, f"DELETE FROM {table} WHERE run = ? AND stage = ?", [run, stage])
+        _forget_part(connection, run, log_part(stage))
         execute(
             connection,
             "INSERT INTO stages VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -140,8 +143,11 @@ def record_stage(
     _change(layout, change)
 
 
-def record_weights(layout: CohortLayout, *, run: str, stage: str, weights_sha256: str) -> None:
-    """Record the hash of the weights that a stage ended with. Raises CohortError."""
+def record_weights(
+    layout: CohortLayout, *, run: str, stage: str, weights_sha256: str, log_sha256: str
+) -> None:
+    """Record the hashes of the weights and the log that a stage ended with. Raises CohortError."""
+    moment = _now()
 
     def change(connection: "duckdb.DuckDBPyConnection") -> None:
         execute(
@@ -149,8 +155,53 @@ def record_weights(layout: CohortLayout, *, run: str, stage: str, weights_sha256
             "UPDATE stages SET weights_sha256 = ? WHERE run = ? AND stage = ?",
             [weights_sha256, run, stage],
         )
+        _forget_part(connection, run, log_part(stage))
+        execute(
+            connection,
+            "INSERT INTO files VALUES (?, ?, ?, ?)",
+            [run, log_part(stage), log_sha256, moment],
+        )
 
     _change(layout, change)
+
+
+def record_file(layout: CohortLayout, *, run: str, part: str, sha256: str) -> None:
+    """Record the hash of a run's file that is about to be written. Raises CohortError.
+
+    The one recorded before stays beside it: a call that is killed before it writes leaves that.
+    """
+    moment = _now()
+
+    def change(connection: "duckdb.DuckDBPyConnection") -> None:
+        execute(
+            connection,
+            "DELETE FROM files WHERE run = $1 AND part = $2 AND recorded_at < "
+            "(SELECT max(recorded_at) FROM files WHERE run = $1 AND part = $2)",
+            [run, part],
+        )
+        execute(connection, "INSERT INTO files VALUES (?, ?, ?, ?)", [run, part, sha256, moment])
+
+    _change(layout, change)
+
+
+def read_files(layout: CohortLayout) -> dict[str, dict[str, frozenset[str]]]:
+    """Hashes that the parts of each run's files may have, by run and part. Raises CohortError.
+
+    Empty of cohorts whose lineage was last written before files were recorded.
+    """
+    known: dict[str, dict[str, frozenset[str]]] = {}
+    tables = "SELECT table_name FROM information_schema.tables WHERE table_name = 'files'"
+    if not _read(layout, tables):
+        return known
+    for run, part, sha256 in _read(layout, "SELECT run, part, sha256 FROM files"):
+        hashes = known.setdefault(str(run), {})
+        hashes[str(part)] = hashes.get(str(part), frozenset()) | {str(sha256)}
+    return known
+
+
+def log_part(stage: str) -> str:
+    """How the lines of a stage in a run's metrics.jsonl are named among its files."""
+    return f"metrics.jsonl of {stage}"
 
 
 def read_stages(layout: CohortLayout) -> list[StageRecord]:
@@ -248,6 +299,10 @@ def hash_member(key: CohortKey, pseudonym: str) -> bytes:
     return hmac.digest(key.secret, b"lineage\0" + pseudonym.encode(), "sha256")[:_HASH_BYTES]
 
 
+def _forget_part(connection: "duckdb.DuckDBPyConnection", run: str, part: str) -> None:
+    execute(connection, "DELETE FROM files WHERE run = ? AND part = ?", [run, part])
+
+
 def _mark(
     connection: "duckdb.DuckDBPyConnection",
     run: str,
@@ -327,7 +382,11 @@ def _copy(connection: "duckdb.DuckDBPyConnection", source: Path) -> None:
         execute(connection, f"CREATE TABLE {table} ({columns})")
     if source.exists():
         execute(connection, f"ATTACH {quote_text(str(source))} AS old (READ_ONLY)")
-        for table in _TABLES:
+        rows = execute(
+            connection,
+            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'old'",
+        )
+        for table in {str(row[0]) for row in rows} & _TABLES.keys():
             execute(connection, f"INSERT INTO {table} SELECT * FROM old.{table}")
         execute(connection, "DETACH old")
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,25 @@ from typing import Any
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.engine import connect_reader, read_every_row, readable_errors
 from ptacl_core.cohort.health.defects import Defect
-from ptacl_core.cohort.identity.lineage import StageRecord, lineage_file, read_stages
+from ptacl_core.cohort.identity.lineage import (
+    StageRecord,
+    lineage_file,
+    log_part,
+    read_files,
+    read_stages,
+)
 from ptacl_core.cohort.identity.register import register_file
 from ptacl_core.cohort.notes.notebook import Notes
+from ptacl_core.documents.health import HEALTH_FILE
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError, ConfigError, PtaclError
 from ptacl_core.ingest.register import REGISTERED_FILE
 from ptacl_core.runs.health import learned_stages
+from ptacl_core.runs.lineage import hash_document
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import read_holder
+from ptacl_core.train.metrics_log import METRICS_FILE, hash_metrics, read_metrics
 
 NUM_CHECKS = 10
 _RESTORE = "restore it from a copy"
@@ -59,6 +68,7 @@ def check_inventory(layout: CohortLayout) -> list[Defect]:
     except CohortError:
         stored = []  # the checks of the store name what is wrong with it
     defects.extend(_check_recorded(layout, stages))
+    defects.extend(_check_files(layout))
     for run in stored:
         defects.extend(_check_stored_run(layout, run))
     for folder in _run_folders(layout):
@@ -189,6 +199,39 @@ def _check_recorded(layout: CohortLayout, stages: list[StageRecord]) -> Iterator
         if read_holder(layout.runs / stage.run / "trainer.lock") is not None:
             continue  # a training writes here
         yield from _check_weights(layout, folder, stage.weights_sha256, "the lineage")
+
+
+def _check_files(layout: CohortLayout) -> Iterator[Defect]:
+    """Verdicts and logs of runs are those that were recorded when they were written."""
+    try:
+        recorded = read_files(layout)
+    except CohortError:
+        return  # the check of the stages names what is wrong with the lineage
+    for run, parts in recorded.items():
+        folder = layout.runs / run
+        if not folder.is_dir() or read_holder(folder / "trainer.lock") is not None:
+            continue  # the store says whether it has to be there; a training writes here
+        verdicts = parts.pop(HEALTH_FILE, None)
+        health = _read_json(folder / HEALTH_FILE)
+        if verdicts and (health is None or hash_document(health) not in verdicts):
+            message = f"not what the lineage recorded; `ptacl evaluate --run {run}` makes it anew"
+            yield Defect("health_changed", f"runs/{run}/{HEALTH_FILE}", message)
+        if parts and not _holds_lines(folder / METRICS_FILE, parts):
+            message = f"its lines are not those that the lineage recorded; {_RESTORE}"
+            yield Defect("log_changed", f"runs/{run}/{METRICS_FILE}", message)
+
+
+def _holds_lines(log: Path, recorded: Mapping[str, Collection[str]]) -> bool:
+    """Whether the lines of every recorded stage are the ones that it ended with."""
+    try:
+        lines = read_metrics(log)
+    except (OSError, ValueError):
+        return False
+    hashes = {
+        log_part(stage): hash_metrics(lines, stage=stage)
+        for stage in {str(line.get("stage")) for line in lines}
+    }
+    return all(hashes.get(part) in known for part, known in recorded.items())
 
 
 def _check_weights(

@@ -15,17 +15,18 @@ from ptacl_core.checkpoint import (
 )
 from ptacl_core.config.health import HealthSettings
 from ptacl_core.documents.bundle import BundleDocument
-from ptacl_core.documents.health import HEALTH_FILE, HealthLimits, RunHealth
+from ptacl_core.documents.health import HealthLimits, RunHealth
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER
 from ptacl_core.errors import BundleError, CohortError
 from ptacl_core.progress import ProgressSink
 from ptacl_core.runs.bundled import load_bundled_tower, read_settings
 from ptacl_core.runs.choose import ALIGN
-from ptacl_core.runs.folder import LOCK_FILE, METRICS_FILE, store_settings
+from ptacl_core.runs.folder import LOCK_FILE, store_settings
+from ptacl_core.runs.health import write_health
 from ptacl_core.runs.lineage import record_end, record_start
 from ptacl_core.safety.files.atomic import close_folder, write_json
 from ptacl_core.safety.files.lock import hold_lock
-from ptacl_core.train.metrics_log import MetricsLog
+from ptacl_core.train.metrics_log import METRICS_FILE, MetricsLog
 from ptacl_core.trained.ecg_model import load_bundled_readout
 
 PACKED_FILE = "packed.json"
@@ -79,7 +80,7 @@ def install(cohort_dir: Path, path: Path, progress: ProgressSink) -> str:
         # nothing is trained here: the log of the run begins and ends with where it came from
         MetricsLog(directory / METRICS_FILE).append(stage=ALIGN, step=0, packed=model.sha256)
         write_json(directory / PACKED_FILE, model.document.as_dict())
-        write_json(directory / HEALTH_FILE, _tell_health(model, settings.health).as_dict())
+        write_health(directory, _tell_health(model, settings.health))
         save_checkpoint(final, document, {WEIGHTS_FILE: _collect_weights(model)})
         sha256 = load_document(final).files[WEIGHTS_FILE].sha256
         readout.renamed(sha256).save(directory / READOUT_FOLDER)

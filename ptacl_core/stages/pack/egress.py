@@ -13,13 +13,13 @@ from ptacl_core.cohort.identity.identities import read_all_identities
 from ptacl_core.documents.egress import EgressDocument, EgressFile, IdentifierScan
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.runs.folder import METRICS_FILE
 from ptacl_core.safety.files.atomic import close_folder, write_json, write_text
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.pack.aggregates import MIN_CELL
 from ptacl_core.stages.pack.run import PackOptions
 from ptacl_core.stages.pack.run import run as pack
+from ptacl_core.train.metrics_log import METRICS_FILE
 
 MANIFEST_FILE = "manifest.json"
 _REASONS = {

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ptacl_core.cohort import CohortLayout
@@ -12,8 +13,11 @@ from ptacl_core.cohort.identity.lineage import (
     forget_people,
     hash_member,
     lineage_file,
+    log_part,
+    read_files,
     read_marks,
     read_stages,
+    record_file,
     record_stage,
     record_weights,
 )
@@ -66,12 +70,33 @@ def test_what_was_never_recorded_is_unknown_and_without_the_key_everything_is(la
 
 
 def test_a_stage_that_begins_again_is_recorded_anew_and_keeps_its_weights(layout):
-    record_weights(layout, run="first", stage="ecg", weights_sha256="b" * 64)
+    record_weights(layout, run="first", stage="ecg", weights_sha256="b" * 64, log_sha256="c" * 64)
     record_stage(layout, key=KEY, run="first", stage="ecg", people=["p5"], data_sha256=None)
     stages = {(each.run, each.stage): each for each in read_stages(layout)}
     assert stages["first", "ecg"].num_people == 1
     assert stages["first", "ecg"].weights_sha256 == "b" * 64
     assert ask(layout, "p1").trained == ()
+
+
+def test_files_have_the_hash_recorded_last_or_the_one_before(layout):
+    for sha256 in ("1" * 64, "2" * 64, "3" * 64):
+        record_file(layout, run="first", part="health.json", sha256=sha256)
+    record_weights(layout, run="first", stage="ecg", weights_sha256="b" * 64, log_sha256="c" * 64)
+    assert read_files(layout)["first"] == {
+        "health.json": {"2" * 64, "3" * 64},
+        log_part("ecg"): {"c" * 64},
+    }
+    record_stage(layout, key=KEY, run="first", stage="ecg", people=["p5"], data_sha256=None)
+    assert log_part("ecg") not in read_files(layout)["first"]
+
+
+def test_a_lineage_of_before_files_were_recorded_is_read_and_extended(layout):
+    with duckdb.connect(str(lineage_file(layout))) as connection:
+        connection.execute("DROP TABLE files")
+    assert read_files(layout) == {}
+    record_file(layout, run="first", part="health.json", sha256="1" * 64)
+    assert read_files(layout) == {"first": {"health.json": {"1" * 64}}}
+    assert ask(layout, "p1").trained == ("first", "second")
 
 
 def test_forgotten_people_leave_no_bytes_and_their_runs_stay_marked(layout):
