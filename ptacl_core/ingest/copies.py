@@ -16,14 +16,17 @@ WHOLE_FILE_FORMATS = frozenset(
 """Formats of which one file is all; two headers alike may still have signals of their own."""
 
 
-def find_copies(files: Iterable[Path]) -> dict[Path, Path]:
-    """Files that their name calls a copy (`ecg (1).xml`) → the one beside them, of the same bytes.
+def find_copies(files: Iterable[tuple[Path, str]]) -> dict[Path, Path]:
+    """One person's files that come twice, with the visits told of them → the one that is taken.
 
-    A file that cannot be read is nobody's copy.
+    A copy has the bytes of the other, its name but for the marks of a desktop (`ecg (1).xml`), and
+    lies beside it or in another folder of no other visit, as when an export comes again. A file
+    that cannot be read is nobody's copy.
     """
-    by_name: dict[tuple[Path, str], list[Path]] = defaultdict(list)
-    for file in sorted(files, key=lambda file: (len(file.name), file.name)):
-        by_name[file.parent, f"{strip_copy_marks(file.stem)}{file.suffix}".casefold()].append(file)
+    by_name: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for file, visit in sorted(files, key=lambda entry: (len(entry[0].name), entry[0])):
+        name = f"{strip_copy_marks(file.stem)}{file.suffix}".casefold()
+        by_name[visit, name].append(file)
     return {
         file: named_alike[0]
         for named_alike in by_name.values()

@@ -23,18 +23,28 @@ class PlaceFinder:
         self._walked: Walk | None = None
 
     def find(
-        self, cell: str, modality: str, *, where: str, is_one_of_many: bool = False
+        self,
+        cell: str,
+        modality: str,
+        *,
+        where: str,
+        is_one_of_many: bool = False,
+        is_among_others: bool = False,
     ) -> PlannedRecording:
         """The recording of a cell: a path from a source on, or what a walk finds of that name.
 
         A walk is made for a name without its folder, and for a folder that is not there (a file
         inside an archive, another machine's path). A missing file of a folder that is there stays
         as it is: reading it says so. One recording of a file of many (a plan says which) lies at
-        the file. Raises RecordError where several files may be meant.
+        the file; an examination among others (which a plan says too) is what a walk finds. Raises
+        RecordError where several files may be meant.
         """
         place = tidy_place(cell)
         is_absolute = Path(cell).is_absolute() and Path(cell).exists()
-        recording = self._find_direct(cell if is_absolute else place, is_one_of_many=is_one_of_many)
+        recording = None
+        if not is_among_others:
+            direct = cell if is_absolute else place
+            recording = self._find_direct(direct, is_one_of_many=is_one_of_many)
         if recording is None:
             recording = self._find_walked(place, modality, where=where)
         if recording is None:

@@ -156,12 +156,23 @@ def _sort_others(others: Sequence[FoundFile], plan: Plan) -> None:
 
 def _unused(file: FoundFile, reason: str, message: str) -> UnusedFile:
     return UnusedFile(
-        file.path.name, file.subject, reason, message, file.place, file.modality, file.path
+        file.path.name,
+        file.subject,
+        reason,
+        message,
+        file.place / file.member,
+        file.modality,
+        file.path,
+        bool(file.member),
     )
 
 
 def _take_manifests(known: Sequence[_Known], plan: Plan) -> None:
-    """Tables that list files and whose they are decide, where they list one of ours."""
+    """Tables that list files and whose they are decide, where they list one of ours.
+
+    A file that they give to several people is left out.
+    """
+    owners: dict[int, set[str]] = defaultdict(set)
     open_ones = [each for each in known if not each.laid.is_decided]
     texts = (".csv", ".tsv", ".txt", ".gz")
     others = [file.path for file in plan.unused if file.path and file.path.suffix.lower() in texts]
@@ -177,13 +188,19 @@ def _take_manifests(known: Sequence[_Known], plan: Plan) -> None:
             continue  # its own line among the unused files says what is wrong with it
         num_joined = 0
         for each in open_ones:
-            row = table.find(PurePosixPath(*each.laid.found.place.parts), "")
-            if row is not None:
-                num_joined += 1
-                each.laid = replace(each.laid, subject=row.subject, is_decided=True)
-                each.is_firm = True
+            named = table.find_people(PurePosixPath(*each.laid.found.place.parts))
+            if not named:
+                continue
+            num_joined += 1
+            owners[id(each)] |= named
+            each.laid = replace(each.laid, subject=min(named), is_decided=True)
+            each.is_firm = True
         if num_joined:
             plan.notes.append(f"{path.name} tells whose {num_joined} recordings are")
+    for each in open_ones:
+        if len({fold_identifier(subject) for subject in owners[id(each)]}) > 1:
+            message = "lists of files give it to several people; correct them, or use --pairs"
+            each.laid = replace(each.laid, reason="identity_contradicts", message=message)
 
 
 def _resolve(known: Sequence[_Known]) -> None:
@@ -255,11 +272,10 @@ def _plan_visits(known: Sequence[_Known], plan: Plan, discovery: Discovery) -> N
 
 def _without_copies(members: Sequence[_Known], plan: Plan) -> Sequence[_Known]:
     """One person's recordings; copies of a file beside it count once."""
-    found_files = (each.laid.found for each in members)
     copies = find_copies(
-        found.path
-        for found in found_files
-        if found.modality == "ecg" and found.format in WHOLE_FILE_FORMATS
+        (each.laid.found.path, each.person.visit)
+        for each in members
+        if each.laid.found.modality == "ecg" and each.laid.found.format in WHOLE_FILE_FORMATS
     )
     for each in members if copies else ():
         found = each.laid.found
@@ -328,9 +344,10 @@ def _to_recording(each: _Known, discovery: Discovery) -> PlannedRecording:
             hints["record_index"] = each.laid.index
     return PlannedRecording(
         found.path,
-        found.place,
+        found.place / found.member,
         "ecg" if found.modality == "ecg" else "cmr",
         found.facts,
         hints,
         each.laid.time or found.facts.acquired,
+        is_among_others=bool(found.member),
     )

@@ -17,6 +17,8 @@ from ptacl_core.safety.text.printable import clean_text
 PAIR_COLUMNS = ("patient", "ecg", "cmr")
 CENTRE_COLUMNS = ("centre_row", "centre_column")
 """Optional: the heart centre in pixels of the source image, where the found one is wrong."""
+AMONG_OTHERS = "cmr_is_among_others"
+"""Hint that a cell is the first image of an examination whose images lie among others'."""
 _MAX_DIGITS = 18
 _PLACES = ("", "path", "file", "folder", "filename", "filepath", "dir", "directory", "zip")
 _SPELLINGS = {
@@ -139,7 +141,11 @@ def find_recordings(
             known = recordings.get((modality, cell))
             stated = row.hints.get(modality, {})
             recording = known or finder.find(
-                cell, modality, where=row.where, is_one_of_many="record_index" in stated
+                cell,
+                modality,
+                where=row.where,
+                is_one_of_many="record_index" in stated,
+                is_among_others=modality == "cmr" and bool(row.hints.get(AMONG_OTHERS)),
             )
             if stated:
                 recording = replace(recording, hints=dict(stated))

@@ -15,7 +15,11 @@ FAR_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class PlannedRecording:
-    """One recording: where it lies for the reader (`path`) and for the user (`place`)."""
+    """One recording: where it lies for the reader (`path`) and for the user (`place`).
+
+    `is_among_others` marks an examination whose images lie among those of others: `place` is then
+    that of the first of them.
+    """
 
     path: Path
     place: PurePath
@@ -23,6 +27,7 @@ class PlannedRecording:
     facts: InsideFacts = NO_FACTS
     hints: dict[str, Any] = field(default_factory=dict)
     time: datetime | None = None
+    is_among_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class PlannedVisit:
 class UnusedFile:
     """A file that belongs to no visit; `subject` is the identifier that its name may carry.
 
-    `is_recording` says that it is an ECG or a cine, of which more was hoped.
+    `is_recording` says that it is an ECG or a cine, of which more was hoped; `is_among_others` is
+    as in `PlannedRecording`.
     """
 
     name: str
@@ -71,6 +77,7 @@ class UnusedFile:
     place: PurePath = field(default_factory=PurePath)
     modality: str = "unknown"
     path: Path | None = None
+    is_among_others: bool = False
 
     @property
     def is_recording(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+from ptacl_core.ingest.pairs import AMONG_OTHERS
 from ptacl_core.ingest.parts import count_bytes
 from ptacl_core.ingest.plan import Plan, PlannedRecording, PlannedVisit
 from ptacl_core.safety.files.atomic import write_text
@@ -42,7 +43,9 @@ def write_plan(plan: Plan, path: Path, *, splits: Mapping[str, str] | None = Non
     for file in plan.unused:
         if file.is_recording:
             place = _below_source(file.place) or file.name
-            writer.writerow({file.modality: place, "note": f"{file.reason}: {file.message}"})
+            note = f"{file.reason}: {file.message}"
+            hints = _to_json({AMONG_OTHERS: file.is_among_others})
+            writer.writerow({file.modality: place, "note": note, "hints": hints})
     layouts = {table.path: table.layout for table in plan.set_tables}
     for table in (*plan.tables, *layouts):
         place = _below_source(plan.table_places.get(table, PurePath(table.name))) or table.name
@@ -52,7 +55,8 @@ def write_plan(plan: Plan, path: Path, *, splits: Mapping[str, str] | None = Non
 
 
 def _describe_visit(visit: PlannedVisit, split: str) -> dict[str, Any]:
-    hints = {recording.modality: recording.hints for recording in visit.recordings}
+    hints: dict[str, Any] = {recording.modality: recording.hints for recording in visit.recordings}
+    hints[AMONG_OTHERS] = visit.cmr is not None and visit.cmr.is_among_others
     return {
         "patient": visit.subject,
         "visit": visit.number,

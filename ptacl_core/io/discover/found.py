@@ -14,8 +14,8 @@ class FoundFile:
     `format` is what the reader will find ("wfdb", "dicom_zip", "nifti" …), "" when unknown;
     `reason` says why an unknown file is not used. `place` is its path for the user, from the
     source's own name on, also inside archives. `facts` are what the file says of its person;
-    `is_mixed` marks images that lie among those of another examination. `record` is the number of
-    one recording in a file of many, `hints` what its reader needs.
+    `is_mixed` marks images that lie among those of another examination; `member` is then the place
+    of the first of them below `place`, which tells it from the others.
     """
 
     path: Path
@@ -27,3 +27,4 @@ class FoundFile:
     place: PurePath = field(default=PurePath(), compare=False)
     facts: InsideFacts = field(default=NO_FACTS, compare=False, repr=False)
     is_mixed: bool = False
+    member: str = ""

@@ -150,9 +150,11 @@ class _Walk:
     ) -> FoundFile:
         """The cine of an examination: its folder, or links where others lie in between."""
         parsed = parse_name(name)
-        cine = path
+        cine, member = path, ""
         if not is_alone or self.is_listed:
-            cine = self._link(self.images.collect(exam, places))
+            files = self.images.collect(exam, places)
+            cine = self._link(files)
+            member = "" if is_alone else min(files).relative_to(path).as_posix()
         return FoundFile(
             cine,
             "cmr",
@@ -162,6 +164,7 @@ class _Walk:
             place=name,
             facts=self.images.facts[exam],
             is_mixed=not is_alone,
+            member=member,
         )
 
     def _link(self, files: list[Path]) -> Path:

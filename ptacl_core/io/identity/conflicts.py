@@ -12,10 +12,16 @@ _BIRTH_PATTERNS = ("%Y%m%d", "%Y-%m-%d", "%m-%d-%Y", "%m/%d/%Y", "%d-%b-%Y", "%d
 _NOT_DATES = {date(1900, 1, 1), date(1800, 1, 1), date(1, 1, 1), date(1970, 1, 1)}
 """What software writes where a birth date is not known."""
 _WEAK_DIGITS = 3
+_STUDY_DIGITS = 4
 
 
 class Told(Protocol):
-    """A recording and what it says inside."""
+    """A recording, of which modality it is and what it says inside."""
+
+    @property
+    def modality(self) -> str:
+        """Either "ecg" or "cmr"."""
+        ...
 
     @property
     def facts(self) -> InsideFacts:
@@ -29,7 +35,8 @@ def find_shared_identifiers(
     """Folded identifiers that more than one person carries.
 
     The files then state both sexes, different birth dates or different issuers; or the number is so
-    short that every site has it, and it lies below several names.
+    short that every site has it, and it lies below several names: up to three digits, or four where
+    several names hold both an ECG and a cine of it, as sites do.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(inside):
@@ -41,9 +48,16 @@ def find_shared_identifiers(
         sexes = {fact.sex[:1].upper() for fact in facts} & {"M", "F"}
         births = {birth for fact in facts if (birth := parse_birth(fact.birth_date)) is not None}
         issuers = {issuer for fact in facts if (issuer := find_issuer(fact.identifier))}
-        is_weak = folded.isdecimal() and len(folded) <= _WEAK_DIGITS
-        sites = {_names_above(keys[index], folded) for index in indices}
-        if max(len(sexes), len(births), len(issuers)) > 1 or (is_weak and len(sites - {()}) > 1):
+        sites: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for index in indices:
+            if above := _names_above(keys[index], folded):
+                sites[above].add(recordings[index].modality)
+        num_whole = sum(len(modalities) > 1 for modalities in sites.values())
+        is_of_sites = folded.isdecimal() and len(folded) <= _STUDY_DIGITS and num_whole > 1
+        is_weak = is_of_sites or (
+            folded.isdecimal() and len(folded) <= _WEAK_DIGITS and len(sites) > 1
+        )
+        if is_weak or max(len(sexes), len(births), len(issuers)) > 1:
             shared.add(folded)
     return shared
 

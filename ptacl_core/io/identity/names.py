@@ -65,6 +65,16 @@ _NUMBERED_VISIT = re.compile(
     r"mo|year|yr|week|wk|day|tag|jour|dia|dag|woche|monat|mois|mes|jahr|visite|visita|bezoek|"
     r"termin|zeitpunkt|kontrolle|controle|exam|scan|study|encounter|enc|ecg|mri|cmr)[-.]?0*(\d{1,3})"
 )
+_COUNTED_TIME = re.compile(
+    r"0*(\d{1,3})(?:mo|mos|mth|mths|month|months|wk|wks|week|weeks|yr|yrs|year|years|monate?|jahre?)"
+)
+"""A time after inclusion, as `6mo`."""
+_TWELVE_LEADS = re.compile(
+    r"(?<![^\W_])12[\s_-]?(?=(?:leads?|ableitung(?:en)?|kanal|canaux|derivaciones)(?:[\s_-]|$|[A-Z]))",
+    re.IGNORECASE,
+)
+"""How many leads an ECG has is nobody's number."""
+_HUMPS = re.compile(r"[^\W\d_a-z]+(?![^\W\d_A-Z])|[^\W\d_]?[^\W\d_A-Z]+|\d+")
 _COUNTED_KIND = re.compile(r"(?:ecg|mri|cmr|scan|exam|study)\d")
 _VISIT_PREFIXES = frozenset(
     re.findall(
@@ -158,7 +168,7 @@ def split_name(text: str) -> NamePart:
     visits: list[str] = []
     words: list[str] = []
     previous, is_telling = "", False
-    for token in _tokens(text):
+    for token in _tokens(_TWELVE_LEADS.sub("", text)):
         if token.casefold() in _SURNAMES:
             doubtful.append((len(kept) + len(doubtful), token))
         word = token.casefold()
@@ -168,7 +178,7 @@ def split_name(text: str) -> NamePart:
             is_telling |= not _COUNTED_KIND.match(word)
             if visit:
                 visits.append(visit)
-        elif not _is_kind(word, previous):
+        elif not (_is_kind(word, previous) or _is_kind_in_humps(token)):
             bids = _BIDS_WORD.fullmatch(word)
             kept.append(token[4:] if bids and bids[1] == "sub" else token)
         previous = word
@@ -220,7 +230,7 @@ def _find_visit(word: str, previous: str) -> str | None:
         return _date_in(word)
     if word in _VISIT_WORDS:
         return "followup" if word in ("follow", "fu") else word
-    numbered = _NUMBERED_VISIT.fullmatch(word)
+    numbered = _NUMBERED_VISIT.fullmatch(word) or _COUNTED_TIME.fullmatch(word)
     if previous in _VISIT_PREFIXES and re.fullmatch(r"\d{1,3}", word):
         return word.lstrip("0") or "0"
     is_clock = _is_date(previous) and re.fullmatch(r"\d{4}|\d{6}", word)
@@ -236,6 +246,12 @@ def _is_kind(word: str, previous: str) -> bool:
     if word in _KIND_WORDS or _KIND_NUMBERS.fullmatch(word) or _UID.fullmatch(word):
         return True
     return previous in _NUMBERED_KINDS and word.isdecimal()
+
+
+def _is_kind_in_humps(token: str) -> bool:
+    """Whether a word is several of a kind written together (`CardiacMR`, `RestingECG`)."""
+    humps = [hump.casefold() for hump in _HUMPS.findall(token)]
+    return len(humps) > 1 and all(hump in _KIND_WORDS for hump in humps)
 
 
 def _is_date(word: str) -> bool:

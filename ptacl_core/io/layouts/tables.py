@@ -51,6 +51,14 @@ class DataSetTable:
             return max(fitting, key=lambda entry: entry[0])[1]
         return self.by_record.get(_number(record)) if record else None
 
+    def find_people(self, place: PurePosixPath) -> set[str]:
+        """The people whom rows with the longest fitting path of a recording name."""
+        parts = _tail(str(place))
+        candidates = self.by_file.get(parts[-1], []) if parts else []
+        fitting = [(len(tail), row) for tail, row in candidates if parts[-len(tail) :] == tail]
+        longest = max((length for length, _ in fitting), default=0)
+        return {row.subject for length, row in fitting if length == longest}
+
     def find_frames(self, subject: str) -> dict[str, int]:
         """End-diastole and end-systole of a person's cine, as frames from 0, where it has them."""
         row = self.by_subject.get(subject)

@@ -94,3 +94,54 @@ def test_downloads_that_a_browser_numbered_are_not_one_person(tmp_path):
     plan = read_plan(Sources((folder,)))
     assert plan.visits == []
     assert plan.count()["recordings_left_out"] == 3
+
+
+@pytest.mark.parametrize(
+    ("ecgs", "cines"),
+    [
+        ("12 Lead ECGs", "Cardiac MRI (SAX)"),
+        ("12-lead ECG", "CardiacMR"),
+        ("12LeadECG", "CineStacks"),
+        ("EKG 12 Ableitungen", "Herz MRT"),
+    ],
+)
+def test_folders_of_a_kind_are_nobody(tmp_path, ecgs, cines):
+    for number, person in enumerate(("H100", "H200")):
+        (tmp_path / ecgs).mkdir(exist_ok=True)
+        head = TREES.ecg_head(random.Random(number), "", 1)
+        (tmp_path / ecgs / f"{person}.xml").write_bytes(head)
+        (tmp_path / cines / person).mkdir(parents=True)
+        (tmp_path / cines / person / "1.dcm").write_bytes(TREES.dicom_head("", f"1.{number}", 1))
+    assert people(tmp_path) == {"H100": 1, "H200": 1}
+
+
+def test_times_after_inclusion_are_visits(tmp_path):
+    build(
+        tmp_path / "s", *(f"{who}/{at}" for who in ("H100", "H200") for at in ("BL", "6mo", "12mo"))
+    )
+    assert people(tmp_path / "s") == {"H100": 3, "H200": 3}
+
+
+def test_a_short_number_at_two_sites_is_two_people(tmp_path):
+    for site in ("Berlin", "Oslo"):
+        folder = tmp_path / site / "1001"
+        (folder / "mr").mkdir(parents=True)
+        (folder / "ecg.xml").write_bytes(TREES.ecg_head(random.Random(site), "1001", 1))
+        (folder / "mr" / "1.dcm").write_bytes(TREES.dicom_head("1001", f"1.{len(site)}", 1))
+    plan = read_plan(Sources((tmp_path,)))
+    assert plan.visits == []
+    assert plan.count_reasons() == {"identity_contradicts": 4}
+    (tmp_path / "Oslo" / "1001" / "ecg.xml").unlink()  # one person, whose cines lie elsewhere
+    shutil.rmtree(tmp_path / "Berlin" / "1001" / "mr")
+    assert people(tmp_path) == {"1001": 1}
+
+
+def test_an_export_that_comes_again_counts_once(tmp_path):
+    folder = tmp_path / "export" / "old"
+    (folder / "mr").mkdir(parents=True)
+    (folder / "ecg.xml").write_bytes(TREES.ecg_head(random.Random(1), "H100", 1))
+    (folder / "mr" / "1.dcm").write_bytes(TREES.dicom_head("H100", "1.2.3", 1))
+    shutil.copytree(tmp_path / "export" / "old", tmp_path / "export" / "new")
+    plan = read_plan(Sources((tmp_path / "export",)))
+    assert [(v.subject, v.is_pair) for v in plan.visits] == [("H100", True)]
+    assert [file.reason for file in plan.unused] == ["copy"]

@@ -300,3 +300,38 @@ def test_tables_of_a_layout_file_of_ones_own_come_back_with_it(tmp_path):
 def test_a_plan_that_was_edited_amiss_is_refused(source, tmp_path, line, message):
     with pytest.raises(RecordError, match=message):
         planned(source, f"patient,ecg,cmr,hints,table\n{line}\n", tmp_path)
+
+
+def test_examinations_in_one_folder_are_told_apart_in_the_plan(tmp_path):
+    root, plan_file = tmp_path / "dump", tmp_path / "plan.csv"
+    root.mkdir()
+    for number, person in enumerate(("H100", "H200", "")):
+        for image in range(2):
+            head = trees.dicom_head(person, f"1.9.{number}", 1)
+            (root / f"IM{number}{image}.dcm").write_bytes(head)
+    write_plan(read_plan(Sources((root,))), plan_file)
+    text = plan_file.read_text()
+    plan_file.write_text(text.replace(",,,IM20.dcm", "H300,0,,IM20.dcm"))  # a person fills it in
+    plan = read_plan(Sources((root,), pairs=plan_file))
+    images = {
+        visit.subject: [file.resolve().name for file in sorted(visit.cmr.path.iterdir())]
+        for visit in plan.visits
+        if visit.cmr is not None
+    }
+    assert images == {f"H{n + 1}00": [f"IM{n}0.dcm", f"IM{n}1.dcm"] for n in range(3)}
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"m.csv": "patient_id,file\nP1,a.xml\nP2,a.xml\nP2,b.xml\n"},
+        {"m1.csv": "patient_id,file\nP1,a.xml\nP2,b.xml\n", "m2.csv": "subject,path\nP2,a.xml\n"},
+    ],
+)
+def test_files_that_lists_give_to_two_people_are_left_out(source, lists):
+    (source / "muse" / "c.xml").unlink()
+    for name, text in lists.items():
+        (source / "muse" / name).write_text(text)
+    plan = read_plan(Sources((source / "muse",)))
+    assert [(v.subject, v.ecg.path.name) for v in plan.visits if v.ecg] == [("P2", "b.xml")]
+    assert plan.count_reasons()["identity_contradicts"] == 1
