@@ -179,7 +179,14 @@ def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
         column_name: getattr(table, column_name) for column_name in (*PHENOTYPE_NAMES, *_COVARIATES)
     }
     labels = []
+    told: dict[tuple[str, str], int] = {}
+    num_respelled = 0
     for row in range(len(table)):
+        visit = str(table.visit[row])
+        key = fold_identifier(str(table.subject[row])), _fold_visit(visit) if visit else ""
+        if told.setdefault(key, row) != row:
+            num_respelled += 1
+            continue
         values: dict[str, Any] = {
             column_name: float(column[row])
             for column_name, column in columns.items()
@@ -194,7 +201,14 @@ def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
             values["sex"] = str(table.sex[row])
         if values:
             labels.append(Label(str(table.subject[row]), str(table.visit[row]), values))
-    return TableLabels(clean_text(name, max_length=80), labels, table.findings)
+    findings = list(table.findings)
+    if num_respelled:
+        message = (
+            f"{num_respelled} rows repeat a person and visit in another spelling (007 and 7, "
+            "Visit 2 and 2), the first was kept"
+        )
+        findings.append(Finding("duplicate_rows", "warning", message))
+    return TableLabels(clean_text(name, max_length=80), labels, tuple(findings))
 
 
 def _from_set(table: DataSetTable) -> TableLabels:

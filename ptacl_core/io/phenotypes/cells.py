@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.io.phenotypes.columns import find_unit_factor
+from ptacl_core.io.phenotypes.units import find_unit_factor
 from ptacl_core.records import Finding
 
 MAX_ID_LENGTH = 64

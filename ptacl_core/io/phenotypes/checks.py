@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float64
-from ptacl_core.io.phenotypes.columns import kind_of
+from ptacl_core.io.phenotypes.units import kind_of
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS, Finding
 from ptacl_core.records.limits import POSSIBLE_RANGES, UNKNOWN_CODES
 
@@ -14,6 +14,7 @@ _TOLERANCE = 0.01
 _ROUNDING_ML = 0.15
 _LARGEST_FRACTION = 1.5
 _MIN_CODE_CELLS = 3
+_MIN_FOREIGN = 5
 _CODE_DISTANCE = 0.05
 _SHOWN_VALUES = 3
 
@@ -28,6 +29,12 @@ _REPAIRS: dict[str, tuple[Callable[[float], bool], float, str]] = {
     "mass": (lambda usual: usual < 2.0, 1000.0, "looked like kilograms and was converted to g"),
     "length": (lambda usual: usual < 3.0, 100.0, "looked like metres and was converted to cm"),
 }
+
+_FOREIGN = {
+    "height_cm": (50.0, 85.0, "inches", "height_cm or height (in)"),
+    "weight_kg": (130.0, 400.0, "pounds", "weight_kg or weight (lb)"),
+}
+"""Usual values (from, to) that are another unit's."""
 
 
 def repair_units(
@@ -50,6 +57,28 @@ def repair_units(
         Finding("unit_converted", "warning", f"{quantity}: the column {said} (× {factor:g})")
     )
     return np.where(is_credible, values * factor, values)
+
+
+def refuse_foreign_units(
+    values: Float64[Array, " row"], quantity: str, findings: list[Finding]
+) -> Float64[Array, " row"]:
+    """A column without a stated unit whose usual value is no adult's in ours: missing, and told.
+
+    Heights around 70 are inches, weights around 180 pounds; infants and heavy people have cm and
+    kg in the column's name.
+    """
+    if quantity not in _FOREIGN:
+        return values
+    smallest, largest, other, name = _FOREIGN[quantity]
+    known = values[_is_possible(values, quantity)]
+    if known.size < _MIN_FOREIGN or not smallest <= float(np.median(known)) <= largest:
+        return values
+    message = (
+        f"{quantity}: a usual value of {np.median(known):g} looks like {other}: the column was not "
+        f"used; name its unit, as {name}"
+    )
+    findings.append(Finding("unit_unclear", "warning", message))
+    return np.full_like(values, np.nan)
 
 
 def _is_possible(values: Float64[Array, " row"], quantity: str) -> Bool[Array, " row"]:

@@ -1,10 +1,12 @@
 """What the columns of a phenotype table mean: UK Biobank fields, ukbb_cardiac, plain names."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ptacl_core.io.identity.names import split_name
 from ptacl_core.io.phenotypes.sex_words import LANGUAGES, SEX_WORDS
 from ptacl_core.io.phenotypes.spellings import SHARED_TITLES, Spelling, read_spelling
+from ptacl_core.io.phenotypes.units import find_unit_factor
 from ptacl_core.io.phenotypes.words import (
     SUBJECT_WORDS,
     VISIT_WORDS,
@@ -67,6 +69,11 @@ _COVARIATE_SPELLINGS = {
     "weight": "weight_kg",
     "bmi": "bmi_kg_m2",
     "bodymassindex": "bmi_kg_m2",
+    "patientsex": "sex",
+    "patientage": "age_years",
+    "patientsize": "height_cm",
+    "patientheight": "height_cm",
+    "patientweight": "weight_kg",
     **build_covariates(),
 }
 _FLAGS = {
@@ -86,38 +93,9 @@ _BASES = (
     | {f"{name.split('_')[0]}i": "indexed" for name in PHENOTYPE_NAMES}
 )
 _SHARED_BASES = {fold_name(title) for title in SHARED_TITLES}
+_OTHER_CODES = {"0": "1", "1": "02", "2": "1"}
 _CODED = re.compile(r"\b(\d)\s*[=:]\s*([^\W\d_]+)")
 _CODED_BACKWARDS = re.compile(r"\b([^\W\d_]+)\s*[=:]\s*(\d)\b")
-_UNIT_FACTORS = {
-    ("volume", "ml"): 1.0,
-    ("volume", "l"): 1000.0,
-    ("volume", "cm3"): 1.0,
-    ("fraction", "%"): 1.0,
-    ("fraction", "pct"): 1.0,
-    ("fraction", "percent"): 1.0,
-    ("flow", "l/min"): 1.0,
-    ("flow", "lmin"): 1.0,
-    ("flow", "ml/min"): 0.001,
-    ("mass", "g"): 1.0,
-    ("mass", "kg"): 1000.0,
-    ("age", "years"): 1.0,
-    ("age", "y"): 1.0,
-    ("length", "cm"): 1.0,
-    ("length", "m"): 100.0,
-    ("weight", "kg"): 1.0,
-    ("bmi", "kg/m2"): 1.0,
-    ("bmi", "kgm2"): 1.0,
-}
-_KINDS = {
-    "lvef_pct": "fraction",
-    "rvef_pct": "fraction",
-    "lvco_l_min": "flow",
-    "lvm_g": "mass",
-    "age_years": "age",
-    "height_cm": "length",
-    "weight_kg": "weight",
-    "bmi_kg_m2": "bmi",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +103,9 @@ class ColumnMeaning:
     """What one column holds.
 
     `quantity` is a phenotype, a covariate, "sex", "subject", "visit", "indexed" (divided by body
-    surface: never used) or "other_field" (a phenotype's title on a field of another derivation:
-    never used). `instance` is the UK Biobank visit, None when the name has none; of several
+    surface: never used), "other_field" (a phenotype's title on a field of another derivation: never
+    used) or "unclear" (a quantity of ours with words that are not known: never used). `instance` is
+    the visit that the name states (UK Biobank's instance), None when it states none; of several
     columns for the same the lowest `rank` counts. `factor` turns the unit that the name states
     into ours, None when it states none. `is_scanner` marks what the scanner's own contours gave;
     `shared_title` a title that both derivations have, without a field number; `coding` how a sex
@@ -196,21 +175,29 @@ def _meaning_of_title(spelling: Spelling) -> ColumnMeaning | None:
     )
 
 
-def find_unit_factor(quantity: str, unit: str) -> float | None:
-    """What turns `unit` into ours for `quantity`, None when it is not a unit of it."""
-    return _UNIT_FACTORS.get((kind_of(quantity), re.sub(r"[\s.]+", "", unit.strip().lower())))
-
-
-def kind_of(quantity: str) -> str:
-    """The kind of quantity (volume, fraction, flow, mass, age, length, weight, bmi)."""
-    return _KINDS.get(quantity, "volume")
-
-
 def _find_plain(text: str) -> ColumnMeaning | None:
+    """The meaning of a name that is not UK Biobank's, with the visit before or behind it."""
+    meaning = _find_without_visit(text)
+    if meaning is not None and meaning.quantity != "unclear":
+        return meaning
+    for pattern, name, visit in ((_VISIT_BEHIND, 1, 2), (_VISIT_BEFORE, 2, 1)):
+        match = pattern.fullmatch(text)
+        part = split_name(match[visit]) if match else None
+        if match is None or part is None or part.core or not part.has_visit_word:
+            continue
+        inner = _find_without_visit(match[name])
+        if inner is not None and inner.quantity in (*PHENOTYPE_NAMES, *COVARIATE_NAMES):
+            return replace(inner, instance=part.visit)
+    return meaning
+
+
+_VISIT_BEHIND = re.compile(r"(.+?)[\s_.\-(\[]+([^\s_.()\[\]]+)[)\]]?")
+_VISIT_BEFORE = re.compile(r"([^\s_.()\[\]]+?)[\s_.\-]+(.+)")
+
+
+def _find_without_visit(text: str) -> ColumnMeaning | None:
     coding = _find_stated_coding(text)
-    if coding:
-        return ColumnMeaning("sex", coding=coding)
-    whole = _WHOLE_NAMES.get(fold_name(text))
+    whole = ColumnMeaning("sex", coding=coding) if coding else _WHOLE_NAMES.get(fold_name(text))
     if whole is not None:
         return whole
     for name, unit in _splits(text):
@@ -225,8 +212,11 @@ def _find_plain(text: str) -> ColumnMeaning | None:
         if not unit or quantity == "sex":
             language = LANGUAGES.get(base, "")
             return ColumnMeaning(quantity, shared_title=base in _SHARED_BASES, language=language)
-        factor = _UNIT_FACTORS.get((kind_of(quantity), unit))
-        return None if factor is None else ColumnMeaning(quantity, factor=factor)
+        factor = find_unit_factor(quantity, unit)
+        if factor is not None:
+            return ColumnMeaning(quantity, factor=factor)
+        is_ours = quantity in PHENOTYPE_NAMES or (name != text and text.endswith((")", "]")))
+        return ColumnMeaning("unclear") if is_ours else None
     return None
 
 
@@ -240,6 +230,9 @@ def _find_stated_coding(text: str) -> str:
     pairs = [(code, SEX_WORDS.get(word)) for code, word in _CODED.findall(rest)]
     pairs += [(code, SEX_WORDS.get(word)) for word, code in _CODED_BACKWARDS.findall(rest)]
     known = {code: sex for code, sex in pairs if sex is not None}
+    if len(known) == 1:  # `Gender (1=male)`: the other sex is the other number
+        (code, sex), other = next(iter(known.items())), {"M": "F", "F": "M"}
+        known |= dict.fromkeys(_OTHER_CODES.get(code, ""), other[sex])
     return (
         ",".join(f"{code}={sex}" for code, sex in sorted(known.items())) if len(known) > 1 else ""
     )

@@ -17,6 +17,7 @@ from ptacl_core.io.phenotypes.cells import find_text_fault, parse_numbers
 from ptacl_core.io.phenotypes.checks import (
     check_consistency,
     drop_impossible,
+    refuse_foreign_units,
     repair_units,
     report_missing,
 )
@@ -32,6 +33,7 @@ from ptacl_core.safety.text.printable import clean_text
 
 _NUMERIC_NAMES = (*PHENOTYPE_NAMES, *COVARIATE_NAMES)
 _SCANNER = "scanner_"
+_SHOWN_COLUMNS = 4
 _Place = tuple[str | None, int]
 """Instance and rank of a column."""
 _Readings = dict[_Place, Float64[Array, " row"]]
@@ -119,7 +121,7 @@ def read_phenotypes(
     meanings = _find_meanings(table.columns, columns or {})
     findings: list[Finding] = []
     meanings = resolve_shared_titles(meanings, table.columns, findings)
-    used = _choose_columns(meanings, shown, findings)
+    used = _choose_columns(meanings, table.columns, shown, findings)
     cells, num_skipped = read_columns(table, used)
     read = [_Column(meanings[index], column) for index, column in zip(used, cells, strict=True)]
     if num_skipped:
@@ -152,8 +154,25 @@ def _find_meanings(names: Sequence[str], declared: Mapping[str, str]) -> dict[in
     return meanings
 
 
+def _describe_unclear(meanings: Mapping[int, ColumnMeaning], names: Sequence[str]) -> list[Finding]:
+    """Columns that name a quantity of ours in words that are not known, so that none is lost."""
+    unclear = [names[i] for i, meaning in meanings.items() if meaning.quantity == "unclear"]
+    if not unclear:
+        return []
+    shown = ", ".join(clean_text(name, max_length=40) for name in unclear[:_SHOWN_COLUMNS])
+    shown += ", …" if len(unclear) > _SHOWN_COLUMNS else ""
+    message = (
+        f"{len(unclear)} columns name a known quantity with a unit, a method or a visit that is "
+        f"not known and were not used ({shown}); rename them, as lvef_pct or LVEF (%)"
+    )
+    return [Finding("columns_unclear", "warning", message)]
+
+
 def _choose_columns(
-    meanings: dict[int, ColumnMeaning], shown: str, findings: list[Finding]
+    meanings: dict[int, ColumnMeaning],
+    names: Sequence[str],
+    shown: str,
+    findings: list[Finding],
 ) -> list[int]:
     """Indices of the columns to read: one for each meaning, the best-ranked subject column."""
     subjects = [index for index, meaning in meanings.items() if meaning.quantity == "subject"]
@@ -175,10 +194,11 @@ def _choose_columns(
             )
         )
     findings += describe_set_apart(meanings.values())
+    findings += _describe_unclear(meanings, names)
     chosen: dict[tuple[str, str | None, int, bool], int] = {}
     num_doubled = 0
     for index, meaning in meanings.items():
-        if meaning.quantity in {"subject", "visit", "indexed", "other_field"}:
+        if meaning.quantity in {"subject", "visit", "indexed", "other_field", "unclear"}:
             continue
         key = meaning.quantity, meaning.instance, meaning.rank, meaning.is_scanner
         num_doubled += key in chosen
@@ -304,6 +324,8 @@ def _parse(
             values = parse_numbers(column.cells, meaning.quantity, has_decimal_comma, findings) * (
                 meaning.factor or 1.0
             )
+            if meaning.factor is None:
+                values = refuse_foreign_units(values, meaning.quantity, findings)
             values = repair_units(values, meaning.quantity, findings)
             stored = _SCANNER * meaning.is_scanner + meaning.quantity
             numbers[stored][key] = drop_impossible(values, meaning.quantity, findings)

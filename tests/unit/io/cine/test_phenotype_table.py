@@ -277,8 +277,11 @@ def test_covariates_alone(tmp_path: Path) -> None:
 def test_other_fields_arrays_and_instances_are_left_alone() -> None:
     for name in ("24110-2.0", "24100-2.1", "heart_rate (bpm)", "WT_Global (mm)", "n"):
         assert find_meaning(name) is None
-    for name in ("Ecc_Global (%)", "LAV max (mL)", "lvedv_change_ml_per_year"):
+    for name in ("Ecc_Global (%)", "LAV max (mL)"):
         assert find_meaning(name) is None
+    change = find_meaning("lvedv_change_ml_per_year")
+    assert change is not None
+    assert change.quantity == "unclear"  # named in a finding, never used
 
 
 def test_a_wide_table_is_read_by_its_few_columns(tmp_path: Path) -> None:
