@@ -32,6 +32,7 @@ from ptacl_core.ingest.visits import build_tasks, leave_out_erased
 from ptacl_core.progress import ProgressSink
 from ptacl_core.shards import Rejection, ShardWriter, assign_split
 from ptacl_core.shards.manifest import find_sequence
+from ptacl_core.stages.preprocess.contradictions import find_contradictions
 from ptacl_core.stages.preprocess.summary import PreprocessSummary
 
 
@@ -106,6 +107,7 @@ class Call:
                 self.layout,
                 {task.patient: task.subject for task in mine if task.patient not in withdrawn},
             )
+        self.plan.notes += find_contradictions(shards)
         num_records = sum((t.ecg is not None) + (t.cmr is not None) for t in growth.tasks)
         rate = num_records / max(time.monotonic() - started_s, 1e-9)
         return self._summarise(growth, matched, rate)

@@ -97,7 +97,7 @@ def run(
         progress.say(
             "the list of pairs names no table: values of people come only from --phenotypes TABLE"
         )
-    if not plan.visits and not tables:
+    if not plan.visits and not tables and not plan.withdrawn:
         raise _nothing_there(source, plan)
     for table in tables:
         for finding in table.findings:
