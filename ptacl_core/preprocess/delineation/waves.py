@@ -25,6 +25,9 @@ _NEAR_P = 110
 _SHORTEST_QT = 110
 _SHORTEST_ST = 40
 _BEFORE_NEXT_QRS = 8
+_SHORTEST_RR_WITHOUT_T = 200
+"""Samples (400 ms): at faster rates a P wave counts only where T ends before it."""
+
 _QRS_DOUBT, _T_DOUBT = 8, 20
 
 
@@ -106,6 +109,10 @@ def _find_slow_waves(
             return shorter, waves
         without_t.append((shorter._replace(end=None), waves))
     if without_t and t_wave.end is None:
+        if rr_samples < _SHORTEST_RR_WITHOUT_T:
+            return without_t[0][0], PWave(
+                None, None, None, "at this rate T may be what looks like P"
+            )
         return without_t[0]
     return t_wave, PWave(None, None, None, p_wave.reason or "no P wave is told from T")
 

@@ -1,5 +1,8 @@
 """From a prepared recording to what it measures: marks, figures, amplitudes, statements."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32
@@ -29,6 +32,8 @@ from ptacl_core.records import (
 
 _RATE_HZ = 500.0
 _MIN_ECTOPIC = 1
+_SHORTEST_RR_MS = 333.0
+_LONGEST_QT_SHARE = 0.85
 
 
 def analyse_ecg(prepared: PreparedEcg, record: EcgRecord | None = None) -> EcgAnalysis:
@@ -54,18 +59,25 @@ def analyse_ecg(prepared: PreparedEcg, record: EcgRecord | None = None) -> EcgAn
         return EcgAnalysis(marks, figures, findings=_remarks(marks, figures))
     codes = {finding.code for finding in prepared.findings}
     if "paced" in codes:
-        marks, beat = _without_p(marks, beat, "the rhythm is paced")
-    figures |= measure_intervals(marks)
+        marks, beat = _without(marks, beat, ("p_onset", "p_offset"), "the rhythm is paced")
     rr_ms = _mean_rr_ms(prepared)
+    if rr_ms is not None and rr_ms < _SHORTEST_RR_MS:
+        marks, beat = _doubt_at_fast_rate(marks, beat)
+    figures |= measure_intervals(marks)
     if rr_ms is not None:
         figures["rr_ms"] = rr_ms
         if "qt_ms" in figures:
             figures |= correct_qt(figures["qt_ms"], rr_ms)
+        if figures.get("qt_ms", 0.0) > _LONGEST_QT_SHARE * rr_ms:
+            doubt = "T ends just before the next beat, whose P wave may be taken for a part of it"
+            marks = replace(marks, unsure={"t_end": doubt, **marks.unsure})
     figures |= measure_axes(beat_mv, beat)
     deflections = _find_deflections(beat_mv, beat)
     leads_mv = measure_leads(beat_mv, beat, deflections)
     figures |= _voltages(leads_mv)
     statements = make_statements(figures, leads_mv, beat_mv, beat, deflections)
+    if rr_ms is not None and rr_ms < _SHORTEST_RR_MS:
+        statements = tuple(s for s in statements if s.code not in _OF_QRS_LENGTH)
     if "paced" in codes:
         statements = (_PACED,)
     return EcgAnalysis(marks, figures, leads_mv, statements, _remarks(marks, figures))
@@ -75,6 +87,9 @@ def measure_ecg(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict[
     """The figures of `analyse_ecg` alone, by the names of `FIGURE_NAMES`."""
     return dict(analyse_ecg(prepared, record).figures)
 
+
+_OF_QRS_LENGTH = ("lbbb_morphology", "rbbb_morphology", "q_waves")
+"""Statements that stand on where QRS begins and ends."""
 
 _PACED = Statement(
     "paced",
@@ -93,20 +108,33 @@ def _find_deflections(
     return [find_deflections(samples, onset, offset) for samples in beat_mv]
 
 
-def _without_p(marks: EcgMarks, beat: BeatMarks, reason: str) -> tuple[EcgMarks, BeatMarks]:
-    changed = beat.moved(p_onset=None, p_offset=None)
+def _without(
+    marks: EcgMarks, beat: BeatMarks, names: Sequence[str], reason: str
+) -> tuple[EcgMarks, BeatMarks]:
+    """The marks without some of each beat, and the representative beat so."""
+    nothing = dict.fromkeys(names)
+    changed = beat.moved(**nothing)
     return (
         EcgMarks(
-            beats=tuple(beat.moved(p_onset=None, p_offset=None) for beat in marks.beats),
+            beats=tuple(beat.moved(**nothing) for beat in marks.beats),
             representative=changed,
             representative_mv=marks.representative_mv,
             num_averaged=marks.num_averaged,
             class_counts=marks.class_counts,
-            absent={**marks.absent, "p_onset": reason, "p_offset": reason},
-            unsure=marks.unsure,
+            absent={**marks.absent, **dict.fromkeys(names, reason)},
+            unsure={name: doubt for name, doubt in marks.unsure.items() if name not in names},
         ),
         changed,
     )
+
+
+def _doubt_at_fast_rate(marks: EcgMarks, beat: BeatMarks) -> tuple[EcgMarks, BeatMarks]:
+    """Above 180 a minute one wave runs into the next: QRS alone is kept, and doubted."""
+    reason = "above 180 beats a minute P and T are not told apart"
+    names = ("p_onset", "p_offset", "t_peak", "t_end")
+    marks, beat = _without(marks, beat, names, reason)
+    doubt = "QRS may hold a part of T: above 180 beats a minute one runs into the other"
+    return replace(marks, unsure={"qrs_offset": doubt, **marks.unsure}), beat
 
 
 def _mean_rr_ms(prepared: PreparedEcg) -> float | None:

@@ -206,7 +206,8 @@ def hostile():
     lone = quiet.copy()
     lone[:, 2400:2600] += np.exp(-0.5 * ((np.arange(200) - 100) / 5) ** 2)
     yield "one beat", lone
-    yield "200 a minute", one_beat_at(200, 2)
+    for rate_bpm in (190, 200, 225):
+        yield f"{rate_bpm} a minute", one_beat_at(rate_bpm, 2)
     wave_hz = 5 + np.cumsum(0.02 * generator.normal(size=5000))
     envelope = 1 + 0.5 * np.sin(2 * np.pi * 0.7 * TIME_S)
     shifts = generator.uniform(0, 6, (12, 1))
@@ -243,13 +244,24 @@ def test_hostile_signals_never_raise_nor_yield_a_full_set(name, signal, as_recor
     peaks = detect_r_peaks(signal, sampling_rate_hz=500)
     marks = delineate(signal, sampling_rate_hz=500, r_peak_samples=peaks)
     assert len(marks.beats) <= len(peaks)
-    if name in ("saturated", "200 a minute"):  # beats indeed: what is stated must be possible
+    if name == "saturated":  # beats indeed: what is stated must be possible
         assert not full or analysis.figures["qrs_ms"] < 200
+    elif name.endswith("a minute"):
+        assert not {"pr_ms", "qt_ms", "qtc_ms"} & set(analysis.figures)
+        assert {"pr_absent", "qt_absent", "qrs_unsure"} <= {f.code for f in analysis.findings}
+        assert not {"lbbb_morphology", "rbbb_morphology"} & {s.code for s in analysis.statements}
     elif name == "beats without P and T":
         assert not {"pr_ms", "qt_ms"} & set(analysis.figures)
     else:
         assert not full
         assert set(analysis.figures) <= {"heart_rate_bpm"}
+
+
+@pytest.mark.parametrize("rate_bpm", [155, 170])
+def test_what_runs_into_the_next_beat_is_doubted(rate_bpm, as_record):
+    analysis = analyse_ecg(prepare_ecg(as_record(one_beat_at(rate_bpm, 0))))
+    codes = {finding.code for finding in analysis.findings}
+    assert "pr_ms" not in analysis.figures or {"qt_unsure", "qt_absent"} & codes
 
 
 def test_too_few_or_unlike_peaks_have_no_marks_but_a_reason():
