@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# ruff: noqa: E402 - the paths come first
 """The end-to-end rehearsal of a withdrawal: people of a cohort, a run, a list, late arrivals.
 
 Files as UK Biobank lays them out become a cohort, a run is trained and embedded on it, and a list
@@ -17,7 +18,6 @@ by the next call, which rehearses the withdrawal on a copy.
 import argparse
 import datetime
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -34,6 +34,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # the tests' own attacks are tried here as well
+
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.erasure.byte_search import binary_needle, search_directories
@@ -44,8 +47,9 @@ from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.erasure import find_array_pieces
 from ptacl_core.simulate import simulate_patients, write_ukb_layout
+from tests.pipeline.no_patient import derive, least_gap, read_matrices
+from tests.pipeline.test_withdrawal import distance_from_fit, gap_to_sums
 
-ROOT = Path(__file__).resolve().parents[2]
 NUM_MEMBERS, NUM_LATE, NUM_STACKS = 13, 4, 30
 FIRST = 9_000_000
 SPELLINGS = ("{0}", "0{0}", "{0}.0", "sub-{0}", "{0}_20205_2_0.xml")
@@ -262,24 +266,13 @@ def collect_points(cohort: Path, pseudonyms: set[str]) -> list[np.ndarray]:
 
 def check_linear_algebra(rehearsal: Rehearsal, cohort: Path, points: list[np.ndarray]) -> None:
     """No row of a run, through any map beside it, and no sum of all less the others."""
-    tests = load_tests()
-    matrices, maps = tests._read_matrices(cohort / "runs")
-    gaps = [tests._least_gap(each, tests._derive(matrices, maps, each.shape[1])) for each in points]
+    matrices, maps = read_matrices(cohort / "runs")
+    gaps = [least_gap(rows, derive(matrices, maps, rows.shape[1])) for rows in points]
     rehearsal.check("no map of what is left gives an embedding of the 13", held=min(gaps) > 1e-3)
     readout = ReadOut.load(cohort / "runs" / RUN / "readout")
-    is_far = tests.gap_to_sums(cohort, RUN, readout, points[0]) > 1e-3
-    is_solved = tests.distance_from_fit(cohort, RUN, readout.probe) < 1e-9
+    is_far = gap_to_sums(cohort, RUN, readout, points[0]) > 1e-3
+    is_solved = distance_from_fit(cohort, RUN, readout.probe) < 1e-9
     rehearsal.check("nor does any mean or fit less the others", held=is_far and is_solved)
-
-
-def load_tests():
-    path = ROOT / "tests" / "pipeline" / "test_withdrawal.py"
-    spec = importlib.util.spec_from_file_location("rehearsed_tests", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def read_state(cohort: Path) -> dict[str, str]:
