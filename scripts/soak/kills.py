@@ -49,7 +49,8 @@ FIRST = 9_000_000
 NUM_FILES, NUM_TRAINED = 8, 160
 """People as files for `preprocess`; simulated ones for the others, as many as a read-out needs."""
 RUN = "tiny"
-TRAIN = ("--preset", "tiny", "--run", RUN, "--set", "align.optimisation.checkpoint_every_steps=1",
+TRAIN = ("--preset", "tiny", "--run", RUN, "--resume",
+         "--set", "align.optimisation.checkpoint_every_steps=1",
          "--set", "pretrain_ecg.optimisation.checkpoint_every_steps=1",
          "--set", "pretrain_cmr.optimisation.checkpoint_every_steps=1")  # fmt: skip
 TICKS = os.sysconf("SC_CLK_TCK")
