@@ -73,9 +73,12 @@ def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, co
     assert packed.exit_code == 2
     assert "withdrew since" in packed.err
     before = register.read_bytes()
+    shutil.rmtree(cohort / "runs" / "tiny" / "readout")  # as a call leaves it that is killed there
     again = json.loads(ptacl("withdraw", cohort, listed, "--yes", "--json").out)
     assert (again["matched"], again["already_gone"], again["not_yet_seen"]) == (0, 1, 2)
     assert register.read_bytes() == before
+    refitted = ReadOut.load(cohort / "runs" / "tiny" / "readout")
+    assert np.array_equal(refitted.probe.coefficients, fresh.probe.coefficients)
     verified = ptacl("verify", cohort)
     assert verified.exit_code == 0, verified.out
 

@@ -99,8 +99,7 @@ def run(
         certificate = None
         if resolved.members or not read_journal(layout).is_empty:
             certificate = _erase(layout, key, resolved, may_stop=may_stop, progress=progress)
-    if certificate is not None:
-        refit_readouts(layout.root, progress=progress)
+    refit_readouts(layout.root, progress=progress)  # also those of a call that was killed here
     return WithdrawalSummary(
         layout.root,
         listed=len(set(identifiers)),
