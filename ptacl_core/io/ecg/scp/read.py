@@ -9,7 +9,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.errors import PtaclError, UnreadableFileError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg, check_extent, require_leads
-from ptacl_core.io.ecg.device import place_marks, unreadable_beat
+from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import LEAD_CODES
 from ptacl_core.io.ecg.person_facts import scp_person
@@ -17,10 +17,12 @@ from ptacl_core.io.ecg.scp.huffman import DEFAULT_TABLE, HuffmanCode, decode_sam
 from ptacl_core.io.ecg.scp.reference_beats import (
     BeatPlan,
     add_reference_beats,
+    find_r_samples,
     place_stored_samples,
     read_beat_plan,
 )
 from ptacl_core.io.ecg.scp.sections import read_sections, short_reads
+from ptacl_core.io.ecg.scp.statements import read_statements
 from ptacl_core.io.files.bounded_file import read_bytes, shown_name
 from ptacl_core.records import BeatMarks, EcgRecord, Finding
 
@@ -94,13 +96,28 @@ def read_scp_ecg(path: Path, _hints: EcgHints) -> EcgRecord:
             rate_hz,
             channels,
             findings,
-            None,
+            _read_r_samples(sections, leads[0].start, rate_hz, name),
             figures,
             device_beat=_read_beat(sections, leads, table, name, findings),
             device_marks=marks,
             person=scp_person(sections.get(1)),
+            device_statements=clean_statements(read_statements(sections.get(8))),
         )
     )
+
+
+def _read_r_samples(
+    sections: dict[int, bytes], first_sample: int, rate_hz: float, name: str
+) -> Array | None:
+    """Where section 4 puts the beats, in samples of the rhythm; None where it cannot be told."""
+    if 4 not in sections:
+        return None
+    try:
+        plan = read_beat_plan(sections[4], name=name)
+        counted_hz = _to_rate_hz(_read_coding(sections, 5 if 5 in sections else 6, name))
+    except PtaclError:
+        return None  # the rhythm is read all the same; without the section there are no times
+    return find_r_samples(plan, first_sample=first_sample, counted_hz=counted_hz, rate_hz=rate_hz)
 
 
 def _reconstruct(

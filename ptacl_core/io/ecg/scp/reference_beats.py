@@ -60,6 +60,19 @@ def read_beat_plan(section: bytes, *, name: str) -> BeatPlan:
     )
 
 
+def find_r_samples(
+    plan: BeatPlan, *, first_sample: int, counted_hz: float, rate_hz: float
+) -> Float64[Array, " beat"] | None:
+    """The cart's beats in samples of the rhythm (from 0); None when section 4 lists none.
+
+    `plan` counts samples from 1, at `counted_hz`, as section 3 does for the first of a lead.
+    """
+    places = sorted({beat.fiducial for beat in plan.beats if beat.fiducial > 0})
+    if not places:
+        return None
+    return np.rint((np.array(places, np.float64) - first_sample) * (rate_hz / counted_hz))
+
+
 def place_stored_samples(
     *, num_samples: int, first_sample: int, factor: int, protected: tuple[tuple[int, int], ...]
 ) -> tuple[Float64[Array, " stored"], Int64[Array, " stored"]]:

@@ -3,9 +3,12 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
+from ptacl_core.arrays import Array
 from ptacl_core.errors import MissingUnitError, PtaclError, UnsupportedFormatError
 from ptacl_core.io.ecg.assembly import Channel, Recording, assemble_ecg
-from ptacl_core.io.ecg.device import place_marks, unreadable_beat
+from ptacl_core.io.ecg.device import clean_statements, place_marks, unreadable_beat
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead, find_missing_leads
 from ptacl_core.io.ecg.person_facts import aecg_person
@@ -32,6 +35,9 @@ _WAVES = {
     "MDC_ECG_WAVC_QRSWAVE": ("qrs_onset", "qrs_offset"),
     "MDC_ECG_WAVC_TWAVE": (None, "t_end"),
 }
+_STATEMENT_CODES = ("MDC_ECG_RHY", "MDC_ECG_INTERPRETATION")
+_SAME_BEAT_S = 0.15
+"""R peaks of several leads within this are one beat's."""
 _TIME_CODES = {"TIME_ABSOLUTE", "TIME_RELATIVE"}
 
 
@@ -82,13 +88,52 @@ def read_hl7_aecg(path: Path, hints: EcgHints) -> EcgRecord:
             rate_hz,
             channels,
             findings,
-            None,
+            _read_r_samples(chosen, rate_hz),
             _read_measurements(chosen),
             device_beat=_read_beat(derived, hints, name, findings),
             device_marks=_read_marks(derived),
             person=aecg_person(root),
+            device_statements=clean_statements(_statements(chosen)),
         )
     )
+
+
+def _read_r_samples(series: Element, rate_hz: float) -> Array | None:
+    """R peaks that are annotated in time from the series' start, the leads' put together."""
+    times_s: list[float] = []
+    for wave in series.findall("subjectOf/annotationSet//annotation"):
+        if _code_of(wave.find("value")) != "MDC_ECG_WAVC_RWAVE":
+            continue
+        for inner in (wave, *wave.findall("component/annotation")):
+            if inner is not wave and _code_of(inner.find("value")) != "MDC_ECG_WAVC_PEAK":
+                continue
+            for boundary in inner.findall("support/supportingROI/component/boundary"):
+                value = boundary.find("value")
+                number = parse_number(value.get("value")) if value is not None else None
+                unit = value.get("unit", "") if value is not None else ""
+                is_time = _code_of(boundary.find("code")) == "TIME_RELATIVE"
+                if is_time and number is not None and unit in _SECONDS:
+                    times_s.append(number * _SECONDS[unit])
+    if not times_s:
+        return None
+    ordered = np.sort(np.array(times_s))
+    beats = np.split(ordered, np.flatnonzero(np.diff(ordered) > _SAME_BEAT_S) + 1)
+    return np.rint(np.array([np.median(beat) for beat in beats]) * rate_hz)
+
+
+def _statements(series: Element) -> list[str]:
+    """Rhythm and interpretation in words, as the annotations name them."""
+    texts: list[str] = []
+    for annotation in series.findall("subjectOf/annotationSet//annotation"):
+        code, value = _code_of(annotation.find("code")), annotation.find("value")
+        if value is None or not code.startswith(_STATEMENT_CODES):
+            continue
+        texts.append(value.get("displayName") or (value.text or ""))
+    return texts
+
+
+def _code_of(element: Element | None) -> str:
+    return element.get("code", "").upper() if element is not None else ""
 
 
 def _read_beat(

@@ -50,6 +50,9 @@ def test_einthoven_holds_on_every_sample(samples, name):
 def test_scp_and_aecg_of_one_ecg_are_equal_sample_by_sample(samples):
     scp = read_ecg(samples / "ecgtoolkit_Example.scp")
     aecg = read_ecg(samples / "hl7_Example_aECG.xml")
+    assert aecg.device_r_peak_samples is not None
+    assert aecg.device_r_peak_samples.tolist() == [166, 560, 965, 1388]  # the first four, lead I
+    assert aecg.device_statements == ("Sinus Rhythm",)
     np.testing.assert_array_equal(scp.signal_mv, aecg.signal_mv)
     shared = {"pr_ms": 148.0, "qrs_ms": 120.0, "qt_ms": 420.0, "axis_deg": -61.0}
     assert dict(scp.device_measurements) == shared

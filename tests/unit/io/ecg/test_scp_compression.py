@@ -201,3 +201,23 @@ def test_beats_beyond_the_recording_add_nothing(files, tmp_path):
     data, expected_mv = scp(files, bimodal=False, change=put(4, 6, far))
     record = read(tmp_path, data)
     np.testing.assert_allclose(record.signal_mv[:, 800:], expected_mv[:, 800:], atol=1e-6)
+
+
+@pytest.mark.parametrize("bimodal", [False, True])
+def test_the_carts_beats_and_statements_are_kept(files, tmp_path, bimodal):
+    texts = (b"Sinus rhythm\0", b"Confirmed by Dr. Example\0", b"Left axis deviation\0")
+    lines = b"".join(struct.pack("<BH", n, len(text)) + text for n, text in enumerate(texts, 1))
+
+    def say(bodies):
+        bodies[8] = struct.pack("<BHBBBBBB", 1, 2020, 1, 2, 9, 30, 0, len(texts)) + lines
+
+    data, _ = scp(files, bimodal=bimodal, change=say)
+    record = read(tmp_path, data)
+    np.testing.assert_array_equal(record.device_r_peak_samples, np.array(BEATS) - 1)
+    assert record.device_statements == ("Sinus rhythm", "Left axis deviation")
+
+    def cut(bodies):
+        say(bodies)
+        bodies[8] = bodies[8][:-10]
+
+    assert read(tmp_path, scp(files, bimodal=bimodal, change=cut)[0]).device_statements == ()
