@@ -7,7 +7,6 @@ gain asked for would push traces out of their bands, the page takes the next sma
 at every band's 0 mV.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -188,10 +187,6 @@ class PaperPage:
                 return panel
         return None
 
-    def panel_of(self, lead: int) -> PaperPanel | None:
-        """The first panel of a lead that is on the page."""
-        return next((panel for panel in self.panels if panel.lead == lead), None)
-
     def millivolts_at(self, panel: PaperPanel, y_px: float) -> float:
         """The voltage that a height in a panel stands for."""
         return (panel.baseline_px - y_px) / self.px_per_mv
@@ -241,8 +236,3 @@ def describe_scale(page: PaperPage) -> str:
     """`25 mm/s  10 mm/mV`, with a note where the gain had to be smaller than asked for."""
     note = "" if page.gain_mm_per_mv == page.wanted_gain_mm_per_mv else " (to fit)"
     return f"{page.speed_mm_per_s:g} mm/s  {page.gain_mm_per_mv:g} mm/mV{note}"
-
-
-def lay_out_leads(num_leads: int, leads: Sequence[int]) -> tuple[tuple[int, ...], ...]:
-    """Bands of one lead each, of those that exist."""
-    return tuple((lead,) for lead in leads if lead < num_leads)

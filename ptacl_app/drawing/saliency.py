@@ -37,11 +37,6 @@ class Saliency:
         return PHENOTYPE_UNITS[self.name]
 
     @property
-    def lead_levels(self) -> Int64[Array, " lead"]:
-        """-4 … 4 per lead."""
-        return compute_levels(self.leads)
-
-    @property
     def step_levels(self) -> Int64[Array, " step"]:
         """-4 … 4 per step."""
         return compute_levels(self.steps)

@@ -16,7 +16,7 @@ from ptacl_app.shell import messages
 from ptacl_app.text.formatting import format_plural, safe
 from ptacl_core.errors import PtaclError
 
-HELP = "Enter shows its rows · c compares it with all · c on a second one with the first · Esc"
+HELP = "Enter shows its rows · c compares it with all, then with the one before · Delete · Esc"
 
 
 class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
@@ -30,12 +30,17 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
     SavedCohortsScreen.-compared DataTable { display: block; }
     SavedCohortsScreen.-compared #attrition { display: none; }
     """
-    BINDINGS: ClassVar = [("escape,q", "dismiss", "Close"), ("c", "compare", "Compare")]
+    BINDINGS: ClassVar = [
+        ("escape,q", "dismiss", "Close"),
+        ("c", "compare", "Compare"),
+        ("delete", "remove", "Remove"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self.cohorts: tuple[SavedCohortView, ...] = ()
         self.marked: str | None = None
+        self.to_be_removed: str | None = None
 
     def compose(self) -> ComposeResult:
         """The list, then attrition or comparison."""
@@ -51,12 +56,14 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
         self.load()
 
     @work(thread=True, exclusive=True, group="saved", exit_on_error=False)
-    def load(self) -> None:
-        """Read in a thread; `SavedCohortsLoaded` or `PaneFailed` follows."""
+    def load(self, *, removed: str | None = None) -> None:
+        """Remove one where asked, then read all; `SavedCohortsLoaded` or `PaneFailed` follows."""
         reader = self._app.reader
         if reader is None:
             return
         try:
+            if removed is not None:
+                reader.remove_saved_cohort(removed)
             saved_cohorts = reader.load_saved_cohorts()
         except PtaclError as error:
             self.post_message(messages.PaneFailed("saved", safe(error, max_length=400)))
@@ -72,7 +79,10 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
         if self.cohorts:
             listed.focus()
             listed.highlighted = 0
+            self.say(HELP)
         else:
+            self.query_one("#attrition", Static).update("")
+            self.remove_class("-compared")
             self.say("none is saved yet: filter the rows of screen 1, then press ctrl+s")
 
     @property
@@ -84,6 +94,7 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """The attrition follows the cursor."""
         event.stop()
+        self.to_be_removed = None
         if self.selected is not None:
             self.query_one("#attrition", Static).update(describe_attrition(self.selected))
 
@@ -92,6 +103,19 @@ class SavedCohortsScreen(Dialog[tuple[str, ...] | None]):
         event.stop()
         if self.selected is not None:
             self.dismiss(self.selected.criteria)
+
+    def action_remove(self) -> None:
+        """The cohort under the cursor, at the second press: what it took to make is lost."""
+        if self.selected is None:
+            return
+        name = self.selected.name
+        if self.to_be_removed == name:
+            self.to_be_removed = None
+            self.marked = None if self.marked == name else self.marked
+            self.load(removed=name)
+        else:
+            self.to_be_removed = name
+            self.say(f"Delete again removes {name}; its patients stay in the cohort")
 
     def action_compare(self) -> None:
         """With all visits at first, then with the one chosen before."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -192,8 +192,3 @@ def read_cell_px(protocol: Protocol) -> tuple[int, int]:
         if rows and columns and width >= columns and height >= rows:
             return max(width // columns, 1), max(height // rows, 1)
     return SIXEL_CELL_PX if protocol is Protocol.SIXEL else DEFAULT_CELL_PX
-
-
-def without_pixels(graphics: Graphics, reason: str) -> Graphics:
-    """The same terminal with cells only."""
-    return replace(graphics, protocol=Protocol.CELLS, reason=reason)

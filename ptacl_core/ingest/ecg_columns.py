@@ -4,10 +4,8 @@ import json
 from typing import Any
 
 from ptacl_core.records import BeatMarks, EcgAnalysis, EcgRecord
+from ptacl_core.records.marks import REPRESENTATIVE_BEAT
 from ptacl_core.shards.spec import MEASUREMENT_NAMES
-
-REPRESENTATIVE = -1
-"""Number of the representative beat among an ECG's marks."""
 
 
 def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any]:
@@ -16,7 +14,7 @@ def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any
     beats: list[BeatMarks] = list(marks.beats) if marks.representative is not None else []
     rows = [beat.as_dict() | {"beat": number} for number, beat in enumerate(beats)]
     if marks.representative is not None:
-        rows.append(marks.representative.as_dict() | {"beat": REPRESENTATIVE})
+        rows.append(marks.representative.as_dict() | {"beat": REPRESENTATIVE_BEAT})
     leads_mv = analysis.lead_figures_mv
     device_beat = record.device_marks
     return {
@@ -28,6 +26,6 @@ def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any
         "device_figures": list(record.device_measurements.items()),
         "device_marks": []
         if device_beat is None
-        else [device_beat.as_dict() | {"beat": REPRESENTATIVE}],
+        else [device_beat.as_dict() | {"beat": REPRESENTATIVE_BEAT}],
         "device_statements": list(record.device_statements),
     }

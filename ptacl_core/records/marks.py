@@ -12,6 +12,9 @@ MARKS_RATE_HZ = 500.0
 MARK_NAMES = ("p_onset", "p_offset", "qrs_onset", "qrs_offset", "t_peak", "t_end")
 """The marks of a beat, in the order in which they follow each other."""
 
+REPRESENTATIVE_BEAT = -1
+"""Number of the representative beat among an ECG's beats."""
+
 
 @dataclass(frozen=True, slots=True)
 class BeatMarks:

@@ -1,6 +1,6 @@
 """Patients of a simulated cohort: ECG, cine, phenotypes and the truth behind them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -202,15 +202,6 @@ def _chunks(count: int, device: torch.device, *, on_host: int) -> list[slice]:
     """Few patients at a time on a host, to stay in its caches; many on an accelerator."""
     step = on_host if device.type == "cpu" else _CHUNK_ON_ACCELERATOR
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
-
-
-def iterate_patients(
-    settings: SimulationSettings, *, batch_size: int = 64, device: str | torch.device = "cpu"
-) -> Iterator[SimulatedPatients]:
-    """The whole cohort in batches, in bounded memory (2.1 MB a patient of the batch)."""
-    for start in range(0, settings.num_patients, batch_size):
-        stop = min(start + batch_size, settings.num_patients)
-        yield simulate_patients(settings, range(start, stop), device=device)
 
 
 def draw_truth(settings: SimulationSettings, indices: Sequence[int]) -> PatientTruth:

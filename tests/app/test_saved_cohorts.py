@@ -116,6 +116,32 @@ async def test_two_saved_cohorts_are_compared_and_one_is_used_again(
         assert app.screen.query_one("#table", PatientTable).page.total == chosen.steps[-1][1]
 
 
+async def test_a_saved_cohort_is_removed_at_the_second_press(
+    make_app, settle, read_screen, own_cohort
+):
+    app = make_app(own_cohort)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        app.reader.save_cohort("men", ["sex = 'M'"])
+        app.reader.save_cohort("women", ["sex = 'F'"])
+        await pilot.press("c")
+        await settle(pilot)
+        await pilot.press("delete")
+        await settle(pilot)
+        assert "Delete again removes men" in "\n".join(read_screen(app))
+        await pilot.press("down", "delete")  # another one: asked again
+        await settle(pilot)
+        assert len(app.reader.load_saved_cohorts()) == 2
+        await pilot.press("delete")
+        await settle(pilot)
+        assert [saved.name for saved in app.reader.load_saved_cohorts()] == ["men"]
+        assert [saved.name for saved in app.screen.cohorts] == ["men"]
+        await pilot.press("delete", "delete")
+        await settle(pilot)
+        assert app.reader.load_saved_cohorts() == ()
+        assert "none is saved yet" in "\n".join(read_screen(app))
+
+
 async def test_without_saved_cohorts_the_way_to_one_is_told(make_app, settle, read_screen):
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

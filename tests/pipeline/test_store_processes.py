@@ -12,7 +12,7 @@ import pytest
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.health.verification import verify_cohort
-from ptacl_core.cohort.notes.readings import read_readings
+from ptacl_core.cohort.notes.readings import reading_log
 
 _WRITER = """
     import sys, time
@@ -85,7 +85,8 @@ def _run_together(path: Path, *, num_readers: int, seconds: float) -> None:
         for name, number in zip(("a", "b"), answers[:2], strict=True):
             assert cohort.count(f"patient LIKE '{name}-%'") == 3 * number
         assert len(cohort.notes.notes()) == answers[2]
-        assert len(read_readings(cohort.description.cohort_id)) == answers[2]
+        log = reading_log(cohort.description.cohort_id)
+        assert len(log.read_text().splitlines()) == answers[2]
         assert cohort.notes.find_tampering() == []
     verification = verify_cohort(path)
     assert verification.is_whole, verification.defects

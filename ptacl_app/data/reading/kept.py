@@ -76,6 +76,10 @@ class KeptReading(OpenedReader):
         """What was saved, by name."""
         return tuple(view_saved(saved) for saved in self._cohort.notes.saved_cohorts())
 
+    def remove_saved_cohort(self, name: str) -> None:
+        """Forget a saved cohort; the rows that it named stay. Raises CohortError."""
+        self._cohort.notes.remove_saved_cohort(name)
+
     def compare_cohorts(self, first: str, second: str | None) -> RunTable:
         """Two saved cohorts (None: everybody) side by side. Raises CohortError."""
         groups = []

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
 from ptacl_core.cohort.notes.notebook import Notes, has_table, name_actor
 from ptacl_core.errors import CohortError
-from ptacl_core.records import MARK_NAMES, BeatMarks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-REPRESENTATIVE = -1
-"""Number of the representative beat among a recording's marks."""
+from ptacl_core.records.marks import MARK_NAMES, REPRESENTATIVE_BEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ def move_mark(
     """
     if mark not in MARK_NAMES:
         raise CohortError(f"expected a mark among {', '.join(MARK_NAMES)}, got {mark!r}")
-    if beat < REPRESENTATIVE or (sample is not None and sample < 0):
+    if beat < REPRESENTATIVE_BEAT or (sample is not None and sample < 0):
         raise CohortError(f"expected a beat from -1 and a sample from 0, got {beat} and {sample}")
     with notes.opened() as connection:
         execute(
@@ -60,22 +53,6 @@ def read_moved_marks(notes: Notes, patient: str, visit: int) -> list[MovedMark]:
             [patient, visit],
         )
     return [MovedMark(*row) for row in rows]
-
-
-def forget_moved_marks(notes: Notes, patient: str, visit: int, *, beat: int, mark: str) -> None:
-    """Back to the computed mark: what people did to it is deleted."""
-    with notes.opened() as connection:
-        execute(
-            connection,
-            "DELETE FROM moved_marks WHERE patient = ? AND visit = ? AND beat = ? AND mark = ?",
-            [patient, visit, beat, mark],
-        )
-
-
-def apply_moves(marks: BeatMarks, beat: int, moves: "Iterable[MovedMark]") -> BeatMarks:
-    """The marks of one beat with the newest moves of that beat in place of the computed ones."""
-    newest = {move.mark: move.sample for move in moves if move.beat == beat}
-    return marks.moved(**newest)
 
 
 def _now() -> datetime:

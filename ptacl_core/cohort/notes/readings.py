@@ -45,13 +45,11 @@ def log_reading(description: CohortDescription, action: str, **details: Any) -> 
         ) from None
 
 
-def read_readings(cohort_id: str) -> list[audit.AuditEntry]:
-    """Entries of this user's log, the oldest first; none without a log. Raises CohortError."""
-    return [entry for entry, _ in _read(cohort_id)]
-
-
 def find_reading_faults(cohort_id: str) -> list[str]:
-    """What is wrong with this user's log, in words; empty when it is whole."""
+    """What is wrong with this user's log, in words; empty when it is whole, or there is none.
+
+    Raises CohortError when it cannot be read.
+    """
     pairs = _read(cohort_id)
     entries, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     redacted = {entry.number for entry in entries if entry.details is None}

@@ -4,7 +4,6 @@ import re
 
 HEAD_BYTES = 16 * 1024
 _MEDIA_STORAGE_CLASS = re.compile(rb"\x02\x00\x02\x00UI(..)", re.DOTALL)
-_STUDY_UID = re.compile(rb"\x20\x00\x0d\x00(?:UI(..)|(..)\x00\x00)", re.DOTALL)
 _MR_CLASSES = ("1.2.840.10008.5.1.4.1.1.4",)
 _WAVEFORM_CLASSES = ("1.2.840.10008.5.1.4.1.1.9.1", "1.2.840.10008.5.1.4.1.1.9.2")
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
@@ -37,11 +36,6 @@ def sniff_kind(head: bytes) -> str:
     if uid.startswith(_WAVEFORM_CLASSES):
         return "waveform"
     return "directory" if uid == _DIRECTORY_CLASS else "other"
-
-
-def sniff_study(head: bytes) -> str | None:
-    """The study instance UID, None where the head does not show it."""
-    return _find_uid(_STUDY_UID, head)
 
 
 def _find_uid(pattern: re.Pattern[bytes], head: bytes) -> str | None:

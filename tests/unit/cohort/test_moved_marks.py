@@ -5,16 +5,11 @@ import pytest
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.erasure.notes import erase_notes
 from ptacl_core.cohort.notes.moved_marks import (
-    REPRESENTATIVE,
-    apply_moves,
-    forget_moved_marks,
     move_mark,
     read_moved_marks,
 )
 from ptacl_core.errors import CohortError
-from ptacl_core.records import BeatMarks
-
-COMPUTED = BeatMarks(r_peak=250, p_onset=150, qrs_onset=230, qrs_offset=275, t_end=430)
+from ptacl_core.records.marks import REPRESENTATIVE_BEAT
 
 
 @pytest.fixture
@@ -23,9 +18,9 @@ def cohort(tmp_path):
         yield made
 
 
-def test_the_newest_move_counts_and_the_computed_mark_stays(cohort):
+def test_every_move_of_a_mark_is_kept_the_oldest_first(cohort):
     for sample in (160, 156):
-        move_mark(cohort.notes, "p1", 0, beat=REPRESENTATIVE, mark="p_onset", sample=sample)
+        move_mark(cohort.notes, "p1", 0, beat=REPRESENTATIVE_BEAT, mark="p_onset", sample=sample)
     move_mark(cohort.notes, "p1", 0, beat=3, mark="t_end", sample=None)
     moves = read_moved_marks(cohort.notes, "p1", 0)
     assert [(move.mark, move.sample) for move in moves] == [
@@ -34,11 +29,6 @@ def test_the_newest_move_counts_and_the_computed_mark_stays(cohort):
         ("t_end", None),
     ]
     assert all(move.actor for move in moves)
-    assert apply_moves(COMPUTED, REPRESENTATIVE, moves).p_onset == 156
-    assert apply_moves(COMPUTED, 3, moves).t_end is None
-    assert apply_moves(COMPUTED, 3, moves).p_onset == COMPUTED.p_onset == 150
-    forget_moved_marks(cohort.notes, "p1", 0, beat=REPRESENTATIVE, mark="p_onset")
-    assert [move.mark for move in read_moved_marks(cohort.notes, "p1", 0)] == ["t_end"]
 
 
 def test_unknown_marks_and_impossible_samples_are_refused(cohort):

@@ -9,7 +9,6 @@ from ptacl_core.config.simulation import SimulationSettings, load_cohort_setting
 from ptacl_core.simulate import (
     SimulatedPatients,
     draw_truth,
-    iterate_patients,
     render_ecgs,
     simulate_patients,
 )
@@ -60,14 +59,6 @@ def test_another_seed_gives_another_patient(easy_patients: SimulatedPatients) ->
     assert not torch.equal(other.ecg_mv[0], easy_patients.ecg_mv[0])
     assert not torch.equal(other.cine[0], easy_patients.cine[0])
     assert not torch.equal(other.phenotypes[0], easy_patients.phenotypes[0])
-
-
-def test_batches_stream_the_whole_cohort_once(easy_patients: SimulatedPatients) -> None:
-    settings = load_cohort_settings("easy", num_patients=6)
-    batches = list(iterate_patients(settings, batch_size=4))
-    assert [len(batch) for batch in batches] == [4, 2]
-    assert torch.equal(torch.cat([batch.indices for batch in batches]), torch.arange(6))
-    assert torch.equal(torch.cat([batch.cine for batch in batches]), easy_patients.cine)
 
 
 def test_no_patients_give_empty_arrays(easy_settings: SimulationSettings) -> None:
