@@ -80,7 +80,7 @@ def delineate(
         num_averaged=len(chosen),
         class_counts=tuple(counts.tolist()),
         absent=_reasons(representative, reasons),
-        unsure=describe_doubts(waves[0]),
+        unsure=describe_doubts(waves[0], rr_samples),
     )
 
 

@@ -29,6 +29,7 @@ _SHORTEST_RR_WITHOUT_T = 200
 """Samples (400 ms): at faster rates a P wave counts only where T ends before it."""
 
 _QRS_DOUBT, _T_DOUBT = 8, 20
+_JOINED = 25
 
 
 class Waves(NamedTuple):
@@ -154,9 +155,19 @@ def find_ventricular_waves(
     return Waves(average, qrs, no_p, t_wave)
 
 
-def describe_doubts(waves: Waves) -> Mapping[str, str]:
-    """Marks that half of the limit would put elsewhere by more than 16 ms (QRS) or 40 ms (T)."""
+def describe_doubts(waves: Waves, rr_samples: int) -> Mapping[str, str]:
+    """Marks that may lie elsewhere, and why.
+
+    Half of the limit would put them elsewhere by more than 16 ms (QRS) or 40 ms (T); or P begins
+    within 50 ms of the end of T of the beat before, `rr_samples` earlier: one may hide the other.
+    """
     doubts: dict[str, str] = {}
+    p_onset, t_end = waves.p_wave.onset, waves.t_wave.end
+    if p_onset is not None and (t_end is None or p_onset + rr_samples - t_end < _JOINED):
+        close = "P begins within 50 ms of the end of T before it: one may hide the other's end"
+        doubts["p_onset"] = close
+        if t_end is not None:
+            doubts["t_end"] = close
     onset = waves.qrs.onset
     for name, end, latest, limit, words in (
         ("qrs_offset", waves.qrs.offset, waves.qrs.latest_offset, _QRS_DOUBT, "QRS lasts"),

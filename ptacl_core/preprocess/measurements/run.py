@@ -88,6 +88,8 @@ def measure_ecg(prepared: PreparedEcg, record: EcgRecord | None = None) -> dict[
     return dict(analyse_ecg(prepared, record).figures)
 
 
+_LABELS = {"p_onset": "pr", "qrs_offset": "qrs", "t_end": "qt"}
+"""The interval that hangs on each mark that may be unsure."""
 _OF_QRS_LENGTH = ("lbbb_morphology", "rbbb_morphology", "q_waves")
 """Statements that stand on where QRS begins and ends."""
 
@@ -172,7 +174,7 @@ def _remarks(marks: EcgMarks, figures: dict[str, float]) -> tuple[Finding, ...]:
         label = name.removesuffix("_ms")
         findings.append(Finding(f"{label}_absent", "info", f"no {label.upper()}: {reason}"))
     for mark, doubt in marks.unsure.items():
-        label = "qrs" if mark == "qrs_offset" else "qt"
+        label = _LABELS[mark]
         findings.append(Finding(f"{label}_unsure", "info", doubt))
     others = sum(marks.class_counts[1:])
     if others >= _MIN_ECTOPIC and marks.representative is not None:

@@ -94,6 +94,16 @@ def test_p_that_follows_t_at_once_is_told_from_it(seed):
         assert max(values) - min(values) <= 6, (name, values)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_p_on_t_is_measured_or_doubted(seed, as_record):
+    own = intervals(any_beat_at(70, seed))
+    analysis = analyse_ecg(prepare_ecg(as_record(any_beat_at(148, seed))))
+    codes = {finding.code for finding in analysis.findings}
+    for name in ("pr", "qt"):
+        value = analysis.figures.get(f"{name}_ms")
+        assert value is None or abs(value - own[name]) <= 10 or f"{name}_unsure" in codes
+
+
 def test_intervals_are_those_of_the_waves():
     # Gaussian waves last about 2.3 widths either side of their centre.
     measured = intervals(one_beat_at(70, 3))
