@@ -65,8 +65,18 @@ def plan_from_list(
     for row in rows:
         if not row.patient and (row.ecg or row.cmr):
             plan.unused += _without_patient(row)
+    num_on_two_sides = 0
     for patient, lines in sorted(group_by_patient(rows).items()):
-        plan.visits += _visits_of(patient, lines, recordings, within_days)
+        visits = _visits_of(patient, lines, recordings, within_days)
+        sides = {visit.split for visit in visits if visit.split}
+        num_on_two_sides += len(sides) > 1
+        side = next(iter(sides)) if len(sides) == 1 else ""
+        plan.visits += [replace(visit, split=side) for visit in visits]
+    if num_on_two_sides:
+        plan.notes.append(
+            f"WARNING: the list puts {num_on_two_sides} people on several sides of the split; each "
+            "gets one side here"
+        )
     return plan
 
 

@@ -1,6 +1,8 @@
 """A list of pairs, written by a person or by `--plan`: it decides whose each recording is."""
 
 import json
+import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +13,8 @@ from ptacl_core.errors import RecordError
 from ptacl_core.ingest.listed_places import PlaceFinder, tidy_place
 from ptacl_core.ingest.plan import PlannedRecording
 from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
+from ptacl_core.io.identity.facts import clean_identifier, fold_identifier
+from ptacl_core.io.phenotypes.cells import find_text_fault
 from ptacl_core.io.phenotypes.columns import find_meaning
 from ptacl_core.safety.text.printable import clean_text
 
@@ -20,6 +24,12 @@ CENTRE_COLUMNS = ("centre_row", "centre_column")
 AMONG_OTHERS = "cmr_is_among_others"
 """Hint that a cell is the first image of an examination whose images lie among others'."""
 _MAX_DIGITS = 18
+_WHOLE = re.compile(r"^(\d+)\.0$")
+_SPLIT_WORDS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
 _PLACES = ("", "path", "file", "folder", "filename", "filepath", "dir", "directory", "zip")
 _SPELLINGS = {
     "ecg": tuple(f"{word}{what}" for word in ("ecg", "ekg") for what in _PLACES),
@@ -58,9 +68,11 @@ class PairRow:
 def read_pair_rows(path: Path) -> list[PairRow]:
     """The lines of a list of pairs; any delimiter.
 
-    Lines without a patient are left out by the caller (what a plan could not place). Raises
-    RecordError for missing columns, a heart centre that is not two numbers, or hints that are not
-    those of a plan.
+    One patient in several spellings (007 and 7, h1 and H1, 17.0) is one; words for nobody
+    (`unknown`) are no patient. Lines without a patient are left out by the caller (what a plan
+    could not place). Raises RecordError for missing columns, lines of another number of cells, a
+    patient that a spreadsheet rounded, a split or a heart centre that is none, or hints that are
+    not those of a plan.
     """
     shown = clean_text(path.name)
     table = open_delimited(path)
@@ -72,20 +84,26 @@ def read_pair_rows(path: Path) -> list[PairRow]:
             f"{', '.join(sorted(missing))} (the delimiter found is {table.delimiter!r})"
         )
     names = list(columns)
-    cells, _ = read_columns(table, [columns[name] for name in names])
+    cells, num_skipped = read_columns(table, [columns[name] for name in names])
+    if num_skipped:
+        raise RecordError(
+            f"{shown}: {num_skipped} lines have another number of cells than the header; correct "
+            "them (a cell that holds the delimiter needs quotes)"
+        )
     rows = []
+    spellings: dict[str, str] = {}
     for number, values in enumerate(zip(*cells, strict=True), start=2):
         row = {name: value.strip() for name, value in zip(names, values, strict=True)}
         where = f"{shown} line {number}"
         rows.append(
             PairRow(
                 where,
-                row["patient"],
-                row.get("visit", ""),
+                _read_patient(row["patient"], spellings, where),
+                _WHOLE.sub(r"\1", row.get("visit", "")),
                 row["ecg"],
                 row["cmr"],
                 _read_centre(row, where),
-                row.get("split", ""),
+                _read_split(row.get("split", ""), where),
                 _read_bytes(row.get("bytes", "")),
                 _read_hints(row.get("hints", ""), where),
                 row.get("table", ""),
@@ -176,6 +194,33 @@ def _find_columns(header: Sequence[str]) -> dict[str, int]:
     return columns
 
 
+def _read_patient(cell: str, spellings: dict[str, str], where: str) -> str:
+    """The patient as first spelt in the list; "" for nobody."""
+    if find_text_fault(cell) == "rounded":
+        raise RecordError(
+            f"{where}: this patient was rounded by a spreadsheet (as 9.00E+06); export the column "
+            "as text"
+        )
+    tidy = _WHOLE.sub(r"\1", cell)
+    is_a_word = not any(character.isdecimal() for character in tidy)
+    if is_a_word and (find_text_fault(tidy) == "empty" or not clean_identifier(tidy)):
+        return ""
+    return spellings.setdefault(fold_identifier(tidy), tidy)
+
+
+def _read_split(cell: str, where: str) -> str:
+    """train, val or test as written by whoever; "" for none."""
+    if not cell:
+        return ""
+    for name, words in _SPLIT_WORDS.items():
+        if cell.casefold() in words:
+            return name
+    raise RecordError(
+        f"{where}: expected a split of {', '.join(_SPLIT_WORDS)} or nothing, got "
+        f"'{clean_text(cell, max_length=20)}'"
+    )
+
+
 def _read_bytes(cell: str) -> int:
     return int(cell) if cell.isdecimal() and len(cell) <= _MAX_DIGITS else 0
 
@@ -208,4 +253,8 @@ def _read_centre(row: dict[str, str], where: str) -> tuple[float, float] | None:
             f"{where}: expected numbers in both of {' and '.join(CENTRE_COLUMNS)}, got "
             f"'{clean_text(cells[0], max_length=20)}' and '{clean_text(cells[1], max_length=20)}'"
         ) from None
+    if not all(math.isfinite(number) and number >= 0 for number in (centre_row, centre_column)):
+        raise RecordError(
+            f"{where}: a heart centre lies inside its image, got {' and '.join(cells)}"
+        )
     return centre_row, centre_column

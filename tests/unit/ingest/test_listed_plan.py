@@ -335,3 +335,42 @@ def test_files_that_lists_give_to_two_people_are_left_out(source, lists):
     plan = read_plan(Sources((source / "muse",)))
     assert [(v.subject, v.ecg.path.name) for v in plan.visits if v.ecg] == [("P2", "b.xml")]
     assert plan.count_reasons()["identity_contradicts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "subject"),
+    [("007", "7", "007"), ("h100", "H-100", "h100"), ("17.0", "17", "17"), ("A_1", "a1", "A_1")],
+)
+def test_one_patient_in_two_spellings_is_one(source, tmp_path, one, other, subject):
+    text = f"patient,visit,ecg,cmr\n{one},2.0,muse/a.xml,\n{other},3.0,muse/b.xml,\n"
+    plan = planned(source, text, tmp_path)
+    assert [(v.subject, v.number) for v in plan.visits] == [(subject, 2), (subject, 3)]
+
+
+def test_one_person_has_one_side_and_words_for_nobody_are_nobody(source, tmp_path):
+    text = (
+        "patient,visit,ecg,cmr,split\nP1,1,muse/a.xml,,Training\nP1,2,muse/b.xml,,test\n"
+        "unknown,1,muse/c.xml,,val\n"
+    )
+    plan = planned(source, text, tmp_path)
+    assert [(v.subject, v.split) for v in plan.visits] == [("P1", ""), ("P1", "")]
+    assert "puts 1 people on several sides" in plan.notes[0]
+    assert plan.count_reasons() == {"identity_unknown": 1}
+    plan = planned(source, "patient,ecg,cmr,split\nP1,muse/a.xml,,Validation\n", tmp_path)
+    assert [visit.split for visit in plan.visits] == ["val"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("9.00E+06,muse/a.xml,,,,", "line 2: this patient was rounded"),
+        ("P1,muse/a.xml,,holdout,,", "line 2: expected a split of train, val, test"),
+        ("P1,muse/a.xml,,,nan,3", "line 2: a heart centre lies inside"),
+        ("P1,muse/a.xml,,,-4,3", "line 2: a heart centre lies inside"),
+        ("P1,muse/a.xml,,,,,more,cells", "1 lines have another number of cells"),
+    ],
+)
+def test_lists_that_say_something_impossible_are_refused(source, tmp_path, line, message):
+    header = "patient,ecg,cmr,split,centre_row,centre_column"
+    with pytest.raises(RecordError, match=message):
+        planned(source, f"{header}\n{line}\nP9,muse/b.xml,,,,\n", tmp_path)
