@@ -57,11 +57,11 @@ class FileReader:
         if "error" in document:
             kind = MissingUnitError if document["needs_hints"] else RecordError
             raise kind(document["error"])
-        told = parse_person(person)
+        details = parse_person(person)
         return replace(
             build_view(path.name, document, leads),
-            sex=told.sex,
-            age_years=told.age_years,
+            sex=details.sex,
+            age_years=details.age_years,
             source=FileSource(path.absolute(), MappingProxyType(hints)),
         )
 

@@ -82,9 +82,9 @@ class OriginalFiles:
     def _walk(self, roots: Sequence[str]) -> Iterator[Path]:
         for root in roots:
             try:
-                for found in discover(root):
-                    if found.modality == "ecg":
-                        yield found.path
+                for file in discover(root):
+                    if file.modality == "ecg":
+                        yield file.path
             except RecordError:
                 continue  # the folder is gone, or is not one: the others are looked at
 

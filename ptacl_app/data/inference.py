@@ -65,11 +65,11 @@ class Predictor:
             kind = MissingUnitError if document["needs_hints"] else RecordError
             raise kind(document["error"])
         view = build_view(path.name, document, leads)
-        told = parse_person(person)
+        details = parse_person(person)
         return replace(
             view,
-            sex=told.sex,
-            age_years=told.age_years,
+            sex=details.sex,
+            age_years=details.age_years,
             source=FileSource(path.absolute(), MappingProxyType(dict(hints or {}))),
         )
 

@@ -83,7 +83,11 @@ class RecordingReader:
         with self._guard:
             if self._shards is None:
                 shards = ShardReader.open(self._cohort_dir)
-                keys = zip(shards.patients, (int(each) for each in shards.visits), strict=True)
+                keys = zip(
+                    shards.patients,
+                    (int(visit_number) for visit_number in shards.visits),
+                    strict=True,
+                )
                 self._shard_rows = {key: number for number, key in enumerate(keys)}
                 self._shards = shards
             return self._shards, self._shard_rows.get((patient, visit))

@@ -23,7 +23,7 @@ NUM_STEPS = 13
 
 def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
     """Everything that the screen shows of one run; without an evaluation, its provenance."""
-    found = document or {}
+    evaluation = document or {}
     alignment_map, alignment = read_alignment(document)
     return RunView(
         run=safe(run.run, max_length=60),
@@ -38,8 +38,8 @@ def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
             *_tell_withdrawals(run),
         ),
         tables=(
-            *_build_regression(_list_models(found)),
-            *_build_retrieval(_mapping(found.get("retrieval"))),
+            *_build_regression(_list_models(evaluation)),
+            *_build_retrieval(_mapping(evaluation.get("retrieval"))),
         ),
         alignment_map=alignment_map,
         alignment=alignment,
@@ -75,11 +75,11 @@ def build_patient_table(
         unit = PHENOTYPE_UNITS[name]
         cells = []
         for values in by_run.values():
-            found = values.get(name)
+            prediction = values.get(name)
             shown = MISSING
-            if found is not None:
-                interval = format_interval(found.low, found.high, unit)
-                shown = f"{format_prediction(found.value, unit)} [{interval}]"
+            if prediction is not None:
+                interval = format_interval(prediction.low, prediction.high, unit)
+                shown = f"{format_prediction(prediction.value, unit)} [{interval}]"
             cells.append(shown)
         rows.append((PHENOTYPE_LABELS[name], *cells, format_quantity(measured.get(name), unit)))
     headings = ("", *(safe(run, max_length=24) for run in by_run), "CMR")
@@ -97,7 +97,7 @@ def _list_models(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         models[f"{entry.get('name', '?')}{suffix}".strip()] = _mapping(entry.get("phenotypes"))
     if not models:
         regression = _mapping(document.get("regression"))
-        models = {str(name): _mapping(found) for name, found in regression.items()}
+        models = {str(name): _mapping(figures) for name, figures in regression.items()}
     return models
 
 
@@ -117,8 +117,8 @@ def _build_regression(models: Mapping[str, Mapping[str, Any]]) -> list[RunTable]
 
 
 def _describe_mean(values: Mapping[str, Any]) -> str:
-    found = [_mapping(values.get(name)).get("r2") for name in PHENOTYPE_NAMES]
-    finite = [float(each) for each in found if isinstance(each, int | float)]
+    r2_values = [_mapping(values.get(name)).get("r2") for name in PHENOTYPE_NAMES]
+    finite = [float(r2) for r2 in r2_values if isinstance(r2, int | float)]
     return f"{np.mean(finite):.3f}" if finite else MISSING
 
 
@@ -133,11 +133,11 @@ def _describe_r2(entry: Mapping[str, Any]) -> str:
 
 def _build_retrieval(retrieval: Mapping[str, Any]) -> list[RunTable]:
     tables = []
-    for variant, found in retrieval.items():
+    for variant, directions in retrieval.items():
         by_phenotype = {
             name: entry
             for name in PHENOTYPE_NAMES
-            for entry in (_mapping(_mapping(found).get(name)),)
+            for entry in (_mapping(_mapping(directions).get(name)),)
             if entry
         }
         metrics = list(
@@ -176,10 +176,10 @@ def _describe_figure(value: object) -> str:
 
 def _read_map(value: object) -> Float32[Array, "13 13"] | None:
     try:
-        found = np.asarray(value, np.float32)
+        similarity_map = np.asarray(value, np.float32)
     except (TypeError, ValueError):
         return None
-    return found if found.shape == (NUM_STEPS, NUM_STEPS) else None
+    return similarity_map if similarity_map.shape == (NUM_STEPS, NUM_STEPS) else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -96,7 +96,9 @@ class CohortScreen(WorkerFaults, Screen[None]):
             "criteria": self.criteria,
             "sort": self.sort,
             "is_descending": self.is_descending,
-            "columns": tuple(each.key for each in self.query_one("#table", PatientTable).chosen),
+            "columns": tuple(
+                column.key for column in self.query_one("#table", PatientTable).chosen
+            ),
         }
 
     # --- the store

@@ -179,12 +179,12 @@ class CompareScreen(WorkerFaults, Screen[None]):
         traces = [plot.trace for plot in (self._now, self._beside) if plot.trace is not None]
         shared: tuple[tuple[float, float], ...] = ()
         if len(traces) == 2:
-            each = [measure_extremes(trace.signal_mv) for trace in traces]
+            extremes = [measure_extremes(trace.signal_mv) for trace in traces]
             shared = tuple(
                 (min(low for low, _ in lead), max(high for _, high in lead))
-                for lead in zip(*each, strict=False)
+                for lead in zip(*extremes, strict=False)
             )
-            if len(shared) < max(map(len, each)):
+            if len(shared) < max(map(len, extremes)):
                 shared = ()  # one has leads that the other lacks: each for itself
         for plot in (self._now, self._beside):
             plot.shared_extremes_mv = shared

@@ -212,7 +212,7 @@ class SqlScreen(WorkerFaults, Screen[None]):
         if row is None or not table.result.columns or table.result.columns[0] != "patient":
             self._say("only rows whose first column is  patient  open a patient")
             return
-        worklist = tuple(dict.fromkeys(str(each[0]) for each in table.result.rows))
+        worklist = tuple(dict.fromkeys(str(listed[0]) for listed in table.result.rows))
         self._app.open_patient(str(row[0]), worklist=worklist)
 
     def action_history(self) -> None:

@@ -113,9 +113,9 @@ class PatientFlow(App[int]):
     def look_for_original(self, patient: PatientView) -> None:
         """Find the file with the contents that the store names; `OriginalLooked` follows."""
         worker = get_current_worker()
-        found = self.with_original(patient, is_wanted=lambda: not worker.is_cancelled)
+        with_original = self.with_original(patient, is_wanted=lambda: not worker.is_cancelled)
         if not worker.is_cancelled:
-            self.post_message(messages.OriginalLooked(found))
+            self.post_message(messages.OriginalLooked(with_original))
 
     def with_original(self, patient: PatientView, *, is_wanted: messages.Asked) -> PatientView:
         """The patient with the recording as it was made, or with why it is not there.

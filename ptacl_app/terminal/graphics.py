@@ -138,8 +138,12 @@ def _choose_in_tmux(client: TmuxClient, environment: Mapping[str, str]) -> Graph
         return Graphics(
             Protocol.CELLS, "inside tmux: `set -g allow-passthrough on` lets pixels out"
         )
-    told = re.search(r"kitty\((\d+)\.(\d+)", client.kind)
-    version = (int(told[1]), int(told[2])) if told else read_kitty_version(environment)
+    named_version = re.search(r"kitty\((\d+)\.(\d+)", client.kind)
+    version = (
+        (int(named_version[1]), int(named_version[2]))
+        if named_version
+        else read_kitty_version(environment)
+    )
     is_kitty = client.term == "xterm-kitty"
     if is_kitty and version is not None and version < FIRST_KITTY_WITH_PLACEHOLDERS:
         number = ".".join(map(str, version))

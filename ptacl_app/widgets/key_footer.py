@@ -44,8 +44,8 @@ class KeyFooter(Widget):
     @property
     def entries(self) -> list[Action]:
         """The actions shown: those of the scopes, but always help, palette and quit."""
-        shown = [each for each in list_actions(("app", *self.scopes)) if each.in_footer]
-        shown = [each for each in shown if self.key_of(each) is not None]
+        shown = [action for action in list_actions(("app", *self.scopes)) if action.in_footer]
+        shown = [action for action in shown if self.key_of(action) is not None]
         always = [action for action in shown if action.scope == "app"]
         own = [action for action in shown if action.scope != "app"]
         return [*own[: MAX_ENTRIES - len(always)], *always]
@@ -57,8 +57,8 @@ class KeyFooter(Widget):
         # what does not fit goes from the middle: a pane's first keys and help stay
         while entries:
             shown = [
-                (each, f" {show_key(self.key_of(each) or '')}", f" {each.label} ")
-                for each in entries
+                (action, f" {show_key(self.key_of(action) or '')}", f" {action.label} ")
+                for action in entries
             ]
             if sum(len(key) + len(label) for _, key, label in shown) <= room:
                 break

@@ -47,8 +47,8 @@ class Cohort(Store):
             rows = tuple(self.patients(where))
             return Rows(rows, tuple(rows[0]) if rows else ())
         vector = like[0] if getattr(like, "ndim", 1) == 2 else like
-        found = self.neighbours(vector, k=k, run=run, where=where)
-        names = sorted({name for neighbour in found for name in neighbour.phenotypes})
+        neighbours = self.neighbours(vector, k=k, run=run, where=where)
+        names = sorted({name for neighbour in neighbours for name in neighbour.phenotypes})
         rows = tuple(
             {
                 "patient": neighbour.patient,
@@ -57,7 +57,7 @@ class Cohort(Store):
                 "similarity": neighbour.similarity,
                 **{name: neighbour.phenotypes.get(name) for name in names},
             }
-            for neighbour in found
+            for neighbour in neighbours
         )
         return Rows(rows, ("patient", "visit", "rank", "similarity", *names))
 

@@ -101,7 +101,7 @@ class Container:
             raise self._fault(f"its directory is damaged ({type(error).__name__})") from None
         members: dict[str, zipfile.ZipInfo] = {}
         end = 0
-        for info in sorted(listed, key=lambda each: each.header_offset):
+        for info in sorted(listed, key=lambda member: member.header_offset):
             name = clean_text(info.filename, max_length=60)
             if info.filename not in names or info.filename in members:
                 raise self._fault(f"holds a member that does not belong there, or twice: {name}")

@@ -169,8 +169,8 @@ def write_model_file(
 ) -> None:
     """Write a packed model; sizes and hashes of `document` are filled in. Raises OSError."""
     members = {
-        name: save_tensors({key: np.asarray(values, order="C") for key, values in each.items()})
-        for name, each in tensors.items()
+        name: save_tensors({key: np.asarray(values, order="C") for key, values in arrays.items()})
+        for name, arrays in tensors.items()
     }
     if evaluation is not None:
         members[EVALUATION_FILE] = _encode(evaluation.as_dict())
@@ -192,9 +192,9 @@ def _is_deeper(values: Any, limit: int) -> bool:
     for _ in range(limit):
         level = [
             child
-            for each in level
-            if isinstance(each, dict | list)
-            for child in (each.values() if isinstance(each, dict) else each)
+            for container in level
+            if isinstance(container, dict | list)
+            for child in (container.values() if isinstance(container, dict) else container)
         ]
         if not level:
             return False

@@ -185,9 +185,9 @@ class ReadOut:
             (detector.prototypes.centres, (len(detector.prototypes.radii), component)),
             (detector.prototypes.radii, (len(detector.prototypes.radii),)),
             (detector.scales, (2,)),
-            *((each.expected.coefficients, (3, num_targets)) for each in references),
-            *((each.expected.intercept, (num_targets,)) for each in references),
-            *((each.sd, (num_targets,)) for each in references),
+            *((sex_ranges.expected.coefficients, (3, num_targets)) for sex_ranges in references),
+            *((sex_ranges.expected.intercept, (num_targets,)) for sex_ranges in references),
+            *((sex_ranges.sd, (num_targets,)) for sex_ranges in references),
         )
         if any(values.shape != shape for values, shape in expected):
             raise CheckpointError("the read-out's arrays do not fit each other")

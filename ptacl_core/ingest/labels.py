@@ -179,12 +179,12 @@ def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
         column_name: getattr(table, column_name) for column_name in (*PHENOTYPE_NAMES, *_COVARIATES)
     }
     labels = []
-    told: dict[tuple[str, str], int] = {}
+    first_rows: dict[tuple[str, str], int] = {}
     num_respelled = 0
     for row in range(len(table)):
         visit = str(table.visit[row])
         key = fold_identifier(str(table.subject[row])), _fold_visit(visit) if visit else ""
-        if told.setdefault(key, row) != row:
+        if first_rows.setdefault(key, row) != row:
             num_respelled += 1
             continue
         values: dict[str, Any] = {

@@ -60,5 +60,5 @@ def _find_table(place: str, sources: Sequence[Path], walk: Callable[[], Plan]) -
         for path in (source / place, source):
             if path.is_file() and path.name == PurePosixPath(place).name:
                 return path
-    found = walk().table_places.items()
-    return next((p for p, known in found if "/".join(known.parts[1:]) == place), None)
+    places = walk().table_places.items()
+    return next((p for p, known in places if "/".join(known.parts[1:]) == place), None)

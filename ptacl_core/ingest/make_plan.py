@@ -36,7 +36,7 @@ class Discovery:
     `withdrawn` are folded identifiers of people to leave out, beside those of lists found.
     """
 
-    found: list[list[FoundFile]] = field(default_factory=list)
+    files: list[list[FoundFile]] = field(default_factory=list)
     layout: Layout | None = None
     within_days: int = DEFAULT_DAYS
     ecg_hints: Mapping[str, Any] = field(default_factory=dict)
@@ -58,11 +58,11 @@ def make_plan(discovery: Discovery) -> Plan:
     plan = Plan()
     known: list[_Known] = []
     names: list[str] = []
-    arrays = [_as_arrays(found, discovery.ecg_hints) for found in discovery.found]
-    everywhere = recognise([file for found in arrays for file in found], _all_layouts())
-    for source, found in enumerate(arrays):
-        layouts = [discovery.layout] if discovery.layout else _choose_layouts(found, everywhere)
-        applied, used = _apply_layouts(found, layouts)
+    arrays = [_as_arrays(files, discovery.ecg_hints) for files in discovery.files]
+    everywhere = recognise([file for files in arrays for file in files], _all_layouts())
+    for source, files in enumerate(arrays):
+        layouts = [discovery.layout] if discovery.layout else _choose_layouts(files, everywhere)
+        applied, used = _apply_layouts(files, layouts)
         names += used
         plan.set_tables += applied.tables
         plan.notes += applied.notes
@@ -72,7 +72,7 @@ def make_plan(discovery: Discovery) -> Plan:
     plan.layouts = tuple(dict.fromkeys(names))
     tables = {*plan.tables, *(table.path for table in plan.set_tables)}
     plan.table_places = {
-        file.path: file.place for found in arrays for file in found if file.path in tables
+        file.path: file.place for files in arrays for file in files if file.path in tables
     }
     _join_across_sources(known, plan.set_tables)
     _take_manifests(known, plan)
@@ -87,13 +87,13 @@ def make_plan(discovery: Discovery) -> Plan:
     return plan
 
 
-def _as_arrays(found: Sequence[FoundFile], hints: Mapping[str, Any]) -> list[FoundFile]:
+def _as_arrays(files: Sequence[FoundFile], hints: Mapping[str, Any]) -> list[FoundFile]:
     """Nameless arrays count as ECGs when the caller said what is in them."""
     return [
         replace(file, modality="ecg", reason="")
         if hints and file.modality == "unknown" and file.path.suffix.lower() in _ARRAY_ENDINGS
         else file
-        for file in found
+        for file in files
     ]
 
 
@@ -101,46 +101,46 @@ def _all_layouts() -> list[Layout]:
     return list(load_layouts().values())
 
 
-def _choose_layouts(found: Sequence[FoundFile], everywhere: Sequence[Layout]) -> list[Layout]:
+def _choose_layouts(files: Sequence[FoundFile], everywhere: Sequence[Layout]) -> list[Layout]:
     """Layouts recognised over all sources: whole where a source has a mark, else their tables.
 
     So a table or a withdrawal list may lie in a source of its own.
     """
     return [
-        layout if has_a_mark(found, layout) else layout.model_copy(update={"recordings": ()})
+        layout if has_a_mark(files, layout) else layout.model_copy(update={"recordings": ()})
         for layout in everywhere
     ]
 
 
 def _apply_layouts(
-    found: Sequence[FoundFile], layouts: Sequence[Layout]
+    files: Sequence[FoundFile], layouts: Sequence[Layout]
 ) -> tuple[AppliedLayout, list[str]]:
     """Every layout over what those before did not decide."""
     result = AppliedLayout()
-    rest = list(found)
-    for each in layouts:
-        applied = apply_layout(rest, each)
+    rest = list(files)
+    for layout in layouts:
+        applied = apply_layout(rest, layout)
         result.tables += applied.tables
         result.recordings += [laid for laid in applied.recordings if laid.is_decided]
-        rest = [laid.found for laid in applied.recordings if not laid.is_decided] + applied.others
+        rest = [laid.file for laid in applied.recordings if not laid.is_decided] + applied.others
     for file in rest:
         if file.modality in ("ecg", "cmr"):
             result.recordings.append(LaidOut(file))
         else:
             result.others.append(file)
-    return result, [each.name for each in layouts]
+    return result, [layout.name for layout in layouts]
 
 
 def _join_across_sources(known: Sequence[_Known], tables: Sequence[DataSetTable]) -> None:
     """Recordings whose table came with another source."""
-    for each in known:
-        laid = each.laid
+    for recording in known:
+        laid = recording.laid
         if not laid.is_decided or laid.subject or laid.reason:
             continue
-        place = PurePosixPath(*laid.found.place.parts)
+        place = PurePosixPath(*laid.file.place.parts)
         row = next((r for t in tables if (r := t.find(place, laid.record)) is not None), None)
         if row is not None:
-            each.laid = replace(laid, subject=row.subject, visit=row.visit, time=row.time)
+            recording.laid = replace(laid, subject=row.subject, visit=row.visit, time=row.time)
 
 
 def _sort_others(others: Sequence[FoundFile], plan: Plan) -> None:
@@ -173,7 +173,7 @@ def _take_manifests(known: Sequence[_Known], plan: Plan) -> None:
     A file that they give to several people is left out.
     """
     owners: dict[int, set[str]] = defaultdict(set)
-    open_ones = [each for each in known if not each.laid.is_decided]
+    open_ones = [recording for recording in known if not recording.laid.is_decided]
     texts = (".csv", ".tsv", ".txt", ".gz")
     others = [file.path for file in plan.unused if file.path and file.path.suffix.lower() in texts]
     paths = [*plan.tables, *others]
@@ -187,72 +187,72 @@ def _take_manifests(known: Sequence[_Known], plan: Plan) -> None:
         except RecordError:
             continue  # its own line among the unused files says what is wrong with it
         num_joined = 0
-        for each in open_ones:
-            named = table.find_people(PurePosixPath(*each.laid.found.place.parts))
+        for recording in open_ones:
+            named = table.find_people(PurePosixPath(*recording.laid.file.place.parts))
             if not named:
                 continue
             num_joined += 1
-            owners[id(each)] |= named
-            each.laid = replace(each.laid, subject=min(named), is_decided=True)
-            each.is_firm = True
+            owners[id(recording)] |= named
+            recording.laid = replace(recording.laid, subject=min(named), is_decided=True)
+            recording.is_firm = True
         if num_joined:
             plan.notes.append(f"{path.name} tells whose {num_joined} recordings are")
-    for each in open_ones:
-        if len({fold_identifier(subject) for subject in owners[id(each)]}) > 1:
+    for recording in open_ones:
+        if len({fold_identifier(subject) for subject in owners[id(recording)]}) > 1:
             message = "lists of files give it to several people; correct them, or use --pairs"
-            each.laid = replace(each.laid, reason="identity_contradicts", message=message)
+            recording.laid = replace(recording.laid, reason="identity_contradicts", message=message)
 
 
 def _resolve(known: Sequence[_Known]) -> None:
-    evidence = [_to_evidence(each) for each in known]
-    for each, person in zip(known, resolve_people(evidence), strict=True):
-        each.person = person
-        if each.laid.found.is_mixed and person.evidence in (("name",), ()):
+    evidence = [_to_evidence(recording) for recording in known]
+    for recording, person in zip(known, resolve_people(evidence), strict=True):
+        recording.person = person
+        if recording.laid.file.is_mixed and person.evidence in (("name",), ()):
             message = (
                 "images of several examinations lie in one folder and do not say whose they are; "
                 "give each its own folder, or say it with --pairs"
             )
-            each.person = Person("", reason="identity_unknown", message=message)
+            recording.person = Person("", reason="identity_unknown", message=message)
 
 
-def _to_evidence(each: _Known) -> Evidence:
-    laid, found = each.laid, each.laid.found
-    place = found.place
-    if not found.path.is_dir() and place.parts:
+def _to_evidence(recording: _Known) -> Evidence:
+    laid, file = recording.laid, recording.laid.file
+    place = file.place
+    if not file.path.is_dir() and place.parts:
         place = place.with_name(strip_endings(place.name)) if place.name else place
     return Evidence(
         place,
-        "ecg" if found.modality == "ecg" else "cmr",
-        found.facts,
-        each.source,
+        "ecg" if file.modality == "ecg" else "cmr",
+        file.facts,
+        recording.source,
         laid.subject,
         laid.visit,
-        _decided_by(each),
-        each.is_firm,
+        _decided_by(recording),
+        recording.is_firm,
     )
 
 
-def _decided_by(each: _Known) -> str:
-    if not each.laid.is_decided:
+def _decided_by(recording: _Known) -> str:
+    if not recording.laid.is_decided:
         return ""
-    return "list or named layout" if each.is_firm else "recognised layout"
+    return "list or named layout" if recording.is_firm else "recognised layout"
 
 
 def _plan_visits(known: Sequence[_Known], plan: Plan, discovery: Discovery) -> None:
     by_person: dict[str, list[_Known]] = defaultdict(list)
     num_withdrawn = 0
-    for each in known:
-        person, found = each.person, each.laid.found
-        if each.laid.reason:
-            if each.laid.reason == "other_version":
-                found = replace(found, modality="unknown")  # nothing is missing without it
-            plan.unused.append(_unused(found, each.laid.reason, each.laid.message))
+    for recording in known:
+        person, file = recording.person, recording.laid.file
+        if recording.laid.reason:
+            if recording.laid.reason == "other_version":
+                file = replace(file, modality="unknown")  # nothing is missing without it
+            plan.unused.append(_unused(file, recording.laid.reason, recording.laid.message))
         elif not person.subject:
-            plan.unused.append(_unused(found, person.reason, person.message))
+            plan.unused.append(_unused(file, person.reason, person.message))
         elif fold_identifier(person.subject) in plan.withdrawn:
             num_withdrawn += 1
         else:
-            by_person[person.subject].append(each)
+            by_person[person.subject].append(recording)
     if num_withdrawn:
         plan.notes.append(
             f"{num_withdrawn} recordings of people on the withdrawal list were left out; "
@@ -273,16 +273,17 @@ def _plan_visits(known: Sequence[_Known], plan: Plan, discovery: Discovery) -> N
 def _without_copies(members: Sequence[_Known], plan: Plan) -> Sequence[_Known]:
     """One person's recordings; copies of a file beside it count once."""
     copies = find_copies(
-        (each.laid.found.path, each.person.visit)
-        for each in members
-        if each.laid.found.modality == "ecg" and each.laid.found.format in WHOLE_FILE_FORMATS
+        (recording.laid.file.path, recording.person.visit)
+        for recording in members
+        if recording.laid.file.modality == "ecg"
+        and recording.laid.file.format in WHOLE_FILE_FORMATS
     )
-    for each in members if copies else ():
-        found = each.laid.found
-        if found.path in copies:
-            message = f"a copy of {copies[found.path].name}, which is taken"
-            plan.unused.append(_unused(replace(found, modality="unknown"), "copy", message))
-    return [each for each in members if each.laid.found.path not in copies]
+    for recording in members if copies else ():
+        file = recording.laid.file
+        if file.path in copies:
+            message = f"a copy of {copies[file.path].name}, which is taken"
+            plan.unused.append(_unused(replace(file, modality="unknown"), "copy", message))
+    return [recording for recording in members if recording.laid.file.path not in copies]
 
 
 def _visits_of(
@@ -291,18 +292,20 @@ def _visits_of(
     items = [
         Item(
             index,
-            "ecg" if each.laid.found.modality == "ecg" else "cmr",
-            _tidy_label(each.person.visit),
-            each.laid.time or each.laid.found.facts.acquired,
-            each.laid.found.place,
+            "ecg" if recording.laid.file.modality == "ecg" else "cmr",
+            _tidy_label(recording.person.visit),
+            recording.laid.time or recording.laid.file.facts.acquired,
+            recording.laid.file.place,
         )
-        for index, each in enumerate(members)
+        for index, recording in enumerate(members)
     ]
     visits = pair_visits(items, within_days=discovery.within_days)
     planned = []
     for visit, number in zip(visits, number_visits(visits), strict=True):
         both = [members[index] for index in (visit.ecg, visit.cmr) if index is not None]
-        evidence = tuple(dict.fromkeys(text for each in both for text in each.person.evidence))
+        evidence = tuple(
+            dict.fromkeys(text for recording in both for text in recording.person.evidence)
+        )
         ecg, cmr = (
             _to_recording(members[index], discovery) if index is not None else None
             for index in (visit.ecg, visit.cmr)
@@ -317,13 +320,15 @@ def _visits_of(
                 evidence,
                 visit.days_apart,
                 split,
-                names=tuple(dict.fromkeys(name for each in both for name in each.person.names)),
+                names=tuple(
+                    dict.fromkeys(name for recording in both for name in recording.person.names)
+                ),
                 codings=tuple(
                     {
-                        each.laid.found.facts.coding
-                        for each in both
-                        if clean_identifier(each.laid.found.facts.identifier)
-                        and "identifier in the file" in each.person.evidence
+                        recording.laid.file.facts.coding
+                        for recording in both
+                        if clean_identifier(recording.laid.file.facts.identifier)
+                        and "identifier in the file" in recording.person.evidence
                     }
                 ),
             )
@@ -335,19 +340,19 @@ def _tidy_label(label: str) -> str:
     return str(int(label)) if label.isdecimal() and len(label) <= 3 else label.strip()
 
 
-def _to_recording(each: _Known, discovery: Discovery) -> PlannedRecording:
-    found = each.laid.found
-    hints = dict(each.laid.hints)
-    if found.modality == "ecg":
+def _to_recording(recording: _Known, discovery: Discovery) -> PlannedRecording:
+    file = recording.laid.file
+    hints = dict(recording.laid.hints)
+    if file.modality == "ecg":
         hints = {**discovery.ecg_hints, **hints}
-        if each.laid.index is not None:
-            hints["record_index"] = each.laid.index
+        if recording.laid.index is not None:
+            hints["record_index"] = recording.laid.index
     return PlannedRecording(
-        found.path,
-        found.place / found.member,
-        "ecg" if found.modality == "ecg" else "cmr",
-        found.facts,
+        file.path,
+        file.place / file.member,
+        "ecg" if file.modality == "ecg" else "cmr",
+        file.facts,
         hints,
-        each.laid.time or found.facts.acquired,
-        is_among_others=bool(found.member),
+        recording.laid.time or file.facts.acquired,
+        is_among_others=bool(file.member),
     )

@@ -95,11 +95,11 @@ def _walk(sources: Sources, progress: ProgressSink) -> Plan:
     )
     progress.start("look for files", None, "files")
     for path in sources.paths:
-        discovery.found.append(_collect(discover(path), progress))
+        discovery.files.append(_collect(discover(path), progress))
     if sources.files_from is not None:
         listed = read_file_list(sources.files_from)
         walk = discover_listed(listed, _common_root(listed))
-        discovery.found.append(_collect(walk, progress))
+        discovery.files.append(_collect(walk, progress))
     progress.finish("look for files")
     return make_plan(discovery)
 

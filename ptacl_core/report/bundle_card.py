@@ -90,10 +90,10 @@ def _describe_figures(evaluation: AggregateEvaluation) -> list[Block]:
 def _describe_membership(document: BundleDocument) -> list[Block]:
     rows = [
         [
-            each.figure, each.needs, _show(each.auc.value),
-            f"{_show(each.auc.low)} – {_show(each.auc.high)}",
+            measured.figure, measured.needs, _show(measured.auc.value),
+            f"{_show(measured.auc.low)} – {_show(measured.auc.high)}",
         ]
-        for each in document.membership
+        for measured in document.membership
     ]  # fmt: skip
     return [
         Heading("Can it tell who was in its training?"),

@@ -14,7 +14,7 @@ def build_validation_report(document: ValidationDocument) -> Report:
         Heading("Verdict on the frozen model"),
         Paragraph(document.text, is_warning=bool(document.failures)),
         Bullets(
-            [f"{each.what}, {each.whom}: {each.text}" for each in document.failures]
+            [f"{failure.what}, {failure.whom}: {failure.text}" for failure in document.failures]
             or ["No figure lies beyond its bound"]
         ),
         *_describe_columns(document),
@@ -110,9 +110,9 @@ def _describe_people(document: ValidationDocument) -> list[Block]:
 
 def _describe_transfer(document: ValidationDocument) -> list[Block]:
     points = [
-        Point(float(each.people), each.mean_r2, each.low, each.high)
-        for each in document.transfer
-        if each.mean_r2 is not None
+        Point(float(transfer.people), transfer.mean_r2, transfer.low, transfer.high)
+        for transfer in document.transfer
+        if transfer.mean_r2 is not None
     ]
     if not points:
         return []

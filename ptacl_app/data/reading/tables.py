@@ -107,9 +107,14 @@ class TableReading(OpenedReader):
             for tag in tags:
                 people.setdefault(tag, []).append("'" + patient.replace("'", "''") + "'")
         return [
-            Facet("tag", safe(tag, max_length=14), len(found), f"patient IN ({', '.join(found)})")
-            for tag, found in sorted(people.items())
-            if sum(map(len, found)) < MAX_TAGGED_CHARACTERS
+            Facet(
+                "tag",
+                safe(tag, max_length=14),
+                len(patients),
+                f"patient IN ({', '.join(patients)})",
+            )
+            for tag, patients in sorted(people.items())
+            if sum(map(len, patients)) < MAX_TAGGED_CHARACTERS
         ]
 
     # --- SQL

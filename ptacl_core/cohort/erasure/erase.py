@@ -141,7 +141,7 @@ def _remove_everywhere(
     forget_people(layout, key=key, people=people, runs=runs)
     # before the store is made anew: it knows which values are theirs
     nameless = remove_nameless_exports(layout, people)
-    journal.cleaned_files += [[each.file, each.action] for each in nameless]
+    journal.cleaned_files += [[export.file, export.action] for export in nameless]
     progress.say("erasing: the store is made anew")
     tombstones = [key.tombstone(person) for person in people]
     touched = (*journal.trained_runs, *journal.unknown_runs)

@@ -131,8 +131,8 @@ def _read_numbers(path: Path) -> Iterator[Sequence[float]]:
             while piece := file.read(_PIECE_BYTES):
                 head, newline, rest = (kept + piece).rpartition(b"\n")
                 kept = rest if newline else b""
-                yield [float(each) for each in _NUMBER.findall(head if newline else rest)]
-        yield [float(each) for each in _NUMBER.findall(kept)]
+                yield [float(number) for number in _NUMBER.findall(head if newline else rest)]
+        yield [float(number) for number in _NUMBER.findall(kept)]
 
 
 def _read_columns(path: Path) -> Iterator[Sequence[float]]:

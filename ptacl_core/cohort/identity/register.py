@@ -100,12 +100,12 @@ def read_register(layout: CohortLayout, *, key_fingerprint: str | None) -> Withd
 
     Raises CohortError when a register is damaged.
     """
-    found = _read(register_file(layout))
+    register = _read(register_file(layout))
     if key_fingerprint is not None:
         shared = _read(shared_register_file(key_fingerprint))
-        found = found.including({}, shared.recordings)
-        found = WithdrawalRegister({**shared.people, **found.people}, found.recordings)
-    return found
+        register = register.including({}, shared.recordings)
+        register = WithdrawalRegister({**shared.people, **register.people}, register.recordings)
+    return register
 
 
 def write_register(

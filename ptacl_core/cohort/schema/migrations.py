@@ -83,14 +83,14 @@ def _list_keyed_hashes(
     connection: "duckdb.DuckDBPyConnection", file_hash: Callable[[str], str] | None
 ) -> None:
     plain = [
-        str(each)
-        for (each,) in execute(
+        str(sha256)
+        for (sha256,) in execute(
             connection,
             "SELECT file_sha256 FROM recordings UNION SELECT file_sha256 FROM predictions",
         )
-        if each is not None and file_hash is not None
+        if sha256 is not None and file_hash is not None
     ]
-    keyed = [] if file_hash is None else [file_hash(each) for each in plain]
+    keyed = [] if file_hash is None else [file_hash(sha256) for sha256 in plain]
     execute(
         connection,
         "CREATE OR REPLACE TEMP TABLE keyed_hashes AS "

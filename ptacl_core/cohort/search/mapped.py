@@ -42,7 +42,7 @@ def map_vectors(
     vectors = _open(_file(opened, fingerprint), (num_vectors, dim))
     if vectors is None or len(keys) != num_vectors:
         return None
-    patients, visits = [each[0] for each in keys], [each[1] for each in keys]
+    patients, visits = [patient for patient, _ in keys], [visit for _, visit in keys]
     is_whole = compute_fingerprint(patients, visits, vectors) == fingerprint
     return vectors if is_whole else None
 

@@ -120,12 +120,12 @@ def find_neighbours_of_many(
         people = list(queries) if exclude_self else people
         vectors = _first_vectors(load_embeddings(opened, run, source, space), queries)
     counts = Counter(candidates.patients)
-    num_own = max((counts[each] for each in people if each is not None), default=0)
-    found = search_exact_many(
+    num_own = max((counts[person] for person in people if person is not None), default=0)
+    nearest = search_exact_many(
         vectors, candidates.vectors, load_unit_vectors(opened, candidates), k=k + num_own
     )
     answers = []
-    for own, positions, similarities in zip(people, *found, strict=True):
+    for own, positions, similarities in zip(people, *nearest, strict=True):
         others = [
             (place, similarity)
             for place, similarity in zip(positions.tolist(), similarities.tolist(), strict=True)

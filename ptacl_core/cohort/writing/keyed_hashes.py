@@ -38,7 +38,7 @@ def key_hashes(table: "pa.Table", layout: CohortLayout) -> "pa.Table":
     keyed: dict[str, str] = {}
     file_hash = find_file_hash(layout)
     if file_hash is not None:
-        keyed = {each: file_hash(each) for each in {*plain} - {None}}
-    hashes = pa.array([keyed.get(each) for each in plain], pa.string())
+        keyed = {sha256: file_hash(sha256) for sha256 in {*plain} - {None}}
+    hashes = pa.array([keyed.get(sha256) for sha256 in plain], pa.string())
     place = table.column_names.index(PLAIN_COLUMN)
     return table.set_column(place, KEYED_COLUMN, hashes)

@@ -31,7 +31,7 @@ def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
     """
     name = shown_name(path)
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) or error.errno in _NO_SUCH_FILE:
             raise UnreadableFileError(
@@ -40,16 +40,16 @@ def check_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> int:
         raise UnreadableFileError(
             f"{name}: the path cannot be used ({_reason(error)}); check its name and rights"
         ) from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise UnreadableFileError(
             f"{name}: expected a file, found a folder; name a file in it, or give the "
             "folder to `ptacl preprocess`"
         )
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise UnreadableFileError(
             f"{name}: expected a regular file, found a device, pipe or socket"
         )
-    size = found.st_size
+    size = status.st_size
     if size == 0:
         raise UnreadableFileError(f"{name}: the file is empty (0 bytes); copy or export it again")
     if size > max_bytes:

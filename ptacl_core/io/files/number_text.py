@@ -67,5 +67,7 @@ def parse_count(text: str | None) -> int | None:
 
 def is_rounded_number(text: str) -> bool:
     """Whether a spreadsheet wrote a whole number in powers of ten and left out digits: 1.23E+06."""
-    found = _POWER_OF_TEN.fullmatch(text.strip())
-    return found is not None and len(found["decimals"] or "") < int(found["exponent"])
+    power_of_ten = _POWER_OF_TEN.fullmatch(text.strip())
+    return power_of_ten is not None and len(power_of_ten["decimals"] or "") < int(
+        power_of_ten["exponent"]
+    )

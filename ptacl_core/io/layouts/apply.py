@@ -19,7 +19,7 @@ from ptacl_core.io.layouts.tables import DataSetTable, TableRow, read_table
 class LaidOut:
     """One recording as a layout sees it: `found` and whose it is, "" where it does not say."""
 
-    found: FoundFile
+    file: FoundFile
     subject: str = ""
     visit: str = ""
     record: str = ""
@@ -42,9 +42,9 @@ class AppliedLayout:
     notes: list[str] = field(default_factory=list)
 
 
-def recognise(found: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Layout]:
+def recognise(files: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Layout]:
     """The layouts all of whose marks are there; most specific (most marks) first."""
-    places = [as_posix(file) for file in found]
+    places = [as_posix(file) for file in files]
     fitting = [
         layout
         for layout in layouts
@@ -54,9 +54,9 @@ def recognise(found: Sequence[FoundFile], layouts: Sequence[Layout]) -> list[Lay
     return sorted(fitting, key=lambda layout: (-len(layout.recognise), layout.name))
 
 
-def has_a_mark(found: Sequence[FoundFile], layout: Layout) -> bool:
+def has_a_mark(files: Sequence[FoundFile], layout: Layout) -> bool:
     """Whether any of the layout's marks is there."""
-    places = [as_posix(file) for file in found]
+    places = [as_posix(file) for file in files]
     return any(matches(pattern, place) for pattern in layout.recognise for place in places)
 
 
@@ -65,11 +65,11 @@ def as_posix(file: FoundFile) -> str:
     return PurePosixPath(*file.place.parts).as_posix()
 
 
-def apply_layout(found: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
+def apply_layout(files: Sequence[FoundFile], layout: Layout) -> AppliedLayout:
     """Sort `found` by the layout's rules; files that no rule names go on as they are."""
     result = AppliedLayout()
     rest: list[FoundFile] = []
-    for file in found:
+    for file in files:
         rule = find_table_rule(layout, as_posix(file))
         if rule is None:
             rest.append(file)

@@ -126,11 +126,11 @@ def _check_description(layout: CohortLayout) -> Iterator[Defect]:
     description = CohortDescription.read(layout)
     own = {"cohort_id": description.cohort_id, "key_fingerprint": description.key_fingerprint}
     for file in (layout.shards / REGISTERED_FILE, register_file(layout)):
-        found = _read_json(file) or {}
+        written = _read_json(file) or {}
         names = [
             name
             for name, value in own.items()
-            if name in found and found[name] not in (value, None)
+            if name in written and written[name] not in (value, None)
         ]
         if names:
             place = layout.description.name
@@ -291,11 +291,11 @@ def _check_health(folder: Path, place: str, learned: Mapping[str, bool]) -> Iter
     """The verdicts of the run are there, and those that the store has."""
     again = f"`ptacl evaluate COHORT --run {folder.name}` makes it anew"
     try:
-        found = learned_stages(folder)
+        remeasured = learned_stages(folder)
     except DocumentError as error:
         yield Defect("health", f"{place}/health.json", f"{error}; {again}")
         return
-    if any(found.get(stage) != value for stage, value in learned.items()):
+    if any(remeasured.get(stage) != value for stage, value in learned.items()):
         message = f"it does not have the verdicts that the store has; {again}"
         yield Defect("health", f"{place}/health.json", message)
 
@@ -315,14 +315,16 @@ def _check_config(folder: Path, place: str, config: Mapping[str, Any]) -> Iterat
         yield Defect("run_config", f"{place}/config.toml", message)
 
 
-def _differs(found: Any, stored: Any) -> bool:
+def _differs(measured: Any, stored: Any) -> bool:
     """Whether two settings say different things where both say something.
 
     What a later version of the software added to one of them is not a difference.
     """
-    if isinstance(found, dict) and isinstance(stored, dict):
-        return any(_differs(found[name], stored[name]) for name in found.keys() & stored.keys())
-    return found != stored
+    if isinstance(measured, dict) and isinstance(stored, dict):
+        return any(
+            _differs(measured[name], stored[name]) for name in measured.keys() & stored.keys()
+        )
+    return measured != stored
 
 
 def _run_folders(layout: CohortLayout) -> list[Path]:

@@ -46,17 +46,19 @@ def run(
     progress.say("verifying the store, the shards and the runs")
     store = verify_cohort(layout.root, repair=repair, is_light=is_light)
     progress.advance(_TASK)
-    found = _check_beyond_store(layout, is_light=is_light)
+    beyond_store = _check_beyond_store(layout, is_light=is_light)
     progress.advance(_TASK)
     progress.finish(_TASK)
     repaired: tuple[Defect, ...] = ()
-    if repair and any(defect.is_repairable for defect in found):
-        _repair(layout, {defect.code for defect in found if defect.is_repairable})
+    if repair and any(defect.is_repairable for defect in beyond_store):
+        _repair(layout, {defect.code for defect in beyond_store if defect.is_repairable})
         again = _check_beyond_store(layout, is_light=is_light)
         left = {(defect.code, defect.place) for defect in again}
-        repaired = tuple(defect for defect in found if (defect.code, defect.place) not in left)
-        found = again
-    defects, kept_from_us = _tell_apart(layout, [*store.defects, *found])
+        repaired = tuple(
+            defect for defect in beyond_store if (defect.code, defect.place) not in left
+        )
+        beyond_store = again
+    defects, kept_from_us = _tell_apart(layout, [*store.defects, *beyond_store])
     num_checks = store.num_checks + NUM_SHARD_CHECKS + _NUM_OWN_CHECKS + NUM_INVENTORY_CHECKS
     return Verification(
         num_checks,
@@ -66,13 +68,13 @@ def run(
     )
 
 
-def _tell_apart(layout: CohortLayout, found: list[Defect]) -> tuple[list[Defect], list[str]]:
+def _tell_apart(layout: CohortLayout, defects: list[Defect]) -> tuple[list[Defect], list[str]]:
     """Defects, and as remarks what only the cohort's owner can look into.
 
     Who reads a shared cohort has neither its key nor rights to identities, lineage and register.
     """
     if os.geteuid() in (0, layout.root.stat().st_uid):
-        return found, []
+        return defects, []
     closed = {
         path.name
         for path in list_secret_files(layout)
@@ -81,7 +83,7 @@ def _tell_apart(layout: CohortLayout, found: list[Defect]) -> tuple[list[Defect]
     has_key = key_file(CohortDescription.read(layout).cohort_id).exists()
     defects = [
         defect
-        for defect in found
+        for defect in defects
         if (defect.code != "key" or has_key)
         and (defect.place not in closed or defect.code == "erasure")
     ]

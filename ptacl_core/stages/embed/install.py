@@ -93,7 +93,7 @@ def install(cohort_dir: Path, path: Path, progress: ProgressSink) -> str:
 
 def _check_same(model: ModelFile, directory: Path, final: Path) -> None:
     """Raise CohortError unless the run's weights are those of the file."""
-    theirs = {each.checkpoint_sha256 for each in model.document.encoders.values()}
+    theirs = {encoder.checkpoint_sha256 for encoder in model.document.encoders.values()}
     is_unpacked = is_packed(directory) and model.document.as_dict() == _read_packed(directory)
     if not is_unpacked and load_document(final).files[WEIGHTS_FILE].sha256 not in theirs:
         raise _taken(directory.name)

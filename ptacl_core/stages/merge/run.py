@@ -170,18 +170,18 @@ def _find_withdrawn(layout: CohortLayout, part: CohortLayout, people: Sequence[s
     key = open_key(layout)
     withdrawn = WithdrawnPeople(register, key)
     known = read_known(part.shards, key)
-    found = {known.find("person", person) for person in register.people}
-    found |= {
+    patients = {known.find("person", person) for person in register.people}
+    patients |= {
         patient
         for patient, identifier in read_all_identities(part).items()
         if withdrawn.holds_identifier(identifier)
     }
-    found |= {
+    patients |= {
         patient
         for patient, digest in list_sources(part.shards)
         if withdrawn.holds_recording(digest)
     }
-    return {patient for patient in found if patient in set(people)}
+    return {patient for patient in patients if patient in set(people)}
 
 
 def _take_key(layout: CohortLayout, described: CohortDescription) -> None:

@@ -86,8 +86,8 @@ def run(
 def _copy_metrics(source: Path, model: ModelFile, target: Path) -> None:
     """The losses, where every stage's batches hold ten people or more."""
     settings = model.document.settings
-    sections = [each["optimisation"] for each in settings.values() if _has_batches(each)]
-    if source.exists() and all(each["batch_size"] >= MIN_CELL for each in sections):
+    sections = [section["optimisation"] for section in settings.values() if _has_batches(section)]
+    if source.exists() and all(section["batch_size"] >= MIN_CELL for section in sections):
         write_text(target, source.read_text(encoding="utf-8"))
 
 
@@ -100,7 +100,7 @@ def _scan(cohort_dir: Path, out: Path, progress: ProgressSink) -> IdentifierScan
     with ShardReader.open(cohort_dir) as reader:
         pseudonyms = sorted(set(reader.patients))
         columns = [reader.table.column(name) for name in ("ecg_sha256", "cmr_sha256")]
-        hashes = sorted({each for column in columns for each in column.to_pylist() if each})
+        hashes = sorted({sha256 for column in columns for sha256 in column.to_pylist() if sha256})
     layout = CohortLayout(cohort_dir.absolute())
     identifiers = sorted(set(read_all_identities(layout).values()))
     needles: list[Needle] = []

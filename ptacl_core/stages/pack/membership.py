@@ -36,9 +36,9 @@ def measure_membership(
         pairs = {}
         if with_cine:
             for modality in ("ecg", "cmr"):
-                found = cohort.embeddings(run, modality, "projected")
-                keys = zip(found.patients, found.visits.tolist(), strict=True)
-                pairs[modality] = dict(zip(keys, found.vectors, strict=True))
+                embeddings = cohort.embeddings(run, modality, "projected")
+                keys = zip(embeddings.patients, embeddings.visits.tolist(), strict=True)
+                pairs[modality] = dict(zip(keys, embeddings.vectors, strict=True))
     place = {
         (patient, int(visit)): row
         for row, (patient, visit) in enumerate(zip(reader.patients, reader.visits, strict=True))
@@ -62,12 +62,12 @@ def measure_membership(
         similarity = _compare_pairs(keys, pairs["ecg"], pairs["cmr"])
         figures.append(("similarity of ECG and cine", "the ECG and the cine", similarity))
     measured = [_rank(name, needs, score, splits) for name, needs, score in figures]
-    return tuple(each for each in measured if each is not None)
+    return tuple(figure for figure in measured if figure is not None)
 
 
 def find_telling(measured: Sequence[Membership]) -> list[Membership]:
     """Those that tell members from others beyond chance: the whole interval above 0.55."""
-    return [each for each in measured if (each.auc.low or 0.0) > ACCEPTED_AUC]
+    return [figure for figure in measured if (figure.auc.low or 0.0) > ACCEPTED_AUC]
 
 
 def _compare_pairs(

@@ -90,7 +90,7 @@ class PackSummary:
             "bundle_sha256": self.sha256,
             "encoders": list(self.encoders),
             "predicts": self.predicts,
-            "membership": [each.model_dump(mode="json") for each in self.membership],
+            "membership": [figure.model_dump(mode="json") for figure in self.membership],
         }
 
 
@@ -249,7 +249,7 @@ def _describe(
         targets=tuple(
             BundledTarget(name=name, unit=PHENOTYPE_UNITS[name]) for name in PHENOTYPE_NAMES
         ),
-        encoders={modality: _describe_encoder(each) for modality, each in encoders.items()},
+        encoders={modality: _describe_encoder(encoder) for modality, encoder in encoders.items()},
         readout=None
         if readout is None
         else BundledReadOut(coverage=readout.coverage, groups=readout.groups),
@@ -279,18 +279,18 @@ def _judge_membership(
 
     Simulated people have nothing to hide: of them it is said and not refused.
     """
-    for each in membership:
+    for figure in membership:
         progress.say(
-            f"membership by {each.figure}: AUC {each.auc.value:.3f} "
-            f"[{each.auc.low:.3f}, {each.auc.high:.3f}] ({each.training} training and "
-            f"{each.held_out} held-out people); needs {each.needs}"
+            f"membership by {figure.figure}: AUC {figure.auc.value:.3f} "
+            f"[{figure.auc.low:.3f}, {figure.auc.high:.3f}] ({figure.training} training and "
+            f"{figure.held_out} held-out people); needs {figure.needs}"
         )
     telling = find_telling(membership)
     if telling and not may_tell:
-        named = ", ".join(each.figure for each in telling)
+        named = ", ".join(figure.figure for figure in telling)
         way_out = (
             "pack the ECG side alone with --modality ecg, "
-            if any("cine" in each.needs for each in telling)
+            if any("cine" in figure.needs for figure in telling)
             else ""
         )
         raise CohortError(

@@ -95,8 +95,8 @@ class EcgPredictor:
         return encode_ecgs(
             self._model.encoder,
             self._model.projection,
-            np.stack([each.signal for each in prepared]),
-            [each.r_peak_samples for each in prepared],
+            np.stack([ecg.signal for ecg in prepared]),
+            [ecg.r_peak_samples for ecg in prepared],
             self._model.view,
         )
 
@@ -210,7 +210,7 @@ def _find_embedded(
 ) -> Searched | None:
     """Search among the embeddings that these very weights made of the cohort."""
     sha256 = predictor.describe_use()["checkpoint_sha256"]
-    runs = [each.run for each in cohort.runs() if each.checkpoint_sha256 == sha256]
+    runs = [run.run for run in cohort.runs() if run.checkpoint_sha256 == sha256]
     name = predictor.run_name if predictor.run_name in runs or not runs else runs[0]
     if not runs:
         progress.say(

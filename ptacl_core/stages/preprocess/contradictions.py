@@ -18,7 +18,7 @@ def find_contradictions(shards: Path) -> list[str]:
     table = read_all_rows(shards, spec.MANIFEST_FILE)
     names = ("patient", "sex", "ecg_row", "cine_row", *_FILES)
     columns = {name: table.column(name).to_pylist() for name in names}
-    told = []
+    contradictions = []
     for column, noun in _FILES.items():
         owners: dict[str, set[str]] = defaultdict(set)
         for patient, sha256 in zip(columns["patient"], columns[column], strict=True):
@@ -27,7 +27,7 @@ def find_contradictions(shards: Path) -> list[str]:
         shared = [patients for patients in owners.values() if len(patients) > 1]
         if shared:
             num_people = len(set().union(*shared))
-            told.append(
+            contradictions.append(
                 f"WARNING: {len(shared)} {noun} are the very same files under {num_people} people: "
                 "one person with two identifiers, or another's recording; look before training"
             )
@@ -40,8 +40,8 @@ def find_contradictions(shards: Path) -> list[str]:
             tabled[patient] = sex  # rows come oldest first
     num_denied = sum(bool(recorded[patient] - {sex}) for patient, sex in tabled.items())
     if num_denied:
-        told.append(
+        contradictions.append(
             f"WARNING: {num_denied} people have another sex in their recordings than in a table "
             "(the table counts): a recording or a row may be another person's"
         )
-    return told
+    return contradictions

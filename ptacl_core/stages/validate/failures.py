@@ -142,7 +142,7 @@ def _judge_groups(
 def _judge_outliers(outliers: Bounded) -> Iterator[Failure]:
     if outliers.low is not None and outliers.low > OUTLIER_SHARE:
         share, low, high = (
-            100 * (each or 0.0) for each in (outliers.value, outliers.low, outliers.high)
+            100 * (bound or 0.0) for bound in (outliers.value, outliers.low, outliers.high)
         )
         yield Failure(
             what="recordings",

@@ -105,7 +105,7 @@ def refit(
     least = min(len(np.unique(persons[folds != fold])) for fold in range(NUM_FOLDS))
     generator = np.random.default_rng(_SEED)
     points = []
-    for count in [each for each in TRANSFER_PEOPLE if each < least]:
+    for count in [size for size in TRANSFER_PEOPLE if size < least]:
         means = []
         for _ in range(NUM_DRAWS):
             draw = _cross_fit(ridges, observed, persons, folds, count, generator)
