@@ -11,6 +11,11 @@ from ptacl_core.cli.options import CohortArgument, JsonOption
 from ptacl_core.cli.output import EXIT_INPUT, EXIT_OURS, narrate, print_json, print_line
 from ptacl_core.errors import PtaclError
 
+StopTrainingOption = Annotated[
+    bool, typer.Option("--stop-training", help="Stop trainings with these people.")
+]
+ConfirmedOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+
 
 def withdraw(
     places: Annotated[
@@ -23,12 +28,8 @@ def withdraw(
     all_cohorts: Annotated[
         bool, typer.Option("--all-cohorts", help="Also for other cohorts of the same key.")
     ] = False,
-    stop_training: Annotated[
-        bool, typer.Option("--stop-training", help="Stop trainings with these people.")
-    ] = False,
-    is_confirmed: Annotated[
-        bool, typer.Option("--yes", help="Do not ask for confirmation.")
-    ] = False,
+    stop_training: StopTrainingOption = False,
+    is_confirmed: ConfirmedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take withdrawn people out of cohorts, and keep them out.
@@ -60,12 +61,8 @@ def erase(
     from_list: Annotated[
         Path | None, typer.Option("--from", help="File with the identifiers; - reads stdin.")
     ] = None,
-    stop_training: Annotated[
-        bool, typer.Option("--stop-training", help="Stop trainings with these people.")
-    ] = False,
-    is_confirmed: Annotated[
-        bool, typer.Option("--yes", help="Do not ask for confirmation.")
-    ] = False,
+    stop_training: StopTrainingOption = False,
+    is_confirmed: ConfirmedOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take withdrawn people out of everything, and certify it.

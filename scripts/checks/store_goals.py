@@ -1,21 +1,33 @@
 #!/usr/bin/env python3
-"""Every goal of the cohort store by name: the tests that hold it, and how many of them passed.
+"""The reliability goals of the cohort store, at one of three lengths.
 
-The long counts of the goals that are counted (kills, damaged files, escapes, bombs …) are
-`soak_store.py`'s; here their tests run in short form, and with `--slow` in the longer one.
+short: what `ptacl selftest` tries on a user's machine, under a minute. tests (default): the tests
+that hold each goal, and how many of them passed. long: the counts that the goals ask for (kills,
+damaged files, escapes, bombs …), hours on two cores; each goal's line goes to `--report` as soon as
+it is known, so that an interrupted run keeps what it has.
 
-    python scripts/checks/store_goals.py              # all goals
+    python scripts/checks/store_goals.py                              # the tests of all goals
     python scripts/checks/store_goals.py R12 R39
+    python scripts/checks/store_goals.py --length long R6 R7 --scale 0.1 --report FILE
 """
 
 import argparse
+import os
+import platform
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
 UNIT = "tests/unit/cohort/test_store_"
 FAULTS, LIMITS, ERASURE = f"{UNIT}faults.py", f"{UNIT}sql_limits.py", f"{UNIT}erasure.py"
 NEIGHBOURS, CHECKPOINT = f"{UNIT}neighbours.py", "tests/unit/train/test_checkpoint.py"
@@ -54,39 +66,120 @@ GOALS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 """Goal to what it says, the `-k` that picks its tests (empty: all), and their files."""
 
 
-def run_goal(goal: str, *, with_slow: bool) -> tuple[int, int]:
-    """How many tests of a goal passed, of how many."""
-    _, chosen, files = GOALS[goal]
-    with tempfile.TemporaryDirectory(prefix="ptacl-goals-") as folder:
-        report = Path(folder) / "tests.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
-        if chosen:
-            command += ["-k", chosen]
-        if not with_slow:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One goal: how many of its attempts, or of its tests, held."""
+
+    goal: str
+    what: str
+    num_held: int
+    num_tried: int
+
+
+def list_goals(length: str) -> list[str]:
+    """The goals that are tried at a length."""
+    if length == "short":
+        from ptacl_core.cohort.health.self_test import GOALS as SHORT_GOALS
+
+        return [goal for goals in SHORT_GOALS for goal in goals.split(", ")]
+    if length == "long":
+        from scripts.soak.store import ATTEMPTS
+
+        return list(ATTEMPTS)
+    return list(GOALS)
+
+
+def run_short(goals: Sequence[str]) -> Iterator[Line]:
+    """The self-test's goals, those of `goals` alone where there are any."""
+    from ptacl_core.cohort.health.self_test import GOALS as SHORT_GOALS
+    from ptacl_core.cohort.health.self_test import run_self_test
+
+    chosen = [key for key in SHORT_GOALS if not goals or set(key.split(", ")) & set(goals)]
+    for check in run_self_test(only=chosen):
+        yield Line(check.goal, check.what, check.num_passed, check.num_tried)
+
+
+def run_tests(goals: Sequence[str]) -> Iterator[Line]:
+    """How many tests of each goal passed, of how many."""
+    for goal in goals or GOALS:
+        what, chosen, files = GOALS[goal]
+        with tempfile.TemporaryDirectory(prefix="ptacl-goals-") as folder:
+            report = Path(folder) / "tests.xml"
+            command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *files]
+            if chosen:
+                command += ["-k", chosen]
             command += ["-m", "not slow"]
-        subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
-        suite = ElementTree.parse(report).getroot()[0].attrib
-    num_tests = int(suite["tests"])
-    return num_tests - sum(
-        int(suite[each]) for each in ("failures", "errors", "skipped")
-    ), num_tests
+            subprocess.run(command, cwd=ROOT, check=False, stdout=sys.stderr)
+            suite = ElementTree.parse(report).getroot()[0].attrib
+        num_tests = int(suite["tests"])
+        num_lost = sum(int(suite[kind]) for kind in ("failures", "errors", "skipped"))
+        yield Line(goal, what, num_tests - num_lost, num_tests)
+
+
+def run_long(goals: Sequence[str], *, scale: float) -> Iterator[Line]:
+    """Every attempt at each goal, `scale` times as often as the goals ask."""
+    from ptacl_core.errors import CohortError
+    from scripts.soak.store import ATTEMPTS
+
+    for goal in goals or ATTEMPTS:
+        what, attempt, full_count = ATTEMPTS[goal]
+        count = max(1, round(full_count * scale))
+        with tempfile.TemporaryDirectory(prefix="ptacl-soak-") as folder:
+            os.environ["PTACL_KEYS"] = str(Path(folder) / "keys")
+            try:
+                num_held, num_tried = attempt(Path(folder), count)
+            except (AssertionError, OSError, CohortError, subprocess.SubprocessError):
+                traceback.print_exc()
+                num_held, num_tried = 0, count
+        yield Line(goal, what, num_held, num_tried)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("goals", nargs="*", help="such as R12; all when none is given")
-    parser.add_argument("--slow", action="store_true", help="the tests marked slow as well")
+    parser.add_argument("--length", choices=("short", "tests", "long"), default="tests")
+    parser.add_argument("--scale", type=float, default=1.0, help="long: part of the full counts")
+    parser.add_argument("--report", type=Path, help="Markdown file to append the lines to")
     options = parser.parse_args()
-    unknown = sorted(set(options.goals) - set(GOALS))
+    unknown = sorted(set(options.goals) - set(list_goals(options.length)))
     if unknown:
-        parser.error(f"expected goals among {', '.join(GOALS)}, got {', '.join(unknown)}")
-    print("| goal | what | tests passed | tests |\n|---|---|---|---|")
-    is_held = True
-    for goal in options.goals or GOALS:
-        passed, tried = run_goal(goal, with_slow=options.slow)
-        is_held &= passed == tried > 0
-        print(f"| {goal} | {GOALS[goal][0]} | {passed} | {tried} |", flush=True)
+        names = ", ".join(list_goals(options.length))
+        parser.error(f"expected goals among {names}, got {', '.join(unknown)}")
+    lines = {
+        "short": lambda: run_short(options.goals),
+        "tests": lambda: run_tests(options.goals),
+        "long": lambda: run_long(options.goals, scale=options.scale),
+    }[options.length]()
+    write(describe_machine(options.length), options.report)
+    is_held, started_s, before_s = True, time.monotonic(), sum(os.times()[:4])
+    for line in lines:
+        now_s, cpu_s = time.monotonic(), sum(os.times()[:4])
+        figures = f"{cpu_s - before_s:.0f} | {now_s - started_s:.0f}"
+        counts = f"{line.num_held} | {line.num_tried}"
+        write(f"| {line.goal} | {line.what} | {counts} | {figures} |\n", options.report)
+        is_held &= line.num_held == line.num_tried > 0
+        started_s, before_s = now_s, cpu_s
     sys.exit(0 if is_held else 1)
+
+
+def describe_machine(length: str) -> str:
+    """The head of the table: what was tried, with what."""
+    import duckdb
+
+    return (
+        f"\n## duckdb {duckdb.__version__}, {datetime.now(UTC):%Y-%m-%d}\n\n{platform.machine()}, "
+        f"{os.cpu_count()} CPUs, Python {platform.python_version()}, length {length}\n\n"
+        "| goal | what | held | tried | CPU s | wall s |\n|---|---|---|---|---|---|\n"
+    )
+
+
+def write(text: str, report: Path | None) -> None:
+    """Print, and append to the report where one is kept."""
+    print(text, end="", flush=True)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        with report.open("a", encoding="utf-8") as stream:
+            stream.write(text)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,20 @@
-#!/usr/bin/env python3
-"""The reliability goals of the cohort store in their long form, with counts.
+"""Long attempts at the reliability goals of the cohort store, as often as asked.
 
-`ptacl selftest` is the short form, `check_store_goals.py` names the tests of every goal. This
-one drives the same attempts as the tests under tests/unit/cohort, as often as the goals ask:
-hours on two cores. Each goal's count is written to the report as soon as it is known, so that
-an interrupted run keeps what it has. The duckdb that this interpreter imports is the one tried;
-run it again with another one to compare.
-
-    python scripts/soak/store.py                          # all goals, full counts
-    python scripts/soak/store.py --goals R6 R7 --scale 0.1
+`scripts/checks/store_goals.py --length long` runs them. They drive the same attempts as the tests
+under tests/unit/cohort. The duckdb that this interpreter imports is the one tried.
 """
 
-import argparse
 import importlib.util
 import os
-import platform
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -305,7 +291,7 @@ def work_together(folder: Path, count: int) -> Count:
     return count, count
 
 
-GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
+ATTEMPTS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
     "R1": ("kill -9 during store writes: nothing lost, none partial", kill_writers, 200),
     "R2": ("damaged stores: refused in words, or right", damage_stores, 500),
     "R3": ("full disk at five places: named, earlier data intact", fill_disk, 5),
@@ -323,50 +309,4 @@ GOALS: dict[str, tuple[str, Callable[[Path, int], Count], int]] = {
     "R1i": ("kill -9 while an index is built: search right, verify clean", kill_index_builders, 50),
     "2+8": ("seconds of two writers beside eight readers without an error", work_together, 60),
 }  # fmt: skip
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--goals", nargs="+", choices=list(GOALS), default=list(GOALS))
-    parser.add_argument("--scale", type=float, default=1.0, help="part of the full counts")
-    parser.add_argument("--report", type=Path, help="Markdown file to append to")
-    options = parser.parse_args()
-    today = datetime.now(UTC).strftime("%Y-%m-%d")
-    report = options.report or ROOT / "assets" / "reports" / f"store_soak_{today}.md"
-    report.parent.mkdir(parents=True, exist_ok=True)
-    with report.open("a", encoding="utf-8") as stream:
-        stream.write(
-            f"\n## duckdb {duckdb.__version__}, {today}\n\n{platform.machine()}, "
-            f"{os.cpu_count()} CPUs, Python {platform.python_version()}, "
-            f"part of the full counts: {options.scale:g}\n\n"
-            "| goal | what | held | tried | CPU s | wall s |\n|---|---|---|---|---|---|\n"
-        )
-    is_passed = True
-    for goal in options.goals:
-        what, check, full = GOALS[goal]
-        line, is_held = run_goal(goal, what, check, max(1, round(full * options.scale)))
-        is_passed &= is_held
-        print(line, flush=True)
-        with report.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
-    sys.exit(0 if is_passed else 1)
-
-
-def run_goal(
-    goal: str, what: str, check: Callable[[Path, int], Count], count: int
-) -> tuple[str, bool]:
-    """One row of the report, and whether every attempt held."""
-    started, cpu = time.monotonic(), sum(os.times()[:4])
-    with tempfile.TemporaryDirectory(prefix="ptacl-soak-") as folder:
-        os.environ["PTACL_KEYS"] = str(Path(folder) / "keys")
-        try:
-            held, tried = check(Path(folder), count)
-        except (AssertionError, OSError, CohortError, subprocess.SubprocessError):
-            traceback.print_exc()
-            held, tried = 0, count
-    figures = f"{sum(os.times()[:4]) - cpu:.0f} | {time.monotonic() - started:.0f}"
-    return f"| {goal} | {what} | {held} | {tried} | {figures} |", held == tried
-
-
-if __name__ == "__main__":
-    main()
+"""Goal to what it says, the attempts at it, and how many make the full count."""

@@ -97,20 +97,7 @@ def run_self_test(
 
     The cohort has keys of its own; all checks together take under a minute.
     """
-    checks: list[tuple[str, str, Callable[[Path], list[bool]]]] = [
-        ("R1, R4", "a writer that is killed changes nothing, and is named before", _kill_writer),
-        ("R5", "a reader keeps its version while others publish", _publish_under_reader),
-        ("R6", "statements that reach beyond the store's rows are refused", _refuse_escapes),
-        ("R7", "statements that never end are ended", _end_bombs),
-        ("R12", "vectors that cannot be compared are refused", _refuse_vectors),
-        ("R13", "neighbours are the brute-force order", _search_exactly),
-        ("R35", "tampering with the audit log is found", _find_tampering),
-        ("R36", "no exported cell is a formula", _export_safely),
-        ("R32", "an erased person leaves no byte", _erase),
-        ("R2", "a damaged store is refused in words, or right all the same", _damage),
-        ("R37", "the cohort is whole in the end, and its owner's alone", _verify),
-    ]
-    chosen = [check for check in checks if only is None or check[0] in only]
+    chosen = [(goal, *GOALS[goal]) for goal in GOALS if only is None or goal in only]
     results = []
     progress.start("self-test", len(chosen), "goals")
     with tempfile.TemporaryDirectory() as folder, _keys_in(Path(folder) / "keys"):
@@ -310,3 +297,19 @@ def _expect_rows(path: Path, expected: list[dict[str, Any]]) -> None:
 def _verify(path: Path) -> list[bool]:
     modes = [file.lstat().st_mode & 0o077 == 0 for file in path.rglob("*")]
     return [verify_cohort(path).is_whole, *modes]
+
+
+GOALS: dict[str, tuple[str, Callable[[Path], list[bool]]]] = {
+    "R1, R4": ("a writer that is killed changes nothing, and is named before", _kill_writer),
+    "R5": ("a reader keeps its version while others publish", _publish_under_reader),
+    "R6": ("statements that reach beyond the store's rows are refused", _refuse_escapes),
+    "R7": ("statements that never end are ended", _end_bombs),
+    "R12": ("vectors that cannot be compared are refused", _refuse_vectors),
+    "R13": ("neighbours are the brute-force order", _search_exactly),
+    "R35": ("tampering with the audit log is found", _find_tampering),
+    "R36": ("no exported cell is a formula", _export_safely),
+    "R32": ("an erased person leaves no byte", _erase),
+    "R2": ("a damaged store is refused in words, or right all the same", _damage),
+    "R37": ("the cohort is whole in the end, and its owner's alone", _verify),
+}
+"""Goal to what it says and its check, in the order in which they are run."""

@@ -102,7 +102,7 @@ def test_killed_writers_lose_nothing_and_leave_nothing_in_part(cohort_path: Path
 @pytest.mark.slow
 def test_many_killed_writers_lose_nothing(cohort_path: Path) -> None:
     _make_shard(cohort_path)
-    _kill_writers(cohort_path, num_kills=60, seed=2)  # 200: scripts/soak/store.py
+    _kill_writers(cohort_path, num_kills=60, seed=2)  # 200: scripts/checks/store_goals.py
 
 
 def _make_shard(path: Path) -> None:

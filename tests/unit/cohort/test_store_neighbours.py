@@ -409,7 +409,7 @@ def test_a_damaged_index_neither_kills_nor_answers_wrongly(clustered: Path) -> N
 
 @pytest.mark.slow
 def test_many_damaged_indexes_neither_kill_nor_answer_wrongly(clustered: Path) -> None:
-    _search_damaged(clustered, num_files=60, seed=2)  # 500: scripts/soak/store.py
+    _search_damaged(clustered, num_files=60, seed=2)  # 500: scripts/checks/store_goals.py
 
 
 _BUILD_FOREVER = """

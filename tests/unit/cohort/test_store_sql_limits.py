@@ -70,7 +70,7 @@ def test_values_come_back_as_numbers_and_text(shared: Cohort) -> None:
 
 
 _PATIENCE_S = 60.0
-"""On a busy machine; `scripts/soak/store.py` holds bombs to the 6 s of the goal."""
+"""On a busy machine; `scripts/checks/store_goals.py` holds bombs to the 6 s of the goal."""
 
 
 def _run_bomb(cohort: Cohort, bomb: str) -> float:
