@@ -17,7 +17,7 @@ from ptacl_core.preprocess.delineation.slopes import (
 from ptacl_core.preprocess.medians import median_along
 
 _HALF_SPAN = 6
-_HALF_WIDTH = 5
+_HALF_WIDTH = 6
 _CENTRE = 12
 _FLANK = (28, 42)
 _LATEST_PEAK = 14
@@ -37,7 +37,7 @@ _JOINT_HALF_WIDTH = 4
 
 _MIN_BULGE_MV = 0.006
 _NOISE_FACTOR = 4.0
-_EDGE = EdgeLimits(share=0.33, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
+_EDGE = EdgeLimits(share=0.36, noise_factor=2.0, least=0.10, quiet=10, max_valley_share=0.65)
 _FLANK_SAMPLES = 45
 _MIN_P_MS, _MAX_P_MS = 40.0, 200.0
 
@@ -64,7 +64,7 @@ def find_p_wave(
 
     A bulge is the mean of 50 ms less the mean of the flanks beside it, root mean square over the
     leads. The wave begins and ends where the slope (over 24 ms) in its two main directions stays
-    below 33 % of its steepest for 20 ms, or where it joins T or runs into
+    below 36 % of its steepest for 20 ms, or where it joins T or runs into
     the QRS complex. `first_sample` is where the T wave before it ends.
     """
     held = hold_after(signal_mv, qrs_onset)

@@ -16,12 +16,12 @@ from ptacl_core.preprocess.delineation.slopes import (
 )
 
 _HALF_SPAN = 8
-_HALF_WIDTH = 5
+_HALF_WIDTH = 7
 _FIRST_PEAK, _LAST_PEAK = 30, 230
 """Samples after the QRS complex between which T peaks: 60 and 460 ms."""
 
 _LAST_END = 290
-_END = EdgeLimits(share=0.25, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
+_END = EdgeLimits(share=0.28, noise_factor=2.0, least=0.12, quiet=10, max_valley_share=0.6)
 _LATE_SHARE = 0.5
 _DOWNSLOPE = 90
 _TURN_SHARE, _PHASE_SHARE, _PHASE_LEFT = 0.4, 0.22, 0.2
@@ -50,7 +50,7 @@ def find_t_wave(
     """Peak: the most prominent excursion after the QRS. End: where its last slope has died away.
 
     The leads are projected on the two directions in which ST and T vary most. T ends where
-    their slope (over 32 ms) stays below 25 % of its steepest after the peak for 20 ms; a biphasic
+    their slope (over 32 ms) stays below 28 % of its steepest after the peak for 20 ms; a biphasic
     T ends with its last phase. Before `last_sample` (the next P wave or QRS complex) the
     flattest point is taken when the slope does not die away. `latest_end` is where half of that
     limit, for 40 ms, would put the end.
