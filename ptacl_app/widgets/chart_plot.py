@@ -9,7 +9,6 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ptacl_app.drawing.chart import Chart, choose_ticks
 from ptacl_app.drawing.chart_picture import (
@@ -23,8 +22,8 @@ from ptacl_app.drawing.chart_picture import (
 )
 from ptacl_app.drawing.raster import decode_characters
 from ptacl_app.drawing.strips import build_strip
-from ptacl_app.shell.services import services_of
 from ptacl_app.terminal.image_layer import ImageLayer
+from ptacl_app.widgets.picture_widget import PictureWidget
 from ptacl_core.arrays import Array, Bool, Float64
 
 MARGIN = 9
@@ -34,7 +33,7 @@ FOOT = 2
 MIN_CORNERS = 3
 
 
-class ChartPlot(Widget, can_focus=True):
+class ChartPlot(PictureWidget, can_focus=True):
     """Emits which points a lasso holds, and which one was pointed at."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"chart--text", "chart--axis", "chart--cursor"}
@@ -71,21 +70,8 @@ class ChartPlot(Widget, can_focus=True):
         self._corners: list[tuple[float, float]] = []
         self._is_closed = False
         self._is_dragging = False
-        self._images: ImageLayer | None = None
-        self._slot = 0
         self._serial = 0
         self._cells: tuple[int, list[Strip]] | None = None
-
-    def on_mount(self) -> None:
-        """Pixels, where the terminal has them."""
-        self._images = services_of(self).images
-        if self._images is not None:
-            self._slot = self._images.claim(self.refresh)
-
-    def on_unmount(self) -> None:
-        """Give the picture back."""
-        if self._images is not None:
-            self._images.release(self._slot)
 
     def show(self, chart: Chart | None, *, note: str = "") -> None:
         """Show another chart, or `note` in its place."""

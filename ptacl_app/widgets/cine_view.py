@@ -8,7 +8,6 @@ from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ptacl_app.data.patient_view import CineView
 from ptacl_app.drawing.cine_picture import (
@@ -25,13 +24,13 @@ from ptacl_app.drawing.cine_raster import (
 )
 from ptacl_app.drawing.picture import Picture
 from ptacl_app.drawing.strips import build_half_block_strips
-from ptacl_app.shell.services import services_of
 from ptacl_app.terminal.image_layer import ImageLayer
+from ptacl_app.widgets.picture_widget import PictureWidget
 
 MIN_SIZE = (28, 14)
 
 
-class CinePlot(Widget, can_focus=True):
+class CinePlot(PictureWidget, can_focus=True):
     """Shows one frame; strips are kept per frame, size and window, so that a loop is cheap."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"cine--margin", "cine--note"}
@@ -73,19 +72,6 @@ class CinePlot(Widget, can_focus=True):
         self.note = note
         self.has_outline = False
         self._strips: dict[tuple[int, int, GreyWindow], list[Strip]] = {}
-        self._images: ImageLayer | None = None
-        self._slot = 0
-
-    def on_mount(self) -> None:
-        """Pixels, where the terminal has them."""
-        self._images = services_of(self).images
-        if self._images is not None:
-            self._slot = self._images.claim(self.refresh)
-
-    def on_unmount(self) -> None:
-        """Give the picture back."""
-        if self._images is not None:
-            self._images.release(self._slot)
 
     def show(self, cine: CineView | None, *, note: str = "") -> None:
         """Show another cine (or `note` in its place), windowed to its own intensities."""

@@ -5,7 +5,6 @@ from torch import nn
 
 from ptacl_core.errors import ConfigError
 from ptacl_core.models.parts.attention import AttentionKind
-from ptacl_core.models.parts.beat_patches import PooledCinePatches
 from ptacl_core.models.parts.layers import Float32LayerNorm, init_linear_layers
 from ptacl_core.models.parts.masking import gather_tokens
 from ptacl_core.models.parts.patch_layout import PatchLayout
@@ -62,9 +61,7 @@ class PatchTransformer(TokenEncoder):
     @property
     def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Those of the layout: averaged frames as well where it averages."""
-        if isinstance(self.layout, PooledCinePatches):
-            return self.layout.accepted_shapes
-        return (self.input_shape,)
+        return self.layout.accepted_shapes
 
     @property
     def num_layers(self) -> int:

@@ -16,9 +16,10 @@ import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort
+from ptacl_core.evaluate.intervals import paired_difference
+from ptacl_core.evaluate.metrics import r2
 from ptacl_core.records import PHENOTYPE_NAMES
 
-NUM_RESAMPLES = 2000
 ROWS = (("ecg", "random-ecg"), ("ecg", "pretrained-ecg"), ("ecg", "aligned-ecg"),
         ("cmr", "random-cmr"), ("cmr", "aligned-cmr"))  # fmt: skip
 
@@ -43,28 +44,23 @@ def read_predictions(folder: Path, run: str, variant: str, modality: str) -> tup
     shape = (len(patients), len(PHENOTYPE_NAMES))
     observed, predicted = np.full(shape, np.nan), np.full(shape, np.nan)
     place = {patient: number for number, patient in enumerate(patients)}
-    for patient, phenotype, seen, told in answer.rows:
+    for patient, phenotype, label, prediction in answer.rows:
         cell = place[str(patient)], PHENOTYPE_NAMES.index(phenotype)
-        observed[cell], predicted[cell] = seen, told
+        observed[cell], predicted[cell] = label, prediction
     return observed, predicted
-
-
-def mean_r2(observed: np.ndarray, predicted: np.ndarray) -> float:
-    spread = ((observed - observed.mean(axis=0)) ** 2).sum(axis=0)
-    return float(np.mean(1 - ((observed - predicted) ** 2).sum(axis=0) / spread))
 
 
 def compare(folder: Path, first: str, second: str) -> tuple[float, float, float]:
     """Mean R² of the first variant less that of the second on the ECG, with its 95 % interval."""
-    observed, mine = read_predictions(folder, "ptacl", first, "ecg")
-    _same, other = read_predictions(folder, "ptacl", second, "ecg")
-    generator = np.random.default_rng(0)
-    draws = []
-    for _ in range(NUM_RESAMPLES):
-        rows = generator.integers(0, len(observed), len(observed))
-        draws.append(mean_r2(observed[rows], mine[rows]) - mean_r2(observed[rows], other[rows]))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return mean_r2(observed, mine) - mean_r2(observed, other), float(low), float(high)
+    observed, predicted = read_predictions(folder, "ptacl", first, "ecg")
+    _same, predicted_by_other = read_predictions(folder, "ptacl", second, "ecg")
+    interval = paired_difference(
+        lambda rows: np.asarray(np.mean(r2(observed[rows], predicted[rows]))),
+        lambda rows: np.asarray(np.mean(r2(observed[rows], predicted_by_other[rows]))),
+        len(observed),
+        generator=np.random.default_rng(0),
+    ).interval
+    return float(interval.estimate), float(interval.low), float(interval.high)
 
 
 def describe(folder: Path) -> list[str]:

@@ -39,6 +39,11 @@ class BeatPatches:
         """(step, value)."""
         return self.num_steps, self.patch_size
 
+    @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a recording that `patchify` takes."""
+        return (self.input_shape,)
+
     def patchify(
         self, batch: Float[Tensor, "batch step value"]
     ) -> Float[Tensor, "batch token value"]:

@@ -41,6 +41,11 @@ class EcgPatches:
         """(lead, sample)."""
         return self.num_leads, self.num_samples
 
+    @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a recording that `patchify` takes."""
+        return (self.input_shape,)
+
     def patchify(
         self, batch: Float[Tensor, "batch lead sample"]
     ) -> Float[Tensor, "batch token value"]:
@@ -91,6 +96,11 @@ class CinePatches:
     def input_shape(self) -> tuple[int, int, int]:
         """(frame, height, width)."""
         return self.num_frames, self.size_px, self.size_px
+
+    @property
+    def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of a recording that `patchify` takes."""
+        return (self.input_shape,)
 
     def patchify(
         self, batch: Float[Tensor, "batch frame height width"]
