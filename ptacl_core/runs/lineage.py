@@ -1,7 +1,6 @@
 """What a run tells the cohort of itself: who is in each stage, before its first step."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,8 @@ from ptacl_core.cohort.identity.lineage import (
 )
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.train.metrics_log import METRICS_FILE, hash_metrics, read_metrics
+from ptacl_core.safety.files.atomic import format_json
+from ptacl_core.train.metrics_log import METRICS_FILE, hash_stages
 
 if TYPE_CHECKING:
     from ptacl_core.shards import ShardReader
@@ -64,27 +64,22 @@ def record_end(cohort_dir: Path, *, run: str, stage: str, weights_sha256: str) -
     """Record the hashes of the weights and the log that a stage ended with. Raises CohortError."""
     layout = CohortLayout(cohort_dir.absolute())
     if layout.description.exists():
-        lines = read_metrics(layout.runs / run / METRICS_FILE)
+        logs = hash_stages(layout.runs / run / METRICS_FILE)
         record_weights(
             layout,
             run=run,
             stage=stage,
             weights_sha256=weights_sha256,
-            log_sha256=hash_metrics(lines, stage=stage),
+            log_sha256=logs.get(stage, ""),
         )
 
 
 def record_document(run_dir: Path, document: dict[str, Any], *, file: str) -> None:
-    """Record the hash of a JSON document of a run before it is written. Raises CohortError."""
+    """Record the hash of a run's file that `write_json` is to write. Raises CohortError."""
     layout = CohortLayout(run_dir.absolute().parent.parent)
     if layout.description.exists():
-        sha256 = hash_document(document)
+        sha256 = hashlib.sha256(format_json(document).encode()).hexdigest()
         record_file(layout, run=run_dir.name, part=file, sha256=sha256)
-
-
-def hash_document(document: dict[str, Any]) -> str:
-    """SHA-256 of a JSON document, whatever the order of its keys and its white space."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def check_may_train(

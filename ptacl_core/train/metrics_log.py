@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +51,16 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def hash_metrics(lines: Iterable[dict[str, Any]], *, stage: str) -> str:
-    """SHA-256 of the lines of one stage, in their order."""
-    digest = hashlib.sha256()
-    for line in lines:
-        if line.get("stage") == stage:
-            digest.update(json.dumps(line, sort_keys=True).encode() + b"\n")
-    return digest.hexdigest()
+def hash_stages(path: Path) -> dict[str, str]:
+    """SHA-256 of each stage's lines, in their order. Raises OSError, UnicodeDecodeError."""
+    digests: dict[str, Any] = {}
+    for text in path.read_text(encoding="utf-8").splitlines():
+        try:
+            stage = str(json.loads(text)["stage"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        digests.setdefault(stage, hashlib.sha256()).update(text.encode() + b"\n")
+    return {stage: digest.hexdigest() for stage, digest in digests.items()}
 
 
 def _finite(value: Any) -> Any:

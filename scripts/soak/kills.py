@@ -310,7 +310,7 @@ class Stages:
     def _list(self) -> Path:
         listed = self.folder / "list.csv"
         first, second, third = self._leaving()
-        listed.write_text(f"{first}\r\nsub-{second}\r\n{third.lower()}\r\n9700001\r\n9700002\r\n")
+        listed.write_text(f'{first}\r\n"{second}"\r\n{third.lower()}\r\n9700001\r\n9700002\r\n')
         return listed
 
 

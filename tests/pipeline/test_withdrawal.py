@@ -83,6 +83,16 @@ def test_a_list_takes_members_out_and_keeps_the_others_on_the_register(ptacl, co
     assert verified.exit_code == 0, verified.out
 
 
+def test_simulated_people_leave_in_every_spelling(ptacl, cohort, tmp_path):
+    first, second, third, *_ = people_of(cohort, "test")
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"'{first}'\n{second.lower()}\n{third}.xml\n")
+    answer = ptacl("withdraw", cohort, listed, "--yes", "--json")
+    assert answer.exit_code == 0, answer.err
+    assert json.loads(answer.out)["matched"] == 3
+    assert not {first, second, third} & set(people_of(cohort, "test"))
+
+
 def test_without_the_key_it_says_that_it_cannot_tell(ptacl, cohort, tmp_path, monkeypatch):
     monkeypatch.setenv("PTACL_KEYS", str(tmp_path / "nowhere"))
     answer = ptacl("erase", cohort, TRAINED, "--yes")

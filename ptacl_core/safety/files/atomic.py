@@ -87,8 +87,13 @@ def write_text(target: Path, text: str, *, mode: int | None = None) -> None:
 
 
 def write_json(target: Path, document: Any, *, mode: int | None = None) -> None:
-    """Replace `target` with `document` as indented JSON atomically (NaN is refused)."""
-    write_text(target, json.dumps(document, indent=1, allow_nan=False) + "\n", mode=mode)
+    """Replace `target` with `document` as `format_json` has it, atomically."""
+    write_text(target, format_json(document), mode=mode)
+
+
+def format_json(document: Any) -> str:
+    """Indented JSON with a last line feed. Raises ValueError where a number is not finite."""
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
 def sync(path: Path) -> None:

@@ -24,11 +24,10 @@ from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError, ConfigError, PtaclError
 from ptacl_core.ingest.register import REGISTERED_FILE
 from ptacl_core.runs.health import learned_stages
-from ptacl_core.runs.lineage import hash_document
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import read_holder
-from ptacl_core.train.metrics_log import METRICS_FILE, hash_metrics, read_metrics
+from ptacl_core.train.metrics_log import METRICS_FILE, hash_stages
 
 NUM_CHECKS = 10
 _RESTORE = "restore it from a copy"
@@ -212,8 +211,7 @@ def _check_files(layout: CohortLayout) -> Iterator[Defect]:
         if not folder.is_dir() or read_holder(folder / "trainer.lock") is not None:
             continue  # the store says whether it has to be there; a training writes here
         verdicts = parts.pop(HEALTH_FILE, None)
-        health = _read_json(folder / HEALTH_FILE)
-        if verdicts and (health is None or hash_document(health) not in verdicts):
+        if verdicts and _hash_file(folder / HEALTH_FILE) not in verdicts:
             message = f"not what the lineage recorded; `ptacl evaluate --run {run}` makes it anew"
             yield Defect("health_changed", f"runs/{run}/{HEALTH_FILE}", message)
         if parts and not _holds_lines(folder / METRICS_FILE, parts):
@@ -221,16 +219,19 @@ def _check_files(layout: CohortLayout) -> Iterator[Defect]:
             yield Defect("log_changed", f"runs/{run}/{METRICS_FILE}", message)
 
 
+def _hash_file(path: Path) -> str | None:
+    try:
+        return compute_sha256(path)
+    except OSError:
+        return None
+
+
 def _holds_lines(log: Path, recorded: Mapping[str, Collection[str]]) -> bool:
     """Whether the lines of every recorded stage are the ones that it ended with."""
     try:
-        lines = read_metrics(log)
+        hashes = {log_part(stage): sha256 for stage, sha256 in hash_stages(log).items()}
     except (OSError, ValueError):
         return False
-    hashes = {
-        log_part(stage): hash_metrics(lines, stage=stage)
-        for stage in {str(line.get("stage")) for line in lines}
-    }
     return all(hashes.get(part) in known for part, known in recorded.items())
 
 

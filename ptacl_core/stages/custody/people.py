@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ptacl_core.cohort import Cohort
+from ptacl_core.cohort import Cohort, CohortDescription
 from ptacl_core.cohort.identity.aliases import read_known
 from ptacl_core.cohort.identity.identities import read_all_identities
 from ptacl_core.cohort.identity.keys import CohortKey
@@ -33,9 +33,14 @@ def resolve_people(
     """Match identifiers, in any spelling, and pseudonyms with the people of a cohort.
 
     A pseudonym is made of one spelling, so every spelling that files are known to use is tried;
-    where the cohort keeps sealed evidence or identities, these tell as well.
+    where the cohort keeps sealed evidence or identities, these tell as well. In a simulated
+    cohort pseudonyms are the identifiers, and are known in every spelling.
     """
     members = find_members(cohort)
+    own: dict[str, set[str]] = {}
+    if CohortDescription.read(cohort.layout).source == "simulated":
+        for member in members:
+            own.setdefault(canonical_identifier(member), set()).add(member)
     known = read_known(cohort.layout.shards, key)
     kept = {
         canonical_identifier(identifier): pseudonym
@@ -52,6 +57,7 @@ def resolve_people(
             pseudonyms.add(known.find("id", fold_identifier(spelling)) or "")
         pseudonyms.add(known.find("person", hash_person(key, identifier)) or "")
         pseudonyms.add(kept.get(canonical_identifier(identifier), ""))
+        pseudonyms |= own.get(canonical_identifier(identifier), set())
         members_named = pseudonyms & members
         for pseudonym in members_named:
             resolved.members.setdefault(pseudonym, []).extend(
