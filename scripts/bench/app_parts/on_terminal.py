@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scripts.bench.app_parts.harness import BITS_PER_S, Harness
 
-LAST_HEAD = "50 mm/s  20 mm/mV  1 lead"
-"""What the ECG's head says after 31 of each key, when none was lost."""
+LAST_HEAD = "50 mm/s  20 mm/mV  6×2"
+"""What the ECG's head says after 31 of each key (five layouts, two speeds, three gains)."""
 
 
 def measure_start(store: Path) -> dict[str, float]:
