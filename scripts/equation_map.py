@@ -18,15 +18,17 @@ PAPER, OURS = "PTACL", "PTACL-2"
 
 def find_equations() -> list[tuple[str, int, str, str, str]]:
     """(method, number, function, file, first sentence) of every tagged function, in order."""
-    found = []
+    equations = []
     for path in sorted((ROOT / "ptacl_core").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 text = ast.get_docstring(node) or ""
                 for match in TAG.finditer(text):
                     place = path.relative_to(ROOT).as_posix()
-                    found.append((match[1], int(match[2]), node.name, place, text.splitlines()[0]))
-    return sorted(found)
+                    equations.append(
+                        (match[1], int(match[2]), node.name, place, text.splitlines()[0])
+                    )
+    return sorted(equations)
 
 
 def find_tests(method: str, number: int) -> list[str]:

@@ -128,11 +128,11 @@ def make_report(versions: dict[str, Path], folder: Path, count: int, rounds: int
     others = [name for name in versions if name != "now"]
     for name in others:
         whole = lowest[name, "many"] / lowest["now", "many"]
-        each = an_ecg[name] / an_ecg["now"]
-        held = "held" if each >= TARGET else "not held"
+        ratio = an_ecg[name] / an_ecg["now"]
+        held = "held" if ratio >= TARGET else "not held"
         lines += [
             "",
-            f"An ECG more is {each:.1f} × faster than {name} (target {TARGET:.0f}: {held}); the "
+            f"An ECG more is {ratio:.1f} × faster than {name} (target {TARGET:.0f}: {held}); the "
             f"whole call of {count} ECGs, start-up included, {whole:.1f} ×.",
         ]
     return "\n".join([*lines, "", *describe_parts(folder, an_ecg["now"])]) + "\n"

@@ -205,13 +205,13 @@ def list_parents() -> dict[int, int]:
 
 
 def descendants(process_id: int, parents: dict[int, int]) -> list[int]:
-    found, waiting = [], [process_id]
+    processes, waiting = [], [process_id]
     while waiting:
         at = waiting.pop()
         children = [child for child, parent in parents.items() if parent == at]
-        found += children
+        processes += children
         waiting += children
-    return found
+    return processes
 
 
 def read_resident_mib(process_id: int) -> float:

@@ -149,9 +149,9 @@ def main() -> None:
             "rounds": options.rounds,
         }  # fmt: skip
         for name, make in cases.items():
-            found = measure(make(), options.rounds)
-            other = next(value for key, value in found.items() if key != "ours")
-            report[name] = {**found, "ours / other": found["ours"] / other}
+            seconds = measure(make(), options.rounds)
+            other = next(value for key, value in seconds.items() if key != "ours")
+            report[name] = {**seconds, "ours / other": seconds["ours"] / other}
             print(name, report[name], flush=True)
     if options.save:
         day = datetime.now(UTC).date()

@@ -34,8 +34,8 @@ def write_shard(folder: Path, first: int, count: int, schema: pa.Schema, describ
         "cine_row": list(range(count)), "r_peak_samples": [list(range(100, 5000, 400))] * count,
         "heart_rate_bpm": random.normal(65, 9, count).tolist(), "ecg_marks": [marks] * count,
         "ecg_findings": [[]] * count, "cmr_findings": [[]] * count,
-        "ecg_sha256": [hashlib.sha256(each.encode()).hexdigest() for each in people],
-        "cmr_sha256": [hashlib.sha256(each.encode()).hexdigest() for each in people],
+        "ecg_sha256": [hashlib.sha256(person.encode()).hexdigest() for person in people],
+        "cmr_sha256": [hashlib.sha256(person.encode()).hexdigest() for person in people],
         "sex": random.choice(["F", "M"], count).tolist(),
         **{name: random.normal(100, 20, count).tolist() for name in schema.names
            if schema.field(name).type == pa.float64() and name != "heart_rate_bpm"},
@@ -87,9 +87,9 @@ def main() -> None:
     sys.path.insert(0, str(options.tree))
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found = measure(size, Path(folder))
-        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.items())
-        print(f"{size} visits, {NUM_MORE} more: {told}", flush=True)
+            measured = measure(size, Path(folder))
+        figures = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in measured.items())
+        print(f"{size} visits, {NUM_MORE} more: {figures}", flush=True)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         simulated = ["--preset", options.preset, "--patients", str(options.patients)]
         call(options.before, ["simulate", str(made), *simulated], threads=1)
     chosen = ["--rows", options.rows, "--size", options.size, "--seeds", "1"]
-    found = {}
+    calls = {}
     kinds: list[tuple[str, Path, int | None, int | None]] = [
         ("before", options.before, None, None),
         ("before, one thread", options.before, None, 1),
@@ -96,11 +96,11 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             env={**os.environ, "PYTHONPATH": str(tree)}, cwd=tree, check=False,
         )  # fmt: skip
         extra = [] if jobs is None else ["--jobs", str(jobs)]
-        found[name] = call(tree, ["reproduce", str(cohort), *chosen, *extra], threads=threads)
-        document, cost = found[name]
+        calls[name] = call(tree, ["reproduce", str(cohort), *chosen, *extra], threads=threads)
+        document, cost = calls[name]
         print(f"{name}: {cost}, by step {document['provenance']['durations']['by_step_s']}")
-    first, alone = found["before, one thread"]
-    before, (second, after) = found.get("before", (first, alone))[1], found["after"]
+    first, alone = calls["before, one thread"]
+    before, (second, after) = calls.get("before", (first, alone))[1], calls["after"]
     differences = {
         name: find_largest_difference(first.get(name), second.get(name)) for name in FIGURES
     }
@@ -120,7 +120,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "cpu_ratio_one_thread": after.cpu_s / alone.cpu_s,
         "by_step_s": {
             name: document["provenance"]["durations"]["by_step_s"]
-            for name, (document, _) in found.items()
+            for name, (document, _) in calls.items()
         },
         "largest_relative_difference": differences,
         "machine": {"cores": os.cpu_count(), "cpu": platform.processor() or platform.machine()},

@@ -33,11 +33,11 @@ def list_processes(root: int) -> list[int]:
         except OSError:  # it ended meanwhile
             continue
         children.setdefault(int(fields[1]), []).append(int(folder.name))
-    found, waiting = [], [root]
+    processes, waiting = [], [root]
     while waiting:
-        found.append(waiting.pop())
-        waiting += children.get(found[-1], [])
-    return found
+        processes.append(waiting.pop())
+        waiting += children.get(processes[-1], [])
+    return processes
 
 
 def sum_memory_kib(root: int) -> int:

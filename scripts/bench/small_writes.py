@@ -68,16 +68,18 @@ def measure(folder: Path, num_people: int) -> dict[str, float]:
         with Cohort.open(path) as cohort:
             cohort.neighbours("sim-000001", k=10)
 
-    found = {"build_s": timed(build)}
-    found["small_write_s"] = statistics.median(timed(lambda n=n: write_little(n)) for n in range(5))
+    figures = {"build_s": timed(build)}
+    figures["small_write_s"] = statistics.median(
+        timed(lambda n=n: write_little(n)) for n in range(5)
+    )
     before = folder / "before"
     before.write_bytes((path / "cohort.duckdb").read_bytes())
     write_little(5)
-    found["store_mb"] = before.stat().st_size / 1e6
-    found["changed_mb"] = count_changed(before, path / "cohort.duckdb") / 1e6
-    found["first_search_s"] = timed(search)
-    found["first_search_again_s"] = statistics.median(timed(search) for _ in range(3))
-    return found
+    figures["store_mb"] = before.stat().st_size / 1e6
+    figures["changed_mb"] = count_changed(before, path / "cohort.duckdb") / 1e6
+    figures["first_search_s"] = timed(search)
+    figures["first_search_again_s"] = statistics.median(timed(search) for _ in range(3))
+    return figures
 
 
 def main() -> None:
@@ -89,7 +91,7 @@ def main() -> None:
     sys.path[:0] = [str(options.code), str(Path(__file__).parent)]
     with tempfile.TemporaryDirectory(prefix="ptacl-small-writes-") as name:
         os.environ["PTACL_KEYS"] = str(Path(name) / "keys")
-        found = measure(Path(name), options.people)
+        figures = measure(Path(name), options.people)
     lines = [
         f"# Small writes to a store of {options.people:,} people",
         "",
@@ -97,8 +99,8 @@ def main() -> None:
         f"{platform.python_version()}, `scripts/bench/small_writes.py --people {options.people}`, "
         "CPU seconds of the process.",
         "",
-        *(f"- {key}: {value:.3f}" for key, value in found.items()),
-        f"- a small write costs {found['small_write_s'] / found['build_s']:.3f} of building",
+        *(f"- {key}: {value:.3f}" for key, value in figures.items()),
+        f"- a small write costs {figures['small_write_s'] / figures['build_s']:.3f} of building",
     ]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -113,7 +113,7 @@ async def check(url: str, picture: Path) -> dict[str, bool]:
         "the page shows the app": min(empty, num_bytes) > 20_000,
         "the token is out of the address once the page is open": "token" not in shown,
         f"all {len(fetched)} resources come from the same address": bool(fetched)
-        and all(each.startswith(address) for each in fetched),
+        and all(url.startswith(address) for url in fetched),
         "scripts cannot read the cookie": cookie == "",
         "another host name is refused": "whole address" in by_name,
         "a socket from another origin is refused": foreign == "refused",
@@ -156,10 +156,10 @@ def main() -> None:
         )  # fmt: skip
         try:
             assert app.stderr is not None
-            found = re.search(r"http://\S+", app.stderr.readline())
-            if found is None:
+            served = re.search(r"http://\S+", app.stderr.readline())
+            if served is None:
                 sys.exit("ptacl-app web printed no address")
-            verdicts = asyncio.run(check(found.group(), options.picture))
+            verdicts = asyncio.run(check(served.group(), options.picture))
         finally:
             for process in (chromium, app):
                 process.terminate()

@@ -137,11 +137,12 @@ def main(words: Sequence[str] | None = None) -> int:
         for arm in ARMS:
             lines.append(describe(arm, seed, documents[arm.name]))
             print(lines[-1], flush=True)
-        found = {name: document["alignment"] for name, document in documents.items()}
-        is_above_global &= lies_above(found["ptacl"], found["global"])
-        is_above_broken &= lies_above(found["ptacl"], found["break-phase"])
+        alignments = {name: document["alignment"] for name, document in documents.items()}
+        is_above_global &= lies_above(alignments["ptacl"], alignments["global"])
+        is_above_broken &= lies_above(alignments["ptacl"], alignments["break-phase"])
         has_more_content &= lies_above(
-            found["ptacl"]["controls"][NO_CLOCK], found["break-phase"]["controls"][NO_CLOCK]
+            alignments["ptacl"]["controls"][NO_CLOCK],
+            alignments["break-phase"]["controls"][NO_CLOCK],
         )
     verdicts = [
         f"- top-1 of PTACL lies {say(is_above_global)} Global's for every seed",

@@ -75,18 +75,18 @@ def unpack(folder: Path) -> Path:
 
 def analyse_folders(folders: list[Path]) -> dict[str, tuple[EcgRecord, EcgAnalysis]]:
     """By file name; of one ECG in several containers each counts."""
-    found: dict[str, tuple[EcgRecord, EcgAnalysis]] = {}
+    analyses: dict[str, tuple[EcgRecord, EcgAnalysis]] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".md", ".mat", ".dat", ".xyz", "") or path.name in found:
+            if path.suffix in (".md", ".mat", ".dat", ".xyz", "") or path.name in analyses:
                 continue
             try:
                 record = read_ecg(path)
             except PtaclError as error:
                 print(f"left out: {error}")
                 continue
-            found[path.name] = (record, analyse_ecg(prepare_ecg(record), record))
-    return found
+            analyses[path.name] = (record, analyse_ecg(prepare_ecg(record), record))
+    return analyses
 
 
 def tabulate(analyses: dict[str, tuple[EcgRecord, EcgAnalysis]]) -> list[str]:
@@ -159,8 +159,8 @@ def simulate(count: int) -> list[str]:
         for column in range(3):
             values = errors[rows, column]
             known = values[np.isfinite(values)]
-            told = f"{known.mean():+.1f} ± {known.std():.1f}" if known.size else "–"
-            cells.append(f"{told} ({len(values) - known.size})")
+            bias = f"{known.mean():+.1f} ± {known.std():.1f}" if known.size else "–"
+            cells.append(f"{bias} ({len(values) - known.size})")
         lines.append(f"| {name} | {len(rows)} | {' | '.join(cells)} |")
     return lines
 

@@ -111,16 +111,16 @@ def read_beats(lead_mv: np.ndarray, rate_hz: float) -> Iterator[np.ndarray]:
 def check_real(folder: Path) -> bool:
     total = np.zeros(4, int)
     is_held = True
-    for found in discover(folder):
-        if found.modality != "ecg":
+    for file in discover(folder):
+        if file.modality != "ecg":
             continue
-        record = read_ecg(found.path)
+        record = read_ecg(file.path)
         rate_hz = record.sampling_rate_hz
         signal_mv = record.signal_mv[:, : round(DURATION_S * rate_hz)]
         counts = score(
             find_ours(signal_mv, rate_hz), find_consensus(signal_mv, rate_hz), CONSENSUS_S
         )
-        show(f"real, {found.path.name}", counts)
+        show(f"real, {file.path.name}", counts)
         total += counts
     if total[0]:
         is_held = show("real, all", total)

@@ -153,8 +153,8 @@ def by_pyedflib(path: Path) -> dict[str, np.ndarray]:
 
 
 def _named(pairs) -> dict[str, np.ndarray]:
-    found = ((find_lead(name), samples) for name, samples in pairs)
-    return {lead: samples for lead, samples in found if lead in LEAD_NAMES}
+    leads = ((find_lead(name), samples) for name, samples in pairs)
+    return {lead: samples for lead, samples in leads if lead in LEAD_NAMES}
 
 
 def check_containers(report: Report, records: dict[Path, EcgRecord]) -> None:

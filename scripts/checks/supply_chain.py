@@ -53,8 +53,8 @@ LOOKED_AT = {
     "hnswlib": "Apache 2.0, in its repository; the package does not say",
     "sierraecg": "MIT, in its repository; the wheel does not say",
     **{
-        f"snakemake-interface-{each}": "MIT, in the wheel's licence file"
-        for each in (
+        f"snakemake-interface-{name}": "MIT, in the wheel's licence file"
+        for name in (
             "common",
             "logger-plugins",
             "report-plugins",
@@ -88,9 +88,9 @@ def main() -> int:
 def check_licences() -> list[str]:
     """Packages installed here under terms that nobody has looked at."""
     faults = []
-    found = sorted(distributions(), key=name_of)
-    for each in found:
-        name, licence = name_of(each), describe_licence(each)
+    installed = sorted(distributions(), key=name_of)
+    for distribution in installed:
+        name, licence = name_of(distribution), describe_licence(distribution)
         if name in OPTIONAL or name in LOOKED_AT or name == "ptacl":
             continue
         if STRONG.search(licence) and not ALLOWED.search(licence):
@@ -107,16 +107,16 @@ def name_of(distribution: Distribution) -> str:
 def describe_licence(distribution: Distribution) -> str:
     metadata = distribution.metadata
     classifiers = [
-        each.rpartition("::")[2].strip()
-        for each in metadata.get_all("Classifier") or ()
-        if each.startswith("License")
+        classifier.rpartition("::")[2].strip()
+        for classifier in metadata.get_all("Classifier") or ()
+        if classifier.startswith("License")
     ]
     texts = [
         *metadata.get_all("License-Expression", []),
         *classifiers,
         *metadata.get_all("License", []),
     ]
-    return "; ".join(" ".join(each.split())[:200] for each in texts if each)
+    return "; ".join(" ".join(text.split())[:200] for text in texts if text)
 
 
 def build_lock() -> str:
@@ -134,7 +134,7 @@ def build_lock() -> str:
         check=True, capture_output=True, text=True, cwd=ROOT,
     )  # fmt: skip
     entries = re.split(r"\n(?=\S)", made.stdout.strip())
-    return HEAD + "\n".join(each for each in entries if not is_apart(each)) + "\n"
+    return HEAD + "\n".join(entry for entry in entries if not is_apart(entry)) + "\n"
 
 
 def is_apart(entry: str) -> bool:
@@ -160,7 +160,7 @@ def check_lock() -> list[str]:
         line.split("==") for line in CONSTRAINTS.read_text(encoding="utf-8").splitlines()
         if "==" in line
     )  # fmt: skip
-    faults = [f"{name}: no hash in the lock" for name, (_, found) in locked.items() if not found]
+    faults = [f"{name}: no hash in the lock" for name, (_, hashes) in locked.items() if not hashes]
     faults += [
         f"{name}: {version} in the lock, {pinned[name]} in constraints.txt"
         for name, (version, _) in locked.items()
@@ -170,14 +170,14 @@ def check_lock() -> list[str]:
     wanted = [*project["dependencies"]]
     for extra in EXTRAS:
         wanted += project["optional-dependencies"][extra]
-    names = {re.split(r"[^\w.-]", each)[0].lower() for each in wanted}
+    names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in wanted}
     faults += [f"{name}: not in the lock" for name in sorted(names - locked.keys() - APART)]
     return faults
 
 
 def build_sbom() -> str:
     """CycloneDX of what the lock names; licences as the packages that are installed state them."""
-    installed = {name_of(each): each for each in distributions()}
+    installed = {name_of(distribution): distribution for distribution in distributions()}
     components = []
     for name, (version, hashes) in sorted(read_lock().items()):
         distribution = installed.get(name)
@@ -202,7 +202,9 @@ def build_sbom() -> str:
         "version": 1,
         "metadata": {"component": {**main, "licenses": [{"license": {"id": "MIT"}}]}},
         "components": components,
-        "dependencies": [{"ref": product, "dependsOn": [each["bom-ref"] for each in components]}],
+        "dependencies": [
+            {"ref": product, "dependsOn": [component["bom-ref"] for component in components]}
+        ],
     }
     return json.dumps(document, indent=1) + "\n"
 
@@ -211,10 +213,12 @@ def build_security() -> str:
     """SECURITY.md with its table of what PTACL asks for made anew."""
     text = SECURITY.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    installed = {name_of(each): each for each in distributions()}
+    installed = {name_of(distribution): distribution for distribution in distributions()}
     locked = read_lock()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = sorted({re.split(r"[^\w.-]", each)[0].lower() for each in project["dependencies"]})
+    names = sorted(
+        {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in project["dependencies"]}
+    )
     rows = [
         f"| {name} | {locked[name][0] if name in locked else 'the build for your machine'} "
         f"| {short_licence(installed[name])} |"

@@ -98,7 +98,7 @@ def write_broken(folder: Path, number: int, chance: random.Random) -> Path:
     if number == len(names):
         os.mkfifo(folder / "pipe.csv")
         return folder / "pipe.csv"
-    sources = sorted(each for each in SAMPLES.iterdir() if each.suffix != ".md")
+    sources = sorted(sample for sample in SAMPLES.iterdir() if sample.suffix != ".md")
     source = chance.choice(sources)
     here = folder / f"{number:03d}"
     here.mkdir()
@@ -162,7 +162,7 @@ def main() -> None:
     results = asyncio.run(soak(options.cohort, options.files, options.seed))
     num_held = sum(is_held for _, _, is_held, _ in results)
     num_shown = sum(said == "shown" for _, said, _, _ in results)
-    slowest = max(results, key=lambda each: each[3])
+    slowest = max(results, key=lambda result: result[3])
     verdict = (
         f"{num_held}/{len(results)} survived with a clear answer ({num_shown} shown, the others "
         f"refused in words); slowest {slowest[3]:.1f} s ({slowest[0]})"

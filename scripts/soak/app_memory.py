@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+sys.path.insert(0, str(ROOT))
 
-from bench.app import Harness
+from scripts.bench.app_parts.harness import Harness
 
 KEYS = ("l", "v", "+", "-", "=", "m", "\x1b", "?", "\x1b", "6", "2", "t", "t", "1", "2")
 GROWTH = 1.05
@@ -40,18 +40,21 @@ def main() -> None:
         size=(146, 40),
     )  # fmt: skip
     harness.wait_for("beat", timeout_s=60.0)
-    found: list[float] = []
+    resident_mb: list[float] = []
     end_s = time.monotonic() + 60 * options.minutes
     while time.monotonic() < end_s:
         time.sleep(1.0)
-        found.append(read_rss_mb(harness.process.pid))
+        resident_mb.append(read_rss_mb(harness.process.pid))
         harness.pieces.clear()
-        if len(found) % 2 == 0:
-            harness.press(KEYS[len(found) // 2 % len(KEYS)])
+        if len(resident_mb) % 2 == 0:
+            harness.press(KEYS[len(resident_mb) // 2 % len(KEYS)])
     harness.close()
-    fifth = len(found) // 5
-    early, late = statistics.median(found[fifth : 2 * fifth]), statistics.median(found[-fifth:])
-    print(f"{len(found)} s: {early:.0f} MB in the second fifth, {late:.0f} MB in the last")
+    fifth = len(resident_mb) // 5
+    early, late = (
+        statistics.median(resident_mb[fifth : 2 * fifth]),
+        statistics.median(resident_mb[-fifth:]),
+    )
+    print(f"{len(resident_mb)} s: {early:.0f} MB in the second fifth, {late:.0f} MB in the last")
     sys.exit(late > GROWTH * early)
 
 

@@ -125,13 +125,13 @@ def foreign_file(cohort: Path, place: str, other: Path) -> Path:
 
 def is_named(place: str, cohort: Path) -> tuple[bool, list[str]]:
     """Whether a defect stands at the file, or at the folder that is checked as one."""
-    found = verify.run(cohort)
-    places = [f"{defect.code} [{defect.place}]" for defect in found.defects]
+    verification = verify.run(cohort)
+    places = [f"{defect.code} [{defect.place}]" for defect in verification.defects]
     name = Path(place).name
     named = any(
         defect.place in (place, name, str(Path(place).parent))
         or place.startswith(f"{defect.place}/")
-        for defect in found.defects
+        for defect in verification.defects
     )
     return named, places
 

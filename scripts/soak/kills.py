@@ -76,7 +76,7 @@ def start(arguments: Sequence[object], log: Path) -> int:
     os.dup2(descriptor, 2)
     status = 1
     try:
-        run_guarded(lambda: app([str(each) for each in arguments]))
+        run_guarded(lambda: app([str(argument) for argument in arguments]))
     except SystemExit as ending:
         status = int(ending.code or 0)
     finally:
@@ -87,7 +87,7 @@ def start(arguments: Sequence[object], log: Path) -> int:
 def cpu_s(process: int) -> float:
     """Processor time of a process and of its children that ended."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(each) for each in fields[11:15]) / TICKS
+    return sum(int(ticks) for ticks in fields[11:15]) / TICKS
 
 
 def wait(process: int, *, limit_s: float | None) -> tuple[int | None, float]:
@@ -168,11 +168,11 @@ def fingerprint(cohort: Path) -> dict[str, object]:
 def find_faults(cohort: Path, gone: Sequence[str]) -> list[str]:
     """People who are still somewhere, and read-outs that cannot be read."""
     key = open_key(CohortLayout(cohort))
-    texts = [text for each in gone for text in (each, key.pseudonym(each))]
+    texts = [text for person in gone for text in (person, key.pseudonym(person))]
     needles = [needle for text in texts for needle in text_needles(text)]
-    numbers = [number for each in gone if (number := number_of(each)) is not None]
-    found = search_directories([cohort], needles, numbers=numbers)
-    faults = [f"still there: {hit}" for hit in found.hits]
+    numbers = [number for person in gone if (number := number_of(person)) is not None]
+    search = search_directories([cohort], needles, numbers=numbers)
+    faults = [f"still there: {hit}" for hit in search.hits]
     for document in cohort.glob("runs/*/readout/readout.json"):
         ReadOut.load(document.parent)
     return faults
@@ -238,8 +238,8 @@ def same_as(expected: object) -> Callable[[Path], list[str]]:
     """A check: what was made is what nobody disturbed."""
 
     def check(cohort: Path) -> list[str]:
-        found = fingerprint(cohort)
-        return [] if found == expected else ["not what an undisturbed call makes"]
+        made = fingerprint(cohort)
+        return [] if made == expected else ["not what an undisturbed call makes"]
 
     return check
 
@@ -315,7 +315,7 @@ class Stages:
 
 
 def report(tallies: dict[str, Tally], num_s: float) -> list[str]:
-    killed = sum(each.killed for each in tallies.values())
+    killed = sum(tally.killed for tally in tallies.values())
     return [
         f"# Commands killed, {datetime.date.today()}",
         "",
@@ -325,11 +325,11 @@ def report(tallies: dict[str, Tally], num_s: float) -> list[str]:
         "| command | killed | went on to the end, and checked | faults |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {each.killed} | {each.ended} | {len(each.faults)} |"
-            for name, each in tallies.items()
+            f"| {name} | {tally.killed} | {tally.ended} | {len(tally.faults)} |"
+            for name, tally in tallies.items()
         ),
-        *([""] * any(each.faults for each in tallies.values())),
-        *(f"- {name}: {fault}" for name, each in tallies.items() for fault in each.faults),
+        *([""] * any(tally.faults for tally in tallies.values())),
+        *(f"- {name}: {fault}" for name, tally in tallies.items() for fault in tally.faults),
     ]
 
 
@@ -349,7 +349,7 @@ def main() -> int:
     if options.save:
         path = ROOT / "assets" / "reports" / f"kills_{datetime.date.today()}.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 1 if any(each.faults for each in tallies.values()) else 0
+    return 1 if any(tally.faults for tally in tallies.values()) else 0
 
 
 if __name__ == "__main__":

@@ -103,12 +103,13 @@ def main() -> int:
         for number, (order, deliveries) in enumerate(plan_orders(tree, options.people).items()):
             cohort = Path(shutil.copytree(empty, folder / f"order-{number}"))
             lines += [f"## {order}", ""]
-            for each in deliveries:
-                result = deliver(cohort, each)
-                died = f", after it died at visit {each.killed_after}" if each.killed_after else ""
+            for delivery in deliveries:
+                result = deliver(cohort, delivery)
+                visit = delivery.killed_after
+                died = f", after it died at visit {visit}" if visit else ""
                 lines.append(
-                    f"- {each.name}{died}: {result.accepted}, {result.finished} visits finished "
-                    f"before, {result.completed} completed, {result.changed} changed"
+                    f"- {delivery.name}{died}: {result.accepted}, {result.finished} visits "
+                    f"finished before, {result.completed} completed, {result.changed} changed"
                 )
             differences = find_differences(cohort, at_once)
             faults += len(differences)

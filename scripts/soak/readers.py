@@ -249,7 +249,7 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     chance = random.Random(arguments.seed)
-    found = list(discover(arguments.folder))
+    files = list(discover(arguments.folder))
     share_s = arguments.seconds / 3
     is_clean = soak_decoders(
         num_files=arguments.dicom, deadline_s=time.monotonic() + share_s, chance=chance
@@ -258,7 +258,7 @@ def main() -> None:
         ("ecg", read_ecg, arguments.ecg),
         ("cmr", read_cine, arguments.cine),
     ):
-        paths = [file.path for file in found if file.modality == what and file.path.is_file()]
+        paths = [file.path for file in files if file.modality == what and file.path.is_file()]
         if paths and num_files:
             is_clean &= soak_recordings(
                 paths,

@@ -88,12 +88,12 @@ def failing(beat: Beat, number: int, disturbance: tuple[float, float, float]) ->
     """The intervals that are absent or differ at the rates at which the beat fits."""
     rates = [rate for rate in RATES_BPM if 60 / rate >= beat.length_s]
     measured = [measure(repeat(beat, rate, number, disturbance)) for rate in rates]
-    found = []
+    names = []
     for name in INTERVALS:
-        values = [value for each in measured if (value := each[name]) is not None]
+        values = [value for figures in measured if (value := figures[name]) is not None]
         if len(values) < len(measured) or max(values) - min(values) > MAX_SPAN_MS:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def count_overlaps(
@@ -108,7 +108,7 @@ def count_overlaps(
         analysis = analyse(repeat(beat, rate, number, disturbance))
         codes = {finding.code for finding in analysis.findings}
         for name in ("pr", "qt"):
-            value, true = (each.figures.get(f"{name}_ms") for each in (analysis, own))
+            value, true = (analysed.figures.get(f"{name}_ms") for analysed in (analysis, own))
             measured += 1
             absent += value is None
             if value is not None and true is not None and abs(value - true) > MAX_OVERLAP_MS:

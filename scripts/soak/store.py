@@ -83,7 +83,7 @@ def fill_disk(folder: Path, count: int) -> Count:
         places: list[Callable[[Path], object]] = [
             _write_people, _write_vectors, _write_checkpoint, _write_export, _write_notes
         ]  # fmt: skip
-        return sum(_is_full_disk_named(path, filler, each) for each in places[:count]), min(
+        return sum(_is_full_disk_named(path, filler, write) for write in places[:count]), min(
             count, 5
         )
     finally:
@@ -158,7 +158,7 @@ def _write_notes(path: Path) -> None:
 def hold_locks(folder: Path, count: int) -> Count:
     path = folder / "cohort"
     self_test._make_cohort(path)
-    held = [each for _ in range(count) for each in self_test._kill_writer(path)]
+    held = [is_held for _ in range(count) for is_held in self_test._kill_writer(path)]
     return sum(held), len(held)
 
 
@@ -219,7 +219,7 @@ def end_bombs(folder: Path, count: int) -> Count:
     with Cohort.open(make_cohort(folder)) as cohort:
         seconds = [module._run_bomb(cohort, bomb) for bomb in module.BOMBS[:count]]
         assert cohort.run_statement("SELECT 42", max_rows=1).rows == ((42,),)
-    return sum(each <= 6 for each in seconds), len(seconds)
+    return sum(duration_s <= 6 for duration_s in seconds), len(seconds)
 
 
 def fuzz_console(folder: Path, count: int) -> Count:
@@ -267,7 +267,7 @@ def kill_index_builders(folder: Path, count: int) -> Count:
 def search_exactly(folder: Path, count: int) -> Count:
     path = folder / "cohort"
     self_test._make_cohort(path)
-    held = [each for _ in range(count) for each in self_test._search_exactly(path)]
+    held = [is_held for _ in range(count) for is_held in self_test._search_exactly(path)]
     return sum(held), len(held)
 
 

@@ -34,9 +34,9 @@ def peak_mib(process: int) -> int:
     peak = 0
     with suppress(OSError, ValueError):
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-        for each in (process, *map(int, children)):
+        for pid in (process, *map(int, children)):
             with suppress(OSError, IndexError):
-                status = Path(f"/proc/{each}/status").read_text()
+                status = Path(f"/proc/{pid}/status").read_text()
                 peak = max(peak, int(status.split("VmHWM:")[1].split()[0]) // 1024)
     return peak
 
@@ -84,7 +84,7 @@ def main() -> int:
             pq.ParquetFile(path).metadata.num_rows for path in cohort.glob("exports/*.parquet")
         ]
         rows += [
-            measure(cohort, each, options.rows, is_piped=True) for each in ("csv", "jsonl", "table")
+            measure(cohort, form, options.rows, is_piped=True) for form in ("csv", "jsonl", "table")
         ]
     lines = [
         f"# Streams, {datetime.date.today()}",

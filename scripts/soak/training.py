@@ -93,7 +93,7 @@ class Soak:
 
     def command(self, name: str, extra: Sequence[str] = ()) -> list[str]:
         """`ptacl train` of all stages."""
-        options = [word for each in (*SETTINGS, *extra) for word in ("--set", each)]
+        options = [word for setting in (*SETTINGS, *extra) for word in ("--set", setting)]
         return ["train", str(self.cohort), "--preset", "tiny", "--run", name, "--resume", *options]
 
     def start(self, name: str, extra: Sequence[str] = ()) -> subprocess.Popen[str]:

@@ -66,10 +66,12 @@ def main() -> int:
             }[name]
             odd += not is_right
             mean = document.columns[0].mean_r2
-            told = "; ".join(f"{each.what}, {each.whom}: {each.text}" for each in document.failures)
+            failures = "; ".join(
+                f"{failure.what}, {failure.whom}: {failure.text}" for failure in document.failures
+            )
             line = (
                 f"| {seed} | {name} | {mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}] "
-                f"| {told or 'none'}{'' if is_right else ' **NOT AS IT SHOULD BE**'} |"
+                f"| {failures or 'none'}{'' if is_right else ' **NOT AS IT SHOULD BE**'} |"
             )
             print(line, flush=True)
             lines.append(line)

@@ -152,7 +152,7 @@ def keep_late_people_back(files: Path, late: Path, to_come: list[str]) -> None:
 def choose(num_people: int) -> tuple[list[str], list[str]]:
     """The members and the late ones, the same in every call."""
     everybody = [str(FIRST + row) for row in range(num_people)]
-    chosen = [str(each) for each in np.random.default_rng(16).permutation(everybody)]
+    chosen = [str(person) for person in np.random.default_rng(16).permutation(everybody)]
     return chosen[:NUM_MEMBERS], chosen[NUM_MEMBERS : NUM_MEMBERS + NUM_LATE]
 
 
@@ -162,16 +162,16 @@ def rehearse(rehearsal: Rehearsal, num_people: int, num_listed: int) -> None:
     shutil.copytree(folder / "whole", cohort)
     members, to_come = choose(num_people)
     key = open_key(CohortLayout(cohort))
-    pseudonyms = [key.pseudonym(each) for each in members]
+    pseudonyms = [key.pseudonym(person) for person in members]
     needles = collect_needles(cohort, members, pseudonyms)
     points = collect_points(cohort, set(pseudonyms))
-    numbers = [number for each in members if (number := number_of(each)) is not None]
+    numbers = [number for person in members if (number := number_of(person)) is not None]
     with rehearsal.timed("search before"):
         before = search_directories([cohort], needles, numbers=numbers)
     rehearsal.check("the search sees the members before", held=len(before.hits) >= 4)
     listed = folder / "withdrawn.csv"
     strangers = [str(FIRST + 500_000 + row) for row in range(num_listed - NUM_MEMBERS - NUM_LATE)]
-    spelled = [SPELLINGS[row % 5].format(each) for row, each in enumerate(members)]
+    spelled = [SPELLINGS[row % 5].format(person) for row, person in enumerate(members)]
     listed.write_text("\r\n".join([*spelled, *to_come, *strangers]) + "\r\n")
     with rehearsal.timed(f"withdraw a list of {num_listed}"):
         document = json.loads(ptacl("withdraw", cohort, listed, "--yes", "--json"))
@@ -226,7 +226,7 @@ def check_late(
         ptacl("preprocess", cohort, renamed)
     with Cohort.open(cohort) as opened, ShardReader.open(cohort) as reader:
         people = {row["patient"] for row in opened.patients()} | set(reader.patients)
-    out = {key.pseudonym(each) for each in (*members, *to_come, "9800001")}
+    out = {key.pseudonym(person) for person in (*members, *to_come, "9800001")}
     rehearsal.check("the 4 stay out, and two of the 13 under other names", held=not people & out)
     rehearsal.check("the others are there", held=len(people) == num_people - NUM_MEMBERS - NUM_LATE)
 
@@ -235,10 +235,10 @@ def collect_needles(cohort: Path, members: list[str], pseudonyms: list[str]) -> 
     """Their names, a piece of every array and of every embedding."""
     needles = [needle for text in (*members, *pseudonyms) for needle in text_needles(text)]
     needles += [binary_needle(piece) for piece in find_array_pieces(cohort / "shards", pseudonyms)]
-    for found in read_embeddings(cohort):
+    for embeddings in read_embeddings(cohort):
         needles += [
-            binary_needle(found.vectors[row].tobytes()[:32])
-            for row, patient in enumerate(found.patients)
+            binary_needle(embeddings.vectors[row].tobytes()[:32])
+            for row, patient in enumerate(embeddings.patients)
             if patient in set(pseudonyms)
         ]
     return needles
@@ -259,8 +259,8 @@ def collect_points(cohort: Path, pseudonyms: set[str]) -> list[np.ndarray]:
         pairs = zip(reader.patients, reader.splits, strict=True)
         seen = {patient for patient, split in pairs if split == "train"} & pseudonyms
     return [
-        found.vectors[[patient in seen for patient in found.patients]].astype(np.float64)
-        for found in read_embeddings(cohort)
+        embeddings.vectors[[patient in seen for patient in embeddings.patients]].astype(np.float64)
+        for embeddings in read_embeddings(cohort)
     ]
 
 

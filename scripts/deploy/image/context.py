@@ -56,7 +56,7 @@ def make_context(context: Path, variant: str, torch_folder: Path | None) -> None
         (wheel,) = torch_folder.glob(f"torch-*-{PYTHON}-{PYTHON}-*.whl")
         shutil.copyfile(wheel, wheels / wheel.name)
     else:
-        download = (each for each in download if each != "--no-deps")
+        download = (word for word in download if word != "--no-deps")
         constraints = str(ROOT / "constraints.txt")
         run_python(*download, "--constraint", constraints, "torch", "--dest", str(wheels))
     for old in wheels.glob("ptacl-*.whl"):
@@ -120,13 +120,15 @@ def check_context(context: Path) -> list[str]:
         wheels = sorted(folder.glob("*.whl"))
         allowed |= {folder / LOCK, *wheels}
         locked = (folder / LOCK).read_text().splitlines() if (folder / LOCK).exists() else []
-        found = {lock_line(wheel): wheel.name for wheel in wheels}
+        wheel_names = {lock_line(wheel): wheel.name for wheel in wheels}
         faults += [
-            f"{folder.name}: {line.split()[0]} has no wheel" for line in locked if line not in found
+            f"{folder.name}: {line.split()[0]} has no wheel"
+            for line in locked
+            if line not in wheel_names
         ]
         faults += [
             f"{name}: not in {LOCK} under its hash"
-            for line, name in found.items()
+            for line, name in wheel_names.items()
             if line not in locked
         ]
         faults += [
@@ -150,11 +152,13 @@ def fits_debian(name: str) -> bool:
     tags = set(python.split("."))
     if abi == "none" and system == "any":
         return bool(tags & {"py3", PYTHON})
-    newest = [int(each) for each in re.findall(r"manylinux_2_(\d+)_x86_64", system)]
+    newest = [int(digits) for digits in re.findall(r"manylinux_2_(\d+)_x86_64", system)]
     runs = "linux" in system and "x86_64" in system and (not newest or min(newest) <= 36)
-    minor = {int(each) for tag in tags for each in re.findall(r"^cp3(\d+)$", tag)}
+    minor = {int(digits) for tag in tags for digits in re.findall(r"^cp3(\d+)$", tag)}
     return runs and (
-        PYTHON in tags or "py3" in tags or (abi == "abi3" and any(each <= 11 for each in minor))
+        PYTHON in tags
+        or "py3" in tags
+        or (abi == "abi3" and any(version <= 11 for version in minor))
     )
 
 

@@ -87,11 +87,11 @@ def main() -> int:
     print(text)
     if options.report is not None:
         options.report.write_text(text)
-    return 1 if faults or strays or image is None or any(each.status for each in done) else 0
+    return 1 if faults or strays or image is None or any(step.status for step in done) else 0
 
 
 def write_built(kept: Path, image: Stage, done: list[Done]) -> None:
-    document = {"image": asdict(image), "steps": [asdict(each) for each in done]}
+    document = {"image": asdict(image), "steps": [asdict(step) for step in done]}
     kept.write_text(json.dumps(document, default=str, indent=1))
 
 
@@ -99,7 +99,7 @@ def read_built(kept: Path) -> tuple[Stage, list[Done]]:
     """The image of an earlier call, and the steps that built it."""
     document = json.loads(kept.read_text())
     image = Stage(**{**document["image"], "root": Path(document["image"]["root"])})
-    return image, [Done(**each) for each in document["steps"]]
+    return image, [Done(**step) for step in document["steps"]]
 
 
 def make_base(work: Path) -> Path:
@@ -195,12 +195,12 @@ def use(image: Stage, done: list[Done]) -> list[str]:
     stamp = image.root / "work" / "stamp"
     stamp.touch()
     done += [run(image, words, has_network=False, user=STRANGER, home=None) for words in USES]
-    found = subprocess.run(
+    listing = subprocess.run(
         ["find", str(image.root), "-xdev", "-path", f"{image.root}/work", "-prune", "-o",
          "-newer", str(stamp), "-type", "f", "-print"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return [line.removeprefix(str(image.root)) for line in found.stdout.splitlines()]
+    return [line.removeprefix(str(image.root)) for line in listing.stdout.splitlines()]
 
 
 def write_report(
@@ -223,9 +223,9 @@ def write_report(
         "| step | seconds | exit status | last line |",
         "|---|---|---|---|",
     ]
-    for each in done:
-        shown = each.last_line.replace("|", "/")[:600]
-        lines.append(f"| `{each.step}` | {each.seconds:.0f} | {each.status} | {shown} |")
+    for step in done:
+        shown = step.last_line.replace("|", "/")[:600]
+        lines.append(f"| `{step.step}` | {step.seconds:.0f} | {step.status} | {shown} |")
     size = "not built"
     if image is not None:
         counted = subprocess.run(["du", "-s", "-B1", "--exclude=work", str(image.root)],
