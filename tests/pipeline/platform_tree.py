@@ -25,6 +25,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
 from ptacl_core.shards import ShardReader
+from tests.unit.io.phenotypes import header_styles
 
 ROOT = Path(__file__).resolve().parents[2]
 ECG_SAMPLE = ROOT / "tests" / "data" / "ecg" / "HR06000_cardiosoft.xml.gz"
@@ -44,47 +45,18 @@ STORE_TABLES = {
     "ecg_leads": "*",
     "ecg_statements": "*",
 }
-TITLES = {
-    "lvedv_ml": "LV end diastolic volume",
-    "lvesv_ml": "LV end systolic volume",
-    "lvsv_ml": "LV stroke volume",
-    "lvef_pct": "LV ejection fraction",
-    "lvco_l_min": "LV cardiac output",
-    "lvm_g": "LV myocardial mass",
-    "rvedv_ml": "RV end diastolic volume",
-    "rvesv_ml": "RV end systolic volume",
-    "rvsv_ml": "RV stroke volume",
-    "rvef_pct": "RV ejection fraction",
-}
 AGE = "Age when attended assessment centre"
 
 
-def _dotted(name: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9_.]", ".", name)
-    return f"X{name}" if name[0].isdigit() else name
-
-
-def _platform(title: str, number: int, visit: int) -> str:
-    return f"{title} | Instance {visit} (participant - p{number}_i{visit})"
-
-
 STYLES: dict[str, tuple[str, str, Callable[[str, int, int], str]]] = {
-    "old_csv": ("eid", "31-0.0", lambda title, number, visit: f"{number}-{visit}.0"),
-    "platform": ("eid", "p31", lambda title, number, visit: f"p{number}_i{visit}"),
-    "entity": (
-        "participant.eid",
-        "participant.p31",
-        lambda title, number, visit: f"participant.p{number}_i{visit}",
-    ),
-    "r": ("f.eid", "f.31.0.0", lambda title, number, visit: f"f.{number}.{visit}.0"),
-    "title": ("Participant ID", "Sex", lambda title, _, visit: f"{title} | Instance {visit}"),
-    "title_and_field": ("Participant ID", "Sex", _platform),
-    "dotted": ("Participant.ID", "Sex", lambda *of: _dotted(_platform(*of))),
-    "dotted_old_csv": (
-        "eid",
-        "X31.0.0",
-        lambda title, number, visit: _dotted(f"{number}-{visit}.0"),
-    ),
+    "old_csv": ("eid", "31-0.0", header_styles.STYLES["old csv"]),
+    "platform": ("eid", "p31", header_styles.STYLES["platform field"]),
+    "entity": ("participant.eid", "participant.p31", header_styles.STYLES["with entity"]),
+    "r": ("f.eid", "f.31.0.0", header_styles.STYLES["R field"]),
+    "title": ("Participant ID", "Sex", header_styles.STYLES["title"]),
+    "title_and_field": ("Participant ID", "Sex", header_styles.STYLES["title and field"]),
+    "dotted": ("Participant.ID", "Sex", header_styles.STYLES["dotted title and field"]),
+    "dotted_old_csv": ("eid", "X31.0.0", header_styles.STYLES["dotted old csv"]),
 }
 
 
@@ -211,7 +183,7 @@ def write_table(path: Path, style: str, people: range) -> Path:
     """Phenotypes, sex and age of `people`, with the columns of one export."""
     subject, sex, name = STYLES[style]
     columns = [
-        *((title, PHENOTYPE_FIELD_IDS[each]) for each, title in TITLES.items()),
+        *((title, PHENOTYPE_FIELD_IDS[each]) for each, title in header_styles.TITLES.items()),
         (AGE, 21003),
     ]
     header = [subject, sex]

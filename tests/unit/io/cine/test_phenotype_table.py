@@ -15,12 +15,13 @@ from ptacl_core.io.phenotypes.columns import find_meaning
 from ptacl_core.io.phenotypes.table import PhenotypeTable, read_phenotypes
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
+from tests.unit.io.phenotypes.header_styles import STYLES
 
 SPELLINGS = {
-    "old": lambda field, instance: f"{field}-{instance}.0",
-    "rap": lambda field, instance: f"p{field}_i{instance}",
-    "r": lambda field, instance: f"f.{field}.{instance}.0",
-    "rap_prefixed": lambda field, instance: f"participant.p{field}_i{instance}",
+    "old": "old csv",
+    "rap": "platform field",
+    "r": "R field",
+    "rap_prefixed": "with entity",
 }
 SUBJECTS = {"old": "eid", "rap": "eid", "r": "f.eid", "rap_prefixed": "participant.eid"}
 HEART: dict[str, float] = dict(
@@ -52,7 +53,11 @@ def told(table: PhenotypeTable) -> list[Finding]:
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_uk_biobank_spellings(tmp_path: Path, spelling: str) -> None:
-    name, subject = SPELLINGS[spelling], SUBJECTS[spelling]
+    subject = SUBJECTS[spelling]
+
+    def name(field: int, visit: int) -> str:
+        return STYLES[SPELLINGS[spelling]]("", field, visit)
+
     first = {name(PHENOTYPE_FIELD_IDS[key], 2): value for key, value in HEART.items()}
     second = {name(PHENOTYPE_FIELD_IDS[key], 3): value + 1 for key, value in HEART.items()}
     covariates = {

@@ -1,59 +1,18 @@
 """UK Biobank's header styles, each the same table; the scanner's fields kept apart."""
 
-import re
-
 import numpy as np
 import pytest
 
 from ptacl_core.io import read_phenotypes
 from ptacl_core.records.phenotypes import PHENOTYPE_FIELD_IDS
+from tests.unit.io.phenotypes.header_styles import STYLES, TITLES, platform
 
-TITLES = {
-    "lvedv_ml": "LV end diastolic volume",
-    "lvesv_ml": "LV end systolic volume",
-    "lvsv_ml": "LV stroke volume",
-    "lvef_pct": "LV ejection fraction",
-    "lvco_l_min": "LV cardiac output",
-    "lvm_g": "LV myocardial mass",
-    "rvedv_ml": "RV end diastolic volume",
-    "rvesv_ml": "RV end systolic volume",
-    "rvsv_ml": "RV stroke volume",
-    "rvef_pct": "RV ejection fraction",
-}
 VALUES = [140.0, 55.0, 85.0, 60.7, 5.2, 85.0, 140.0, 58.0, 82.0, 58.6]
 COVARIATES = {
     "Age when attended assessment centre": (21003, 63),
     "Standing height": (50, 165),
     "Weight": (21002, 70),
     "Body mass index (BMI)": (21001, 25.7),
-}
-
-
-def dotted(name: str) -> str:
-    """What R's read.csv makes of a column name."""
-    name = re.sub(r"[^A-Za-z0-9_.]", ".", name)
-    return f"X{name}" if name[0].isdigit() else name
-
-
-def cleaned(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-
-
-def platform(title: str, field: int, instance: int) -> str:
-    return f"{title} | Instance {instance} (participant - p{field}_i{instance})"
-
-
-STYLES = {
-    "old csv": lambda title, field, instance: f"{field}-{instance}.0",
-    "platform field": lambda title, field, instance: f"p{field}_i{instance}",
-    "with entity": lambda title, field, instance: f"participant.p{field}_i{instance}",
-    "R field": lambda title, field, instance: f"f.{field}.{instance}.0",
-    "title": lambda title, field, instance: f"{title} | Instance {instance}",
-    "title and field": platform,
-    "dotted old csv": lambda title, field, instance: dotted(f"{field}-{instance}.0"),
-    "dotted title": lambda title, field, instance: dotted(f"{title} | Instance {instance}"),
-    "dotted title and field": lambda *of: dotted(platform(*of)),
-    "cleaned title": lambda title, field, instance: cleaned(f"{title} | Instance {instance}"),
 }
 
 
