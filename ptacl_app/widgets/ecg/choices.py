@@ -43,6 +43,9 @@ class EcgChoices(EcgShown):
     def pan_to(self, start_s: float) -> None:
         """The page that starts at a time, within the recording."""
         self.is_following = False
+        self._begin_at(start_s)
+
+    def _begin_at(self, start_s: float) -> None:
         last_s = max(self.view.duration_s - self.page.page_s, 0.0)
         self.change(start_s=min(max(start_s, 0.0), last_s))
 
@@ -64,7 +67,7 @@ class EcgChoices(EcgShown):
         middle_s = before.start_shown_s + before.page_s / 2 if around_s is None else around_s
         share = (middle_s - before.start_shown_s) / before.page_s
         self.change(zoom=zoom)
-        self.pan_to(middle_s - share * self.page.page_s)
+        self._begin_at(middle_s - share * self.page.page_s)  # a page that is followed stays so
 
     def _change_cell_zoom(self, offset: int | None) -> None:
         if offset is not None:
