@@ -6,18 +6,8 @@ import numpy as np
 import pytest
 
 from ptacl_core.errors import ConfigError
-from ptacl_core.io import read_phenotypes
 from ptacl_core.io.phenotypes.cells import parse_numbers
-
-
-def read(tmp_path, text, **options):
-    path = tmp_path / "a.csv"
-    path.write_text(text)
-    return read_phenotypes(path, **options)
-
-
-def codes(table):
-    return {finding.code for finding in table.findings}
+from tests.unit.io.phenotypes.csv_tables import codes, read
 
 
 @pytest.mark.parametrize(

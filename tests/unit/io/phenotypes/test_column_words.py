@@ -4,17 +4,7 @@ import numpy as np
 import pytest
 
 from ptacl_core.ingest.labels import read_tables
-from ptacl_core.io import read_phenotypes
-
-
-def read(tmp_path, text, **options):
-    path = tmp_path / "a.csv"
-    path.write_text(text)
-    return read_phenotypes(path, **options)
-
-
-def codes(table):
-    return {finding.code for finding in table.findings}
+from tests.unit.io.phenotypes.csv_tables import codes, read
 
 
 @pytest.mark.parametrize(
