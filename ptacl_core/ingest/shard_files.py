@@ -102,6 +102,7 @@ def ingest_visits(
     find_stored: FindStored = lambda _: None,
     withdrawn: WithdrawnPeople | None = None,
     scratch: Path | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> set[str]:
     """Prepare `tasks` and hand them to `writer` in their order.
 
@@ -109,11 +110,13 @@ def ingest_visits(
     cohort holds of a visit already, which is kept beside what is new. A visit with a recording
     that `withdrawn` knows by its bytes is left out whole: its person withdrew, under whatever
     name the files came back. With `scratch` archives are copied there before they are read.
+    `check` is called before each visit and raises where the work shall end.
     Returns the pseudonyms of those people.
     """
     left_out: set[str] = set()
     progress.start("preprocess", len(tasks), "visits")
     for result in _prepare_all(tasks, settings, num_workers, scratch):
+        check()
         if withdrawn is not None and _is_withdrawn(result, withdrawn):
             counts.count_reason(WITHDRAWN)
             left_out.add(result.task.patient)

@@ -79,7 +79,9 @@ def _print_counts(counts: dict[str, int], reasons: dict[str, int], notes: tuple[
 
 def _print_tables(tables: dict[str, tuple[int, int]]) -> None:
     for name, (matched, total) in tables.items():
-        if matched == 0 and total:
+        if total == 0:
+            print_line(f"WARNING: {name}: no row of it names a person")
+        elif matched == 0:
             print_line(f"WARNING: {name}: none of its {total} people has a recording here")
         elif matched < total:
             print_line(f"{name}: {matched} of its {total} people have recordings")

@@ -1,7 +1,7 @@
 """One call of `ptacl preprocess`: what of a plan is new goes into the shards."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,8 +53,13 @@ class Call:
     parts: dict[str, int] = field(default_factory=dict)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def fill(self, settings: PreprocessSettings, *, keep_identities: bool) -> PreprocessSummary:
-        """Write what is new into the shards, then merge their manifests."""
+    def fill(
+        self, settings: PreprocessSettings, *, keep_identities: bool, check: Callable[[], None]
+    ) -> PreprocessSummary:
+        """Write what is new into the shards, then merge their manifests.
+
+        `check` is called between two visits and raises where the work shall end.
+        """
         started_s = time.monotonic()
         shards = self.layout.shards
         known = read_known(shards, self.key)
@@ -94,6 +99,7 @@ class Call:
             find_stored=holdings.find_stored,
             withdrawn=open_register(self.layout, self.key),
             scratch=self.scratch,
+            check=check,
         )
         writer.flush()
         matched = self._put_labels(settings, tasks, holdings, known)

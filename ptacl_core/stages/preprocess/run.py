@@ -18,7 +18,7 @@ from ptacl_core.ingest.register import register_shards
 from ptacl_core.ingest.sources import Sources, read_plan
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
-from ptacl_core.safety.processes.termination import sigterm_interrupts
+from ptacl_core.safety.processes.termination import signals_interrupt
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import find_preprocessing
 from ptacl_core.stages.preprocess.call import Call
@@ -97,7 +97,7 @@ def run(
         progress.say(
             "the list of pairs names no table: values of people come only from --phenotypes TABLE"
         )
-    if not plan.visits and not tables and not plan.withdrawn:
+    if not plan.visits and not any(table.labels for table in tables) and not plan.withdrawn:
         raise _nothing_there(source, plan)
     for table in tables:
         for finding in table.findings:
@@ -108,8 +108,8 @@ def run(
     call = Call(layout, key, plan, tables, part, workers, progress, ROWS_PER_SHARD, source.scratch)
     index, count = part
     lock = cohort_dir / f".preprocess-{index}-{count}.lock"
-    with sigterm_interrupts(), hold_lock(lock, purpose="preprocess"):
-        summary = call.fill(settings, keep_identities=keep_identities)
+    with signals_interrupt() as interrupts, hold_lock(lock, purpose="preprocess"):
+        summary = call.fill(settings, keep_identities=keep_identities, check=interrupts.check)
     _register(cohort_dir, progress)
     _note_folders(cohort_dir, source, progress)
     if preview is not None:
