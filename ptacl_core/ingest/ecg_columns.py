@@ -1,14 +1,13 @@
 """An ECG's analysis as columns of the manifest."""
 
 import json
-from typing import Any
 
 from ptacl_core.records import BeatMarks, EcgAnalysis, EcgRecord
 from ptacl_core.records.marks import REPRESENTATIVE_BEAT
-from ptacl_core.shards.spec import MEASUREMENT_NAMES
+from ptacl_core.shards.spec import MEASUREMENT_NAMES, ManifestRow
 
 
-def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any]:
+def describe_analysis(analysis: EcgAnalysis, record: EcgRecord) -> ManifestRow:
     """The manifest's columns about what was measured, ours and the device's."""
     marks = analysis.marks
     beats: list[BeatMarks] = list(marks.beats) if marks.representative is not None else []

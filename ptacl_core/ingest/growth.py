@@ -2,10 +2,9 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ptacl_core.cohort.identity.aliases import KnownPeople
 from ptacl_core.ingest.shard_files import VisitTask, hash_recording
 from ptacl_core.shards import spec
 from ptacl_core.shards.manifest import read_all_rows
-from ptacl_core.shards.merging import collect_labels, merge_rejections, merge_rows
+from ptacl_core.shards.merging import Labels, collect_labels, merge_rejections, merge_rows
 from ptacl_core.shards.reader import open_array
 from ptacl_core.shards.writer import StoredVisit
 
@@ -26,8 +25,8 @@ class Holdings:
     """Rows of a cohort by (pseudonym, visit), its labels, its people's splits."""
 
     directory: Path
-    rows: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-    labels: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    rows: dict[tuple[str, int], spec.ManifestRow] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
     rejected: set[tuple[str, int, str]] = field(default_factory=set)
     rejected_files: set[tuple[str, str]] = field(default_factory=set)
     splits: dict[str, str] = field(default_factory=dict)
@@ -156,7 +155,7 @@ def _settle(
 def _is_same(
     task: VisitTask,
     visit: int,
-    row: Mapping[str, Any],
+    row: spec.ManifestRow,
     modality: str,
     path: Path,
     known: KnownPeople,
@@ -178,11 +177,11 @@ def _halves(task: VisitTask) -> list[tuple[str, Path]]:
     return [(m, path) for m, path in (("ecg", task.ecg), ("cmr", task.cmr)) if path is not None]
 
 
-def _is_held(row: Mapping[str, Any] | None, modality: str) -> bool:
+def _is_held(row: spec.ManifestRow | None, modality: str) -> bool:
     return row is not None and row[_COLUMNS[modality][0]] is not None
 
 
-def _sha(row: Mapping[str, Any], modality: str) -> str | None:
+def _sha(row: spec.ManifestRow, modality: str) -> str | None:
     return row[f"{modality}_sha256"]
 
 

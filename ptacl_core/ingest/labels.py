@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from ptacl_core.io.phenotypes.table import PhenotypeTable
 from ptacl_core.records import PHENOTYPE_NAMES, Finding
 from ptacl_core.records.phenotypes import SCANNER_COLUMNS
 from ptacl_core.safety.text.printable import clean_text
+from ptacl_core.shards.merging import Labels, LabelValues
 from ptacl_core.shards.spec import EVERY_VISIT
 
 _COVARIATES = ("age_years", "height_cm", "weight_kg", "bmi_kg_m2")
@@ -33,7 +33,7 @@ class Label:
 
     subject: str
     visit: str
-    values: Mapping[str, Any]
+    values: LabelValues
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class MatchedLabels:
     recordings, how many are of a visit that has none, and how many there are.
     """
 
-    values: dict[tuple[str, int], dict[str, Any]]
+    values: Labels
     matched: dict[str, tuple[int, int]]
     subjects: dict[str, str]
     without_visit: dict[str, tuple[int, int]]
@@ -98,7 +98,7 @@ def match_labels(
     (pseudonym, visit) that have recordings: the counts tell how many of a table's people and rows
     do.
     """
-    values: dict[tuple[str, int], dict[str, Any]] = {}
+    values: Labels = {}
     matched: dict[str, tuple[int, int]] = {}
     subjects: dict[str, str] = {}
     visits_of_rows: dict[str, list[tuple[str, int | None]]] = {}
@@ -187,7 +187,7 @@ def _from_phenotypes(name: str, table: PhenotypeTable) -> TableLabels:
         if first_rows.setdefault(key, row) != row:
             num_respelled += 1
             continue
-        values: dict[str, Any] = {
+        values: LabelValues = {
             column_name: float(column[row])
             for column_name, column in columns.items()
             if np.isfinite(column[row])
@@ -218,7 +218,7 @@ def _from_set(table: DataSetTable) -> TableLabels:
         for column, name in table.rule.columns.items()
         if name in (*PHENOTYPE_NAMES, *_COVARIATES, "sex")
     }
-    labels: dict[str, dict[str, Any]] = {}
+    labels: dict[str, LabelValues] = {}
     for column, name in wanted.items():
         cells = [row.cells.get(column, "") for row in table.rows]
         for row, value in zip(table.rows, _parse(cells, name, table, findings), strict=True):

@@ -16,6 +16,7 @@ from ptacl_core.io.files.delimited_columns import open_delimited, read_columns
 from ptacl_core.io.identity.facts import clean_identifier, fold_identifier
 from ptacl_core.io.phenotypes.cells import find_text_fault
 from ptacl_core.io.phenotypes.columns import find_meaning
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.text.printable import clean_text
 
 PAIR_COLUMNS = ("patient", "ecg", "cmr")
@@ -225,7 +226,7 @@ def _read_bytes(cell: str) -> int:
     return int(cell) if cell.isdecimal() and len(cell) <= _MAX_DIGITS else 0
 
 
-def _read_hints(cell: str, where: str) -> dict[str, Any]:
+def _read_hints(cell: str, where: str) -> JsonObject:
     """What a plan says that readers need: by modality, or the layout of a table."""
     try:
         stated = json.loads(cell) if cell else {}

@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Literal
 
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.io.identity.facts import NO_FACTS, InsideFacts
 from ptacl_core.io.layouts.tables import DataSetTable
 
@@ -25,7 +26,7 @@ class PlannedRecording:
     place: PurePath
     modality: Literal["ecg", "cmr"]
     facts: InsideFacts = NO_FACTS
-    hints: dict[str, Any] = field(default_factory=dict)
+    hints: ReaderHints = field(default_factory=dict)
     time: datetime | None = None
     is_among_others: bool = False
 

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePath
-from typing import Any
 
 from ptacl_core.ingest.pairs import AMONG_OTHERS
 from ptacl_core.ingest.parts import count_bytes
@@ -54,8 +53,8 @@ def write_plan(plan: Plan, path: Path, *, splits: Mapping[str, str] | None = Non
     write_text(path, text.getvalue())
 
 
-def _describe_visit(visit: PlannedVisit, split: str) -> dict[str, Any]:
-    hints: dict[str, Any] = {recording.modality: recording.hints for recording in visit.recordings}
+def _describe_visit(visit: PlannedVisit, split: str) -> dict[str, str | int]:
+    hints: dict[str, object] = {item.modality: item.hints for item in visit.recordings}
     hints[AMONG_OTHERS] = visit.cmr is not None and visit.cmr.is_among_others
     return {
         "patient": visit.subject,
@@ -71,7 +70,7 @@ def _describe_visit(visit: PlannedVisit, split: str) -> dict[str, Any]:
     }
 
 
-def _to_json(values: Mapping[str, Any]) -> str:
+def _to_json(values: Mapping[str, object]) -> str:
     """What is said of `values`, "" for nothing."""
     stated = {name: value for name, value in values.items() if value}
     return json.dumps(stated, sort_keys=True) if stated else ""

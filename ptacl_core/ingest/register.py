@@ -2,23 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.identity.keys import find_key
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS
+from ptacl_core.json_values import JsonValue
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.records.phenotypes import SCANNER_COLUMNS, SCANNER_FIELD_IDS
 from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.json_object import read_json_object
 from ptacl_core.safety.files.lock import wait_for_lock
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.manifest import read_merged_shards
-from ptacl_core.shards.spec import MANIFEST_FILE, MEASUREMENT_NAMES
+from ptacl_core.shards.spec import MANIFEST_FILE, MEASUREMENT_NAMES, ManifestRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SPLIT_NAME = "default"
+StoreRow = dict[str, object]
+"""A row of a table of the store by column."""
+
 _DEMOGRAPHICS = ("sex", "age_years", "height_cm", "weight_kg", "bmi_kg_m2")
 
 
@@ -56,7 +61,8 @@ def register_shards(
             "key_fingerprint": None if key is None else key.fingerprint,
         }
         manifest = {"manifest_sha256": reader.manifest_sha256}
-        known, stored = _read_registered(shards), {**made_with, **_count_rows(cohort_dir)}
+        known = read_json_object(shards / REGISTERED_FILE) or {}
+        stored = {**made_with, **_count_rows(cohort_dir)}
         is_intact = {name: known.get(name) for name in stored} == stored
         if is_intact and known.get("manifest_sha256") == reader.manifest_sha256:
             return
@@ -94,14 +100,14 @@ def register_shards(
 def _take_grown(
     rows: "pa.Table",
     directory: Path,
-    known: dict[str, str] | None,
+    known: JsonValue,
     merged: dict[str, str] | None,
 ) -> "pa.Table":
     """All rows of the people in shards that came since; all rows where that cannot be told."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if known is None or merged is None or not known.items() < merged.items():
+    if not isinstance(known, dict) or merged is None or not known.items() < merged.items():
         return rows
     people = {
         patient
@@ -136,14 +142,6 @@ def _count_rows(cohort_dir: Path) -> dict[str, int]:
     return dict(zip(_COUNTED, map(int, numbers), strict=True))
 
 
-def _read_registered(shards: Path) -> dict[str, Any]:
-    try:
-        known = json.loads((shards / REGISTERED_FILE).read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
 def build_store_tables(
     table: "pa.Table", preprocessing_hash: str, *, convention: str
 ) -> dict[str, "pa.Table"]:
@@ -152,7 +150,7 @@ def build_store_tables(
 
     nested = [name for name in ANALYSIS_COLUMNS if name not in ("patient", "visit")]
     rows = table.drop_columns(nested).to_pylist()
-    first_visit: dict[str, dict[str, Any]] = {}
+    first_visit: dict[str, ManifestRow] = {}
     for row in rows:
         known = first_visit.get(row["patient"])
         if known is None or row["visit"] < known["visit"]:
@@ -208,7 +206,7 @@ def build_store_tables(
     }
 
 
-def _phenotype_rows(rows: list[dict[str, Any]], convention: str) -> list[dict[str, Any]]:
+def _phenotype_rows(rows: list[ManifestRow], convention: str) -> list[StoreRow]:
     return [
         {
             "patient": row["patient"],
@@ -225,7 +223,7 @@ def _phenotype_rows(rows: list[dict[str, Any]], convention: str) -> list[dict[st
     ]
 
 
-def _scanner_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _scanner_rows(rows: list[ManifestRow]) -> list[StoreRow]:
     """What the scanner's own contours gave, which are not phenotypes here."""
     return [
         {
@@ -250,7 +248,7 @@ def _with_ecg(table: "pa.Table") -> "pa.Table":
     return table.filter(pa.array(is_there[0] & is_there[1]))
 
 
-def _ecg_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, Any] | None:
+def _ecg_recording(row: ManifestRow, preprocessing_hash: str) -> StoreRow | None:
     if row["ecg_row"] is None:
         return None
     return {
@@ -260,7 +258,7 @@ def _ecg_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, An
     }
 
 
-def _cmr_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, Any] | None:
+def _cmr_recording(row: ManifestRow, preprocessing_hash: str) -> StoreRow | None:
     if row["cine_row"] is None:
         return None
     return {
@@ -271,7 +269,7 @@ def _cmr_recording(row: dict[str, Any], preprocessing_hash: str) -> dict[str, An
     }
 
 
-def _recording(row: dict[str, Any], modality: str, preprocessing_hash: str) -> dict[str, Any]:
+def _recording(row: ManifestRow, modality: str, preprocessing_hash: str) -> StoreRow:
     findings = [json.loads(text) for text in row[f"{modality}_findings"] or []]
     has_warning = any(finding["severity"] == "warning" for finding in findings)
     return {
@@ -287,7 +285,7 @@ def _recording(row: dict[str, Any], modality: str, preprocessing_hash: str) -> d
     }
 
 
-def _same_keys(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _same_keys(rows: list[StoreRow]) -> list[StoreRow]:
     """Rows padded with None, since Arrow takes its columns from the first one."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
     return [{key: row.get(key) for key in keys} for row in rows]

@@ -4,11 +4,10 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.cohort.identity.register import WithdrawnPeople
 from ptacl_core.config.preprocess import CineSettings, PreprocessSettings
@@ -17,6 +16,7 @@ from ptacl_core.ingest.ecg_columns import describe_analysis
 from ptacl_core.ingest.local_copy import local_copy
 from ptacl_core.io import read_cine, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.preprocess import analyse_ecg, prepare_cine, prepare_ecg
 from ptacl_core.progress import ProgressSink
 from ptacl_core.records import Person, PreparedCine, PreparedEcg
@@ -24,6 +24,7 @@ from ptacl_core.safety.files.checksum import compute_text_hash
 from ptacl_core.safety.processes.pool import open_process_pool
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import Rejection, ShardEntry, ShardWriter, assign_split
+from ptacl_core.shards.spec import ManifestRow
 from ptacl_core.shards.writer import StoredVisit
 
 TASKS_IN_FLIGHT_PER_WORKER = 3
@@ -49,12 +50,12 @@ class VisitTask:
     visit: int
     ecg: Path | None
     cmr: Path | None
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: ManifestRow = field(default_factory=dict)
     cmr_centre_px: tuple[float, float] | None = None
-    ecg_hints: dict[str, Any] = field(default_factory=dict)
+    ecg_hints: ReaderHints = field(default_factory=dict)
     split: str = ""
     is_numbered: bool = False
-    cmr_hints: dict[str, Any] = field(default_factory=dict)
+    cmr_hints: ReaderHints = field(default_factory=dict)
     num_bytes: int = 0
 
 
@@ -65,7 +66,7 @@ class VisitResult:
     task: VisitTask
     ecg: PreparedEcg | None
     cine: PreparedCine | None
-    attributes: dict[str, Any]
+    attributes: ManifestRow
     rejections: tuple[Rejection, ...]
 
 
@@ -163,7 +164,7 @@ def prepare_visit(
     task: VisitTask, settings: PreprocessSettings, scratch: Path | None = None
 ) -> VisitResult:
     """Read and prepare both recordings of one visit, archives from their copy in `scratch`."""
-    attributes: dict[str, Any] = {}
+    attributes: ManifestRow = {}
     rejections: list[Rejection] = []
     ecg = cine = None
     if task.ecg is not None:
@@ -207,14 +208,14 @@ def prepare_visit(
     return VisitResult(task, ecg, cine, attributes, tuple(rejections))
 
 
-def hash_recording(path: Path, hints: Mapping[str, Any]) -> str:
+def hash_recording(path: Path, hints: ReaderHints) -> str:
     """The hash of a recording's files; of one recording in a file of many, with its number."""
     digest = hash_source(path)
     index = hints.get("record_index")
     return digest if index is None else compute_text_hash(f"{digest}\n{index}\n")
 
 
-def _unknown_facts(person: Person, known: Mapping[str, Any]) -> dict[str, Any]:
+def _unknown_facts(person: Person, known: ManifestRow) -> ManifestRow:
     """What a recording states of its person and nothing else does: sex, age, height, weight."""
     return {
         name: value

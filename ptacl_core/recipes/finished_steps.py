@@ -3,9 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import write_json
+from ptacl_core.safety.files.json_object import read_json_object
+
+Result = TypeVar("Result")
 
 
 class FinishedSteps:
@@ -14,12 +18,13 @@ class FinishedSteps:
     Another `identity` (software, settings, patients …) begins anew.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, object]) -> None:
         self._path = path
         self._identity = dict(identity)
-        document = _read(path)
+        document = read_json_object(path) or {}  # an unreadable one counts as none
         is_same = {key: document.get(key) for key in self._identity} == self._identity
-        self._results: dict[str, Any] = document.get("steps", {}) if is_same else {}
+        steps = document.get("steps") if is_same else None
+        self._results: JsonObject = steps if isinstance(steps, dict) else {}
 
     def is_done(self, name: str) -> bool:
         """Whether the step ended in this call or an earlier one."""
@@ -29,18 +34,9 @@ class FinishedSteps:
         """Have a step done again, since what it left is not there any more."""
         self._results.pop(name, None)
 
-    def once(self, name: str, work: Callable[[], Any]) -> Any:
-        """The result of `work`, done now or in an earlier call."""
+    def once(self, name: str, work: Callable[[], Result]) -> Result:
+        """The result of `work`, plain JSON values, done now or in an earlier call."""
         if name not in self._results:
             self._results[name] = json.loads(json.dumps(work()))
             write_json(self._path, {**self._identity, "steps": self._results})
-        return self._results[name]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The document; an unreadable one counts as none, and its steps are done again."""
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
+        return cast(Result, self._results[name])

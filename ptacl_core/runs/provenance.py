@@ -5,9 +5,9 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from ptacl_core import __version__
+from ptacl_core.documents.reproduction import Machine
 
 PACKAGES = ("torch", "numpy", "scipy", "pyarrow", "duckdb", "neurokit2", "pywavelets")
 
@@ -49,18 +49,18 @@ def _git(root: Path, *arguments: str) -> str:
     ).stdout
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine() -> Machine:
     """Processor, cores and the first GPU; no name of the machine or of a user."""
     import torch
 
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
-    return {
-        "processor": _name_processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": gpu,
-        "system": platform.system(),
-    }
+    return Machine(
+        processor=_name_processor(),
+        cores=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        gpu=gpu,
+        system=platform.system(),
+    )
 
 
 def _name_processor() -> str:

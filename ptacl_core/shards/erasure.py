@@ -10,7 +10,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -186,7 +186,7 @@ def _without(table: "pa.Table", patients: set[str]) -> "pa.Table":
 
 def _refresh_description(shard: Path) -> None:
     path = shard / spec.DESCRIPTION_FILE
-    description: dict[str, Any] = json.loads(path.read_text())
+    description: spec.ShardDescription = json.loads(path.read_text())
     hashes = {name: compute_sha256(shard / name) for name in description["sha256"]}
     if hashes != description["sha256"]:
         rows = _read_table(shard / spec.MANIFEST_FILE).num_rows

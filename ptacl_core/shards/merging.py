@@ -8,7 +8,10 @@ from ptacl_core.shards import spec
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Labels = dict[tuple[str, int], dict[str, Any]]
+LabelValues = dict[str, float | str]
+"""What a table says of a person, by column of the manifest."""
+Labels = dict[tuple[str, int], LabelValues]
+"""By pseudonym and visit."""
 
 
 def merge_rows(table: "pa.Table") -> "pa.Table":
@@ -98,7 +101,7 @@ def _lay_over(merged: "pa.Table", labels: Labels) -> "pa.Table":
     count: dict[str, int] = defaultdict(int)
     for patient, _ in own:
         count[patient] += 1
-    changes: dict[str, dict[int, Any]] = defaultdict(dict)
+    changes: dict[str, dict[int, float | str]] = defaultdict(dict)
     for row, (patient, visit) in enumerate(own):
         values = dict(labels.get((patient, spec.EVERY_VISIT), {}))
         stated = visits_of.get(patient, [])

@@ -245,7 +245,7 @@ def find_preprocessing(directory: Path) -> PreprocessSettings | None:
     return None
 
 
-def _read_description(shard: Path) -> dict[str, Any]:
+def _read_description(shard: Path) -> spec.ShardDescription:
     path = shard / spec.DESCRIPTION_FILE
     try:
         description = json.loads(path.read_text())

@@ -8,13 +8,38 @@ shards/<shard>/manifest.parquet, rejected.parquet    this shard's rows
 shards/<shard>/shard.json     kind, version, preprocessing, sizes; written last
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from ptacl_core.json_values import JsonObject
 from ptacl_core.records import MARK_NAMES, PHENOTYPE_NAMES
 from ptacl_core.records.phenotypes import SCANNER_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ManifestRow = dict[str, Any]
+"""A row of the manifest by column, as Arrow gives and takes it.
+
+`build_manifest_schema` states the types; Arrow refuses what does not fit them.
+"""
+
+
+class ShardSequence(TypedDict, total=False):
+    """Which call wrote a shard; absent of the first."""
+
+    sequence: int
+
+
+class ShardDescription(ShardSequence):
+    """`shard.json`: what a shard holds, and the hash of each of its files."""
+
+    kind: str
+    version: int
+    preprocessing: JsonObject
+    preprocessing_hash: str
+    rows: int
+    sha256: dict[str, str]
+
 
 KIND = "ptacl-shards"
 VERSION = 1

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from ptacl_core.errors import ShardError
 from ptacl_core.safety.files.atomic import atomic_path, close_folder, make_folder
@@ -12,6 +12,7 @@ from ptacl_core.safety.files.checksum import compute_sha256, compute_text_hash
 from ptacl_core.shards import spec
 from ptacl_core.shards.manifest import read_merged
 
+Key = TypeVar("Key")
 PERSONAL = ("split", "sex")
 """Columns that one person has once, in whatever part and visit."""
 
@@ -40,8 +41,8 @@ def find_disagreements(folders: Sequence[Path]) -> list[str]:
     the values that both know are equal.
     """
     disagreements: set[str] = set()
-    visits: dict[tuple[str, int], tuple[str, dict[str, Any]]] = {}
-    people: dict[str, tuple[str, dict[str, Any]]] = {}
+    visits: dict[tuple[str, int], tuple[str, spec.ManifestRow]] = {}
+    people: dict[str, tuple[str, spec.ManifestRow]] = {}
     for folder in folders:
         name = "/".join(folder.parent.parts[-2:])
         for row in read_merged(folder, spec.MANIFEST_FILE).to_pylist():
@@ -57,7 +58,7 @@ _PLACES = {"patient", "visit", "shard", "ecg_row", "cine_row", "sequence"}
 
 
 def _compare(
-    known: dict[Any, tuple[str, dict[str, Any]]], key: Any, name: str, facts: dict[str, Any]
+    known: dict[Key, tuple[str, spec.ManifestRow]], key: Key, name: str, facts: spec.ManifestRow
 ) -> set[str]:
     """Columns in which `facts` differ from what another folder said; then they are known too."""
     other, values = known.setdefault(key, (name, {}))
@@ -71,7 +72,7 @@ def _compare(
     return differing
 
 
-def _is_same(first: Any, second: Any) -> bool:
+def _is_same(first: object, second: object) -> bool:
     return first == second or (first != first and second != second)  # noqa: PLR0124 - both NaN
 
 
@@ -89,7 +90,7 @@ def _copy_shard(shard: Path, target: Path) -> bool:
     if (target / name).exists():
         shutil.rmtree(target / name)  # cut off while it was copied
     make_folder(target / name)
-    document: dict[str, Any] = json.loads(description)
+    document: spec.ShardDescription = json.loads(description)
     for file, sha256 in document["sha256"].items():
         copied = target / name / file
         with atomic_path(copied) as temporary:

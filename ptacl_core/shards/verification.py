@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def find_array_rows(directory: Path) -> set[tuple[str, int, str, str, int]]:
 
 def _verify_shard(shard: Path, *, is_light: bool) -> Iterator[ShardDefect]:
     try:
-        description: dict[str, Any] = json.loads((shard / spec.DESCRIPTION_FILE).read_text())
+        description: spec.ShardDescription = json.loads((shard / spec.DESCRIPTION_FILE).read_text())
         hashes = {str(name): str(digest) for name, digest in description["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         place = f"{shard.name}/{spec.DESCRIPTION_FILE}"

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,10 @@ from ptacl_core.safety.files.atomic import atomic_path, close_folder, make_folde
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.shards import spec
 from ptacl_core.shards.manifest import merge_manifests
+from ptacl_core.shards.merging import LabelValues
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LABELS_PER_SHARD = 100_000
 """Rows without arrays are small."""
@@ -35,14 +39,14 @@ class ShardEntry:
     split: str
     ecg: PreparedEcg | None
     cine: PreparedCine | None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: spec.ManifestRow = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredVisit:
     """A row of the merged manifest with its arrays, as another shard holds them."""
 
-    row: Mapping[str, Any]
+    row: spec.ManifestRow
     ecg: Array | None
     cine: Array | None
 
@@ -88,7 +92,7 @@ class ShardWriter:
         while is_complete_shard(directory / self._name_next()):
             self.num_complete_shards += 1
         self._sequence = sequence
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[spec.ManifestRow] = []
         self._ecgs: list[Array] = []
         self._cines: list[UInt8[Array, "frame height width"]] = []
         self._rejections: list[Rejection] = []
@@ -120,7 +124,7 @@ class ShardWriter:
         if len(self._rows) >= self.rows_per_shard:
             self.flush()
 
-    def add_labels(self, patient: str, visit: int, split: str, values: Mapping[str, Any]) -> None:
+    def add_labels(self, patient: str, visit: int, split: str, values: LabelValues) -> None:
         """Take what a table says of a person's visit (`spec.EVERY_VISIT`: of all of them).
 
         The row has no arrays: merged manifests lay it over the rows that have, now or later.
@@ -162,18 +166,17 @@ class ShardWriter:
             spec.build_rejected_schema(),
         )
         files = sorted(path for path in folder.iterdir() if path.name != spec.DESCRIPTION_FILE)
-        write_json(
-            folder / spec.DESCRIPTION_FILE,
-            {
-                "kind": spec.KIND,
-                "version": spec.VERSION,
-                "preprocessing": self.preprocessing.model_dump(mode="json"),
-                "preprocessing_hash": self.preprocessing.hash(),
-                "rows": len(self._rows),
-                **({"sequence": self._sequence} if self._sequence else {}),
-                "sha256": {path.name: compute_sha256(path) for path in files},
-            },
-        )
+        sequence: spec.ShardSequence = {"sequence": self._sequence} if self._sequence else {}
+        description: spec.ShardDescription = {
+            "kind": spec.KIND,
+            "version": spec.VERSION,
+            "preprocessing": self.preprocessing.model_dump(mode="json"),
+            "preprocessing_hash": self.preprocessing.hash(),
+            "rows": len(self._rows),
+            **sequence,
+            "sha256": {path.name: compute_sha256(path) for path in files},
+        }
+        write_json(folder / spec.DESCRIPTION_FILE, description)
         self.num_complete_shards += 1
         self._rows, self._ecgs, self._cines, self._rejections = [], [], [], []
 
@@ -199,8 +202,8 @@ def count_rejections(directory: Path) -> int:
 
 
 def _complete(
-    row: dict[str, Any], stored: StoredVisit, *, has_ecg: bool, has_cine: bool
-) -> dict[str, Any]:
+    row: spec.ManifestRow, stored: StoredVisit, *, has_ecg: bool, has_cine: bool
+) -> spec.ManifestRow:
     """`row` with the stored other half; of what both say of the person, the ECG's side counts."""
     replaced = {
         *(spec.ECG_COLUMNS if has_ecg else ()),
@@ -212,8 +215,8 @@ def _complete(
     return {**kept, **known} if has_ecg else {**known, **kept}
 
 
-def _build_manifest_row(entry: ShardEntry) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _build_manifest_row(entry: ShardEntry) -> spec.ManifestRow:
+    row: spec.ManifestRow = {
         "patient": entry.patient,
         "visit": entry.visit,
         "split": entry.split,
@@ -262,9 +265,9 @@ def _write_npy(path: Path, values: Array) -> None:
         stream.write(values.data)
 
 
-def _write_parquet(path: Path, rows: list[dict[str, Any]], schema: Any) -> None:
+def _write_parquet(path: Path, rows: Sequence[Mapping[str, object]], schema: "pa.Schema") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with atomic_path(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
+        pq.write_table(pa.Table.from_pylist([*rows], schema=schema), temporary)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ptacl_core.config.reproduction import load_plan, load_size, name_run, plan_run
+from ptacl_core.documents.reproduction import MethodAlignment, RetrievalSection
 from ptacl_core.recipes.reproduce.archive import Archive, choose_restored
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.stages.evaluate.measure_row import load_row
@@ -236,15 +237,17 @@ def test_a_fresh_cohort_reports_from_the_archive_without_training(archived, resu
         archive=archive,
     ).document  # fmt: skip
     assert not list(fresh.glob("runs/reproduce-*"))
-    assert found.provenance["from_archive"] == sorted(Path(name).stem for name in names)
+    assert isinstance(found.retrieval, RetrievalSection)
+    assert found.provenance.from_archive == tuple(sorted(Path(name).stem for name in names))
     before = {row.key: row for row in resumed[0].document.rows}
     for row in found.rows:
         assert row.mean.r2 == pytest.approx(before[row.key].mean.r2, abs=0.01)
-    assert found.retrieval["methods"] == resumed[0].document.retrieval["methods"]
+    assert found.retrieval.methods == resumed[0].document.retrieval.methods
     for entry, same in zip(found.alignment, resumed[0].document.alignment, strict=True):
         for name in ("top1", "centred_top1", "others_behind", "own_rank"):
-            assert entry[name] == pytest.approx(same[name], abs=1e-6)
-        assert entry["map"] == same["map"]
+            assert getattr(entry, name) == pytest.approx(getattr(same, name), abs=1e-6)
+        assert isinstance(entry, MethodAlignment)
+        assert entry.map == same.map
     assert found.alignment_comparisons
 
 

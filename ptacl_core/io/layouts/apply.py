@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from ptacl_core.errors import RecordError
 from ptacl_core.io.discover.found import FoundFile
 from ptacl_core.io.discover.kinds import without_name
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.io.layouts.model import Layout, RecordingRule, find_table_rule, matches
 from ptacl_core.io.layouts.tables import DataSetTable, TableRow, read_table
 
@@ -25,7 +25,7 @@ class LaidOut:
     record: str = ""
     rank: int = 0
     index: int | None = None
-    hints: dict[str, Any] = field(default_factory=dict)
+    hints: ReaderHints = field(default_factory=dict)
     time: datetime | None = None
     is_decided: bool = False
     reason: str = ""

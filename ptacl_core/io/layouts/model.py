@@ -5,11 +5,12 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ptacl_core.errors import ConfigError
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.safety.text.printable import clean_text
 
 
@@ -45,7 +46,7 @@ class RecordingRule(_Part):
     """Why files of modality "none" are not used."""
     rank: int = 0
     """Of several versions of one `record` the lowest rank is taken."""
-    hints: dict[str, Any] = Field(default_factory=dict)
+    hints: ReaderHints = Field(default_factory=dict)
     """What the reader needs beyond the file (`sampling_rate_hz`, `unit`, `lead_names`)."""
     batch: BatchRule | None = None
 

@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -29,10 +29,13 @@ from ptacl_core.cohort import Cohort
 from ptacl_core.config.training import RunSettings
 from ptacl_core.embedding.patients import load_split
 from ptacl_core.errors import CohortError, ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.recipes.reproduce.hits import HITS_FILE, read_hits
+from ptacl_core.recipes.reproduce.step_result import StepResult
 from ptacl_core.safety.files.atomic import atomic_path, write_text
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.measure_row import (
+    RowName,
     list_rows,
     read_row,
     write_row,
@@ -59,6 +62,21 @@ _WHEN = (2026, 1, 1, 0, 0, 0)
 """Time of every member, so that the same run gives the same bytes."""
 
 
+class RowScale(TypedDict):
+    """What brings rounded predictions back: names of the arrays, steps by name, scale."""
+
+    names: list[str]
+    steps: dict[str, float]
+    mean: list[float]
+    sd: list[float]
+
+
+class ArchivedRow(RowScale):
+    """A row as run.json has it: its document, and the scale of its predictions."""
+
+    document: JsonObject
+
+
 def check_simulated(cohort_dir: Path) -> None:
     """Raise CohortError unless every patient of the cohort is simulated."""
     with Cohort.open(cohort_dir) as cohort:
@@ -82,7 +100,7 @@ class Archive:
         """Put a finished run of the cohort into the archive. Raises CohortError, OSError."""
         run_dir = self.cohort_dir / "runs" / run
         members: dict[str, Array] = {}
-        rows: dict[str, Any] = {}
+        rows: dict[str, ArchivedRow] = {}
         for row in list_rows(self.cohort_dir, run):
             document, arrays = read_row(self.cohort_dir, run, row)
             packed_rows, scale = _round(arrays)
@@ -171,7 +189,11 @@ class Archive:
             values |= {"rows": test.rows, "observed": test.phenotypes}
             write_row(self.cohort_dir, stored["document"], values)
         if "steps.npy" in arrays:
-            document = {"row": NAME, "run": run, "patients_hash": head["identity"]["patients_hash"]}
+            document: RowName = {
+                "row": NAME,
+                "run": run,
+                "patients_hash": head["identity"]["patients_hash"],
+            }
             outcomes = {"rows": test.rows, "outcomes": arrays["steps.npy"].astype(np.float64)}
             write_row(self.cohort_dir, document, outcomes, folder=FOLDER)
         if "retrieval.npy" in arrays:
@@ -183,7 +205,7 @@ class Archive:
             )
         return folder
 
-    def steps(self, run: str) -> dict[str, Any]:
+    def steps(self, run: str) -> dict[str, StepResult]:
         """What each step of a restored run came to."""
         document = json.loads((self.restored / run / "reproduce.json").read_text())
         return document["steps"]
@@ -213,7 +235,7 @@ def _sources(key: str, takes: Mapping[str, tuple[str, ...]]) -> set[str]:
     return direct.union(*(_sources(source, takes) for source in direct))
 
 
-def _round(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Any]]:
+def _round(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], RowScale]:
     """Predictions as whole steps, and what brings them back."""
     observed = arrays["observed"]
     mean, sd = np.nanmean(observed, axis=0), np.nanstd(observed, axis=0)
@@ -229,7 +251,7 @@ def _round(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Any
     return rounded, {"names": names, "steps": steps, "mean": mean.tolist(), "sd": sd.tolist()}
 
 
-def _restore(rounded: Array, stored: Mapping[str, Any], name: str) -> Float64[Array, "... target"]:
+def _restore(rounded: Array, stored: RowScale, name: str) -> Float64[Array, "... target"]:
     mean, sd = np.asarray(stored["mean"]), np.asarray(stored["sd"])
     return mean + rounded * (sd * stored["steps"][name])
 

@@ -1,14 +1,14 @@
 """Differences between rows with their verdicts, and the expected order."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from ptacl_core.arrays import Modality
 from ptacl_core.config.reproduction import DEMOGRAPHICS, Comparison, ReproductionPlan
 from ptacl_core.documents.figures import Difference, finite
-from ptacl_core.documents.reproduction import RowComparison
+from ptacl_core.documents.reproduction import RowComparison, TrendTest, UntestedTrend
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.evaluate import EvaluationError, holm_adjust, page_trend
 from ptacl_core.evaluate.row_comparison import compare_rows
@@ -53,31 +53,32 @@ def adjust_family(
     )
 
 
-def describe_trend(plan: ReproductionPlan, table: TableTwoRows) -> dict[str, Any]:
+def describe_trend(plan: ReproductionPlan, table: TableTwoRows) -> TrendTest | UntestedTrend:
     """Page's test that R² rises along the plan's order, over phenotypes × seeds."""
     order = [f"{key}-ecg" for key in plan.trend.methods]
-    document: dict[str, Any] = {"order": list(plan.trend.methods)}
+    methods = plan.trend.methods
     lacking = [key for key in order if table.scores(key) is None]
     if lacking:
-        return {**document, "why_not": f"not reproduced: {', '.join(lacking)}"}
+        return UntestedTrend(order=methods, why_not=f"not reproduced: {', '.join(lacking)}")
     untrained = [key for key in order if table.failures.get(key)]
     if untrained:
-        return {**document, "why_not": f"not comparable: {', '.join(untrained)} did not train"}
+        why = f"not comparable: {', '.join(untrained)} did not train"
+        return UntestedTrend(order=methods, why_not=why)
     scores = np.stack([table.table.scores[key].per_seed[:, :-1] for key in order], axis=-1)
     blocks = scores.reshape(-1, len(order))
     blocks = blocks[np.isfinite(blocks).all(axis=1)]
     try:
         outcome = page_trend(blocks)
     except EvaluationError as error:
-        return {**document, "why_not": str(error)}
-    return {
-        **document,
-        "statistic": outcome.statistic,
-        "p_value": outcome.p_value,
-        "blocks": len(blocks),
-        "note": "blocks are phenotypes × seeds; the ten phenotypes are correlated, so the "
+        return UntestedTrend(order=methods, why_not=str(error))
+    return TrendTest(
+        order=methods,
+        statistic=outcome.statistic,
+        p_value=outcome.p_value,
+        blocks=len(blocks),
+        note="blocks are phenotypes × seeds; the ten phenotypes are correlated, so the "
         "p-value is smaller than independent blocks would give",
-    }
+    )
 
 
 def _describe_comparison(pair: Comparison, table: TableTwoRows) -> RowComparison | None:

@@ -1,10 +1,9 @@
-"""The document of a reproduction: everything that its report shows, as plain values."""
+"""The document of a reproduction: everything that its report shows."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_document
 from ptacl_core.cohort import Cohort
@@ -17,11 +16,17 @@ from ptacl_core.config.reproduction import (
 )
 from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.documents.health import StageHealth
-from ptacl_core.documents.reproduction import ReproducedCohort, ReproductionDocument
+from ptacl_core.documents.reproduction import (
+    ReproducedCohort,
+    ReproducedRun,
+    ReproductionDocument,
+    ReproductionProvenance,
+)
 from ptacl_core.documents.table_two import NestedQuestion
 from ptacl_core.evaluate.references import SOURCE
 from ptacl_core.progress import ProgressSink
 from ptacl_core.recipes.reproduce.archive import FindRun
+from ptacl_core.recipes.reproduce.ceilings import read_ceilings
 from ptacl_core.recipes.reproduce.differences import (
     adjust_family,
     describe_comparisons,
@@ -34,15 +39,24 @@ from ptacl_core.recipes.reproduce.evaluations import (
     choose_main,
     describe_alignment,
     load_evaluations,
-    take_sections,
 )
 from ptacl_core.recipes.reproduce.retrieval import describe_retrieval
 from ptacl_core.recipes.reproduce.rows import collect_rows, list_unjudged
+from ptacl_core.recipes.reproduce.step_result import StepResult
 from ptacl_core.recipes.reproduce.steps import compare_steps, score_steps
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.provenance import describe_code, describe_machine, describe_software
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.headlines import write_headlines
+
+
+@dataclass(frozen=True, slots=True)
+class ReproductionCall:
+    """The call that made a document: its command, how long it took, runs that were archived."""
+
+    command: str
+    this_call_s: float
+    from_archive: Sequence[str]
 
 
 def summarise(
@@ -53,29 +67,24 @@ def summarise(
     methods: Sequence[Method],
     *,
     seeds: Sequence[int],
-    steps: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    steps: Mapping[int, Mapping[str, Mapping[str, StepResult]]],
     num_resamples: int,
-    provenance: Mapping[str, Any],
+    call: ReproductionCall,
     progress: ProgressSink,
 ) -> ReproductionDocument:
-    """Read all that was measured and put it into one document. Raises CohortError.
-
-    `provenance` are facts of the call, added to those of software, machine and runs.
-    """
+    """Read all that was measured and put it into one document. Raises CohortError."""
     with Cohort.open(cohort_dir) as cohort:
         description = cohort.description
-    card = _read_json(cohort_dir / "card.json")
-    ceilings = card.get("phenotypes") if card else None
     table = collect_rows(
         cohort_dir, find_run, size, methods, seeds,
-        num_resamples=num_resamples, ceilings=ceilings, progress=progress,
+        num_resamples=num_resamples, ceilings=read_ceilings(cohort_dir), progress=progress,
     )  # fmt: skip
     evaluations = load_evaluations(find_run, plan, size, methods, seeds)
     step_scores = score_steps(
         cohort_dir, size, methods, seeds, list(evaluations), num_resamples=num_resamples
     )
     main = choose_main(evaluations)
-    sections = take_sections(evaluations[main][0] if main else None)
+    shown = evaluations[main][0] if main else None
     first = next(iter(table.documents.values()))[0]
     comparisons, nested = adjust_family(
         describe_comparisons(plan, table), _lead_with(table.nested, MAIN)
@@ -129,16 +138,21 @@ def summarise(
         ),
         alignment_comparisons=compare_steps(plan, step_scores),
         main=main,
-        **sections,
-        left_out=() if sections else SECTIONS,
-        provenance={
-            "software": describe_software(),
-            "code": describe_code(),
-            "machine": describe_machine(),
-            "durations": describe_durations(steps),
-            "runs": _describe_runs(find_run, plan, size, methods, seeds),
-            **provenance,
-        },
+        coverage=None if shown is None else shown.coverage,
+        coverage_summary=None if shown is None else shown.coverage_summary,
+        subgroups=None if shown is None else shown.subgroups,
+        calibration=None if shown is None else shown.calibration,
+        left_out=SECTIONS if shown is None else (),
+        provenance=ReproductionProvenance(
+            software=describe_software(),
+            code=describe_code(),
+            machine=describe_machine(),
+            durations=describe_durations(steps),
+            runs=_describe_runs(find_run, plan, size, methods, seeds),
+            command=call.command,
+            this_call_s=call.this_call_s,
+            from_archive=tuple(call.from_archive),
+        ),
     )
 
 
@@ -171,36 +185,30 @@ def _describe_runs(
     size: ReproductionSize,
     methods: Sequence[Method],
     seeds: Sequence[int],
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "run": name_run(size.name, seed, key),
-            "seed": seed,
-            "settings_hash": plan_run(plan, size, key, seed=seed).hash(),
-            **_describe_weights(find_run(name_run(size.name, seed, key))),
-        }
+) -> tuple[ReproducedRun, ...]:
+    return tuple(
+        _describe_run(
+            find_run(name_run(size.name, seed, key)),
+            seed,
+            plan_run(plan, size, key, seed=seed).hash(),
+            name=name_run(size.name, seed, key),
+        )
         for seed in seeds
         for key in plan.list_runs(methods)
-    ]
+    )
 
 
-def _describe_weights(run_dir: Path) -> dict[str, Any]:
-    """What the run was trained on and came to, so that two results never look the same."""
+def _describe_run(run_dir: Path, seed: int, settings_hash: str, *, name: str) -> ReproducedRun:
     documents = [
         load_document(path.parent)
         for path in sorted((run_dir / "checkpoints").glob(f"*/{FINAL}/{DOCUMENT_FILE}"))
     ]
-    return {
-        "data_sha256": documents[-1].data_sha256 if documents else None,
-        "weights_sha256": {
+    return ReproducedRun(
+        run=name,
+        seed=seed,
+        settings_hash=settings_hash,
+        data_sha256=documents[-1].data_sha256 if documents else None,
+        weights_sha256={
             document.stage: document.files[WEIGHTS_FILE].sha256 for document in documents
         },
-    }
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None
+    )

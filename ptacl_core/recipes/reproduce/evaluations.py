@@ -1,8 +1,7 @@
 """What `ptacl evaluate` measured of the aligned runs: alignment, coverage, subgroups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,11 @@ from ptacl_core.config.reproduction import (
     name_run,
 )
 from ptacl_core.config.training import RunSettings
+from ptacl_core.documents.alignment import AlignmentSection
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.model import DocumentError
+from ptacl_core.documents.reproduction import MethodAlignment, UnmeasuredAlignment
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate.row_comparison import RowScores
 from ptacl_core.recipes.reproduce.archive import FindRun
@@ -49,7 +51,7 @@ def describe_alignment(
     seeds: Sequence[int],
     evaluations: Mapping[str, Sequence[EvaluationDocument]],
     scores: Mapping[str, RowScores],
-) -> list[dict[str, Any]]:
+) -> list[MethodAlignment | UnmeasuredAlignment]:
     """One entry per evaluated method: its mean map over seeds, accuracies, controls.
 
     `scores` are those of `score_steps`: values and intervals over patients and trainings.
@@ -60,7 +62,7 @@ def describe_alignment(
         _describe_map(
             method,
             load_run_config(find_run(name_run(size.name, seeds[0], method.run))),
-            [document.as_dict()["alignment"] for document in evaluations[method.run]],
+            [document.alignment for document in evaluations[method.run]],
             scores.get(method.key),
         )
         for method in methods
@@ -75,51 +77,71 @@ def choose_main(evaluations: Mapping[str, Sequence[EvaluationDocument]]) -> str 
     return next(iter(evaluations), None)
 
 
-def take_sections(document: EvaluationDocument | None) -> dict[str, Any]:
-    """Coverage, subgroups and calibration of an evaluation; empty without one."""
-    return {} if document is None else {key: getattr(document, key) for key in SECTIONS}
-
-
 def _describe_map(
     method: Method,
     settings: RunSettings,
-    alignments: Sequence[Mapping[str, Any]],
+    alignments: Sequence[AlignmentSection],
     scores: RowScores | None,
-) -> dict[str, Any]:
-    facts = {
-        "key": method.key,
-        "title": method.title,
-        "kind": _name_kind(settings),
-        "sigma": settings.align.sigma,
-        "beta": settings.align.beta,
-    }
-    unmeasured = next((section for section in alignments if section["map"] is None), None)
-    if unmeasured is not None:
-        return {**facts, "why_not": unmeasured["why"]}
-    if scores is None:
-        return {**facts, "why_not": "no test patient has a complete beat"}
-    averaged = {
-        name: float(np.mean([alignment[name] for alignment in alignments]))
-        for name in ("diagonal_mass", "entropy_nats", "mean_circular_offset")
-    }
-    if all(alignment["own_rank"] is not None for alignment in alignments):
-        ranks = [alignment["own_rank"]["value"] for alignment in alignments]
-        averaged["own_rank"] = float(np.mean(ranks))
+) -> MethodAlignment | UnmeasuredAlignment:
+    kind, align = _name_kind(settings), settings.align
+    maps = [section.map for section in alignments if section.map is not None]
+    if scores is None or len(maps) < len(alignments):
+        return UnmeasuredAlignment(
+            key=method.key,
+            title=method.title,
+            kind=kind,
+            sigma=align.sigma,
+            beta=align.beta,
+            why_not=_why_unmeasured(alignments),
+        )
+    cells = describe_scores(scores)
     first = alignments[0]
-    return {
-        **facts,
-        **averaged,
-        **describe_scores(scores),
-        "own_rank_chance": None if first["own_rank"] is None else first["own_rank"]["chance"],
-        "timing_kept": first["timing_kept"],
-        "timing_note": first["timing_note"],
-        "top1_per_seed": [alignment["top1"] for alignment in alignments],
-        "top1_chance": first["top1_chance"],
-        "within1_chance": first["within1_chance"],
-        "patients": first["patients"],
-        "controls": first.get("controls"),
-        "map": np.mean([alignment["map"] for alignment in alignments], axis=0).tolist(),
-    }
+    own_ranks = [section.own_rank for section in alignments]
+    return MethodAlignment(
+        key=method.key,
+        title=method.title,
+        kind=kind,
+        sigma=align.sigma,
+        beta=align.beta,
+        diagonal_mass=_average(section.diagonal_mass for section in alignments),
+        entropy_nats=_average(section.entropy_nats for section in alignments),
+        mean_circular_offset=_average(section.mean_circular_offset for section in alignments),
+        own_rank=_average(None if rank is None else rank.value for rank in own_ranks),
+        top1=cells["top1"].value,
+        within1=cells["within1"].value,
+        centred_top1=cells["centred_top1"].value,
+        others_behind=cells["others_behind"].value,
+        top1_interval=_interval(cells["top1"]),
+        within1_interval=_interval(cells["within1"]),
+        centred_top1_interval=_interval(cells["centred_top1"]),
+        others_behind_interval=_interval(cells["others_behind"]),
+        others_behind_chance=0.5,
+        own_rank_chance=None if own_ranks[0] is None else own_ranks[0].chance,
+        timing_kept=first.timing_kept,
+        timing_note=first.timing_note,
+        top1_per_seed=tuple(section.top1 for section in alignments),
+        top1_chance=first.top1_chance,
+        within1_chance=first.within1_chance,
+        patients=first.patients,
+        controls=first.controls,
+        map=np.mean(maps, axis=0).tolist(),
+    )
+
+
+def _why_unmeasured(alignments: Sequence[AlignmentSection]) -> str:
+    reasons = (section.why for section in alignments if section.map is None)
+    return next(reasons, None) or "no test patient has a complete beat"
+
+
+def _average(values: Iterable[float | None]) -> float | None:
+    """Mean over seeds; None where a seed has no value."""
+    numbers = list(values)
+    known = [value for value in numbers if value is not None]
+    return float(np.mean(known)) if len(known) == len(numbers) else None
+
+
+def _interval(cell: Bounded) -> tuple[float | None, float | None]:
+    return cell.low, cell.high
 
 
 def _name_kind(settings: RunSettings) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,16 @@ from ptacl_core.cohort import Cohort
 from ptacl_core.config.reproduction import Method, ReproductionSize, name_run
 from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.figures import finite
+from ptacl_core.documents.reproduction import (
+    ConsistencyCheck,
+    NoRetrieval,
+    RetrievalComparison,
+    RetrievalSection,
+    RetrievedFigure,
+    RetrievedMethod,
+    RetrievedPhenotype,
+)
+from ptacl_core.documents.retrieval import MeanRetrieval, RetrievalCell
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import expected_precision
 from ptacl_core.evaluate.references import TABLE_1
@@ -54,11 +63,11 @@ def describe_retrieval(
     table_two: TableTwoRows,
     *,
     num_resamples: int,
-) -> dict[str, Any]:
+) -> RetrievalSection | NoRetrieval:
     """Section `retrieval` of the document; `evaluations` are each run's documents by seed."""
     chosen = [method for method in methods if method.run in evaluations]
     if not chosen:
-        return {"why_not": "no aligned method that is evaluated was reproduced"}
+        return NoRetrieval(why_not="no aligned method that is evaluated was reproduced")
     with Cohort.open(cohort_dir) as cohort:
         read = {
             method.key: [
@@ -88,13 +97,13 @@ def describe_retrieval(
         )
         for method in chosen
     ]
-    return {
-        "direction": DIRECTION,
-        "patients": len(patients),
-        "methods": [_describe_row(row) for row in rows],
-        "comparisons": _describe_pair(rows),
-        "consistency": [check for row in rows for check in _check_consistency(row, table_two)],
-    }
+    return RetrievalSection(
+        direction=DIRECTION,
+        patients=len(patients),
+        methods=tuple(_describe_row(row) for row in rows),
+        comparisons=_describe_pair(rows),
+        consistency=tuple(check for row in rows for check in _check_consistency(row, table_two)),
+    )
 
 
 def _read(cohort: Cohort, run_dir: Path) -> Hits:
@@ -117,85 +126,87 @@ def _shared(tables: Sequence[Hits]) -> list[Patient]:
     return shared
 
 
-def _describe_row(row: RetrievedRow) -> dict[str, Any]:
+def _describe_row(row: RetrievedRow) -> RetrievedMethod:
+    return RetrievedMethod(
+        key=row.method.key,
+        title=row.method.title,
+        published=row.method.published_retrieval,
+        own={
+            own: {name: _describe_cell(row, own, index) for index, name in enumerate(FIGURES)}
+            for own in OWN
+        },
+        pair_recall=tuple(document.pair_recall for document in row.documents),
+    )
+
+
+def _describe_cell(row: RetrievedRow, own: str, index: int) -> RetrievedPhenotype:
+    """One phenotype, or the mean; the paper's figures are those with the own cine included."""
+    name = FIGURES[index]
     published = TABLE_1.get(row.method.published_retrieval, {})
-    tables: dict[str, Any] = {}
-    for own in OWN:
-        cells: dict[str, dict[str, Any]] = {}
-        for index, name in enumerate(FIGURES):
-            cell: dict[str, Any] = {}
-            for k in KS:
-                scores = row.scores[own, k]
-                is_compared = own == "included" and name in published
-                cell[f"p_at_{k}"] = {
-                    "value": finite(scores.mean[index]),
-                    "low": finite(scores.bound(0.025)[index]),
-                    "high": finite(scores.bound(0.975)[index]),
-                    "seed_sd": finite(scores.seed_sd[index]),
-                    "published": published[name].p_at[k] if is_compared else None,
-                }
-            known = published.get(name) if own == "included" else None
-            cells[name] = {
-                **cell,
-                **_average_ranks(row.documents, own, name),
-                "published_mean_rank": None if known is None else known.mean_rank,
-                "published_median_rank": None if known is None else known.median_rank,
-            }
-        tables[own] = cells
-    return {
-        "key": row.method.key,
-        "title": row.method.title,
-        "published": row.method.published_retrieval,
-        "own": tables,
-        "pair_recall": [document.as_dict()["pair_recall"] for document in row.documents],
-    }
+    known = published.get(name) if own == "included" else None
+    precision = {}
+    for k in KS:
+        scores = row.scores[own, k]
+        precision[f"p_at_{k}"] = RetrievedFigure(
+            value=finite(scores.mean[index]),
+            low=finite(scores.bound(0.025)[index]),
+            high=finite(scores.bound(0.975)[index]),
+            seed_sd=finite(scores.seed_sd[index]),
+            published=None if known is None else known.p_at[k],
+        )
+    return RetrievedPhenotype.model_validate(
+        {
+            **precision,
+            **_average_ranks(row.documents, own, name),
+            "published_mean_rank": None if known is None else known.mean_rank,
+            "published_median_rank": None if known is None else known.median_rank,
+        }
+    )
 
 
 def _average_ranks(
     documents: Sequence[EvaluationDocument], own: str, phenotype: str
 ) -> dict[str, float | None]:
     """Ranks of the first match and the random reference, averaged over seeds."""
-    names = ("mean_rank", "median_rank", "random_p_at_1", "random_p_at_10")
-    plain = [document.as_dict() for document in documents]
-    cells = [document["retrieval"][own].get(phenotype) for document in plain]
-    if phenotype == "mean":
-        cells = [document["retrieval_mean"][own] for document in plain]
+    cells: list[RetrievalCell | MeanRetrieval | None] = [
+        document.retrieval_mean[own]
+        if phenotype == "mean"
+        else document.retrieval[own].get(phenotype)
+        for document in documents
+    ]
     averaged = {}
-    for name in names:
-        values = [cell[name] for cell in cells if cell is not None and cell.get(name) is not None]
-        averaged[name] = sum(values) / len(values) if values else None
+    for name in ("mean_rank", "median_rank", "random_p_at_1", "random_p_at_10"):
+        values: list[float | None] = [getattr(cell, name, None) for cell in cells]
+        known = [value for value in values if value is not None]
+        averaged[name] = sum(known) / len(known) if known else None
     return averaged
 
 
-def _describe_pair(rows: Sequence[RetrievedRow]) -> list[dict[str, Any]]:
+def _describe_pair(rows: Sequence[RetrievedRow]) -> tuple[RetrievalComparison, ...]:
     """PTACL minus Global under the retrieval settings, at 1 and 10."""
     rows_by_method = {
         row.method.published_retrieval: row for row in rows if row.method.published_retrieval
     }
     if not {"Global", "PTACL"} <= rows_by_method.keys():
-        return []
+        return ()
     first, second = rows_by_method["PTACL"], rows_by_method["Global"]
     untrained = [row.method.title for row in (first, second) if row.documents[0].failures]
-    return [
-        {
-            "first": first.method.key,
-            "second": second.method.key,
-            "own": own,
-            "k": k,
-            "figures": {
-                name: figure.model_dump(mode="json")
-                for name, figure in describe_difference(
-                    compare_rows(first.scores[own, k], second.scores[own, k]),
-                    untrained=untrained,
-                ).items()
-            },
-        }
+    return tuple(
+        RetrievalComparison(
+            first=first.method.key,
+            second=second.method.key,
+            own=own,
+            k=k,
+            figures=describe_difference(
+                compare_rows(first.scores[own, k], second.scores[own, k]), untrained=untrained
+            ),
+        )
         for own in OWN
         for k in (1, 10)
-    ]
+    )
 
 
-def _check_consistency(row: RetrievedRow, table_two: TableTwoRows) -> list[dict[str, Any]]:
+def _check_consistency(row: RetrievedRow, table_two: TableTwoRows) -> list[ConsistencyCheck]:
     """Precision at 10 that both probes' R² allow, beside the one measured, own cine out."""
     ecg, cmr = (table_two.scores(row.method.row(modality)) for modality in ("ecg", "cmr"))
     if ecg is None or cmr is None:
@@ -203,13 +214,13 @@ def _check_consistency(row: RetrievedRow, table_two: TableTwoRows) -> list[dict[
     measured = row.scores["excluded", 10].mean
     expected = expected_precision(ecg.mean[:-1], cmr.mean[:-1])
     return [
-        {
-            "method": row.method.key,
-            "phenotype": name,
-            "r2_ecg": finite(ecg.mean[index]),
-            "r2_cmr": finite(cmr.mean[index]),
-            "expected_p_at_10": finite(np.asarray(expected)[index]),
-            "measured_p_at_10": finite(measured[index]),
-        }
+        ConsistencyCheck(
+            method=row.method.key,
+            phenotype=name,
+            r2_ecg=finite(ecg.mean[index]),
+            r2_cmr=finite(cmr.mean[index]),
+            expected_p_at_10=finite(np.asarray(expected)[index]),
+            measured_p_at_10=finite(measured[index]),
+        )
         for index, name in enumerate(PHENOTYPE_NAMES)
     ]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,12 +19,18 @@ from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, draw_resamples
 from ptacl_core.evaluate.row_comparison import RowScores, score_row
 from ptacl_core.progress import ProgressSink
 from ptacl_core.recipes.reproduce.archive import FindRun
+from ptacl_core.recipes.reproduce.ceilings import Ceilings
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.health import stage_failures
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.bars import Bars, measure_bars
 from ptacl_core.stages.evaluate.label_curves import ScoredCurve, describe_curve, score_curves
-from ptacl_core.stages.evaluate.measure_row import RowFigures, load_row, predict_from_demographics
+from ptacl_core.stages.evaluate.measure_row import (
+    RowDocument,
+    RowFigures,
+    load_row,
+    predict_from_demographics,
+)
 from ptacl_core.stages.evaluate.nested import ask_nested
 from ptacl_core.stages.evaluate.table_two import (
     BAR_OF,
@@ -48,7 +53,7 @@ class TableTwoRows:
     resamples: Resamples
     table: TableTwo
     nested: tuple[NestedQuestion, ...]
-    documents: dict[str, tuple[dict[str, Any], ...]]
+    documents: dict[str, tuple[RowDocument, ...]]
     failures: dict[str, tuple[str, ...]]
 
     def scores(self, key: str) -> RowScores | None:
@@ -64,7 +69,7 @@ def collect_rows(
     seeds: Sequence[int],
     *,
     num_resamples: int,
-    ceilings: dict[str, Any] | None,
+    ceilings: Ceilings | None,
     progress: ProgressSink,
 ) -> TableTwoRows:
     """Read every row of every seed and score them on the same resampled patients.
@@ -81,7 +86,8 @@ def collect_rows(
         for modality in method.modalities
     }
     demographics = predict_from_demographics(cohort_dir)
-    patients = _shared_patients([demographics, *(row for rows in read.values() for row in rows)])
+    measured = (row.patients for rows in read.values() for row in rows)
+    patients = _shared_patients([demographics.patients, *measured])
     resamples = draw_resamples(
         len(patients),
         num_resamples=num_resamples,
@@ -91,7 +97,7 @@ def collect_rows(
     with ShardReader.open(cohort_dir) as reader:
         train, test = load_split(reader, "train"), load_split(reader, "test")
         bars = measure_bars(reader, train, test, progress)
-        kept = _places(demographics, patients)
+        kept = _places(demographics.patients, patients)
         sex = [test.sex[index] for index in kept]
     observed, baseline = demographics.observed[kept], demographics.predicted[kept]
     table = TableTwo(observed, sex, resamples, baseline)
@@ -157,7 +163,7 @@ def _add_row(
     rows: Sequence[RowFigures],
     curves: dict[str, ScoredCurve],
     failures: dict[str, tuple[str, ...]],
-    ceilings: dict[str, Any] | None,
+    ceilings: Ceilings | None,
 ) -> None:
     key = method.row(modality)
     published, note = _find_published(method, modality)
@@ -233,16 +239,20 @@ def _find_published(method: Method, modality: Modality) -> tuple[dict[str, float
     return {}, ""
 
 
-def _choose_ceiling(ceilings: dict[str, Any] | None, modality: Modality) -> dict[str, float] | None:
+def _choose_ceiling(ceilings: Ceilings | None, modality: Modality) -> dict[str, float] | None:
     if ceilings is None:
         return None
-    key = "oracle_r2" if modality == "ecg" else "label_reliability"
-    return {name: float(ceilings[name][key]) for name in PHENOTYPE_NAMES}
+    return {
+        name: ceilings[name].oracle_r2 if modality == "ecg" else ceilings[name].label_reliability
+        for name in PHENOTYPE_NAMES
+    }
 
 
-def _shared_patients(rows: Sequence[RowFigures]) -> tuple[tuple[str, int], ...]:
-    shared = set.intersection(*(set(row.patients) for row in rows))
-    patients = tuple(patient for patient in rows[0].patients if patient in shared)
+def _shared_patients(
+    patients_by_row: Sequence[tuple[tuple[str, int], ...]],
+) -> tuple[tuple[str, int], ...]:
+    shared = set.intersection(*(set(patients) for patients in patients_by_row))
+    patients = tuple(patient for patient in patients_by_row[0] if patient in shared)
     if len(patients) < 2:
         raise CohortError(
             f"the rows share {len(patients)} test patients; a comparison needs at least two"
@@ -250,14 +260,14 @@ def _shared_patients(rows: Sequence[RowFigures]) -> tuple[tuple[str, int], ...]:
     return patients
 
 
-def _places(row: RowFigures, patients: Sequence[tuple[str, int]]) -> list[int]:
-    place = {patient: index for index, patient in enumerate(row.patients)}
+def _places(of_row: Sequence[tuple[str, int]], patients: Sequence[tuple[str, int]]) -> list[int]:
+    place = {patient: index for index, patient in enumerate(of_row)}
     return [place[patient] for patient in patients]
 
 
 def _restrict(row: RowFigures, patients: tuple[tuple[str, int], ...]) -> RowFigures:
     """The row on the patients that all rows share, in their order."""
-    kept = _places(row, patients)
+    kept = _places(row.patients, patients)
     return RowFigures(
         patients,
         row.observed[kept],

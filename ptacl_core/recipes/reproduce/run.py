@@ -10,7 +10,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -28,10 +27,12 @@ from ptacl_core.config.reproduction import (
 from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.reproduction import ReproductionDocument
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes.finished_steps import FinishedSteps
 from ptacl_core.recipes.reproduce.archive import Archive, check_simulated, choose_restored
-from ptacl_core.recipes.reproduce.document import summarise
+from ptacl_core.recipes.reproduce.document import ReproductionCall, summarise
+from ptacl_core.recipes.reproduce.step_result import StepResult
 from ptacl_core.report.reproduction import write_report
 from ptacl_core.runs.folder import store_settings
 from ptacl_core.safety.files.lock import hold_lock
@@ -55,7 +56,7 @@ class ReproductionSummary:
     document: ReproductionDocument
     folder: Path
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return {
             **self.document.as_dict(),
@@ -111,13 +112,11 @@ def run(
             seeds=list(range(num_seeds)),
             steps=steps,
             num_resamples=num_resamples,
-            provenance={
-                "command": _name_command(cohort_dir.name, rows, num_seeds, size),
-                "this_call_s": time.monotonic() - started_s,
-                "from_archive": sorted(
-                    name_run(chosen_size.name, seed, key) for seed, key in work.restored
-                ),
-            },
+            call=ReproductionCall(
+                _name_command(cohort_dir.name, rows, num_seeds, size),
+                time.monotonic() - started_s,
+                sorted(name_run(chosen_size.name, seed, key) for seed, key in work.restored),
+            ),
             progress=progress,
         )
         write_report(folder, document)
@@ -130,7 +129,7 @@ def _name_command(cohort: str, rows: Sequence[str] | None, num_seeds: int, size:
     return f"ptacl reproduce {cohort}{chosen} --seeds {num_seeds} --size {size}"
 
 
-Steps = dict[int, dict[str, dict[str, Any]]]
+Steps = dict[int, dict[str, dict[str, StepResult]]]
 """Results of the finished steps by seed and run."""
 
 
@@ -153,7 +152,7 @@ def do_in_jobs(work: "Work", num_seeds: int) -> Steps:
     steps: Steps = {seed: {} for seed in range(num_seeds)}
     in_child = replace(work, progress=SILENT)
     free = list(range(work.num_jobs))
-    running: dict[Future[dict[str, Any]], tuple[int, str, int]] = {}
+    running: dict[Future[dict[str, StepResult]], tuple[int, str, int]] = {}
     with open_process_pool(work.num_jobs) as pool:
         while waiting or running:
             for place in list(waiting):
@@ -177,7 +176,7 @@ def do_in_jobs(work: "Work", num_seeds: int) -> Steps:
     return steps
 
 
-def _do_in_child(work: "Work", key: str, seed: int) -> dict[str, Any]:
+def _do_in_child(work: "Work", key: str, seed: int) -> dict[str, StepResult]:
     return work.do_run(key, seed, "")
 
 
@@ -233,7 +232,7 @@ class Work:
             return self
         return replace(self, device=f"cuda:{slot % num_gpus}")
 
-    def do_run(self, key: str, seed: int, position: str) -> dict[str, Any]:
+    def do_run(self, key: str, seed: int, position: str) -> dict[str, StepResult]:
         """Train and measure one run, but for what is finished; returns its steps."""
         name = name_run(self.size.name, seed, key)
         if self.archive is not None and (seed, key) in self.restored:
@@ -278,12 +277,12 @@ class Work:
             "patients_hash": self.patients_hash,
         }
 
-    def _list_steps(self, key: str, seed: int) -> dict[str, Callable[[], dict[str, Any]]]:
+    def _list_steps(self, key: str, seed: int) -> dict[str, Callable[[], StepResult]]:
         """Steps of a run by name, in order."""
         settings = self._plan(key, seed)
         name = name_run(self.size.name, seed, key)
         planned = self.plan.runs[key]
-        steps: dict[str, Callable[[], dict[str, Any]]] = {
+        steps: dict[str, Callable[[], StepResult]] = {
             "train": lambda: self._train(self.cohort_dir / "runs" / name, settings)
         }
         if planned.is_embedded:  # before what takes features from the disk
@@ -296,7 +295,7 @@ class Work:
         steps["card"] = lambda: self._write_card(name)
         return steps
 
-    def _train(self, directory: Path, settings: RunSettings) -> dict[str, Any]:
+    def _train(self, directory: Path, settings: RunSettings) -> StepResult:
         if not settings.stages:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             store_settings(directory, settings)
@@ -317,8 +316,8 @@ class Work:
             "was_resumed": was_begun,
         }
 
-    def _plan_rows(self, method: Method, name: str) -> dict[str, Callable[[], dict[str, Any]]]:
-        def measure(row: str, modality: Modality) -> dict[str, Any]:
+    def _plan_rows(self, method: Method, name: str) -> dict[str, Callable[[], StepResult]]:
+        def measure(row: str, modality: Modality) -> StepResult:
             document = measure_row.run(
                 self.cohort_dir,
                 name,
@@ -335,7 +334,7 @@ class Work:
             for modality in method.modalities
         }
 
-    def _evaluate(self, name: str) -> dict[str, Any]:
+    def _evaluate(self, name: str) -> StepResult:
         started_s = time.monotonic()
         evaluate.run(
             self.cohort_dir,
@@ -347,12 +346,12 @@ class Work:
         )
         return {"wall_s": time.monotonic() - started_s}
 
-    def _embed(self, name: str) -> dict[str, Any]:
+    def _embed(self, name: str) -> StepResult:
         started_s = time.monotonic()
         embed.run(self.cohort_dir, run=name, device=self.device, progress=self.progress)
         return {"wall_s": time.monotonic() - started_s}
 
-    def _write_card(self, name: str) -> dict[str, Any]:
+    def _write_card(self, name: str) -> StepResult:
         started_s = time.monotonic()
         model_card.run(self.cohort_dir, name)
         return {"wall_s": time.monotonic() - started_s}

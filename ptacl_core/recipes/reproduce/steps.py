@@ -5,7 +5,6 @@ Patients and trainings are resampled together, as for the rows of Table 2.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ptacl_core.config.reproduction import (
     ReproductionSize,
     name_run,
 )
-from ptacl_core.documents.figures import Difference, finite
+from ptacl_core.documents.figures import Bounded, Difference, finite
 from ptacl_core.documents.reproduction import StepComparison
 from ptacl_core.embedding.patients import load_split
 from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, draw_resamples
@@ -55,14 +54,9 @@ def score_steps(
     return scores
 
 
-def describe_scores(scores: RowScores) -> dict[str, Any]:
-    """Values and intervals as the alignment section has them."""
-    cells = {name: bounded(scores, index) for index, name in enumerate(FIGURES)}
-    return {
-        **{name: cell.value for name, cell in cells.items()},
-        **{f"{name}_interval": [cell.low, cell.high] for name, cell in cells.items()},
-        "others_behind_chance": 0.5,
-    }
+def describe_scores(scores: RowScores) -> dict[str, Bounded]:
+    """Values and intervals by figure."""
+    return {name: bounded(scores, index) for index, name in enumerate(FIGURES)}
 
 
 def compare_steps(

@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 import torch
@@ -34,12 +34,14 @@ from ptacl_core.embedding.rows import encode_rows, regress_rows
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.evaluate.bars import LabelCurve, LabelPoint, Ridge, measure_label_curve
+from ptacl_core.json_values import JsonObject
 from ptacl_core.models import AttentionPooling, MeanPooling, RegressionHead, Regressor
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import resolve_device
 from ptacl_core.runs.encoders import EncoderStage, LoadedEncoder, build_view, load_encoder
 from ptacl_core.runs.folder import load_run_config
 from ptacl_core.safety.files.atomic import write_bytes, write_json
+from ptacl_core.safety.files.json_object import read_json_object
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.nested import predict_nested
 
@@ -47,6 +49,53 @@ ROWS_FOLDER = "rows"
 NESTED = "nested"
 NETWORK_STAGES = ("finetune", "supervised")
 """Stages whose own head predicts; all others are read out by a linear probe."""
+
+
+class MeasuredPoint(TypedDict):
+    """One point of the curve by number of labels."""
+
+    labels: int
+    is_all: bool
+    draws: int
+
+
+class RowName(TypedDict):
+    """Which row of which run, and on which patients it was measured."""
+
+    row: str
+    run: str
+    patients_hash: str
+
+
+class RowIdentity(RowName):
+    """What the figures of a row are made from; with the same they are not measured again."""
+
+    stage: str
+    modality: str
+    software: str
+    settings_hash: str
+    weights_sha256: str | None
+    preprocessing_hash: str
+
+
+class RowDocument(RowIdentity):
+    """<row>.json: what the figures are made from, and how they were measured."""
+
+    num_train: int
+    num_test: int
+    label_points: list[MeasuredPoint]
+    has_nested: bool
+    device: str
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemographicsRow:
+    """Predictions from sex, age, height and BMI on the test patients."""
+
+    patients: tuple[tuple[str, int], ...]
+    observed: Float64[Array, "patient target"]
+    predicted: Float64[Array, "patient target"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +109,7 @@ class RowFigures:
     patients: tuple[tuple[str, int], ...]
     observed: Float64[Array, "patient target"]
     predicted: Float64[Array, "patient target"]
-    document: dict[str, Any]
+    document: RowDocument
     curve: LabelCurve | None = None
     nested: Float64[Array, "patient target"] | None = None
 
@@ -74,7 +123,7 @@ def run(
     modality: Modality,
     device: str = "auto",
     progress: ProgressSink = SILENT,
-) -> dict[str, Any]:
+) -> RowDocument:
     """Measure the encoder of `modality` that `stage` of the run left; returns the document.
 
     A row that was measured before, with the same weights on the same patients, is read back.
@@ -87,7 +136,7 @@ def run(
     with ShardReader.open(cohort_dir) as reader:
         loaded = load_encoder(folder, modality, stage, settings=settings)
         _check_preprocessing(run_name, loaded, reader.preprocessing_hash)
-        identity = {
+        identity: RowIdentity = {
             "row": row,
             "run": run_name,
             "stage": stage,
@@ -98,10 +147,10 @@ def run(
             "preprocessing_hash": reader.preprocessing_hash,
             "patients_hash": hash_patients(reader),
         }
-        known = _read_document(path.with_suffix(".json"))
+        known = read_json_object(path.with_suffix(".json"))
         is_same = known is not None and {key: known.get(key) for key in identity} == identity
         if known is not None and is_same and path.exists():
-            return known
+            return cast(RowDocument, known)
         started_s = time.monotonic()
         train, test = load_split(reader, "train"), load_split(reader, "test")
         target = resolve_device(device)
@@ -118,7 +167,7 @@ def run(
             predicted = fit_linear_probe(features[0], train.phenotypes).predict(features[1])
             curve = measure_label_curve(Ridge(features[0], features[1]), train.phenotypes)
             nested = predict_nested(train, test, *features)[1] if modality == "ecg" else None
-        document = {
+        document: RowDocument = {
             **identity,
             "num_train": len(train.rows),
             "num_test": len(test.rows),
@@ -146,7 +195,8 @@ def run(
 
 def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
     """What `run` wrote. Raises CohortError when it is missing, damaged or of other patients."""
-    document, arrays = read_row(cohort_dir, run_name, row)
+    stored, arrays = read_row(cohort_dir, run_name, row)
+    document = cast(RowDocument, stored)  # a key that is missing counts as damage
     try:
         with ShardReader.open(cohort_dir) as reader:
             if document["patients_hash"] != hash_patients(reader):
@@ -166,10 +216,10 @@ def load_row(cohort_dir: Path, run_name: str, row: str) -> RowFigures:
 
 def read_row(
     cohort_dir: Path, run_name: str, row: str, *, folder: str = ROWS_FOLDER
-) -> tuple[dict[str, Any], dict[str, Array]]:
+) -> tuple[JsonObject, dict[str, Array]]:
     """Document and arrays of a row as they lie on disk. Raises CohortError."""
     path = _row_file(cohort_dir, run_name, row, folder)
-    document = _read_document(path.with_suffix(".json"))
+    document = read_json_object(path.with_suffix(".json"))
     try:
         if document is None:
             raise FileNotFoundError(f"{row}.json")
@@ -180,7 +230,7 @@ def read_row(
 
 def write_row(
     cohort_dir: Path,
-    document: Mapping[str, Any],
+    document: RowName,
     arrays: Mapping[str, Array],
     *,
     folder: str = ROWS_FOLDER,
@@ -217,18 +267,13 @@ def _row_file(cohort_dir: Path, run_name: str, row: str, folder: str = ROWS_FOLD
     return CohortLayout(cohort_dir).features / run_name / folder / f"{row}.safetensors"
 
 
-def predict_from_demographics(cohort_dir: Path) -> RowFigures:
+def predict_from_demographics(cohort_dir: Path) -> DemographicsRow:
     """The row of sex, age, height and BMI only, by the same linear probe."""
     with ShardReader.open(cohort_dir) as reader:
         train, test = load_split(reader, "train"), load_split(reader, "test")
         probe = fit_linear_probe(fill_demographics(train, train), train.phenotypes)
         predicted = probe.predict(fill_demographics(test, train))
-        return RowFigures(
-            _name_patients(reader, test.rows),
-            test.phenotypes,
-            predicted,
-            {"row": "demographics", "num_train": len(train.rows), "num_test": len(test.rows)},
-        )
+        return DemographicsRow(_name_patients(reader, test.rows), test.phenotypes, predicted)
 
 
 def hash_patients(reader: ShardReader) -> str:
@@ -326,11 +371,3 @@ def _extra_arrays(
 
 def _name_point(num_labels: int) -> str:
     return f"labels_{num_labels}"
-
-
-def _read_document(path: Path) -> dict[str, Any] | None:
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None

@@ -66,7 +66,7 @@ def run(cohort_dir: Path, run_name: str) -> Path:
         "evaluation": evaluation,
         "measured_rows": [] if evaluation else _describe_rows(cohort_dir, run_name),
         "software": describe_software(),
-        "machine": describe_machine(),
+        "machine": describe_machine().model_dump(),
     }
     path = directory / CARD_FILE
     write_text(path, render_markdown(build_model_card(facts)))

@@ -14,7 +14,13 @@ from ptacl_core.embedding.feature_cache import hold_unchanged
 from ptacl_core.embedding.patients import EvaluationSplit
 from ptacl_core.errors import CohortError
 from ptacl_core.shards import ShardReader
-from ptacl_core.stages.evaluate.measure_row import has_row, hash_patients, read_row, write_row
+from ptacl_core.stages.evaluate.measure_row import (
+    RowName,
+    has_row,
+    hash_patients,
+    read_row,
+    write_row,
+)
 from ptacl_core.stages.evaluate.steps.alignment import StepOutcomes
 
 FIGURES = ("top1", "within1", "centred_top1", "others_behind")
@@ -48,7 +54,7 @@ def keep_outcomes(
     figures: Float64[Array, "patient figure"],
 ) -> None:
     """Put them into the cohort's cache. Raises CohortError when the cohort has changed."""
-    document = {"row": NAME, "run": run, "patients_hash": hash_patients(reader)}
+    document: RowName = {"row": NAME, "run": run, "patients_hash": hash_patients(reader)}
     with hold_unchanged(CohortLayout(cohort_dir), reader) as is_unchanged:
         if not is_unchanged:
             raise CohortError(f"run {run}: the cohort changed while it was evaluated; try again")
