@@ -290,18 +290,11 @@ class PtaclApp(PatientFlow):
         """What is known of the terminal: name, cells, colours, how pictures are shown."""
         colours = {"truecolor": "24 bit", "256": "256", "standard": "16"}
         return {
-            "name": safe(os.environ.get("TERM", "?")),
+            "name": "a browser" if self.is_web else safe(os.environ.get("TERM", "?")),
             "cells": f"{self.size.width}×{self.size.height}",
             "colours": colours.get(self.console.color_system or "", "none"),
-            "graphics": self._describe_graphics(),
+            "graphics": self.graphics.describe(self.images and self.images.cell_px),
         }
-
-    def _describe_graphics(self) -> str:
-        text = f"{self.graphics.protocol.value} ({self.graphics.reason})"
-        if self.images is not None:
-            width_px, height_px = self.images.cell_px
-            text += f", cells of {width_px}×{height_px} pixels"
-        return text
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self.images is not None and isinstance(renderable, CompositorUpdate):
@@ -309,9 +302,14 @@ class PtaclApp(PatientFlow):
         super()._display(screen, renderable)
 
     def on_resize(self, event: events.Resize) -> None:
-        """A resized terminal may have moved or lost its pictures."""
+        """A resized terminal may have moved or lost its pictures; a page may be another one."""
         if self.images is not None:
-            self.images.forget_screen(columns=event.size.width, rows=event.size.height)
+            columns, rows = event.size
+            if event.pixel_size is not None:
+                self.images.learn_size(columns=columns, rows=rows, size_px=event.pixel_size)
+            self.images.forget_screen(columns=columns, rows=rows)
+        if self.is_web and event.size == self.size and self._screen_stack:
+            self.screen.refresh()
 
     def is_output_backed_up(self) -> bool:
         """True while the terminal has not taken the frames before."""

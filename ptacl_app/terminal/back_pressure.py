@@ -5,8 +5,13 @@ from typing import Any
 
 from textual.app import App
 
+from ptacl_app.terminal.page_driver import PageDriver
+
 MAX_QUEUED_WRITES = 0
 """Playback skips a frame while more writes than these wait for the terminal."""
+
+PAGE_WRITES_UNDER_WAY = 3
+"""A page says what it has drawn once a frame: so many writes may be on their way to it."""
 
 SHOWN_SHARE = 0.8
 """Below this share of the wanted frames the status says how many are shown."""
@@ -39,12 +44,16 @@ class FrameCount:
 def count_queued_writes(app: App[Any]) -> int:
     """Writes that the terminal has not taken yet, the one under way too; 0 without a queue.
 
+    A page says itself what it has drawn; one that nobody looks at draws nothing.
+
     Textual 8.2.8 keeps them in a private queue of its writer thread and blocks its event
     loop, keys included, once thirty are waiting; there is no public way to ask. A thread that
     does not wait for the queue is writing: a frame more would stand between a key and its
     answer.
     """
     driver = app._driver  # pyright: ignore[reportPrivateUsage] - see above
+    if isinstance(driver, PageDriver):
+        return max(driver.num_undrawn - PAGE_WRITES_UNDER_WAY, 0)
     queue = getattr(getattr(driver, "_writer_thread", None), "_queue", None)
     if queue is None:
         return 0

@@ -4,6 +4,7 @@ A probe's answer may arrive late, as a key. What the environment does not tell i
 then cells are drawn, and `--graphics` says otherwise.
 """
 
+import os
 import re
 import shutil
 import struct
@@ -15,12 +16,15 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from ptacl_app.terminal.page import read_page_cell
 from ptacl_core.errors import ConfigError
 
 CHOICES = ("auto", "kitty", "sixel", "iterm", "cells")
 FIRST_KITTY_WITH_PLACEHOLDERS = (0, 28)
 FIRST_KONSOLE_WITH_SIXEL = 220400
 TMUX_TIMEOUT_S = 2.0
+PAGE_PROGRAM = "textual"
+"""What textual-serve calls itself in TERM_PROGRAM."""
 DEFAULT_CELL_PX = (8, 16)
 SIXEL_CELL_PX = (10, 20)
 """Of the VT340, which Windows Terminal keeps to whatever its font."""
@@ -35,6 +39,8 @@ class Protocol(Enum):
     """Pictures at a place, over the text: kitty before 0.28."""
     SIXEL = "sixel"
     ITERM = "iterm"
+    PAGE = "page"
+    """The page of a browser or window that the app was started for, which lays them over cells."""
     CELLS = "cells"
 
 
@@ -60,6 +66,11 @@ class Graphics:
         """False when cells are all there is."""
         return self.protocol is not Protocol.CELLS
 
+    def describe(self, cell_px: tuple[int, int] | None) -> str:
+        """`kitty (TERM tells of kitty), cells of 8×16 pixels`."""
+        text = f"{self.protocol.value} ({self.reason})"
+        return text if cell_px is None else f"{text}, cells of {cell_px[0]}×{cell_px[1]} pixels"
+
 
 def choose_graphics(
     choice: str,
@@ -73,8 +84,8 @@ def choose_graphics(
     """
     if choice not in CHOICES:
         raise ConfigError(f"graphics: expected one of {', '.join(CHOICES)}, got {choice!r}")
-    if choice == "cells":
-        return Graphics(Protocol.CELLS, "asked for")
+    if choice != "cells" and environment.get("TERM_PROGRAM") == PAGE_PROGRAM:
+        return _choose_in_page(environment)
     is_in_tmux = bool(environment.get("TMUX"))
     if choice == "auto":
         if is_in_tmux:
@@ -85,7 +96,7 @@ def choose_graphics(
         if is_in_tmux:  # what the server inherited may be another terminal's: placeholders follow
             return Graphics(Protocol.KITTY, "asked for, through tmux", is_through_tmux=True)
         return kitty
-    return Graphics(Protocol(choice), "asked for")
+    return Graphics(Protocol(choice), "asked for")  # cells too
 
 
 def name_terminal(environment: Mapping[str, str]) -> str:
@@ -108,6 +119,13 @@ def _choose_by_environment(environment: Mapping[str, str]) -> Graphics:
     if _read_number(environment.get("KONSOLE_VERSION", "")) >= FIRST_KONSOLE_WITH_SIXEL:
         return Graphics(Protocol.SIXEL, "KONSOLE_VERSION tells of sixels")
     return Graphics(Protocol.CELLS, "nothing in the environment tells of pixels")
+
+
+def _choose_in_page(environment: Mapping[str, str]) -> Graphics:
+    """What the server's own terminal is does not count: the page shows the app."""
+    if read_page_cell(environment) is None:
+        return Graphics(Protocol.CELLS, "in a page that told no size of its cells")
+    return Graphics(Protocol.PAGE, "the page around the app lays them over cells")
 
 
 def _choose_kitty(environment: Mapping[str, str], reason: str) -> Graphics:
@@ -185,8 +203,11 @@ def _read_number(text: str) -> int:
 def read_cell_px(protocol: Protocol) -> tuple[int, int]:
     """Width and height of a cell in pixels, as the terminal's driver in the kernel has them.
 
-    Where it has none (some multiplexers, serial lines): what the protocol assumes.
+    Where it has none (some multiplexers, serial lines): what the protocol assumes. A page has
+    told the server.
     """
+    if protocol is Protocol.PAGE:
+        return read_page_cell(os.environ) or DEFAULT_CELL_PX
     with suppress(OSError, ImportError, ValueError, AttributeError):
         import fcntl
         import termios

@@ -4,65 +4,40 @@ A widget claims a slot, puts a picture into it and draws placeholder cells. Wher
 knows such cells, that is all: text over them hides them, and they move with the layout. For
 every other protocol the screen's update is read before it is written: it tells to the cell
 where a picture is visible now, below which dialog and at which place of the scrolled pane.
-Exactly those parts are painted after the text (sixels, iTerm2) or placed (older kitty).
-
-Textual 8.2.8 (pinned) has no public way to see an update; `_runs_of` reads its two kinds.
+Exactly those parts are painted after the text (sixels, iTerm2) or placed (older kitty, the page
+of a browser).
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.control import Control
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._compositor import CompositorUpdate
 from textual.strip import Strip
 
 from ptacl_app.drawing.picture import Picture
-from ptacl_app.terminal import iterm, kitty
+from ptacl_app.terminal import iterm, kitty, page
 from ptacl_app.terminal.cell_owners import CellBlock, CellOwners
 from ptacl_app.terminal.graphics import Graphics, Protocol
+from ptacl_app.terminal.picture_slots import PictureSlot, ShownPicture, clip_blocks
 from ptacl_app.terminal.placeholders import (
     MAX_CELLS,
     MAX_SLOT,
     PLACEHOLDER,
-    PictureCells,
     build_row,
     compute_image_id,
-    split_runs,
 )
 from ptacl_app.terminal.sixel import encode_sixel
 from ptacl_app.terminal.tmux import pass_graphics_through
+from ptacl_app.terminal.update_runs import move_to, pieces_of, runs_of
 
+KITTY = (Protocol.KITTY, Protocol.KITTY_PLACED)
+PLACED = (Protocol.KITTY_PLACED, Protocol.PAGE)
 SIXEL_COLOURS = 64
 MAX_ENCODED = 128
 """Encoded pictures kept for terminals that keep none themselves: a cine's frames."""
-
-
-@dataclass(slots=True)
-class _Shown:
-    """A picture that is in the terminal, or ready for it."""
-
-    number: int
-    size_px: tuple[int, int]
-    columns: int
-    rows: int
-    picture: Picture | None
-    """Only for terminals that keep none themselves."""
-
-
-@dataclass(slots=True)
-class _Slot:
-    """What a widget shows: the pictures that it keeps by key, the current one, its version."""
-
-    on_lost: Callable[[], object]
-    pictures: OrderedDict[Hashable, _Shown] = field(default_factory=OrderedDict)
-    current: _Shown | None = None
-    version: int = 0
-    placed: list[CellBlock] = field(default_factory=list)
-    placed_number: int = 0
 
 
 class ImageLayer:
@@ -71,7 +46,9 @@ class ImageLayer:
     def __init__(self, graphics: Graphics, *, cell_px: tuple[int, int]) -> None:
         self.graphics = graphics
         self.cell_px = cell_px
-        self._slots: dict[int, _Slot] = {}
+        self.has_pixel_mouse = False
+        """The terminal tells pixels of the mouse, not only cells."""
+        self._slots: dict[int, PictureSlot] = {}
         self._free = list(range(MAX_SLOT, 0, -1))
         self._last_number = 0
         self._uploads: list[str] = []
@@ -89,7 +66,7 @@ class ImageLayer:
         """
         slot = self._free.pop() if self._free else 0
         if slot:
-            self._slots[slot] = _Slot(on_lost)
+            self._slots[slot] = PictureSlot(on_lost)
         return slot
 
     def release(self, slot: int) -> None:
@@ -124,12 +101,17 @@ class ImageLayer:
             shown = self._send(slot, draw(), columns=columns, rows=rows)
             state.pictures[key] = shown
         state.pictures.move_to_end(key)
-        while len(state.pictures) > num_kept:
+        while len(state.pictures) > self._limit_kept(num_kept, state):
             self._forget(state.pictures.popitem(last=False)[1])
         if shown is not state.current:
             state.current = shown
             state.version += 1
         return is_new
+
+    def describe(self, slot: int, label: str) -> None:
+        """What the slot's picture shows, in words: a page gives it to those who cannot see it."""
+        if slot in self._slots:
+            self._slots[slot].label = label
 
     def build_strip(
         self, slot: int, row: int, *, first_column: int, count: int, ground: Style
@@ -147,6 +129,12 @@ class ImageLayer:
             segments.append(Segment(" " * (count - inside), ground))
         return Strip(segments, count)
 
+    def learn_size(self, *, columns: int, rows: int, size_px: tuple[int, int]) -> None:
+        """The terminal said how many pixels it has; then it tells them of the mouse too."""
+        if size_px[0] >= columns > 0 and size_px[1] >= rows > 0:
+            self.cell_px = size_px[0] // columns, size_px[1] // rows
+            self.has_pixel_mouse = True
+
     def forget_screen(self, *, columns: int, rows: int) -> None:
         """The terminal was resized: what became of its pictures is not known; all are due again.
 
@@ -155,13 +143,15 @@ class ImageLayer:
         """
         self._limit = columns, rows
         self._owners = CellOwners()
+        if self.graphics.protocol is Protocol.PAGE:
+            self._uploads = [page.forget_all()]
+            self._farewells.clear()
         for state in self._slots.values():
-            for shown in state.pictures.values():
-                if self.graphics.protocol in (Protocol.KITTY, Protocol.KITTY_PLACED):
-                    self._uploads.append(kitty.forget(shown.number))
+            if self.graphics.protocol in KITTY:
+                self._uploads += [kitty.forget(each.number) for each in state.pictures.values()]
             state.pictures.clear()
             state.current = None
-            state.placed, state.placed_number = [], 0
+            state.placed, state.placed_number, state.placed_label = [], 0, ""
             state.on_lost()
 
     def close(self) -> str:
@@ -182,14 +172,14 @@ class ImageLayer:
         """The update's text, with everything that its pictures need before and after."""
         has_cells = self.graphics.protocol is Protocol.KITTY
         body = []
-        for x, y, strip in self._cut(_runs_of(update)):
+        for x, y, strip in self._cut(runs_of(update)):
             if not any(PLACEHOLDER in segment.text for segment in strip):
                 if not has_cells:
                     self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
                     self._owners.write_text(x, y, strip.cell_length)
-                body.append(_move_to(x, y) + strip.render(console))
+                body.append(move_to(x, y) + strip.render(console))
             elif has_cells:
-                body.append(_move_to(x, y) + self._write_cells(strip, console))
+                body.append(move_to(x, y) + self._write_cells(strip, console))
             else:
                 body.append(self._write_beside(x, y, strip, console))
         uploads, after = "".join(self._uploads), "" if has_cells else self._paint()
@@ -210,11 +200,14 @@ class ImageLayer:
                 is_cut = x + strip.cell_length > columns
                 yield x, y, strip.crop(0, columns - x) if is_cut else strip
 
-    def _send(self, slot: int, picture: Picture, *, columns: int, rows: int) -> _Shown:
+    def _send(self, slot: int, picture: Picture, *, columns: int, rows: int) -> ShownPicture:
         self._last_number += 1
         number = compute_image_id(slot, self._last_number)
         protocol = self.graphics.protocol
-        if protocol in (Protocol.KITTY, Protocol.KITTY_PLACED):
+        if protocol is Protocol.PAGE:
+            png = picture.encode_png()
+            self._uploads.append(page.upload(number, png, columns=columns, rows=rows))
+        elif protocol in KITTY:
             png = picture.encode_png()
             is_virtual = protocol is Protocol.KITTY
             self._uploads.append(
@@ -222,16 +215,25 @@ class ImageLayer:
             )
         size_px = picture.width_px, picture.height_px
         is_kept = protocol in (Protocol.SIXEL, Protocol.ITERM)
-        return _Shown(number, size_px, columns, rows, picture if is_kept else None)
+        return ShownPicture(number, size_px, columns, rows, picture if is_kept else None)
 
-    def _forget(self, shown: _Shown) -> None:
-        if self.graphics.protocol in (Protocol.KITTY, Protocol.KITTY_PLACED):
+    def _forget(self, shown: ShownPicture) -> None:
+        if self.graphics.protocol is Protocol.PAGE:
+            self._farewells.append(page.forget(shown.number))
+        elif self.graphics.protocol in KITTY:
             self._farewells.append(kitty.forget(shown.number))
+
+    def _limit_kept(self, num_kept: int, state: PictureSlot) -> int:
+        """A page keeps pictures decoded: so many of the last one's size, at most."""
+        if self.graphics.protocol is not Protocol.PAGE:
+            return num_kept
+        width, height = next(reversed(state.pictures.values())).size_px
+        return max(min(num_kept, page.MAX_KEPT_PX // max(width * height, 1)), 1)
 
     def _wrap(self, text: str) -> str:
         return pass_graphics_through(text) if self.graphics.is_through_tmux and text else text
 
-    def _ink_of(self, state: _Slot) -> tuple[int, int, int]:
+    def _ink_of(self, state: PictureSlot) -> tuple[int, int, int]:
         number = 0 if state.current is None else state.current.number
         return number >> 16 & 0xFF, number >> 8 & 0xFF, number & 0xFF
 
@@ -242,7 +244,7 @@ class ImageLayer:
         whatever has greyed out the screen that the cells belong to.
         """
         written = []
-        for segment, cells in _pieces_of(strip):
+        for segment, cells in pieces_of(strip):
             state = None if cells is None else self._slots.get(cells.slot)
             if state is None:
                 written.append(Strip([segment], segment.cell_length).render(console))
@@ -255,23 +257,23 @@ class ImageLayer:
         """A row's text; picture cells become blanks where text was, else nothing."""
         self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
         written = []
-        for segment, cells in _pieces_of(strip):
+        for segment, cells in pieces_of(strip):
             if cells is None:
                 count = segment.cell_length
                 self._owners.write_text(x, y, count)
-                written.append(_move_to(x, y) + Strip([segment], count).render(console))
+                written.append(move_to(x, y) + Strip([segment], count).render(console))
             else:
                 count = cells.count
                 ground = None if segment.style is None else segment.style.bgcolor
                 for first, last in self._owners.write_picture(x, y, cells):
                     blank = Strip([Segment(" " * (last - first), Style(bgcolor=ground))])
-                    written.append(_move_to(first, y) + blank.render(console))
+                    written.append(move_to(first, y) + blank.render(console))
             x += count
         return "".join(written)
 
     def _paint(self) -> str:
         """Everything of the pictures that the update has uncovered or changed."""
-        if self.graphics.protocol is Protocol.KITTY_PLACED:
+        if self.graphics.protocol in PLACED:
             return "".join(self._place(slot, state) for slot, state in self._slots.items())
         painted: list[str] = []
         for slot in self._owners.slots_shown():
@@ -280,16 +282,18 @@ class ImageLayer:
                 continue
             shown = state.current
             painted += [
-                _move_to(block.x, block.y) + self._encode(shown, block)
-                for block in _clip(self._owners.blocks_to_paint(slot, state.version), shown)
+                move_to(block.x, block.y) + self._encode(shown, block)
+                for block in clip_blocks(self._owners.blocks_to_paint(slot, state.version), shown)
             ]
         return "".join(painted)
 
-    def _place(self, slot: int, state: _Slot) -> str:
+    def _place(self, slot: int, state: PictureSlot) -> str:
         """Placements follow what is visible; the new ones come before the old ones go."""
         shown = state.current
-        blocks = [] if shown is None else _clip(self._owners.blocks_of(slot), shown)
+        blocks = [] if shown is None else clip_blocks(self._owners.blocks_of(slot), shown)
         number = 0 if shown is None else shown.number
+        if self.graphics.protocol is Protocol.PAGE:
+            return self._place_in_page(slot, state, number, blocks)
         if blocks == state.placed and number == state.placed_number:
             return ""
         before = state.placed_number if state.placed else 0
@@ -298,7 +302,7 @@ class ImageLayer:
             text += kitty.remove_placements(before)
         if shown is not None:
             for index, block in enumerate(blocks, start=1):
-                text += _move_to(block.x, block.y) + kitty.place(
+                text += move_to(block.x, block.y) + kitty.place(
                     number,
                     index,
                     source_px=self._source_px(shown, block),
@@ -311,7 +315,16 @@ class ImageLayer:
         state.placed, state.placed_number = blocks, number
         return text
 
-    def _source_px(self, shown: _Shown, block: CellBlock) -> tuple[int, int, int, int]:
+    def _place_in_page(
+        self, slot: int, state: PictureSlot, number: int, blocks: list[CellBlock]
+    ) -> str:
+        is_as_before = (blocks, number) == (state.placed, state.placed_number)
+        if is_as_before and state.label == state.placed_label:
+            return ""
+        state.placed, state.placed_number, state.placed_label = blocks, number, state.label
+        return page.show(slot, number, blocks, label=state.label)
+
+    def _source_px(self, shown: ShownPicture, block: CellBlock) -> tuple[int, int, int, int]:
         """The part of the picture under a block: left, top, width, height."""
         across = shown.size_px[0] / shown.columns
         down = shown.size_px[1] / shown.rows
@@ -320,7 +333,7 @@ class ImageLayer:
         bottom = round((block.picture_row + block.rows) * down)
         return left, top, right - left, bottom - top
 
-    def _encode(self, shown: _Shown, block: CellBlock) -> str:
+    def _encode(self, shown: ShownPicture, block: CellBlock) -> str:
         part = (block.picture_column, block.picture_row, block.columns, block.rows)
         key = (shown.number, part)
         text = self._encoded.pop(key, None)
@@ -353,49 +366,3 @@ class PicturedUpdate(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """The text."""
         return self._layer.render(self._update, console)
-
-
-def _runs_of(update: CompositorUpdate) -> Iterator[tuple[int, int, Strip]]:
-    """What an update writes: column, row, strip."""
-    if isinstance(update, LayoutUpdate):
-        for y, line in enumerate(update.strips, update.region.y):
-            x = update.region.x
-            for strip in line:
-                yield x, y, strip
-                x += strip.cell_length
-    elif isinstance(update, ChopsUpdate):
-        for y, first, last in update.spans:
-            for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
-                if strip is None or x > last or end <= first:
-                    continue
-                if last > x >= first and end <= last:
-                    yield x, y, strip
-                elif min(end, last) > x:
-                    yield x, y, strip.crop(0, min(end, last) - x)
-
-
-def _clip(blocks: list[CellBlock], shown: _Shown) -> list[CellBlock]:
-    """Without the cells that a smaller picture no longer has: they are about to be overwritten."""
-    clipped = [
-        replace(
-            block,
-            columns=min(block.columns, shown.columns - block.picture_column),
-            rows=min(block.rows, shown.rows - block.picture_row),
-        )
-        for block in blocks
-    ]
-    return [block for block in clipped if block.columns > 0 and block.rows > 0]
-
-
-def _pieces_of(strip: Strip) -> Iterator[tuple[Segment, PictureCells | None]]:
-    """Segments of text, and of cells of one row of one picture."""
-    for segment in strip:
-        if PLACEHOLDER not in segment.text:
-            yield segment, None
-        else:
-            for text, cells in split_runs(segment.text):
-                yield Segment(text, segment.style), cells
-
-
-def _move_to(x: int, y: int) -> str:
-    return Control.move_to(x, y).segment.text

@@ -1,9 +1,18 @@
-// The page around the terminal: keys work without a click, a reload returns to the same app,
-// and a lost connection is said and mended.
+// The page around the terminal: keys work without a click, a reload returns to the same app, a lost
+// connection is said and mended, pictures lie over the cells.
 "use strict";
 (() => {
   const KEY = "ptacl-app";
   const RETRY_MS = 1000;
+  const SETTLE_MS = 60;
+  const COLUMNS = 146; // at least so many cells, where the letters stay legible
+  const ROWS = 40;
+  const FONT = '"PTACL Mono", monospace';
+  const ADVANCE_EM = 0.6021; // of a letter of the font
+  const LINE_EM = 1.1641;
+  const SMALLEST_PX = 11;
+  const LARGEST_PX = 18;
+  const MAX_WAITING = 1000;
 
   // Each tab has an app of its own; only a reload of the tab returns to it.
   function chooseApp() {
@@ -20,7 +29,142 @@
   function focusTerminal() {
     const keyboard = document.querySelector(".xterm-helper-textarea");
     if (keyboard) keyboard.focus({ preventScroll: true });
-    return keyboard !== null;
+  }
+
+  // textual.js holds xterm.js and a client that knows no pictures: we take the client as it is
+  // built, before it connects, and connect its terminal ourselves.
+  function takeClient(build) {
+    let client = null;
+    Object.defineProperty(Object.prototype, "websocket_url", {
+      configurable: true,
+      set() {
+        client = this;
+        for (const name of ["connect", "fit", "sendSize"]) this[name] = () => {};
+      },
+    });
+    try {
+      build();
+    } finally {
+      delete Object.prototype.websocket_url;
+    }
+    return client;
+  }
+
+  // Letters as large as the window allows; the browser's zoom, which the outer size tells, then
+  // enlarges them.
+  function chooseFontPx() {
+    const zoom = Math.max(window.outerWidth / window.innerWidth || 1, 1);
+    const ratio = window.devicePixelRatio;
+    const holds = (px) =>
+      Math.floor(ADVANCE_EM * px * ratio) * COLUMNS <= window.innerWidth * zoom * ratio &&
+      Math.ceil(LINE_EM * px * ratio) * ROWS <= window.innerHeight * zoom * ratio;
+    let px = LARGEST_PX;
+    while (px > SMALLEST_PX && !holds(px)) px -= 1;
+    return px;
+  }
+
+  class Connection {
+    constructor(address) {
+      this.address = address;
+      this.socket = null;
+      this.waiting = [];
+    }
+
+    open(size, onBytes) {
+      this.socket = new WebSocket(`${this.address}?${new URLSearchParams(size)}`);
+      this.socket.binaryType = "arraybuffer";
+      this.socket.addEventListener("open", () => {
+        for (const text of this.waiting.splice(0)) this.socket.send(text);
+      });
+      this.socket.addEventListener("close", () => document.body.classList.add("-closed"));
+      this.socket.addEventListener("message", ({ data }) => {
+        if (typeof data !== "string") return onBytes(new Uint8Array(data));
+        const [word, value] = JSON.parse(data);
+        if (word === "deliver_file_start") download(value);
+      });
+    }
+
+    // Keys that come before the connection are kept for it.
+    send(...message) {
+      const text = JSON.stringify(message);
+      if (this.socket && this.socket.readyState === WebSocket.OPEN) this.socket.send(text);
+      else if (this.waiting.length < MAX_WAITING) this.waiting.push(text);
+    }
+  }
+
+  // A download needs no new window, which a browser may refuse to open.
+  function download(key) {
+    const link = document.createElement("a");
+    link.href = `/download/${encodeURIComponent(key)}`;
+    link.download = "";
+    link.click();
+  }
+
+  function startTerminal(client, address) {
+    const { terminal, fitAddon } = client;
+    const connection = new Connection(address);
+    terminal.options.fontFamily = FONT;
+    const pictures = new PagePictures(terminal, (number) => connection.send("drawn", number));
+    const pointer = new PagePointer(terminal);
+    client.socket = {
+      send(text) {
+        const [word, value] = JSON.parse(text);
+        if (word === "stdin") connection.send(word, pointer.refine(value));
+        else connection.send(word);
+      },
+    };
+    let told = "";
+    const describeSize = () => {
+      const { width, height } = pictures.cell;
+      const [columns, rows] = [terminal.cols, terminal.rows];
+      return { width: columns, height: rows, cell_width: width, cell_height: height };
+    };
+    const fit = () => {
+      terminal.options.fontSize = chooseFontPx();
+      fitAddon.fit();
+    };
+    let settling = 0;
+    const tellSize = () => {
+      clearTimeout(settling);
+      settling = setTimeout(() => {
+        const size = describeSize();
+        if (JSON.stringify(size) === told) return;
+        told = JSON.stringify(size);
+        connection.send("resize", size);
+      }, SETTLE_MS);
+    };
+    window.onresize = () => {
+      fit();
+      tellSize();
+    };
+    fit();
+    const size = describeSize();
+    told = JSON.stringify(size);
+    connection.open(size, (bytes) => terminal.write(bytes));
+    watchDensity(window.onresize);
+    letBrowserPaste(terminal);
+    focusTerminal();
+  }
+
+  // A window that moves to another screen, or is zoomed, has other pixels.
+  function watchDensity(onChange) {
+    const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    query.addEventListener(
+      "change",
+      () => {
+        onChange();
+        watchDensity(onChange);
+      },
+      { once: true },
+    );
+  }
+
+  // Ctrl+V would be a control character to a terminal; here it is the browser's paste.
+  function letBrowserPaste(terminal) {
+    terminal.attachCustomKeyEventHandler((event) => {
+      const isPaste = event.key.toLowerCase() === "v" && (event.ctrlKey || event.metaKey);
+      return !(isPaste && event.type === "keydown" && !event.altKey);
+    });
   }
 
   async function watchConnection(app, notice) {
@@ -48,21 +192,6 @@
     }
   }
 
-  // A download needs no new window, which a browser may refuse to open.
-  function downloadInPlace() {
-    const openWindow = window.open;
-    window.open = (address, ...rest) => {
-      if (!String(address).startsWith(`${location.origin}/download/`)) {
-        return openWindow.call(window, address, ...rest);
-      }
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = "";
-      link.click();
-      return null;
-    };
-  }
-
   // Files dropped on the page go to the app of this tab, which reads them as it reads a path.
   async function sendFiles(app, files, notice) {
     const form = new FormData();
@@ -83,16 +212,10 @@
     });
   }
 
-  downloadInPlace();
-  document.addEventListener("DOMContentLoaded", () => {
-    const terminal = document.getElementById("terminal");
+  document.addEventListener("DOMContentLoaded", async () => {
     const notice = document.getElementById("notice");
     const app = chooseApp();
     takeDroppedFiles(app, notice);
-    terminal.dataset.sessionWebsocketUrl += `/${app}`;
-    new MutationObserver((_, observer) => {
-      if (focusTerminal()) observer.disconnect();
-    }).observe(terminal, { childList: true, subtree: true });
     window.addEventListener("focus", focusTerminal);
     document.addEventListener("visibilitychange", focusTerminal);
     new MutationObserver((_, observer) => {
@@ -100,5 +223,11 @@
       observer.disconnect();
       watchConnection(app, notice);
     }).observe(document.body, { attributeFilter: ["class"] });
+    const build = window.onload; // of textual.js
+    window.onload = null;
+    const letters = ["", "bold "].map((style) => document.fonts.load(`${style}14px ${FONT}`));
+    await Promise.allSettled(letters); // the terminal measures them
+    const { sessionWebsocketUrl } = document.getElementById("terminal").dataset;
+    startTerminal(takeClient(build), `${sessionWebsocketUrl}/${app}`);
   });
 })();

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ptacl_app.text.formatting import safe
 from ptacl_app.web.guard import COOKIE, MAX_SESSIONS, SessionGuard
+from ptacl_app.web.page_messages import MAX_MESSAGE_BYTES, read_query
 from ptacl_app.web.sessions import GRACE_S, BrowserApp, BrowserApps, is_app_name
 from ptacl_core.errors import ConfigError
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
 HEARTBEAT_S = 15.0
-FONT_SIZE_PX = 14
-
+FONTS = ("ptacl-mono-regular.woff2", "ptacl-mono-bold.woff2")
+SCRIPTS = ("page.js", "pictures.js", "pointer.js")
 
 START_PAGE = "/start"
 """Where a page goes while no cohort is open; only `ptacl-app desktop` has it."""
@@ -35,7 +36,7 @@ def build_server(
     While `command` gives None there is no cohort, and pages go to `START_PAGE`.
     """
     from aiohttp import web as aiohttp_web
-    from textual_serve.server import Server, to_int
+    from textual_serve.server import Server
 
     apps = BrowserApps(count=lambda number: setattr(guard, "num_sessions", number))
 
@@ -60,13 +61,18 @@ def build_server(
             if command() is None:
                 return aiohttp_web.Response(status=303, headers={"Location": START_PAGE})
             page = _read("page.html").replace("WEBSOCKET", f"{guard.socket_origin}/ws")
-            return aiohttp_web.Response(
-                text=page.replace("FONT_SIZE", str(FONT_SIZE_PX)), content_type="text/html"
-            )
+            return aiohttp_web.Response(text=page, content_type="text/html")
 
         async def handle_script(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
             self.check(request)
-            return aiohttp_web.Response(text=_read("page.js"), content_type="text/javascript")
+            name = request.path.removeprefix("/")
+            return aiohttp_web.Response(text=_read(name), content_type="text/javascript")
+
+        async def handle_font(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+            self.check(request)
+            name = request.path.removeprefix("/fonts/")
+            font = files("ptacl_app.web").joinpath("fonts", name).read_bytes()
+            return aiohttp_web.Response(body=font, content_type="font/woff2")
 
         async def handle_state(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
             """Whether the app of a tab still runs, for a page that lost its connection."""
@@ -109,23 +115,25 @@ def build_server(
                 or (app is None and starts is None)
             ):
                 raise aiohttp_web.HTTPForbidden(text="not from the page of this app")
+            try:
+                size = read_query(request.query)
+            except ConfigError as error:
+                raise aiohttp_web.HTTPBadRequest(text=str(error)) from None
             name = given or secrets.token_hex(16)
-            channel = aiohttp_web.WebSocketResponse(heartbeat=HEARTBEAT_S)
-            await channel.prepare(request)
-            size = (
-                to_int(request.query.get("width", ""), 120),
-                to_int(request.query.get("height", ""), 36),
+            channel = aiohttp_web.WebSocketResponse(
+                heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES
             )
+            await channel.prepare(request)
             try:
                 if app is not None:
                     apps.keep(name)
-                    await app.show_again(channel, *size)
+                    await app.show_again(channel, size)
                 else:
                     assert starts is not None
                     app = BrowserApp(starts, self.download_manager)
                     apps.add(name, app)
-                    await app.start(channel, *size)
-                await self._process_messages(channel, app.service)
+                    await app.start(channel, size)
+                await app.listen(channel)
             finally:
                 if app is not None and app.leave(channel):
                     apps.release(name, grace_s=GRACE_S if given else 0.0)
@@ -158,7 +166,8 @@ def build_server(
     application.add_routes(
         [
             aiohttp_web.get("/", server.handle_page),
-            aiohttp_web.get("/page.js", server.handle_script),
+            *(aiohttp_web.get(f"/{name}", server.handle_script) for name in SCRIPTS),
+            *(aiohttp_web.get(f"/fonts/{name}", server.handle_font) for name in FONTS),
             aiohttp_web.get("/apps/{name}", server.handle_state),
             aiohttp_web.post("/apps/{name}/files", server.handle_files),
             aiohttp_web.get("/ws", server.handle_websocket),

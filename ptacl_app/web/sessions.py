@@ -5,7 +5,10 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from ptacl_app.terminal.page import CELL_VARIABLE, DRIVER
 from ptacl_app.web.dropped_files import DroppedFiles
+from ptacl_app.web.page_messages import Drawn, Focused, PageSize, Typed, read_message
+from ptacl_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 GRACE_S = 20.0
 """How long an app waits for its tab to come back."""
 END_DEADLINE_S = 5.0
-SETTLE_S = 0.05
-"""Longer than Textual waits for further changes of size before it lays out."""
+POLICY_VIOLATION = 1008
+"""The web socket's word for a message that is not allowed."""
 
 _MODE = re.compile(rb"\x1b\[\?(\d+)([hl])")
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -32,7 +35,18 @@ class BrowserApp:
     def __init__(self, command: str, downloads: "DownloadManager") -> None:
         from textual_serve.app_service import AppService
 
-        self.service = AppService(
+        class PageService(AppService):
+            cell_px: tuple[int, int] = (0, 0)
+
+            def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
+                environment = super()._build_environment(width, height)
+                environment["TEXTUAL_DRIVER"] = DRIVER
+                environment.pop(CELL_VARIABLE, None)
+                if self.cell_px != (0, 0):
+                    environment[CELL_VARIABLE] = "{}x{}".format(*self.cell_px)
+                return environment
+
+        self.service = PageService(
             command,
             write_bytes=self._write_bytes,
             write_str=self._write_text,
@@ -49,28 +63,52 @@ class BrowserApp:
         """Whether a page shows it."""
         return self._page is not None
 
-    async def start(self, page: "aiohttp_web.WebSocketResponse", width: int, height: int) -> None:
+    async def start(self, page: "aiohttp_web.WebSocketResponse", size: PageSize) -> None:
         """Start the process and show it in `page`."""
         self._page = page
-        await self.service.start(width, height)
+        self.service.cell_px = size.cell_px
+        await self.service.start(size.columns, size.rows)
+        await self._tell_size(size)
         task = self.service._task  # pyright: ignore[reportPrivateUsage] - nothing else tells its end
         assert task is not None
         task.add_done_callback(self._note_end)
 
-    async def show_again(
-        self, page: "aiohttp_web.WebSocketResponse", width: int, height: int
-    ) -> None:
+    async def show_again(self, page: "aiohttp_web.WebSocketResponse", size: PageSize) -> None:
         """Show it in a new terminal: its modes first, then the whole screen.
 
-        Textual draws everything after a change of size, so it is given another one for a moment.
+        The app draws everything again when it is told its size.
         """
         before, self._page = self._page, page
         if before is not None:
             await before.close()
         await page.send_bytes(b"".join(self._modes.values()))
-        await self.service.set_terminal_size(width, max(height - 1, 1))
-        await asyncio.sleep(SETTLE_S)
-        await self.service.set_terminal_size(width, height)
+        await self._tell_size(size)
+
+    async def listen(self, page: "aiohttp_web.WebSocketResponse") -> None:
+        """Pass on what the page says until it goes; what it may not say ends the connection."""
+        async for message in page:
+            try:
+                if not isinstance(message.data, str):
+                    raise ConfigError("page: expected text")
+                said = read_message(message.data)
+            except ConfigError as error:
+                await page.close(code=POLICY_VIOLATION, message=str(error).encode()[:120])
+                return
+            match said:
+                case Typed(text):
+                    await self.service.send_bytes(text.encode())
+                case Drawn(number):
+                    await self.service.send_meta({"type": "drawn", "number": number})
+                case Focused(has_focus):
+                    await (self.service.focus() if has_focus else self.service.blur())
+                case PageSize():
+                    await self._tell_size(said)
+
+    async def _tell_size(self, size: PageSize) -> None:
+        if size.has_pixels:
+            await self.service.send_bytes(size.write_report())
+        else:
+            await self.service.set_terminal_size(size.columns, size.rows)
 
     async def paste(self, text: str) -> None:
         """Type `text` as a terminal pastes it: what is dropped on one."""

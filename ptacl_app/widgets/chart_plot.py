@@ -24,6 +24,7 @@ from ptacl_app.drawing.raster import decode_characters
 from ptacl_app.drawing.strips import build_strip
 from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.widgets.picture_widget import PictureWidget
+from ptacl_app.widgets.pointer import place_of
 from ptacl_core.arrays import Array, Bool, Float64
 
 MARGIN = 9
@@ -117,12 +118,12 @@ class ChartPlot(PictureWidget, can_focus=True):
         if event.button == 1 and offset is not None and self.frame is not None:
             self._corners, self._is_closed, self._is_dragging = [], False, True
             self.capture_mouse()
-            self._add_corner(offset.x - MARGIN + 0.5, offset.y + 0.5)
+            self._add_corner(*self._place_of(event))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """It grows."""
         if self._is_dragging:
-            self._add_corner(event.x - MARGIN + 0.5, event.y + 0.5)
+            self._add_corner(*self._place_of(event))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """It is closed; without an area, the point under the mouse is meant."""
@@ -134,7 +135,11 @@ class ChartPlot(PictureWidget, can_focus=True):
             self.close_lasso()
         else:
             self.clear_lasso()
-            self._pick(event.x - MARGIN + 0.5, event.y + 0.5)
+            self._pick(*self._place_of(event))
+
+    def _place_of(self, event: events.MouseEvent) -> tuple[float, float]:
+        x, y = place_of(event, self._images)
+        return x - MARGIN, y
 
     def _add_corner(self, column: float, row: float) -> None:
         frame = self.frame
@@ -286,6 +291,10 @@ class ChartPlot(PictureWidget, can_focus=True):
 
         if y == 0:
             key = (self._serial, columns, rows)
+            label = (
+                f"{chart.kind.value}: {chart.y_label} over {chart.x_label}, {chart.x.size} points"
+            )
+            images.describe(self._slot, label)
             images.show(self._slot, key, draw, columns=columns, rows=rows)  # pyright: ignore[reportArgumentType]
         return images.build_strip(self._slot, y, first_column=0, count=columns, ground=ground)
 

@@ -160,6 +160,8 @@ class CinePlot(PictureWidget, can_focus=True):
         row = y - (self.size.height - rows) // 2
         if not 0 <= row < rows:
             return Strip.blank(width, margin)
+        outline = ", blood pool outlined by an estimate" if self.has_outline else ""
+        images.describe(self._slot, f"Short-axis cine of {len(cine.frames)} frames{outline}")
         images.show(
             self._slot,
             (id(cine), frame, columns, rows, self.window, self.has_outline),

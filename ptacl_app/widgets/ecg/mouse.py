@@ -6,7 +6,9 @@ from ptacl_app.drawing.calipers import Calipers
 from ptacl_app.drawing.ecg_page import Layout
 from ptacl_app.drawing.ecg_picture import Mark
 from ptacl_app.drawing.paper import PaperPage
+from ptacl_app.shell.services import services_of
 from ptacl_app.widgets.ecg.choices import EcgChoices
+from ptacl_app.widgets.pointer import place_of
 
 GRAB_CELLS = 1.0
 """A caliper or mark is taken from within so many cells."""
@@ -21,7 +23,7 @@ class EcgMouse(EcgChoices):
 
     def on_click(self, event: events.Click) -> None:
         """A click selects the lead and moves playback to the moment; twice: one lead."""
-        x, y = _place_of(event)
+        x, y = self._place_of(event)
         lead, time_s = self.lead_at(x, y), self.time_at(x)
         if self._has_dragged or lead is None or time_s is None:
             self._has_dragged = False
@@ -34,7 +36,7 @@ class EcgMouse(EcgChoices):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take a caliper, a mark or the page."""
         self._has_dragged = False
-        x, _ = self._grabbed_at = _place_of(event)
+        x, _ = self._grabbed_at = self._place_of(event)
         time_s = self.time_at(x)
         if event.button != 1 or time_s is None:
             return
@@ -58,7 +60,7 @@ class EcgMouse(EcgChoices):
         grabbed = self._grabbed
         if grabbed is None:
             return
-        x, y = _place_of(event)
+        x, y = self._place_of(event)
         if not self._has_dragged and (x, y) == self._grabbed_at:
             return
         time_s = self.time_at(x)
@@ -77,7 +79,7 @@ class EcgMouse(EcgChoices):
         self.release_mouse()
         grabbed, self._grabbed = self._grabbed, None
         if isinstance(grabbed, Mark) and self._has_dragged:
-            time_s = self.time_at(_place_of(event)[0])
+            time_s = self.time_at(self._place_of(event)[0])
             if time_s is not None:
                 self.drop_mark(grabbed, time_s)
 
@@ -93,7 +95,7 @@ class EcgMouse(EcgChoices):
 
     def _scroll(self, event: events.MouseEvent, direction: int) -> None:
         if event.ctrl:
-            self.change_zoom(direction, around_s=self.time_at(_place_of(event)[0]))
+            self.change_zoom(direction, around_s=self.time_at(self._place_of(event)[0]))
         else:
             self.pan(-0.1 * direction)
 
@@ -132,8 +134,5 @@ class EcgMouse(EcgChoices):
         if self.trace is not None and self.view.layout is not Layout.MEDIAN_BEAT:
             self.post_message(self.MarkMoved(mark, self.trace.snap(time_s)))
 
-
-def _place_of(event: events.MouseEvent) -> tuple[float, float]:
-    """Cells from the plot's corner; the middle of a cell where no part of it is told."""
-    x, y = event.pointer_x, event.pointer_y
-    return (x if x != int(x) else x + 0.5), (y if y != int(y) else y + 0.5)
+    def _place_of(self, event: events.MouseEvent) -> tuple[float, float]:
+        return place_of(event, services_of(self).images)

@@ -13,6 +13,8 @@ from textual.widget import Widget
 from ptacl_app.drawing import raster
 from ptacl_app.drawing.strips import build_strip
 from ptacl_app.drawing.trace import Trace
+from ptacl_app.shell.services import services_of
+from ptacl_app.widgets.pointer import place_of
 from ptacl_core.arrays import Array
 
 FILL = 0.92
@@ -106,12 +108,12 @@ class OverviewStrip(Widget):
         """Move the page there, and with the mouse until the button is let go."""
         self._is_held = True
         self.capture_mouse()
-        self._pick(event.x + 0.5)
+        self._pick(place_of(event, services_of(self).images)[0])
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag the page along."""
         if self._is_held:
-            self._pick(event.x + 0.5)
+            self._pick(place_of(event, services_of(self).images)[0])
 
     def on_mouse_up(self) -> None:
         """Let go."""

@@ -78,10 +78,15 @@ class EcgPixels:
         *,
         size: tuple[int, int],
         ground: Style,
+        label: str,
     ) -> Strip:
-        """The cells of one row; at the first row pictures are drawn as far as they are due."""
+        """The cells of one row; at the first row pictures are drawn as far as they are due.
+
+        `label` is what the page shows, in words.
+        """
         columns, rows = size
         if y == 0:
+            self._layer.describe(self._slots[0], label)
             self._show(page, trace, details, inks, columns=columns, rows=rows)
         spans = () if len(self._spans) > NUM_STRIPS else self._spans
         parts: list[Strip] = []

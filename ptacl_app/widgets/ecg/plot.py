@@ -8,7 +8,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from ptacl_app.drawing.ecg_picture import PageDetails
-from ptacl_app.drawing.paper import PaperPage
+from ptacl_app.drawing.paper import PaperPage, describe_scale
 from ptacl_app.drawing.paper_inks import PAPERS
 from ptacl_app.drawing.playback import NUM_STEPS
 from ptacl_app.drawing.saliency import place_levels_px
@@ -54,13 +54,21 @@ class EcgPlot(EcgMouse, can_focus=True):
         """Pixels, where the terminal has them."""
         images = services_of(self).images
         if images is not None:
-            self._pixels = EcgPixels(images, on_lost=self.refresh)
+            self._pixels = EcgPixels(images, on_lost=self._redraw)
             self.cell_px = images.cell_px
 
     def on_unmount(self) -> None:
         """Give the pictures back."""
         if self._pixels is not None:
             self._pixels.release()
+
+    def _redraw(self) -> None:
+        """The pictures are gone; cells may have another size."""
+        images = services_of(self).images
+        if images is not None and self.cell_px != images.cell_px:
+            self.cell_px = images.cell_px
+            self.forget()
+        self.refresh()
 
     @property
     def _theme_paper(self) -> str:
@@ -137,8 +145,17 @@ class EcgPlot(EcgMouse, can_focus=True):
                 PAPERS[self.paper or self._theme_paper],
                 size=(width, self.size.height),
                 ground=margin,
+                label=self._describe_page(page) if y == 0 else "",
             )
         return self._cells.render_row(y, trace) or Strip.blank(width, margin)
+
+    def _describe_page(self, page: PaperPage) -> str:
+        """What one sees, for those who do not."""
+        end_s = min(page.start_shown_s + page.page_s, page.duration_s)
+        return (
+            f"ECG on paper, {self.view.layout.label}, {describe_scale(page)}, "
+            f"{page.start_shown_s:.1f} to {end_s:.1f} s, {self.shown_choice.value}"
+        )
 
     def _describe_details(self, page: PaperPage) -> PageDetails:
         tints, notes = None, ()

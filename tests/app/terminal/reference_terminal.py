@@ -1,4 +1,4 @@
-"""A terminal to hold our bytes against: text cells, kitty's protocol, sixels, iTerm2's images.
+"""A terminal to hold our bytes against: cells, kitty's protocol, sixels, iTerm2's images, our page.
 
 Written from the protocols' own descriptions, not from our encoders. What it does not know is an
 AssertionError, so that a stray byte is seen.
@@ -7,9 +7,11 @@ AssertionError, so that a stray byte is seen.
 import base64
 import functools
 import io
+import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -47,6 +49,8 @@ class ReferenceTerminal:
         self.ink: tuple[int, int, int] | None = None
         self.ground: tuple[int, int, int] | None = None
         self.replies = 0
+        self.panes: dict[int, dict[str, Any]] = {}
+        self.last_write = 0
         self._pending: tuple[dict[str, str], str] | None = None
 
     # --- bytes
@@ -74,7 +78,11 @@ class ReferenceTerminal:
                 self.feed(text[place + 7 : end].replace("\x1b\x1b", "\x1b"))
                 return end + 2
             body = text[place + 2 : end]
-            {"_": self._kitty, "P": self._sixel, "]": self._iterm}[kind](body)
+            if body.startswith("7770;"):
+                assert text[end] == "\x1b"
+                self._page(json.loads(body.removeprefix("7770;")))
+            else:
+                {"_": self._kitty, "P": self._sixel, "]": self._iterm}[kind](body)
             return end + (1 if text[end] == "\x07" else 2)
         raise AssertionError(repr(text[place : place + 20]))
 
@@ -163,6 +171,51 @@ class ReferenceTerminal:
         else:
             raise AssertionError(action)
 
+    # --- the page around the app
+
+    def _page(self, message: dict[str, Any]) -> None:
+        """The same as `ptacl_app/web/pictures.js`: a picture over cells, shown in parts."""
+        match message.pop("do"):
+            case "upload":
+                png = base64.b64decode(message["png"], validate=True)
+                pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+                image = KittyImage(pixels, (message["columns"], message["rows"]))
+                self.images[message["picture"]] = image
+            case "show":
+                self.panes[message["slot"]] = message
+                for x, y, columns, rows, *_ in message["at"]:
+                    assert 0 <= x < x + columns <= self.columns
+                    assert 0 <= y < y + rows <= self.rows
+            case "forget":
+                del self.images[message["picture"]]
+            case "forget all":
+                self.images.clear()
+                self.panes.clear()
+            case "drawn":
+                self.last_write = message["number"]
+            case other:
+                raise AssertionError(other)
+
+    def list_page_parts(self) -> list[tuple[int, int, np.ndarray]]:
+        """Column, row and pixels of every part of a picture that the page shows."""
+        parts = []
+        for pane in self.panes.values():
+            image = self.images.get(pane["picture"])
+            if image is None:
+                continue
+            assert image.cells is not None
+            across = image.pixels.shape[1] / image.cells[0]
+            down = image.pixels.shape[0] / image.cells[1]
+            for x, y, columns, rows, left, top in pane["at"]:
+                assert left + columns <= image.cells[0]
+                assert top + rows <= image.cells[1]
+                part = image.pixels[
+                    round(top * down) : round((top + rows) * down),
+                    round(left * across) : round((left + columns) * across),
+                ]
+                parts.append((x, y, part))
+        return parts
+
     # --- sixels
 
     def _sixel(self, body: str) -> None:
@@ -205,6 +258,9 @@ class ReferenceTerminal:
                 size = columns * width, rows * height
                 scaled = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.NEAREST))
                 seen[y * height : (y + rows) * height, x * width : (x + columns) * width] = scaled
+        for x, y, part in self.list_page_parts():
+            top, left = y * height, x * width
+            seen[top : top + part.shape[0], left : left + part.shape[1]] = part
         return seen
 
     def _draw_placeholder(self, cell: Cell) -> np.ndarray:

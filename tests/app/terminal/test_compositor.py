@@ -7,7 +7,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 
 from ptacl_app.app import PtaclApp
-from ptacl_app.terminal.image_layer import _runs_of
+from ptacl_app.terminal.update_runs import runs_of
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def cells(monkeypatch):
             return
         if isinstance(renderable, ChopsUpdate):
             widest.append(sum(last - first for _, first, last in renderable.spans))
-        for x, y, strip in _runs_of(renderable):
+        for x, y, strip in runs_of(renderable):
             column = x
             for segment in strip:
                 for character in segment.text:

@@ -12,7 +12,9 @@ from ptacl_app.widgets.ecg.plot import EcgPlot
 from tests.app.terminal.reference_terminal import ReferenceTerminal
 
 CELL_PX = (8, 16)
-PROTOCOLS = [Protocol.KITTY, Protocol.KITTY_PLACED, Protocol.SIXEL, Protocol.ITERM]
+PROTOCOLS = [
+    Protocol.KITTY, Protocol.KITTY_PLACED, Protocol.SIXEL, Protocol.ITERM, Protocol.PAGE,
+]  # fmt: skip
 
 
 @pytest.fixture(params=PROTOCOLS, ids=lambda each: each.value.replace(", ", "-"))
