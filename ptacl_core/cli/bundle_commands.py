@@ -198,18 +198,20 @@ def validate(
 def export(
     model: BundleArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", help="File to write (default: NAME.pt2, here).")
+        Path | None,
+        typer.Option("--out", help="NAME.onnx or NAME.pt2 (default: MODEL.onnx, here)."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the ECG path of a packed model as a torch program.
+    """Write a packed model's ECG path as ONNX or torch program.
 
-    From millivolts at 500 Hz to embedding, phenotypes and intervals, with denoising and
-    normalisation inside; `torch.export.load` runs it without PTACL.
+    From millivolts at 500 Hz to embedding, phenotypes, intervals and outlier score, with
+    denoising, beats and normalisation inside: onnxruntime or `torch.export.load` run it without
+    PTACL.
     """
     from ptacl_core.stages.export import run as stage
 
-    summary = stage.run(model, out or Path(f"{model.stem}.pt2"))
+    summary = stage.run(model, out or Path(f"{model.stem}.onnx"))
     if as_json:
         print_json(summary.as_dict())
         return

@@ -16,16 +16,16 @@ from jaxtyping import Complex64
 from ptacl_core.arrays import Array, Float32, Float64, Int64
 from ptacl_core.preprocess.medians import median_along
 
-_ENERGY_RATE_HZ = 125.0
-_MIN_TRANSFORM_RATE_HZ = 240.0
-_INTEGRATION_S = 0.120
-_REFRACTORY_S = 0.250
-_T_WAVE_S = 0.360
-_REFINE_S = 0.050
+ENERGY_RATE_HZ = 125.0
+MIN_TRANSFORM_RATE_HZ = 240.0
+INTEGRATION_S = 0.120
+REFRACTORY_S = 0.250
+T_WAVE_S = 0.360
+REFINE_S = 0.050
 _MIN_DURATION_S = 1.0
 _CHUNK_S = 60.0
 _CHUNK_OVERLAP_S = 4.0
-_MIN_SIGNAL_MV = 1e-6
+MIN_SIGNAL_MV = 1e-6
 _MAX_SIGNAL_MV = 1e6
 
 
@@ -68,7 +68,7 @@ def detect_r_peaks(
         peaks = first + _detect(leads[:, first:stop], sampling_rate_hz)
         parts.append(peaks[(peaks >= start) & (peaks < start + chunk)])
     peaks = np.concatenate(parts)
-    is_apart = np.diff(peaks, prepend=-num_samples) >= _REFRACTORY_S * sampling_rate_hz
+    is_apart = np.diff(peaks, prepend=-num_samples) >= REFRACTORY_S * sampling_rate_hz
     return peaks[is_apart]
 
 
@@ -97,7 +97,7 @@ def compute_slope_energy(
     back at the coarse rate.
     """
     # Nothing above 24 Hz is looked at: means of neighbours halve the transform.
-    merged = max(1, int(sampling_rate_hz // _MIN_TRANSFORM_RATE_HZ))
+    merged = max(1, int(sampling_rate_hz // MIN_TRANSFORM_RATE_HZ))
     if merged > 1:
         whole = leads[:, : leads.shape[1] // merged * merged]
         total = whole[:, ::merged].copy()
@@ -107,25 +107,25 @@ def compute_slope_energy(
         sampling_rate_hz /= merged
     num_samples = leads.shape[1]
     margin = round(0.5 * sampling_rate_hz)
-    padded_length = _next_smooth(num_samples + 2 * margin)
+    padded_length = next_smooth(num_samples + 2 * margin)
     after = padded_length - num_samples - margin
     # Mirrored ends: no jump that would pass for a beat.
     padded = np.empty((leads.shape[0], padded_length), np.float32)
     padded[:, margin : margin + num_samples] = leads
     padded[:, :margin] = leads[:, margin:0:-1]
     padded[:, margin + num_samples :] = leads[:, -2 : -after - 2 : -1]
-    num_steps = _next_smooth(math.ceil(padded_length * _ENERGY_RATE_HZ / sampling_rate_hz))
+    num_steps = next_smooth(math.ceil(padded_length * ENERGY_RATE_HZ / sampling_rate_hz))
     samples_per_step = padded_length / num_steps
 
     spectrum = np.fft.rfft(padded, axis=1)
-    gain = _slope_gain(
+    gain = slope_gain(
         min(num_steps // 2, spectrum.shape[1]), sampling_rate_hz / padded_length, num_steps
     )
     scale = np.float32(num_steps / padded_length)
     slopes = np.fft.irfft(spectrum[:, : len(gain)] * (gain * scale), n=num_steps, axis=1)
     energies = np.square(slopes, out=slopes)
     summed = (_lead_weights(energies) @ energies).astype(np.float64)
-    half = max(1, round(_INTEGRATION_S * sampling_rate_hz / samples_per_step)) // 2
+    half = max(1, round(INTEGRATION_S * sampling_rate_hz / samples_per_step)) // 2
     # The grid point nearest to the first sample; its remainder is below half a step (4 ms).
     first = round(margin / samples_per_step)
     count = math.floor((num_samples - 1) / samples_per_step) + 1
@@ -137,7 +137,7 @@ def compute_slope_energy(
 
 
 @lru_cache(maxsize=16)
-def _slope_gain(num_bins: int, bin_hz: float, num_steps: int) -> Complex64[Array, "bin"]:
+def slope_gain(num_bins: int, bin_hz: float, num_steps: int) -> Complex64[Array, "bin"]:
     """Derivative within 5-20 Hz, edges of 4-6 and 18-24 Hz; nothing at the coarse Nyquist."""
     frequency_hz = np.arange(num_bins) * bin_hz
     rise = np.clip((frequency_hz - 4.0) / 2.0, 0, 1)
@@ -153,14 +153,14 @@ def _lead_weights(energies: Float32[Array, "lead step"]) -> Float32[Array, " lea
     ordered = np.partition(energies, (middle, top), axis=1)
     typical, high = ordered[:, middle], ordered[:, top]
     scale = energies.mean(axis=1)
-    is_live = scale > _MIN_SIGNAL_MV**2
+    is_live = scale > MIN_SIGNAL_MV**2
     contrast = np.where(is_live, high / np.maximum(typical, 1e-12 + 0.01 * high), 0.0)
     return (contrast / np.maximum(scale, 1e-12)).astype(np.float32)
 
 
 def _choose_peaks(amplitude: Float64[Array, " step"], steps_per_s: float) -> Int64[Array, " beat"]:
     nothing = np.empty(0, np.int64)
-    reach = max(1, round(0.5 * _REFRACTORY_S * steps_per_s))
+    reach = max(1, round(0.5 * REFRACTORY_S * steps_per_s))
     highest = _highest_within(amplitude, reach)
     previous = np.concatenate(([-1.0], amplitude[:-1]))
     candidates = np.flatnonzero((amplitude >= highest) & (amplitude > previous))
@@ -201,8 +201,8 @@ def _keep_apart(
     steps_per_s: float,
 ) -> list[int]:
     """Highest first; none within the refractory time, no T wave of a higher neighbour."""
-    refractory = _REFRACTORY_S * steps_per_s
-    t_wave = _T_WAVE_S * steps_per_s
+    refractory = REFRACTORY_S * steps_per_s
+    t_wave = T_WAVE_S * steps_per_s
     kept: list[tuple[int, int, float]] = []
     places, tops = candidates.tolist(), heights.tolist()
     for index in np.argsort(-heights, kind="stable").tolist():
@@ -236,7 +236,7 @@ def _search_back(
         inner = np.arange(left + 1, right)
         is_eligible = (
             (heights[inner] >= threshold)
-            & (candidates[inner] - candidates[left] >= _T_WAVE_S * steps_per_s)
+            & (candidates[inner] - candidates[left] >= T_WAVE_S * steps_per_s)
             & (candidates[right] - candidates[inner] >= 0.30 * steps_per_s)
         )
         eligible = inner[is_eligible]
@@ -255,7 +255,7 @@ def _refine(
     Where two deflections of one complex are nearly as high (R in one lead, S in another),
     the one that the record's average beat has is taken, so that every beat uses the same.
     """
-    reach = max(1, round(_REFINE_S * sampling_rate_hz))
+    reach = max(1, round(REFINE_S * sampling_rate_hz))
     flank = max(reach + 1, round(0.120 * sampling_rate_hz))
     offsets = np.arange(-flank, flank + 1)
     index = np.clip(centres[:, None] + offsets, 0, leads.shape[1] - 1)
@@ -281,7 +281,7 @@ def _refine(
 
 
 @lru_cache(maxsize=64)
-def _next_smooth(length: int) -> int:
+def next_smooth(length: int) -> int:
     """Smallest even number >= length with no prime factor above 5: a fast transform."""
     best = 1 << max(1, (length - 1).bit_length())
     power_of_five = 1

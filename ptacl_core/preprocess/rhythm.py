@@ -40,9 +40,9 @@ MIN_BEAT_AMPLITUDE = 0.7
 MIN_RR_S = 0.24
 MAX_RR_S = 3.0
 
-_BEAT_REACH_S = 0.090
-_BEAT_STRIDE_S = 0.004
-_BEAT_MARGIN = 5
+BEAT_REACH_S = 0.090
+BEAT_STRIDE_S = 0.004
+BEAT_MARGIN = 5
 
 
 class RhythmEvidence(NamedTuple):
@@ -132,8 +132,8 @@ def _cut_beats(
     sampling_rate_hz: float,
 ) -> tuple[Float32[Array, "lead beat offset"], Int64[Array, " beat"]]:
     """+-90 ms around each peak that has them, every 4 ms, and those peaks."""
-    reach = round(_BEAT_REACH_S * sampling_rate_hz)
-    stride = max(1, round(_BEAT_STRIDE_S * sampling_rate_hz))
+    reach = round(BEAT_REACH_S * sampling_rate_hz)
+    stride = max(1, round(BEAT_STRIDE_S * sampling_rate_hz))
     last = signal_mv.shape[1] - reach
     inside = r_peak_samples[(r_peak_samples >= reach) & (r_peak_samples < last)]
     half = reach // stride
@@ -142,7 +142,7 @@ def _cut_beats(
 
 def _correlations(beats: Float32[Array, "lead beat offset"]) -> Float32[Array, "lead beat"]:
     """Of each beat's inner +-70 ms with the sum of the others, lead by lead."""
-    inner = beats[:, :, _BEAT_MARGIN:-_BEAT_MARGIN]
+    inner = beats[:, :, BEAT_MARGIN:-BEAT_MARGIN]
     centred = inner - inner.mean(axis=2, keepdims=True)
     others = centred.sum(axis=1, keepdims=True) - centred
     product = np.einsum("lbo,lbo->lb", centred, others)
@@ -170,7 +170,7 @@ def _steepness(
     signal_mv: Float32[Array, "lead sample"],
     sampling_rate_hz: float,
 ) -> float:
-    stride = max(1, round(_BEAT_STRIDE_S * sampling_rate_hz))
+    stride = max(1, round(BEAT_STRIDE_S * sampling_rate_hz))
     lag = max(1, round(0.032 * sampling_rate_hz / stride))
     around = max(lag, round(0.066 * sampling_rate_hz / stride))
     coarse = signal_mv[:, :: 2 * stride]  # every other step is enough for a mean

@@ -1,8 +1,8 @@
 """An ECG model as one graph: millivolts at 500 Hz in, embedding, values and intervals out.
 
-Denoising and normalisation are inside, as matrices read off the preprocessing; what comes before
-(reading, resampling, gaps, pacing spikes) and the findings are not. An encoder of the beat family
-also takes the complete beats and three figures of the rhythm.
+Denoising and normalisation are inside, as matrices read off the preprocessing, and so are the
+beats of an encoder that takes them; what comes before (reading, resampling, gaps, pacing spikes)
+and the findings are not.
 """
 
 import torch
@@ -11,12 +11,14 @@ from torch.nn import functional
 
 from ptacl_core.augment.beats import beats_as_steps
 from ptacl_core.embedding.ecg_input import find_beat_layout
+from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.errors import ConfigError
 from ptacl_core.models import mean_pool
 from ptacl_core.preprocess.denoise_operator import DenoiseOperator, build_denoise_operator
 from ptacl_core.preprocess.normalise import FLAT_STD_MV, LEAD_GROUPS
-from ptacl_core.tensors import Float, Int, Tensor
+from ptacl_core.tensors import Bool, Float, Int, Tensor
 from ptacl_core.trained.ecg_model import EcgModel
+from ptacl_core.trained.graph_beats import BeatFinder, describe_rhythm, find_spans
 
 _SCOPES = {
     "group": LEAD_GROUPS,
@@ -63,17 +65,14 @@ class Denoiser(nn.Module):
 
 
 class EcgGraph(nn.Module):
-    """One prepared recording at a time; `input_names` and `output_names` in their order.
+    """One recording at a time: 12 leads of millivolts, leads that are off being zeros.
 
     Raises ConfigError for preprocessing that no fixed graph computes (soft thresholds, asymmetric
     least squares).
     """
 
-    output_names = ("embedding", "value", "low", "high")
-    coefficients: Tensor
-    intercept: Tensor
-    below: Tensor
-    above: Tensor
+    input_names = ("signal_mv",)
+    output_names = ("embedding", "value", "low", "high", "outlier_score")
 
     def __init__(self, model: EcgModel) -> None:
         super().__init__()
@@ -84,6 +83,7 @@ class EcgGraph(nn.Module):
                 "be put into a graph"
             )
         self.num_samples = round(settings.duration_s * settings.sampling_rate_hz)
+        self.rate_hz = settings.sampling_rate_hz
         self.denoiser: nn.Module = nn.Identity()
         if settings.baseline == "wavelet":
             operator = build_denoise_operator(
@@ -94,37 +94,44 @@ class EcgGraph(nn.Module):
         self.crop_samples = model.settings.data.ecg_crop_samples
         self.encoder, self.projection = model.encoder.eval(), model.projection.eval()
         self.beat_layout = find_beat_layout(model.encoder)
-        probe, offsets = model.readout.probe, model.readout.offsets[0]
-        for name, values in (("coefficients", probe.coefficients), ("intercept", probe.intercept),
-                             ("below", offsets[:, 0]), ("above", offsets[:, 1])):  # fmt: skip
-            self.register_buffer(name, torch.from_numpy(values.copy()))
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """`signal_mv` [12, 5000]; of the beat family also `beats` [beat, 2] and `rhythm` [3]."""
-        return ("signal_mv",) if self.beat_layout is None else ("signal_mv", "beats", "rhythm")
+        if self.beat_layout is not None:
+            self.beat_finder = BeatFinder(self.num_samples, self.rate_hz)
+        self.answers = ReadOutGraph(model.readout)
 
     def forward(
-        self,
-        signal_mv: Float[Tensor, "12 sample"],
-        beats: Int[Tensor, "beat 2"] | None = None,
-        rhythm: Float[Tensor, "3"] | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Embedding [1, dim], ten phenotypes, and their intervals' bounds."""
+        self, signal_mv: Float[Tensor, "12 sample"]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Embedding [1, dim], phenotypes, their bounds, and the outlier score (flagged above 1).
+
+        NaN where the encoder takes beats and the recording holds no complete one.
+        """
         centred = signal_mv - signal_mv.double().mean(dim=1, keepdim=True).float()
-        signal = self._normalise(self.denoiser(centred))[:, : self.crop_samples]
+        denoised = self.denoiser(centred)
+        signal = self._normalise(denoised)[:, : self.crop_samples]
         if self.beat_layout is None:
-            batch = signal[None]
+            batch, is_usable = signal[None], signal.isfinite().all()
         else:
-            assert beats is not None
-            assert rhythm is not None
-            layout = self.beat_layout
-            beat = average_beats(signal, beats, layout.num_steps * layout.samples_per_step)
-            batch = beats_as_steps(beat[None], rhythm[None], num_steps=layout.num_steps)
+            batch, is_usable = self._cut_beats(denoised, signal)
         pooled = mean_pool(self.encoder.tokens(batch))
         embedding = functional.normalize(self.projection(pooled), dim=-1)
-        value = (pooled.double() @ self.coefficients + self.intercept)[0]
-        return embedding, value, value - self.below, value + self.above
+        outputs = (embedding, *self.answers(pooled.double()))
+        embedding, value, low, high, score = (
+            torch.where(is_usable, output, output.new_full((), float("nan"))) for output in outputs
+        )
+        return embedding, value, low, high, score
+
+    def _cut_beats(
+        self, denoised: Float[Tensor, "12 sample"], signal: Float[Tensor, "12 crop"]
+    ) -> tuple[Float[Tensor, "1 step width"], Bool[Tensor, ""]]:
+        """The mean beat in steps with its rhythm, and whether there is a complete beat."""
+        layout = self.beat_layout
+        assert layout is not None
+        peaks = self.beat_finder(denoised)
+        spans, is_beat = find_spans(peaks, num_samples=self.crop_samples, rate_hz=self.rate_hz)
+        rhythm = describe_rhythm(peaks, num_samples=self.crop_samples, rate_hz=self.rate_hz)
+        beat = average_beats(signal, spans, is_beat, layout.num_steps * layout.samples_per_step)
+        batch = beats_as_steps(beat[None], rhythm[None].float(), num_steps=layout.num_steps)
+        return batch, is_beat.any()
 
     def _normalise(self, signal: Float[Tensor, "12 sample"]) -> Float[Tensor, "12 sample"]:
         """`preprocess.normalise` in double precision: flat leads are zeros and do not count."""
@@ -144,8 +151,54 @@ class EcgGraph(nn.Module):
         return torch.cat(parts, dim=0).float()
 
 
+class ReadOutGraph(nn.Module):
+    """Values, the intervals of all people, and the outlier score of pooled features."""
+
+    coefficients: Tensor
+    intercept: Tensor
+    below: Tensor
+    above: Tensor
+    mean: Tensor
+    whitening: Tensor
+    centres: Tensor
+    radii: Tensor
+    scales: Tensor
+
+    def __init__(self, readout: ReadOut) -> None:
+        super().__init__()
+        offsets, detector = readout.offsets[0], readout.detector
+        for name, values in (
+            ("coefficients", readout.probe.coefficients), ("intercept", readout.probe.intercept),
+            ("below", offsets[:, 0]), ("above", offsets[:, 1]), ("mean", detector.mean),
+            ("whitening", detector.whitening), ("centres", detector.prototypes.centres),
+            ("radii", detector.prototypes.radii), ("scales", detector.scales),
+        ):  # fmt: skip
+            self.register_buffer(name, torch.from_numpy(values.copy()))
+
+    def forward(
+        self, pooled: Float[Tensor, "1 dim"]
+    ) -> tuple[
+        Float[Tensor, " target"], Float[Tensor, " target"], Float[Tensor, " target"],
+        Float[Tensor, " 1"],
+    ]:  # fmt: skip
+        """`ReadOut.predict` and `OutlierDetector.score` of one recording."""
+        value = (pooled @ self.coefficients + self.intercept)[0]
+        whitened = (pooled - self.mean) @ self.whitening
+        squared = (whitened - self.centres).square().sum(dim=1)
+        radius = self.radii.mean()
+        scaled = torch.maximum(self.radii.square(), 1e-12 * (radius**2).clamp(min=1e-300))
+        expected = (squared + self.radii.square()).amin(dim=0).sqrt()
+        nearest = 0.5 * (expected + radius * (squared / scaled).amin(dim=0).sqrt())
+        distances = torch.stack((whitened.square().sum().sqrt(), nearest))
+        score = (distances / self.scales).amax(dim=0, keepdim=True)
+        return value, value - self.below, value + self.above, score
+
+
 def average_beats(
-    signal: Float[Tensor, "12 sample"], beats: Int[Tensor, "beat 2"], num_points: int
+    signal: Float[Tensor, "12 sample"],
+    beats: Int[Tensor, "beat 2"],
+    is_beat: Bool[Tensor, " beat"],
+    num_points: int,
 ) -> Float[Tensor, "12 point"]:
     """`augment.beats.mean_beat` of one recording, without a loop over its beats."""
     start, stop = beats[:, :1].double(), beats[:, 1:].double()
@@ -155,7 +208,9 @@ def average_beats(
     low = place.floor().long().clamp(max=last - 1)
     weight = (place - low.double()).float()
     first, second = signal[:, low], signal[:, low + 1]
-    return (first + weight * (second - first)).mean(dim=1)
+    sampled = first + weight * (second - first)
+    share = is_beat.float() / is_beat.sum().clamp(min=1).float()
+    return (sampled * share[:, None]).sum(dim=1)
 
 
 def _block_width(block: Tensor) -> int:

@@ -6,21 +6,9 @@ import pytest
 
 from ptacl_app.__main__ import _name_command, main
 from ptacl_app.data.passing_cohort import open_files
-from ptacl_core.cohort import Cohort
 from ptacl_core.errors import PtaclError
 
 SAMPLE = Path(__file__).resolve().parents[2] / "assets" / "samples" / "HR06000.hea"
-
-
-def test_files_are_predicted_by_the_model_and_gone_afterwards():
-    with open_files(Path("example"), [SAMPLE]) as cohort:
-        with Cohort.open(cohort) as store:
-            patient = store.patients()[0]["patient"]
-            predicted = store.predictions(patient)
-            assert len(predicted) == 10
-            assert all(each.low < each.value < each.high for each in predicted)
-        assert (cohort.parent.stat().st_mode & 0o077) == 0
-    assert not cohort.parent.exists()
 
 
 def test_what_cannot_be_used_is_told_in_one_line(tmp_path):
