@@ -1,5 +1,8 @@
 """The app's end of a page in a browser: whole packets, the mouse by pixel, what was drawn.
 
+It ends by itself, without a word, when its server is gone: Textual 8.2 ends its reading thread at
+the end of the input and tells nobody, and lets a broken pipe pass as a fault of the app.
+
 textual-serve starts the app with Textual's `WebDriver`; the server names this one in its place.
 """
 
@@ -7,7 +10,7 @@ import os
 import threading
 from typing import Any
 
-from textual import events
+from textual import events, messages
 from textual.app import App
 from textual.drivers.web_driver import WebDriver
 from textual.message import Message
@@ -31,12 +34,19 @@ class PageDriver(WebDriver):
         self._is_writing = threading.Lock()
         self._num_written = 0
         self._num_drawn = 0
+        self._is_alone = False
         self._write = self._write_packet
 
     @property
     def num_undrawn(self) -> int:
         """Writes that the page has not drawn yet."""
         return self._num_written - self._num_drawn
+
+    def run_input_thread(self) -> None:
+        """Hand on what the page sends; its end, before the app's, is the app's too."""
+        super().run_input_thread()
+        if not self.exit_event.is_set():
+            self._leave()
 
     def write(self, data: str) -> None:
         """Text for the page's terminal, and the number by which the page says that it is drawn."""
@@ -69,6 +79,14 @@ class PageDriver(WebDriver):
         """All of it, and nothing of another thread's in between: a download is written by one."""
         rest = memoryview(packet)
         with self._is_writing:
-            while rest:
-                rest = rest[os.write(self.fileno, rest) :]
+            try:
+                while rest and not self._is_alone:
+                    rest = rest[os.write(self.fileno, rest) :]
+            except ConnectionError:
+                self._leave()
         return len(packet)
+
+    def _leave(self) -> None:
+        if not self._is_alone:
+            self._is_alone = True
+            self._app.post_message(messages.ExitApp())

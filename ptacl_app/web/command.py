@@ -1,6 +1,7 @@
 """What each page of the browser starts: the app, as a process of its own."""
 
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,4 +19,6 @@ def build_command(cohort: Path, *, theme: str | None, is_private: bool) -> str:
         words += ["--theme", theme]
     if is_private:
         words.append("--privacy")
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words)
     return "exec " + shlex.join(words)
