@@ -250,19 +250,37 @@ def web(
 
 @command_line.command()
 def desktop(
-    cohort: Annotated[
-        Path | None, typer.Argument(help="Cohort directory (default: a start page).")
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[COHORT | FILES...]",
+            help="A cohort, ECG files, or a packed model (default: a start page).",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.ptacl", help="Packed model for FILES.", show_default=False),
     ] = None,
     privacy: PrivacyOption = False,
     theme: ThemeOption = None,
+    install: Annotated[
+        bool, typer.Option("--install", help="Put it into the desktop's menu, for you alone.")
+    ] = False,
+    uninstall: Annotated[bool, typer.Option("--uninstall", help="Take it out again.")] = False,
 ) -> None:
     """Show the same in a window of its own, with the desktop's dialogs.
 
     A second start brings the window that is open to the front.
     """
+    if install or uninstall:
+        from ptacl_app.desktop.install import install_entry, uninstall_entry
+
+        for path in install_entry() if install else uninstall_entry():
+            sys.stdout.write(f"{path}\n")
+        return
     from ptacl_app.desktop.run import open_desktop
 
-    open_desktop(cohort, theme=theme, is_private=privacy)
+    open_desktop(paths or [], model=model, theme=theme, is_private=privacy)
 
 
 @command_line.command()

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,28 +20,33 @@ from ptacl_core.errors import PtaclError
 EXAMPLE = Path("example")
 EXAMPLE_PATIENTS = 60
 _DEADLINE_S = 900.0
+_LOOK_S = 0.2
+"""How often one looks whether the work is to be given up."""
 
 
 @contextmanager
-def open_files(model: Path, files: Sequence[Path]) -> Iterator[Path]:
+def open_files(
+    model: Path, files: Sequence[Path], *, stop: threading.Event | None = None
+) -> Iterator[Path]:
     """A cohort of ECG files, embedded and predicted by a packed model.
 
     Raises PtaclError with what the command line said when no file can be used, or the model
-    cannot.
+    cannot, and when `stop` is set meanwhile.
     """
     with _passing_folder() as cohort:
-        _run(cohort, "preprocess", str(cohort), *(str(path.absolute()) for path in files))
-        _run(cohort, "embed", str(cohort), "--model", _name(model))
+        words = ["preprocess", str(cohort), *(str(path.absolute()) for path in files)]
+        _run(cohort, words, stop)
+        _run(cohort, ["embed", str(cohort), "--model", _name(model)], stop)
         yield cohort
 
 
 @contextmanager
-def open_example(model: Path = EXAMPLE) -> Iterator[Path]:
+def open_example(model: Path = EXAMPLE, *, stop: threading.Event | None = None) -> Iterator[Path]:
     """Sixty patients that are simulated now, embedded and predicted by a packed model."""
     with _passing_folder() as cohort:
         patients = str(EXAMPLE_PATIENTS)
-        _run(cohort, "simulate", str(cohort), "--preset", "demo", "--patients", patients)
-        _run(cohort, "embed", str(cohort), "--model", _name(model))
+        _run(cohort, ["simulate", str(cohort), "--preset", "demo", "--patients", patients], stop)
+        _run(cohort, ["embed", str(cohort), "--model", _name(model)], stop)
         yield cohort
 
 
@@ -53,18 +60,35 @@ def _name(model: Path) -> str:
     return str(model) if model == EXAMPLE and not model.exists() else str(model.absolute())
 
 
-def _run(cohort: Path, *words: str) -> None:
-    """One command of the command line, its progress on this terminal's stderr."""
+def _run(cohort: Path, words: Sequence[str], stop: threading.Event | None) -> None:
+    """One command of the command line, in silence."""
     environment = {**os.environ, "PTACL_KEYS": str(cohort.parent / "keys")}
     command = [sys.executable, "-P", "-m", "ptacl_core", *words]
-    try:
-        finished = subprocess.run(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", timeout=_DEADLINE_S, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise PtaclError(f"`ptacl {words[0]}` took longer than {_DEADLINE_S:.0f} s") from None
-    if finished.returncode:
-        lines = [line for line in finished.stderr.splitlines() if line.strip()]
-        said = lines[-1].removeprefix("error: ") if lines else "without a word"
-        raise PtaclError(f"`ptacl {words[0]}`: {safe(said, max_length=500)}")
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        errors="replace",
+    ) as process:  # fmt: skip
+        said = _wait(process, words[0], stop)
+    if process.returncode:
+        lines = [line for line in said.splitlines() if line.strip()]
+        last = lines[-1].removeprefix("error: ") if lines else "without a word"
+        raise PtaclError(f"`ptacl {words[0]}`: {safe(last, max_length=500)}")
+
+
+def _wait(process: subprocess.Popen[str], name: str, stop: threading.Event | None) -> str:
+    """What a command said, at its end; it is ended first where it takes too long or is not wanted.
+
+    Raises PtaclError then.
+    """
+    deadline_s = time.monotonic() + _DEADLINE_S
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK_S)[1]
+        except subprocess.TimeoutExpired:
+            is_unwanted = stop is not None and stop.is_set()
+            if not is_unwanted and time.monotonic() < deadline_s:
+                continue
+            process.terminate()
+            process.communicate()
+            reason = "was given up" if is_unwanted else f"took longer than {_DEADLINE_S:.0f} s"
+            raise PtaclError(f"`ptacl {name}` {reason}") from None

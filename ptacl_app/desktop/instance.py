@@ -1,4 +1,4 @@
-"""One window a user: a second start brings the first one to the front, or opens a cohort in it."""
+"""One window a user: a second start brings the first one to the front, and opens in it."""
 
 import json
 import urllib.error
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ptacl_app.desktop.wishes import Wish
 from ptacl_core.cohort.erasure.app_state import get_state_dir
 from ptacl_core.errors import ConfigError
 from ptacl_core.safety.files.atomic import write_text
@@ -42,17 +43,17 @@ def tell_address(state: Path, port: int, secret: str) -> None:
     write_text(state / ADDRESS, json.dumps({"port": port, "secret": secret}))
 
 
-def raise_first_window(cohort: Path | None, folder: Path | None = None) -> None:
-    """Have the window that is open come to the front, and open `cohort` there.
+def raise_first_window(wish: Wish, folder: Path | None = None) -> None:
+    """Have the window that is open come to the front, and open `wish` there.
 
-    Raises ConfigError when it does not answer, or does not take the cohort.
+    Raises ConfigError when it does not answer, or does not take it.
     """
     path = (folder or get_state_dir()) / ADDRESS
     try:
         first = FirstWindow(**json.loads(path.read_text(encoding="utf-8")))
         request = urllib.request.Request(
             f"http://127.0.0.1:{int(first.port)}/raise",
-            data=json.dumps({"cohort": None if cohort is None else str(cohort)}).encode(),
+            data=json.dumps(_write_order(wish)).encode(),
             headers={SECRET_HEADER: first.secret, "Content-Type": "application/json"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -64,3 +65,11 @@ def raise_first_window(cohort: Path | None, folder: Path | None = None) -> None:
         raise ConfigError(
             "a window of PTACL is open but does not answer; close it, then start again"
         ) from None
+
+
+def _write_order(wish: Wish) -> dict[str, object]:
+    paths = [*wish.files] if wish.cohort is None else [wish.cohort]
+    return {
+        "paths": [str(path) for path in paths],
+        "model": None if wish.model is None else str(wish.model),
+    }

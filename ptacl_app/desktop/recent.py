@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ptacl_core.cohort.erasure.app_state import get_state_dir
 from ptacl_core.config.model import Settings
@@ -15,10 +15,12 @@ MAX_COHORTS = 8
 class WindowPlace(Settings):
     """Size and place of the window, in pixels; None: where the desktop puts it."""
 
-    width: int = 1280
-    height: int = 820
-    x: int | None = None
-    y: int | None = None
+    width: int = Field(1280, ge=200, le=16_384)
+    height: int = Field(820, ge=150, le=16_384)
+    x: int | None = Field(None, ge=-32_768, le=32_767)
+    y: int | None = Field(None, ge=-32_768, le=32_767)
+    is_maximized: bool = False
+    """Over the whole screen; the others say where it stood before."""
 
 
 class Memory(Settings):

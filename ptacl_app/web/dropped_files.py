@@ -28,6 +28,12 @@ class DroppedFiles:
 
     async def save(self, parts: "MultipartReader") -> Path:
         """Write one drop; the path of the file to open. Raises ConfigError for too much."""
+        saved = await self.save_all(parts)
+        headers = [path for path in saved if path.suffix.lower() in HEADER_SUFFIXES]
+        return (headers or saved)[0]
+
+    async def save_all(self, parts: "MultipartReader") -> list[Path]:
+        """Write one drop; the paths in one new folder. Raises ConfigError for too much."""
         from aiohttp import BodyPartReader
 
         folder = self._make_folder()
@@ -50,8 +56,7 @@ class DroppedFiles:
             saved.append(folder / name)
         if not saved:
             raise ConfigError("expected a file, got none")
-        headers = [path for path in saved if path.suffix.lower() in HEADER_SUFFIXES]
-        return (headers or saved)[0]
+        return saved
 
     def remove(self) -> None:
         """Delete all of them."""

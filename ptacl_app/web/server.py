@@ -19,21 +19,27 @@ from ptacl_core.errors import ConfigError
 if TYPE_CHECKING:
     from aiohttp import web as aiohttp_web
     from aiohttp.typedefs import Handler
+    from textual_serve.download_manager import DownloadManager
 
 HEARTBEAT_S = 15.0
 FONTS = ("ptacl-mono-regular.woff2", "ptacl-mono-bold.woff2")
 SCRIPTS = ("page.js", "pictures.js", "pointer.js")
 
+WINDOW_SCRIPT = '<script src="/window.js"></script>'
 START_PAGE = "/start"
 """Where a page goes while no cohort is open; only `ptacl-app desktop` has it."""
 
 
 def build_server(
-    guard: SessionGuard, command: Callable[[], str | None]
+    guard: SessionGuard,
+    command: Callable[[], str | None],
+    *,
+    extend: "Callable[[aiohttp_web.Application, DownloadManager], None] | None" = None,
 ) -> "aiohttp_web.Application":
     """The web application: all behind `guard`, each tab with an app started by `command`.
 
-    While `command` gives None there is no cohort, and pages go to `START_PAGE`.
+    While `command` gives None there is no cohort, and pages go to `START_PAGE`. A window adds its
+    own routes by `extend`, and its script to the page.
     """
     from aiohttp import web as aiohttp_web
     from textual_serve.server import Server
@@ -61,6 +67,8 @@ def build_server(
             if command() is None:
                 return aiohttp_web.Response(status=303, headers={"Location": START_PAGE})
             page = _read("page.html").replace("WEBSOCKET", f"{guard.socket_origin}/ws")
+            if extend is not None:
+                page = page.replace("</head>", f"{WINDOW_SCRIPT}</head>")
             return aiohttp_web.Response(text=page, content_type="text/html")
 
         async def handle_script(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
@@ -176,6 +184,8 @@ def build_server(
             aiohttp_web.static("/static", server.statics_path, show_index=False),
         ]
     )
+    if extend is not None:
+        extend(application, server.download_manager)
     return application
 
 
@@ -189,6 +199,7 @@ def _build_headers(guard: SessionGuard) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
         "style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
         f"connect-src 'self' {guard.socket_origin}; frame-ancestors 'none'; base-uri 'none'",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",

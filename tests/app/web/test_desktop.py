@@ -13,14 +13,41 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 
 from ptacl_app.__main__ import main
+from ptacl_app.desktop.choice import CohortChoice
 from ptacl_app.desktop.instance import SECRET_HEADER, be_the_only_one, raise_first_window
 from ptacl_app.desktop.recent import MAX_COHORTS, Memory, load_memory
-from ptacl_app.desktop.site import CohortChoice, add_window_pages
+from ptacl_app.desktop.site import WindowSite
+from ptacl_app.desktop.wishes import Wish
 from ptacl_app.web.guard import COOKIE, SessionGuard
 from ptacl_app.web.server import build_server
 from ptacl_core.errors import CohortLockedError, ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+class Seen:
+    """A window that nobody sees: what it was asked for, and what its dialogs answer."""
+
+    has_dialogs = True
+
+    def __init__(self):
+        self.raised, self.pages = [], []
+        self.to_open, self.to_save = (), None
+
+    def go_to(self, address):
+        self.pages.append(address)
+
+    def bring_to_front(self):
+        self.raised.append(1)
+        return True
+
+    def ask_to_open(self, kind):
+        return self.to_open
+
+    def ask_where_to_save(self, name):
+        return self.to_save
+
+
 BROWSER = """#!{python}
 import sys, time, urllib.request
 address = next(word for word in sys.argv if word.startswith("--app=")).removeprefix("--app=")
@@ -38,13 +65,12 @@ async def window(tmp_path):
     """The site of a window without a cohort; what was raised is counted."""
     guard = SessionGuard("token", host="127.0.0.1", port=1)
     choice = CohortChoice(tmp_path / "state", theme=None, is_private=False)
-    raised = []
-    application = build_server(guard, choice.command)
-    add_window_pages(application, guard, choice, "a-secret", lambda: not raised.append(1))
-    server = TestServer(application, host="127.0.0.1")
+    seen = Seen()
+    site = WindowSite(guard, choice, seen, secret="a-secret", keep_place=lambda _: None)
+    server = TestServer(build_server(guard, choice.command, extend=site.add_to), host="127.0.0.1")
     await server.start_server()
     guard.listen_on("127.0.0.1", int(server.port or 0))
-    yield guard, choice, raised
+    yield guard, choice, seen
     await server.close()
 
 
@@ -63,7 +89,7 @@ async def test_without_a_cohort_the_start_page_opens_one(window, cohort_dir):
             assert answer.status == 204
         async with session.get(f"{guard.origin}/") as answer:
             assert answer.url.path == "/"
-        async with session.get(f"{guard.origin}/recent") as answer:
+        async with session.get(f"{guard.origin}/state") as answer:
             assert (await answer.json())["cohorts"] == [str(cohort_dir)]
     assert choice.cohort == cohort_dir
 
@@ -107,7 +133,7 @@ async def test_what_is_not_a_cohort_is_one_line(window, body, status):
     ],
 )
 async def test_foreign_pages_give_no_orders(window, cohort_dir, path, changes):
-    guard, choice, raised = window
+    guard, choice, seen = window
     if path == "/open" and SECRET_HEADER in changes:
         changes = {"Cookie": f"{COOKIE}=guess"}
     async with (
@@ -116,28 +142,29 @@ async def test_foreign_pages_give_no_orders(window, cohort_dir, path, changes):
     ):
         assert answer.status == 403
     assert choice.cohort is None
-    assert raised == []
+    assert seen.raised == []
 
 
 async def test_pages_of_the_window_need_its_cookie(window):
     guard, _, _ = window
     async with ClientSession() as session:
-        for path in ("/start", "/start.js", "/recent", "/"):
+        for path in ("/start", "/start.js", "/window.js", "/state", "/"):
             async with session.get(f"{guard.origin}{path}") as answer:
                 assert answer.status == 403
 
 
 async def test_a_second_start_raises_the_first(window, cohort_dir):
-    guard, choice, raised = window
+    guard, choice, seen = window
     headers = {SECRET_HEADER: "a-secret"}
     async with ClientSession(headers=headers) as session:
-        async with session.post(f"{guard.origin}/raise", json={"cohort": None}) as answer:
+        async with session.post(f"{guard.origin}/raise", json={"paths": []}) as answer:
             assert answer.status == 204
         async with session.post(
-            f"{guard.origin}/raise", json={"cohort": str(cohort_dir)}
+            f"{guard.origin}/raise", json={"paths": [str(cohort_dir)]}
         ) as answer:
             assert answer.status == 204
-    assert len(raised) == 2
+    assert len(seen.raised) == 2
+    assert seen.pages == [f"{guard.origin}/start?after=0"]
     assert choice.cohort == cohort_dir
 
 
@@ -177,7 +204,7 @@ def test_a_window_that_does_not_answer_is_told(tmp_path):
         pass
     (tmp_path / "desktop-window.json").write_text(json.dumps({"port": 1, "secret": "x"}))
     with pytest.raises(ConfigError, match="does not answer"):
-        raise_first_window(None, tmp_path)
+        raise_first_window(Wish(), tmp_path)
 
 
 @pytest.fixture
@@ -228,7 +255,7 @@ def test_a_second_window_says_that_one_is_open(browser, tmp_path, capsys, cohort
 def test_where_nothing_shows_a_window_it_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("ptacl_app.desktop.windows.APPLICATIONS", ())
+    monkeypatch.setattr("ptacl_app.desktop.browser.APPLICATIONS", ())
     assert main(["desktop"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

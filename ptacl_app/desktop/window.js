@@ -1,0 +1,43 @@
+// The app's page in a window: saving by the native dialog, and back to the start page at the end.
+"use strict";
+(() => {
+  const hasDialogs = HAS_DIALOGS;
+
+  // page.js hands a delivery to window.open, and turns that into a download; here it is saved.
+  function saveByDialog() {
+    const download = window.open;
+    window.open = (address, ...rest) => {
+      const prefix = `${location.origin}/download/`;
+      if (!String(address).startsWith(prefix)) return download.call(window, address, ...rest);
+      save(String(address).slice(prefix.length));
+      return null;
+    };
+  }
+
+  async function save(key) {
+    const answer = await fetch(`/save/${encodeURIComponent(key)}`, { method: "POST" });
+    const said = await answer.text();
+    if (said) tell(said);
+  }
+
+  function tell(text) {
+    document.getElementById("notice").textContent = text;
+    document.body.classList.add("-told");
+    setTimeout(() => document.body.classList.remove("-told"), 6000);
+  }
+
+  function keepPlace() {
+    const place = { width: outerWidth, height: outerHeight, x: screenX, y: screenY };
+    navigator.sendBeacon("/place", JSON.stringify(place));
+  }
+
+  if (hasDialogs) saveByDialog();
+  else window.addEventListener("pagehide", keepPlace);
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver((_, observer) => {
+      if (!document.body.classList.contains("-ended")) return;
+      observer.disconnect();
+      location.assign("/start");
+    }).observe(document.body, { attributeFilter: ["class"] });
+  });
+})();
