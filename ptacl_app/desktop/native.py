@@ -6,9 +6,11 @@ pywebview's bridge from pages to Python stays empty: pages ask the guarded site,
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ptacl_app.desktop.qt import dress_window, prepare_qt, raise_window
 from ptacl_app.desktop.recent import WindowPlace
 from ptacl_app.desktop.windows import BACKGROUND, TITLE, Command, Kind
 
@@ -33,15 +35,10 @@ class NativeWindow:
         menu: Sequence[Command],
     ) -> None:
         """Show `address` until the window is closed."""
-        from webview.menu import Menu, MenuAction
-
         self._webview.settings["OPEN_DEVTOOLS_IN_DEBUG"] = False
         self._webview.settings["ALLOW_FILE_URLS"] = False
-        gui = None
-        if sys.platform == "linux":
-            from ptacl_app.desktop.qt import dress_window, prepare_qt
-
-            gui = "qt"
+        is_qt = sys.platform == "linux"
+        if is_qt:
             place = prepare_qt(place)
         self._place = place
         self._window = self._webview.create_window(
@@ -50,13 +47,14 @@ class NativeWindow:
             text_select=False,
         )  # fmt: skip
         events = self._window.events
-        if gui == "qt":
+        if is_qt:
             events.before_show += lambda: dress_window(self._window.native, address)
         events.maximized += lambda: self._note_size(is_maximized=True)
         events.restored += lambda: self._note_size(is_maximized=False)
         events.closing += lambda: keep_place(self._read_place())
-        actions = [MenuAction(command.label, command.run) for command in menu]
-        self._webview.start(gui=gui, menu=[Menu("File", actions)])
+        menus = import_module("webview.menu")
+        actions = [menus.MenuAction(command.label, command.run) for command in menu]
+        self._webview.start(gui="qt" if is_qt else None, menu=[menus.Menu("File", actions)])
 
     def go_to(self, address: str) -> None:
         """Show another page."""
@@ -67,8 +65,6 @@ class NativeWindow:
         if self._window is None:
             return False
         if sys.platform == "linux":
-            from ptacl_app.desktop.qt import raise_window
-
             raise_window(self._window.native)
         else:
             self._window.restore()
@@ -112,4 +108,6 @@ class NativeWindow:
         if self._place.is_maximized:
             return self._place
         window = self._window
-        return WindowPlace(width=window.width, height=window.height, x=window.x, y=window.y)
+        return WindowPlace(
+            width=int(window.width), height=int(window.height), x=int(window.x), y=int(window.y)
+        )

@@ -15,10 +15,10 @@ MAX_COHORTS = 8
 class WindowPlace(Settings):
     """Size and place of the window, in pixels; None: where the desktop puts it."""
 
-    width: int = Field(1280, ge=200, le=16_384)
-    height: int = Field(820, ge=150, le=16_384)
-    x: int | None = Field(None, ge=-32_768, le=32_767)
-    y: int | None = Field(None, ge=-32_768, le=32_767)
+    width: int = Field(default=1280, ge=200, le=16_384)
+    height: int = Field(default=820, ge=150, le=16_384)
+    x: int | None = Field(default=None, ge=-32_768, le=32_767)
+    y: int | None = Field(default=None, ge=-32_768, le=32_767)
     is_maximized: bool = False
     """Over the whole screen; the others say where it stood before."""
 

@@ -3,15 +3,12 @@
 (() => {
   const hasDialogs = HAS_DIALOGS;
 
-  // page.js hands a delivery to window.open, and turns that into a download; here it is saved.
+  // page.js offers what the app delivers before it downloads it.
   function saveByDialog() {
-    const download = window.open;
-    window.open = (address, ...rest) => {
-      const prefix = `${location.origin}/download/`;
-      if (!String(address).startsWith(prefix)) return download.call(window, address, ...rest);
-      save(String(address).slice(prefix.length));
-      return null;
-    };
+    window.addEventListener("ptacl-delivery", (event) => {
+      event.preventDefault();
+      save(event.detail);
+    });
   }
 
   async function save(key) {

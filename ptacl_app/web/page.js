@@ -92,8 +92,10 @@
     }
   }
 
-  // A download needs no new window, which a browser may refuse to open.
+  // A window of ours saves by its own dialog; elsewhere it is a download, which needs no new window.
   function download(key) {
+    const offer = new CustomEvent("ptacl-delivery", { detail: key, cancelable: true });
+    if (!window.dispatchEvent(offer)) return;
     const link = document.createElement("a");
     link.href = `/download/${encodeURIComponent(key)}`;
     link.download = "";

@@ -199,7 +199,7 @@ def _build_headers(guard: SessionGuard) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
         "style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
         f"connect-src 'self' {guard.socket_origin}; frame-ancestors 'none'; base-uri 'none'",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-store",
