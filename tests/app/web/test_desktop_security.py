@@ -345,8 +345,8 @@ async def test_a_file_is_saved_whole_or_not_at_all(tmp_path, last, is_whole):
         return target
 
     await downloads.create_download(
-        app_service=cast("Any", Ending(downloads, [b"half", last])), delivery_key="key", open_method="download",
-        file_name="../../../.bashrc; rm", mime_type="text/html",
+        app_service=cast("Any", Ending(downloads, [b"half", last])), delivery_key="key",
+        open_method="download", file_name="../../../.bashrc; rm", mime_type="text/html",
     )  # fmt: skip
     with nullcontext() if is_whole else pytest.raises(ConfigError, match="nothing was saved"):
         assert await save_delivery(downloads, "key", ask) == target
