@@ -24,6 +24,21 @@ class EncoderChoice(StrEnum):
     ECG = "ecg"
     CMR = "cmr"
 
+    @property
+    def modalities(self) -> "tuple[Modality, ...]":
+        """As the stage takes them."""
+        return {"both": ("ecg", "cmr"), "ecg": ("ecg",), "cmr": ("cmr",)}[self.value]
+
+
+ModalityOption = Annotated[
+    EncoderChoice | None,
+    typer.Option(
+        help="Which encoders go into the file (default: of an aligned run the ECG's alone, which "
+        "tells least of who was in its training).",
+        show_default=False,
+    ),
+]
+
 
 def pack(
     cohort: CohortArgument,
@@ -33,9 +48,7 @@ def pack(
     ] = None,
     author: Annotated[str | None, typer.Option(help="Who trained it.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which terms it is given.")] = None,
-    modality: Annotated[
-        EncoderChoice, typer.Option(help="Which encoders go into the file.")
-    ] = EncoderChoice.BOTH,
+    modality: ModalityOption = None,
     accept_membership: Annotated[
         bool,
         typer.Option(
@@ -53,11 +66,11 @@ def pack(
     from ptacl_core.cli.progress_bars import ProgressBars
     from ptacl_core.stages.pack import run as stage
 
-    chosen: tuple[Modality, ...] = ("ecg", "cmr")
-    if modality is not EncoderChoice.BOTH:
-        chosen = ("ecg",) if modality is EncoderChoice.ECG else ("cmr",)
     options = stage.PackOptions(
-        author=author, licence=licence, modalities=chosen, accepts_membership=accept_membership
+        author=author,
+        licence=licence,
+        modalities=None if modality is None else modality.modalities,
+        accepts_membership=accept_membership,
     )
     with ProgressBars() as progress:
         summary = stage.run(
@@ -79,6 +92,7 @@ def egress(
     out: Annotated[Path, typer.Argument(help="New folder for what may leave.", show_default=False)],
     author: Annotated[str | None, typer.Option(help="Who trained it.")] = None,
     licence: Annotated[str | None, typer.Option(help="Under which terms it is given.")] = None,
+    modality: ModalityOption = None,
     accept_membership: Annotated[
         bool,
         typer.Option(
@@ -97,7 +111,12 @@ def egress(
     from ptacl_core.stages.pack import egress as stage
     from ptacl_core.stages.pack.run import PackOptions
 
-    options = PackOptions(author=author, licence=licence, accepts_membership=accept_membership)
+    options = PackOptions(
+        author=author,
+        licence=licence,
+        modalities=None if modality is None else modality.modalities,
+        accepts_membership=accept_membership,
+    )
     with ProgressBars() as progress:
         document = stage.run(cohort, run, out, options=options, progress=progress)
     if as_json:

@@ -34,12 +34,23 @@ FILES = [SAMPLES / name for name in ("HR06000.hea", "JS20000.hea", "philips_1.04
 
 @pytest.fixture(scope="module")
 def leaving(trained_cohort, tmp_path_factory) -> Path:
-    """What `ptacl egress` writes of the run, the packed model among it."""
+    """What `ptacl egress` writes of the run: the packed model with both encoders among it."""
     from ptacl_core.stages.pack import egress
 
     folder = tmp_path_factory.mktemp("leaving") / "out"
-    egress.run(trained_cohort, "tiny", folder)
+    options = pack_stage.PackOptions(modalities=("ecg", "cmr"))
+    egress.run(trained_cohort, "tiny", folder, options=options)
     return folder
+
+
+def test_the_cine_encoder_leaves_only_when_asked_for(ptacl, trained_cohort, tmp_path):
+    path = tmp_path / "tiny.ptacl"
+    packed = ptacl("pack", trained_cohort, "tiny", "--out", path)
+    assert packed.exit_code == 0, packed.err
+    document = ModelFile(path).document
+    assert list(document.encoders) == ["ecg"]
+    assert all("cine" not in figure.needs for figure in document.membership)
+    assert "--modality both packs it too" in packed.err
 
 
 @pytest.fixture

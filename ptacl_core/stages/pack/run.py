@@ -53,19 +53,21 @@ from ptacl_core.stages.pack.aggregates import (
 from ptacl_core.stages.pack.membership import ACCEPTED_AUC, find_telling, measure_membership
 
 _MODALITIES: tuple[Modality, ...] = ("ecg", "cmr")
+_ALIGNED = "checkpoints/align/final/checkpoint.json"
 
 
 @dataclass(frozen=True, slots=True)
 class PackOptions:
     """What the author says of the model, and what goes into the file.
 
-    `modalities` are the encoders; `accepts_membership` packs a model whose answers tell who was
-    in its training.
+    `modalities` are the encoders; None takes the ECG side alone of an aligned run, since a pair
+    of towers remembers its pairs, and every encoder of a run that was not aligned.
+    `accepts_membership` packs a model whose answers tell who was in its training.
     """
 
     author: str | None = None
     licence: str | None = None
-    modalities: tuple[Modality, ...] = _MODALITIES
+    modalities: tuple[Modality, ...] | None = None
     accepts_membership: bool = False
 
 
@@ -120,7 +122,7 @@ def run(
             f"run {name}: people who were in its training withdrew since; train anew without them "
             "under another name, and pack that"
         )
-    encoders = _load_encoders(directory, options.modalities)
+    encoders = _load_encoders(directory, options.modalities or _choose(directory, progress))
     settings = _without_paths(next(iter(encoders.values())))
     with ShardReader.open(cohort_dir) as reader:
         readout = _load_readout(directory, encoders, progress)
@@ -165,11 +167,23 @@ def _find_run(cohort_dir: Path, run: str | None) -> Path:
     return find_run(cohort_dir, run)
 
 
+def _choose(directory: Path, progress: ProgressSink) -> tuple[Modality, ...]:
+    """The ECG side alone of an aligned run; every encoder of another."""
+    if not (directory / _ALIGNED).exists():
+        return _MODALITIES
+    progress.say(
+        "the cine encoder is left out: an aligned pair of towers remembers its pairs, so whoever "
+        "holds a person's ECG and cine could tell that they were in the training; "
+        "--modality both packs it too, measures that and says it"
+    )
+    return ("ecg",)
+
+
 def _load_encoders(
     directory: Path, modalities: tuple[Modality, ...]
 ) -> dict[Modality, LoadedEncoder]:
     """Aligned encoders, or the pretrained ones there are. Raises CheckpointError."""
-    if (directory / "checkpoints/align/final/checkpoint.json").exists():
+    if (directory / _ALIGNED).exists():
         return {modality: load_encoder(directory, modality, "align") for modality in modalities}
     loaded: dict[Modality, LoadedEncoder] = {}
     for modality in modalities:
