@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ptacl_app.desktop.qt import dress_window, prepare_qt, raise_window
+from ptacl_app.desktop.qt import dress_window, prepare_qt, raise_window, read_geometry
 from ptacl_app.desktop.recent import WindowPlace
 from ptacl_app.desktop.windows import BACKGROUND, TITLE, Command, Kind
 
@@ -48,7 +48,7 @@ class NativeWindow:
         )  # fmt: skip
         events = self._window.events
         if is_qt:
-            events.before_show += lambda: dress_window(self._window.native, address)
+            events.before_show += lambda: dress_window(self._window.native, address, place)
         events.maximized += lambda: self._note_size(is_maximized=True)
         events.restored += lambda: self._note_size(is_maximized=False)
         events.closing += lambda: keep_place(self._read_place())
@@ -108,6 +108,8 @@ class NativeWindow:
         if self._place.is_maximized:
             return self._place
         window = self._window
-        return WindowPlace(
-            width=int(window.width), height=int(window.height), x=int(window.x), y=int(window.y)
-        )
+        if sys.platform == "linux":
+            x, y, width, height = read_geometry(window.native)
+        else:
+            x, y, width, height = window.x, window.y, window.width, window.height
+        return WindowPlace(width=int(width), height=int(height), x=int(x), y=int(y))

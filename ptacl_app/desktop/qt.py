@@ -52,8 +52,13 @@ def prepare_qt(place: WindowPlace) -> WindowPlace:
     return place.model_copy(update={**size, **where})
 
 
-def dress_window(native: Any, address: str) -> None:
-    """Let no page but ours into the window, and make it one that can be raised by a thread."""
+def dress_window(native: Any, address: str, place: WindowPlace) -> None:
+    """Let no page but ours into the window, and make it one that can be raised by a thread.
+
+    Its inside is put where it was: pywebview tells and sets places by different edges.
+    """
+    if place.x is not None and place.y is not None and not place.is_maximized:
+        native.setGeometry(place.x, place.y, place.width, place.height)
     core = import_module("qtpy.QtCore")
     states = core.Qt.WindowState
     ours = address.split("?", maxsplit=1)[0].rstrip("/")
@@ -73,6 +78,12 @@ def dress_window(native: Any, address: str) -> None:
     native.webview.page().navigationRequested.connect(check_navigation)
     native.raiser = type("Raiser", (core.QObject,), {"asked": core.Signal()})(native)
     native.raiser.asked.connect(raise_it)
+
+
+def read_geometry(native: Any) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the window's inside."""
+    inside = native.geometry()
+    return inside.x(), inside.y(), inside.width(), inside.height()
 
 
 def raise_window(native: Any) -> None:

@@ -124,6 +124,12 @@
     const fit = () => {
       terminal.options.fontSize = chooseFontPx();
       fitAddon.fit();
+      const { box, width, isOnCanvas } = measureCells(terminal);
+      if (isOnCanvas) return;
+      // letters of a whole number of pixels, so that pictures are not stretched
+      const drawn = (box.width * devicePixelRatio) / terminal.cols;
+      terminal.options.fontSize *= width / drawn;
+      fitAddon.fit();
     };
     let settling = 0;
     const tellSize = () => {

@@ -5,6 +5,21 @@
 const PICTURE_COMMAND = 7770;
 const MAX_KEPT_PX = 128 * 2 ** 20; // four bytes each; the app keeps below this by itself
 
+// The terminal's cells. A canvas has whole pixels of the screen for each; where nothing draws on
+// one (no WebGL), cells are as wide as the letters, and pictures are stretched to the layout.
+function measureCells(terminal) {
+  const screen = terminal.element.querySelector(".xterm-screen");
+  const canvas = screen.querySelector("canvas:not(.pictures):not(.xterm-link-layer)");
+  const box = (canvas || screen).getBoundingClientRect();
+  const [wide, high] = canvas
+    ? [canvas.width, canvas.height]
+    : [box.width * devicePixelRatio, box.height * devicePixelRatio];
+  const width = Math.max(Math.round(wide / terminal.cols), 1);
+  const height = Math.max(Math.round(high / terminal.rows), 1);
+  const [across, down] = canvas ? [wide, high] : [width * terminal.cols, height * terminal.rows];
+  return { box, width, height, across, down, isOnCanvas: canvas !== null };
+}
+
 class PagePictures {
   // `tell` is given the number of the last write that is on the screen.
   constructor(terminal, tell) {
@@ -25,14 +40,11 @@ class PagePictures {
     terminal.parser.registerOscHandler(PICTURE_COMMAND, (text) => this.obey(text));
   }
 
-  // A cell in pixels of the screen, as the terminal itself draws it.
+  // A cell in pixels of the screen, as the terminal itself draws it, and how many of them make one
+  // of the page's layout, across and down.
   get cell() {
-    const drawn = this.screen.querySelector("canvas:not(.pictures)");
-    return {
-      width: Math.round(drawn.width / this.terminal.cols),
-      height: Math.round(drawn.height / this.terminal.rows),
-      ratio: drawn.width / drawn.getBoundingClientRect().width,
-    };
+    const { box, width, height, across, down } = measureCells(this.terminal);
+    return { width, height, ratio: across / box.width, ratioDown: down / box.height };
   }
 
   // True, or a promise of it while the terminal waits: the text that follows comes after.
@@ -156,14 +168,15 @@ class PagePictures {
     if (pane.element.getAttribute("aria-label") !== pane.label) {
       pane.element.setAttribute("aria-label", pane.label);
     }
-    const { width, height, ratio } = this.cell;
+    const { width, height, ratio, ratioDown } = this.cell;
     const left = Math.min(...pane.drawn.map(([x]) => x));
     const top = Math.min(...pane.drawn.map(([, y]) => y));
     const right = Math.max(...pane.drawn.map(([x, , columns]) => x + columns));
     const bottom = Math.max(...pane.drawn.map(([, y, , rows]) => y + rows));
     const place =
-      `left:${(left * width) / ratio}px;top:${(top * height) / ratio}px;` +
-      `width:${((right - left) * width) / ratio}px;height:${((bottom - top) * height) / ratio}px`;
+      `left:${(left * width) / ratio}px;top:${(top * height) / ratioDown}px;` +
+      `width:${((right - left) * width) / ratio}px;` +
+      `height:${((bottom - top) * height) / ratioDown}px`;
     if (pane.element.dataset.place !== place) {
       pane.element.dataset.place = place;
       pane.element.style.cssText = place;
@@ -172,7 +185,7 @@ class PagePictures {
 
   // The canvas has the terminal's pixels; after a change of size it is empty.
   fitCanvas() {
-    const { width, height, ratio } = this.cell;
+    const { width, height, ratio, ratioDown } = this.cell;
     const across = width * this.terminal.cols;
     const down = height * this.terminal.rows;
     const wide = `${across / ratio}px`;
@@ -182,7 +195,7 @@ class PagePictures {
     this.canvas.width = across;
     this.canvas.height = down;
     this.canvas.style.width = wide;
-    this.canvas.style.height = `${down / ratio}px`;
+    this.canvas.style.height = `${down / ratioDown}px`;
     return true;
   }
 

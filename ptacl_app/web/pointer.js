@@ -4,7 +4,7 @@
 
 class PagePointer {
   constructor(terminal) {
-    this.screen = terminal.element.querySelector(".xterm-screen");
+    this.terminal = terminal;
     this.place = null;
     for (const name of ["pointermove", "pointerdown", "pointerup", "wheel"]) {
       document.addEventListener(name, (event) => this.note(event), { capture: true, passive: true });
@@ -19,14 +19,13 @@ class PagePointer {
   refine(typed) {
     const report = /^\x1b\[<(\d+);\d+;\d+([Mm])$/.exec(typed);
     if (!report || !this.place) return typed;
-    const drawn = this.screen.querySelector("canvas:not(.pictures)");
-    const box = drawn.getBoundingClientRect();
+    const { box, across, down } = measureCells(this.terminal);
     const [x, y] = [
-      Math.floor(((this.place[0] - box.left) * drawn.width) / box.width),
-      Math.floor(((this.place[1] - box.top) * drawn.height) / box.height),
+      Math.floor(((this.place[0] - box.left) * across) / box.width),
+      Math.floor(((this.place[1] - box.top) * down) / box.height),
     ];
-    const column = Math.min(Math.max(x, 0), drawn.width - 1) + 1;
-    const row = Math.min(Math.max(y, 0), drawn.height - 1) + 1;
+    const column = Math.min(Math.max(x, 0), across - 1) + 1;
+    const row = Math.min(Math.max(y, 0), down - 1) + 1;
     return `\x1b[<${report[1]};${column};${row}${report[2]}`;
   }
 }
