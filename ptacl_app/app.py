@@ -46,6 +46,7 @@ from ptacl_app.terminal.back_pressure import MAX_QUEUED_WRITES, count_queued_wri
 from ptacl_app.terminal.graphics import Graphics, Protocol, read_cell_px
 from ptacl_app.terminal.image_layer import ImageLayer
 from ptacl_app.terminal.output_guard import OutputGuard
+from ptacl_app.terminal.update_runs import PicturesOnly
 from ptacl_app.terminal.watch import EXIT_STATUS, TerminalWatch
 from ptacl_app.text.formatting import safe
 from ptacl_app.text.pasted_path import read_pasted_path
@@ -111,6 +112,7 @@ class PtaclApp(PatientFlow):
         if self.graphics.has_pixels:
             size_px = cell_px or read_cell_px(self.graphics.protocol)
             self.images = ImageLayer(self.graphics, cell_px=size_px)
+            self.images.on_due = lambda: self.call_later(self._write_pictures)
         self.time_source = time_source
         self.state_dir = state_dir or get_state_dir()
         self.cohort_path = cohort
@@ -300,6 +302,11 @@ class PtaclApp(PatientFlow):
         if self.images is not None and isinstance(renderable, CompositorUpdate):
             renderable = self.images.over(renderable)
         super()._display(screen, renderable)
+
+    def _write_pictures(self) -> None:
+        """Another frame in the cells of the one before: no widget is rendered."""
+        if self.is_running and self._screen_stack:
+            self._display(self.screen, PicturesOnly())
 
     def on_resize(self, event: events.Resize) -> None:
         """A resized terminal may have moved or lost its pictures; a page may be another one."""

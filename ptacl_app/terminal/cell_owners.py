@@ -24,7 +24,7 @@ class CellBlock:
 
 
 class CellOwners:
-    """The screen as slots; `version` counts what a slot's cells were last painted with."""
+    """The screen as slots, and the version of its column that each cell was painted with."""
 
     def __init__(self) -> None:
         self._slots: Int64[Array, "row column"] = np.empty((0, 0), np.int64)
@@ -68,11 +68,17 @@ class CellOwners:
         """Slots with a cell on the screen."""
         return np.unique(self._slots[self._slots != NOBODY]).tolist()
 
-    def blocks_to_paint(self, slot: int, version: int) -> list[CellBlock]:
-        """The slot's cells that hold another version; from now on they count as painted."""
-        is_due = (self._slots == slot) & (self._versions != version)
+    def note_painted(self, x: int, y: int, count: int, versions: Int64[Array, " column"]) -> None:
+        """`count` cells hold what `versions` says of each column of their picture."""
+        place = slice(x, x + count)
+        self._versions[y, place] = versions[self._columns[y, place]]
+
+    def blocks_to_paint(self, slot: int, versions: Int64[Array, " column"]) -> list[CellBlock]:
+        """The slot's cells that hold another version of their column; they count as painted."""
+        wanted = versions[self._columns]
+        is_due = (self._slots == slot) & (self._versions != wanted)
         blocks = list(self._find_blocks(is_due))
-        self._versions[is_due] = version
+        self._versions[is_due] = wanted[is_due]
         return blocks
 
     def blocks_of(self, slot: int) -> list[CellBlock]:

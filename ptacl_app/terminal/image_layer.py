@@ -1,17 +1,20 @@
 """Pictures in the cells of the app, for whatever protocol the terminal has.
 
 A widget claims a slot, puts a picture into it and draws placeholder cells. Where the terminal
-knows such cells, that is all: text over them hides them, and they move with the layout. For
+knows such cells that is nearly all: text over them hides them, and they move with the layout. For
 every other protocol the screen's update is read before it is written: it tells to the cell
 where a picture is visible now, below which dialog and at which place of the scrolled pane.
 Exactly those parts are painted after the text (sixels, iTerm2) or placed (older kitty, the page
 of a browser).
+
+Another picture in the same cells is no update of the text: `show` or `lay_over`, then
+`ask_to_paint`, and the layer writes the cells that are seen, without a widget being rendered.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import CompositorUpdate
@@ -21,7 +24,8 @@ from ptacl_app.drawing.picture import Picture
 from ptacl_app.terminal import iterm, kitty, page
 from ptacl_app.terminal.cell_owners import CellBlock, CellOwners
 from ptacl_app.terminal.graphics import Graphics, Protocol
-from ptacl_app.terminal.picture_slots import PictureSlot, ShownPicture, clip_blocks
+from ptacl_app.terminal.picture_slots import MAX_CODES, Patch, PictureSlot, ShownPicture
+from ptacl_app.terminal.placed_pictures import place_pictures, show_in_page
 from ptacl_app.terminal.placeholders import (
     MAX_CELLS,
     MAX_SLOT,
@@ -31,13 +35,10 @@ from ptacl_app.terminal.placeholders import (
 )
 from ptacl_app.terminal.sixel import encode_sixel
 from ptacl_app.terminal.tmux import pass_graphics_through
-from ptacl_app.terminal.update_runs import move_to, pieces_of, runs_of
+from ptacl_app.terminal.update_runs import PicturedUpdate, move_to, pieces_of, runs_of
 
 KITTY = (Protocol.KITTY, Protocol.KITTY_PLACED)
-PLACED = (Protocol.KITTY_PLACED, Protocol.PAGE)
 SIXEL_COLOURS = 64
-MAX_ENCODED = 128
-"""Encoded pictures kept for terminals that keep none themselves: a cine's frames."""
 
 
 class ImageLayer:
@@ -48,12 +49,14 @@ class ImageLayer:
         self.cell_px = cell_px
         self.has_pixel_mouse = False
         """The terminal tells pixels of the mouse, not only cells."""
+        self.on_due: Callable[[], object] = _do_nothing
+        """Called once when pictures are to be written though no text has changed."""
+        self._is_asked = False
         self._slots: dict[int, PictureSlot] = {}
         self._free = list(range(MAX_SLOT, 0, -1))
         self._last_number = 0
         self._uploads: list[str] = []
         self._farewells: list[str] = []
-        self._encoded: OrderedDict[Hashable, str] = OrderedDict()
         self._owners = CellOwners()
         self._limit: tuple[int, int] | None = None
 
@@ -73,6 +76,7 @@ class ImageLayer:
         """Give a slot back; its pictures are forgotten."""
         state = self._slots.pop(slot, None)
         if state is not None:
+            self._lift(state)
             for shown in state.pictures.values():
                 self._forget(shown)
             self._free.append(slot)
@@ -92,6 +96,7 @@ class ImageLayer:
         False when it was there already, so that nothing is sent but the switch.
         """
         state = self._slots[slot]
+        state.has_codes = num_kept > 1
         columns, rows = min(columns, MAX_CELLS), min(rows, MAX_CELLS)
         shown = state.pictures.get(key)
         is_new = shown is None or (shown.columns, shown.rows) != (columns, rows)
@@ -104,14 +109,44 @@ class ImageLayer:
         while len(state.pictures) > self._limit_kept(num_kept, state):
             self._forget(state.pictures.popitem(last=False)[1])
         if shown is not state.current:
+            self._lift(state)
             state.current = shown
-            state.version += 1
+            state.note_change()
         return is_new
 
     def describe(self, slot: int, label: str) -> None:
         """What the slot's picture shows, in words: a page gives it to those who cannot see it."""
         if slot in self._slots:
             self._slots[slot].label = label
+
+    def lay_over(self, slot: int, patches: Sequence[tuple[int, int, Picture]]) -> None:
+        """Show pictures over whole columns (first, after the last) of the slot's current one.
+
+        They come in the order of their columns and do not overlap. Those before are taken away,
+        as they are when `show` brings another picture.
+        """
+        state = self._slots[slot]
+        self._lift(state)
+        if state.current is None:
+            return
+        for first, last, picture in patches:
+            if last <= state.current.columns:
+                sent = self._send(slot, picture, columns=last - first, rows=state.current.rows)
+                state.patches.append(Patch(first, sent))
+                state.note_change(first, last)
+
+    def has_picture(self, slot: int, key: Hashable | None = None) -> bool:
+        """True when a picture is shown: any, or that of `key`."""
+        state = self._slots.get(slot)
+        if state is None or state.current is None:
+            return False
+        return key is None or state.pictures.get(key) is state.current
+
+    def ask_to_paint(self) -> None:
+        """What was shown has the cells of what was there: no widget needs to be painted."""
+        if not self._is_asked:
+            self._is_asked = True
+            self.on_due()
 
     def build_strip(
         self, slot: int, row: int, *, first_column: int, count: int, ground: Style
@@ -148,10 +183,10 @@ class ImageLayer:
             self._farewells.clear()
         for state in self._slots.values():
             if self.graphics.protocol in KITTY:
-                self._uploads += [kitty.forget(each.number) for each in state.pictures.values()]
-            state.pictures.clear()
-            state.current = None
-            state.placed, state.placed_number, state.placed_label = [], 0, ""
+                patched = [patch.sent for patch in state.patches]
+                every = (*patched, *state.pictures.values())
+                self._uploads += [kitty.forget(each.number) for each in every]
+            state.forget()
             state.on_lost()
 
     def close(self) -> str:
@@ -164,25 +199,25 @@ class ImageLayer:
 
     # --- for the app
 
-    def over(self, update: CompositorUpdate) -> "PicturedUpdate":
+    def over(self, update: CompositorUpdate) -> PicturedUpdate:
         """The update with the pictures in it."""
-        return PicturedUpdate(self, update)
+        return PicturedUpdate(self.render, update)
 
     def render(self, update: CompositorUpdate, console: Console) -> str:
         """The update's text, with everything that its pictures need before and after."""
-        has_cells = self.graphics.protocol is Protocol.KITTY
+        self._is_asked = False
+        write = (
+            self._write_cells if self.graphics.protocol is Protocol.KITTY else self._write_beside
+        )
         body = []
         for x, y, strip in self._cut(runs_of(update)):
-            if not any(PLACEHOLDER in segment.text for segment in strip):
-                if not has_cells:
-                    self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
-                    self._owners.write_text(x, y, strip.cell_length)
-                body.append(move_to(x, y) + strip.render(console))
-            elif has_cells:
-                body.append(move_to(x, y) + self._write_cells(strip, console))
+            self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
+            if any(PLACEHOLDER in segment.text for segment in strip):
+                body.append(write(x, y, strip, console))
             else:
-                body.append(self._write_beside(x, y, strip, console))
-        uploads, after = "".join(self._uploads), "" if has_cells else self._paint()
+                self._owners.write_text(x, y, strip.cell_length)
+                body.append(move_to(x, y) + strip.render(console))
+        uploads, after = "".join(self._uploads), self._paint()
         farewells = "".join(self._farewells)
         self._uploads.clear()
         self._farewells.clear()
@@ -217,6 +252,13 @@ class ImageLayer:
         is_kept = protocol in (Protocol.SIXEL, Protocol.ITERM)
         return ShownPicture(number, size_px, columns, rows, picture if is_kept else None)
 
+    def _lift(self, state: PictureSlot) -> None:
+        """Take the patches of a slot away."""
+        for patch in state.patches:
+            state.note_change(patch.first_column, patch.last_column)
+            self._forget(patch.sent)
+        state.patches.clear()
+
     def _forget(self, shown: ShownPicture) -> None:
         if self.graphics.protocol is Protocol.PAGE:
             self._farewells.append(page.forget(shown.number))
@@ -233,29 +275,47 @@ class ImageLayer:
     def _wrap(self, text: str) -> str:
         return pass_graphics_through(text) if self.graphics.is_through_tmux and text else text
 
-    def _ink_of(self, state: PictureSlot) -> tuple[int, int, int]:
-        number = 0 if state.current is None else state.current.number
-        return number >> 16 & 0xFF, number >> 8 & 0xFF, number & 0xFF
+    def _write_cells(self, x: int, y: int, strip: Strip, console: Console) -> str:
+        """A row's text with picture cells in the ink of what they show."""
+        written = [move_to(x, y)]
+        for segment, cells in pieces_of(strip):
+            count = segment.cell_length
+            state = None if cells is None else self._slots.get(cells.slot)
+            if cells is None or state is None:
+                self._owners.write_text(x, y, count)
+                written.append(Strip([segment], count).render(console))
+            else:
+                self._owners.write_picture(x, y, cells)
+                self._owners.note_painted(x, y, count, state.versions)
+                block = CellBlock(x, y, count, 1, cells.first_column, cells.row)
+                if state.current is None or state.current.clip([block]) != [block]:
+                    blank = Strip([Segment(" " * count, segment.style)], count)
+                    written.append(blank.render(console))
+                written.append(self._ink_cells(cells.slot, state, block))
+                written.append(move_to(x + count, y))
+            x += count
+        return "".join(written)
 
-    def _write_cells(self, strip: Strip, console: Console) -> str:
-        """A row's text with picture cells in their own ink.
+    def _ink_cells(self, slot: int, state: PictureSlot, block: CellBlock) -> str:
+        """The block's cells, each in the ink that is its picture's number.
 
-        In 24 bits whatever the console's colours are, since the ink is the picture's number; and
-        whatever has greyed out the screen that the cells belong to.
+        In 24 bits whatever the console's colours are, and whatever has greyed out the screen
+        that the cells belong to.
         """
         written = []
-        for segment, cells in pieces_of(strip):
-            state = None if cells is None else self._slots.get(cells.slot)
-            if state is None:
-                written.append(Strip([segment], segment.cell_length).render(console))
-            else:
-                red, green, blue = self._ink_of(state)
-                written.append(f"\x1b[38;2;{red};{green};{blue}m{segment.text}\x1b[0m")
+        blocks = [] if state.current is None else state.current.clip([block])
+        for sent, part in (each for one in blocks for each in state.find_patched(one)):
+            red, green, blue = sent.number >> 16 & 0xFF, sent.number >> 8 & 0xFF, sent.number & 0xFF
+            written.append(f"\x1b[38;2;{red};{green};{blue}m")
+            for row in range(part.rows):
+                first, count = part.picture_column, part.columns
+                text = build_row(slot, part.picture_row + row, first_column=first, count=count)
+                written.append(move_to(part.x, part.y + row) + text)
+            written.append("\x1b[0m")
         return "".join(written)
 
     def _write_beside(self, x: int, y: int, strip: Strip, console: Console) -> str:
         """A row's text; picture cells become blanks where text was, else nothing."""
-        self._owners.fit(columns=x + strip.cell_length, rows=y + 1)
         written = []
         for segment, cells in pieces_of(strip):
             if cells is None:
@@ -272,97 +332,51 @@ class ImageLayer:
         return "".join(written)
 
     def _paint(self) -> str:
-        """Everything of the pictures that the update has uncovered or changed."""
-        if self.graphics.protocol in PLACED:
+        """Everything of the pictures that the update has uncovered, or that has changed."""
+        if self.graphics.protocol in (Protocol.KITTY_PLACED, Protocol.PAGE):
             return "".join(self._place(slot, state) for slot, state in self._slots.items())
         painted: list[str] = []
         for slot in self._owners.slots_shown():
             state = self._slots.get(slot)
             if state is None or state.current is None:
                 continue
-            shown = state.current
-            painted += [
-                move_to(block.x, block.y) + self._encode(shown, block)
-                for block in clip_blocks(self._owners.blocks_to_paint(slot, state.version), shown)
-            ]
+            for block in state.current.clip(self._owners.blocks_to_paint(slot, state.versions)):
+                if self.graphics.protocol is Protocol.KITTY:
+                    painted.append(self._ink_cells(slot, state, block))
+                    continue
+                painted += [
+                    move_to(part.x, part.y)
+                    + self._encode(sent, part, is_kept=state.has_codes and sent is state.current)
+                    for sent, part in state.find_patched(block)
+                ]
         return "".join(painted)
 
     def _place(self, slot: int, state: PictureSlot) -> str:
-        """Placements follow what is visible; the new ones come before the old ones go."""
-        shown = state.current
-        blocks = [] if shown is None else clip_blocks(self._owners.blocks_of(slot), shown)
-        number = 0 if shown is None else shown.number
+        cells = self._owners.blocks_of(slot)
         if self.graphics.protocol is Protocol.PAGE:
-            return self._place_in_page(slot, state, number, blocks)
-        if blocks == state.placed and number == state.placed_number:
-            return ""
-        before = state.placed_number if state.placed else 0
-        text = ""
-        if before == number and before:
-            text += kitty.remove_placements(before)
-        if shown is not None:
-            for index, block in enumerate(blocks, start=1):
-                text += move_to(block.x, block.y) + kitty.place(
-                    number,
-                    index,
-                    source_px=self._source_px(shown, block),
-                    columns=block.columns,
-                    rows=block.rows,
-                )
-        is_kept = any(picture.number == before for picture in state.pictures.values())
-        if before and before != number and is_kept:
-            text += kitty.remove_placements(before)
-        state.placed, state.placed_number = blocks, number
-        return text
+            return show_in_page(slot, state, cells)
+        return place_pictures(state, cells)
 
-    def _place_in_page(
-        self, slot: int, state: PictureSlot, number: int, blocks: list[CellBlock]
-    ) -> str:
-        is_as_before = (blocks, number) == (state.placed, state.placed_number)
-        if is_as_before and state.label == state.placed_label:
-            return ""
-        state.placed, state.placed_number, state.placed_label = blocks, number, state.label
-        return page.show(slot, number, blocks, label=state.label)
-
-    def _source_px(self, shown: ShownPicture, block: CellBlock) -> tuple[int, int, int, int]:
-        """The part of the picture under a block: left, top, width, height."""
-        across = shown.size_px[0] / shown.columns
-        down = shown.size_px[1] / shown.rows
-        left, top = round(block.picture_column * across), round(block.picture_row * down)
-        right = round((block.picture_column + block.columns) * across)
-        bottom = round((block.picture_row + block.rows) * down)
-        return left, top, right - left, bottom - top
-
-    def _encode(self, shown: ShownPicture, block: CellBlock) -> str:
-        part = (block.picture_column, block.picture_row, block.columns, block.rows)
-        key = (shown.number, part)
-        text = self._encoded.pop(key, None)
-        if text is None:
-            left, top, width, height = self._source_px(shown, block)
-            assert shown.picture is not None
-            picture = shown.picture.cropped(left=left, top=top, width=width, height=height)
-            if self.graphics.protocol is Protocol.SIXEL:
-                text = encode_sixel(picture, max_colours=SIXEL_COLOURS)
-            else:
-                png = picture.encode_png()
-                text = iterm.show_png(png, columns=block.columns, rows=block.rows)
-        self._encoded[key] = text
-        while len(self._encoded) > MAX_ENCODED:
-            self._encoded.popitem(last=False)
+    def _encode(self, shown: ShownPicture, block: CellBlock, *, is_kept: bool) -> str:
+        """What paints a block where the text cursor is; kept with the picture if that pays."""
+        part = replace(block, x=0, y=0)
+        text = shown.codes.get(part)
+        if text is not None:
+            return text
+        left, top, width, height = shown.find_source_px(block)
+        assert shown.picture is not None
+        picture = shown.picture.cropped(left=left, top=top, width=width, height=height)
+        if self.graphics.protocol is Protocol.SIXEL:
+            text = encode_sixel(picture, max_colours=SIXEL_COLOURS)
+        else:
+            png = picture.encode_png()
+            text = iterm.show_png(png, columns=block.columns, rows=block.rows)
+        if is_kept:
+            if len(shown.codes) >= MAX_CODES:
+                shown.codes.clear()
+            shown.codes[part] = text
         return text
 
 
-class PicturedUpdate(CompositorUpdate):
-    """An update that the app's driver asks for its text."""
-
-    def __init__(self, layer: ImageLayer, update: CompositorUpdate) -> None:
-        self._layer, self._update = layer, update
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Nothing: an update is asked for its text only."""
-        del console, options
-        return ()
-
-    def render_segments(self, console: Console) -> str:
-        """The text."""
-        return self._layer.render(self._update, console)
+def _do_nothing() -> None:
+    return

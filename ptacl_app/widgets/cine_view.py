@@ -1,5 +1,6 @@
 """The short-axis cine: in pixels, or in half blocks at an exact 1, 1/2 or 1/3 of its own."""
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -72,6 +73,8 @@ class CinePlot(PictureWidget, can_focus=True):
         self.note = note
         self.has_outline = False
         self._strips: dict[tuple[int, int, GreyWindow], list[Strip]] = {}
+        self._shown_cells = (0, 0)
+        self._shown_key: Hashable = ()
 
     def show(self, cine: CineView | None, *, note: str = "") -> None:
         """Show another cine (or `note` in its place), windowed to its own intensities."""
@@ -83,9 +86,20 @@ class CinePlot(PictureWidget, can_focus=True):
             self.set_reactive(CinePlot.window, compute_auto_window(cine.frames))
         self.refresh()
 
-    def watch_frame(self) -> None:
-        """The whole widget is one rectangle: cheaper than its changed parts."""
-        self.refresh()
+    def watch_frame(self, before: int | None, after: int | None) -> None:
+        """Another picture in the same cells; without pixels, the whole widget again."""
+        images, cine = self._images, self.cine
+        if (
+            images is None
+            or cine is None
+            or before is None
+            or after is None
+            or not images.has_picture(self._slot, self._shown_key)
+        ):
+            self.refresh()
+        else:
+            self._show_pixels(images, cine, after, *self._shown_cells)
+            images.ask_to_paint()
 
     def reset_window(self) -> None:
         """Window to the cine's own intensities."""
@@ -162,18 +176,25 @@ class CinePlot(PictureWidget, can_focus=True):
             return Strip.blank(width, margin)
         outline = ", blood pool outlined by an estimate" if self.has_outline else ""
         images.describe(self._slot, f"Short-axis cine of {len(cine.frames)} frames{outline}")
+        self._show_pixels(images, cine, frame, columns, rows)
+        left = (width - columns) // 2
+        cells = images.build_strip(self._slot, row, first_column=0, count=columns, ground=margin)
+        parts = [Strip.blank(left, margin), cells, Strip.blank(width - columns - left, margin)]
+        return Strip.join([part for part in parts if part.cell_length])
+
+    def _show_pixels(
+        self, images: ImageLayer, cine: CineView, frame: int, columns: int, rows: int
+    ) -> None:
+        self._shown_cells = columns, rows
+        self._shown_key = (id(cine), frame, columns, rows, self.window, self.has_outline)
         images.show(
             self._slot,
-            (id(cine), frame, columns, rows, self.window, self.has_outline),
+            self._shown_key,
             lambda: self._draw_pixels(images, cine, frame, columns, rows),
             columns=columns,
             rows=rows,
             num_kept=len(cine.frames),
         )
-        left = (width - columns) // 2
-        cells = images.build_strip(self._slot, row, first_column=0, count=columns, ground=margin)
-        parts = [Strip.blank(left, margin), cells, Strip.blank(width - columns - left, margin)]
-        return Strip.join([part for part in parts if part.cell_length])
 
     def _draw_pixels(
         self, images: ImageLayer, cine: CineView, frame: int, columns: int, rows: int

@@ -1,4 +1,4 @@
-"""The ECG page in pixels: one picture that stays, and narrow ones for what moves over it."""
+"""The ECG page in pixels: one picture that stays, and narrow ones over it for what moves."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from ptacl_app.drawing.picture import Picture
 from ptacl_app.drawing.trace import Trace
 from ptacl_app.terminal.image_layer import ImageLayer
 
-NUM_STRIPS = 3
-"""Cursor and two calipers; more lines than these are drawn into the page."""
+MAX_CALIPERS = 2
+"""More lines than these (an interval marched out) are drawn into the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class EcgPixels:
 
     def __init__(self, layer: ImageLayer, *, on_lost: Callable[[], object]) -> None:
         self._layer = layer
-        self._slots = [layer.claim(on_lost) for _ in range(1 + NUM_STRIPS)]
+        self._slot = layer.claim(on_lost)
         self._serial = 0
         self._base: tuple[Hashable, Picture] | None = None
-        self._spans: tuple[tuple[int, int], ...] = ()
         self._lines = MovingLines()
+        self._laid: MovingLines | None = None
 
     @property
     def cell_px(self) -> tuple[int, int]:
@@ -44,29 +44,26 @@ class EcgPixels:
         return self._layer.cell_px
 
     def release(self) -> None:
-        """Give the slots back."""
-        for slot in self._slots:
-            self._layer.release(slot)
+        """Give the slot back."""
+        self._layer.release(self._slot)
 
     def forget(self) -> None:
         """Another page is to be drawn."""
         self._serial += 1
         self._base = None
 
-    def move(self, page: PaperPage, lines: MovingLines, *, columns: int) -> tuple[int, int] | None:
-        """Take over new lines; first column and number of columns in which that changes cells."""
+    def move(self, page: PaperPage, lines: MovingLines, *, size: tuple[int, int]) -> bool:
+        """Take over new lines; False when the page is to be rendered for them."""
         if lines == self._lines:
-            return None
-        before = self._spans
+            return True
+        is_same_page = _find_fixed(lines) == _find_fixed(self._lines)
         self._lines = lines
-        self._spans = self._find_spans(page, columns)
-        changed = (*before, *self._spans)
-        if len(self._spans) > NUM_STRIPS or len(before) > NUM_STRIPS:
-            return 0, columns
-        if not changed:
-            return None
-        first = min(span[0] for span in changed)
-        return first, max(span[1] for span in changed) - first
+        key = self._find_key(page, size)
+        if not is_same_page or not self._layer.has_picture(self._slot, key):
+            return False
+        self._lay_lines(page, size[0])
+        self._layer.ask_to_paint()
+        return True
 
     def render_row(
         self,
@@ -84,22 +81,13 @@ class EcgPixels:
 
         `label` is what the page shows, in words.
         """
-        columns, rows = size
         if y == 0:
-            self._layer.describe(self._slots[0], label)
-            self._show(page, trace, details, inks, columns=columns, rows=rows)
-        spans = () if len(self._spans) > NUM_STRIPS else self._spans
-        parts: list[Strip] = []
-        x = 0
-        for slot, (first, last) in zip(self._slots[1:], spans, strict=False):
-            parts.append(self._cells(self._slots[0], y, x, first - x, ground))
-            parts.append(self._cells(slot, y, 0, last - first, ground))
-            x = last
-        parts.append(self._cells(self._slots[0], y, x, columns - x, ground))
-        return Strip.join([part for part in parts if part.cell_length])
+            self._layer.describe(self._slot, label)
+            self._show(page, trace, details, inks, size)
+        return self._layer.build_strip(self._slot, y, first_column=0, count=size[0], ground=ground)
 
-    def _cells(self, slot: int, y: int, first: int, count: int, ground: Style) -> Strip:
-        return self._layer.build_strip(slot, y, first_column=first, count=count, ground=ground)
+    def _find_key(self, page: PaperPage, size: tuple[int, int]) -> Hashable:
+        return self._serial, size, page, _find_fixed(self._lines)
 
     def _show(
         self,
@@ -107,48 +95,49 @@ class EcgPixels:
         trace: Trace,
         details: PageDetails,
         inks: PaperInks,
-        *,
-        columns: int,
-        rows: int,
+        size: tuple[int, int],
     ) -> None:
-        key = (self._serial, columns, rows, page)
+        key = self._find_key(page, size)
         if self._base is None or self._base[0] != key:
-            self._base = key, draw_page(page, trace, inks, details)
-            self._spans = self._find_spans(page, columns)
+            base = draw_page(page, trace, inks, details)
+            fixed = _find_fixed(self._lines)
+            self._base = key, draw_over(base, page, calipers_s=fixed) if fixed else base
         base = self._base[1]
-        is_whole = len(self._spans) > NUM_STRIPS
-        lines = self._lines if is_whole else MovingLines()
-        self._layer.show(
-            self._slots[0],
-            (key, lines),
-            lambda: _lay_over(base, page, lines, left_px=0) if is_whole else base,
-            columns=columns,
-            rows=rows,
-        )
-        if is_whole:
-            return
-        width_px, height_px = self.cell_px
-        for slot, (first, last) in zip(self._slots[1:], self._spans, strict=False):
-            part = base.cropped(
-                left=first * width_px, top=0, width=(last - first) * width_px,
-                height=rows * height_px,
-            )  # fmt: skip
+        columns, rows = size
+        is_there = self._layer.has_picture(self._slot, key) and self._laid == self._lines
+        self._layer.show(self._slot, key, lambda: base, columns=columns, rows=rows)
+        if not is_there:
+            self._lay_lines(page, columns)
+
+    def _lay_lines(self, page: PaperPage, columns: int) -> None:
+        """Draw the cells under what moves again."""
+        assert self._base is not None
+        base, width_px = self._base[1], self.cell_px[0]
+        patches = []
+        for first, last in self._find_spans(page, columns):
             left_px = first * width_px
-            self._layer.show(
-                slot,
-                (key, self._lines, first, last),
-                lambda part=part, left_px=left_px: _lay_over(
-                    part, page, self._lines, left_px=left_px
-                ),
-                columns=last - first,
-                rows=rows,
+            part = base.cropped(
+                left=left_px, top=0, width=(last - first) * width_px, height=base.height_px
             )
+            drawn = draw_over(
+                part,
+                page,
+                left_px=left_px,
+                cursor_s=self._lines.cursor_s,
+                step_span_s=self._lines.step_span_s,
+                calipers_s=() if _find_fixed(self._lines) else self._lines.calipers_s,
+            )
+            patches.append((first, last, drawn))
+        self._layer.lay_over(self._slot, patches)
+        self._laid = self._lines
 
     def _find_spans(self, page: PaperPage, columns: int) -> tuple[tuple[int, int], ...]:
         """Columns of cells that the lines touch, merged where they meet."""
         touched = np.zeros(columns + 1, np.int8)
         width_px = self.cell_px[0]
-        stretches = [(page.x_of(time_s), 1.0) for time_s in self._lines.calipers_s]
+        fixed = _find_fixed(self._lines)
+        moving = () if fixed else self._lines.calipers_s
+        stretches = [(page.x_of(time_s), 1.0) for time_s in moving]
         if self._lines.cursor_s is not None:
             stretches.append((page.x_of(self._lines.cursor_s), float(CURSOR_PX)))
         if self._lines.step_span_s is not None:
@@ -162,12 +151,6 @@ class EcgPixels:
         return tuple(zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _lay_over(base: Picture, page: PaperPage, lines: MovingLines, *, left_px: int) -> Picture:
-    return draw_over(
-        base,
-        page,
-        left_px=left_px,
-        cursor_s=lines.cursor_s,
-        step_span_s=lines.step_span_s,
-        calipers_s=lines.calipers_s,
-    )
+def _find_fixed(lines: MovingLines) -> tuple[float, ...]:
+    """The lines that are drawn into the page."""
+    return lines.calipers_s if len(lines.calipers_s) > MAX_CALIPERS else ()

@@ -173,12 +173,15 @@ class EcgPlot(EcgMouse, can_focus=True):
         )
 
     def repaint_moved(self) -> None:
-        """Repaint the columns that cursor, beat or calipers leave and reach, nothing else."""
+        """Paint the columns that cursor, beat or calipers leave and reach again, nothing else."""
         page = self.page
         if self._pixels is not None and isinstance(page, PaperPage):
-            changes = self._pixels.move(page, self._find_lines(), columns=self.view.num_columns)
-        else:
-            changes = self._cells.find_changes()
+            size = self.view.num_columns, self.size.height
+            is_drawn = self._pixels.move(page, self._find_lines(), size=size)
+            if self.is_mounted and not is_drawn:
+                self.refresh()
+            return
+        changes = self._cells.find_changes()
         if changes is not None and self.is_mounted:
             first, count = changes
             self.refresh(Region(first, 0, count, self.size.height))

@@ -35,6 +35,8 @@ class KittyImage:
     pixels: np.ndarray
     cells: tuple[int, int] | None = None
     placements: dict[int, tuple[int, int, int, int, np.ndarray]] = field(default_factory=dict)
+    height: int = 0
+    scaled: np.ndarray | None = None
 
 
 class ReferenceTerminal:
@@ -162,6 +164,7 @@ class ReferenceTerminal:
             assert part.shape[:2] == (height, width)
             place = (self.x, self.y, int(keys["c"]), int(keys["r"]), part)
             self.images[number].placements[int(keys["p"])] = place
+            self.images[number].height = int(keys.get("z", "0"))
         elif action == "d":
             image = self.images.get(number)
             if keys["d"] == "I":
@@ -253,7 +256,7 @@ class ReferenceTerminal:
                     seen[y * height : (y + 1) * height, x * width : (x + 1) * width] = (
                         self._draw_placeholder(cell)
                     )
-        for image in self.images.values():
+        for image in sorted(self.images.values(), key=lambda each: each.height):
             for x, y, columns, rows, part in image.placements.values():
                 size = columns * width, rows * height
                 scaled = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.NEAREST))
@@ -272,7 +275,10 @@ class ReferenceTerminal:
         columns, rows = image.cells
         width, height = self.cell_px
         size = columns * width, rows * height
-        whole = np.asarray(Image.fromarray(image.pixels).resize(size, Image.Resampling.NEAREST))
+        if image.scaled is None:
+            scaled = Image.fromarray(image.pixels).resize(size, Image.Resampling.NEAREST)
+            image.scaled = np.asarray(scaled)
+        whole = image.scaled
         return whole[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
     def text(self) -> list[str]:

@@ -91,18 +91,34 @@ def assert_all_seen(app, terminal, protocol):
     assert_same(seen_of(terminal, cine)[place], whole[place], protocol=protocol, share=0.99)
 
 
+@pytest.fixture
+def rendered(monkeypatch):
+    """The rows that the two widgets with moving pictures were asked for."""
+    found = []
+    for kind in (EcgPlot, CinePlot):
+
+        def render_line(widget, y, render=kind.render_line):
+            found.append((type(widget), y))
+            return render(widget, y)
+
+        monkeypatch.setattr(kind, "render_line", render_line)
+    return found
+
+
 async def test_pictures_are_seen_as_they_were_drawn(
-    make_app, settle, fake_time, terminals, graphics
+    make_app, settle, fake_time, terminals, graphics, rendered
 ):
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
         assert_all_seen(app, terminals[-1], graphics.protocol)
+        rendered.clear()
         for seconds in (0.1, 0.31, 0.9, 0.05):  # as it plays
             fake_time.advance(seconds)
             app.screen.tick()
             await settle(pilot)
-        assert_all_seen(app, terminals[-1], graphics.protocol)
+            assert_all_seen(app, terminals[-1], graphics.protocol)
+        assert rendered == [], "pictures are sent, no widget is rendered"
         await pilot.press("space", "m", "right", "g", "plus")  # calipers, gain, zoom
         await settle(pilot)
         assert_all_seen(app, terminals[-1], graphics.protocol)
@@ -137,7 +153,7 @@ async def test_pictures_are_forgotten_when_they_are_replaced(
     app = make_app(first_patient="p0002")
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
-        for _ in range(12):
+        for _ in range(8):
             fake_time.advance(0.09)
             app.screen.tick()
             await pilot.press("g")
@@ -145,4 +161,6 @@ async def test_pictures_are_forgotten_when_they_are_replaced(
         assert app.screen.query_one("#ecg", EcgPlot).view.layout is Layout.THREE_BY_FOUR
         frames = len(app.patient.cine.frames)
         assert len(terminals[-1].images) <= frames + 6
-        assert len(app.images._encoded) <= 128
+        kept = [each for slot in app.images._slots.values() for each in slot.pictures.values()]
+        assert sum(len(each.codes) for each in kept) <= frames  # of the cine alone
+        assert sum(len(slot.patches) for slot in app.images._slots.values()) <= 2
