@@ -13,7 +13,7 @@ from ptacl_app.data.patient_view import FileSource, PatientView
 from ptacl_app.drawing.trace import Trace
 from ptacl_core.errors import MissingUnitError, PtaclError, RecordError
 from ptacl_core.records import parse_person
-from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerFailedError
+from ptacl_core.safety.processes.worker import Message, Worker, WorkerEndedError, WorkerFailedError
 
 DEADLINE_S = 60.0
 FIND_PATIENCE_S = 2.0
@@ -93,7 +93,7 @@ class FileReader:
                 )
         return Original(None, "the search was left")
 
-    def _ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, request: Mapping[str, object]) -> tuple[Message, bytes]:
         try:
             return self._worker.call(request, deadline_s=DEADLINE_S)
         except WorkerEndedError as error:

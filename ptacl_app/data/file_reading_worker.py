@@ -6,19 +6,20 @@ No model is here, so that the child answers at once and a trace stands before th
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ptacl_core.errors import ConfigError, MissingUnitError, RecordError
 from ptacl_core.io import discover, read_ecg
 from ptacl_core.io.discover.source_hash import hash_source
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.preprocess import analyse_ecg, prepare_ecg
 from ptacl_core.records import EcgRecord, PreparedEcg
+from ptacl_core.safety.processes.worker import Message
 from ptacl_core.safety.text.printable import clean_text
 
 
-def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def handle(request: Message, payload: bytes) -> tuple[dict[str, object], bytes]:
     """Answer one request of `file_reading.FileReader`: a document, and the leads."""
     del payload
     if request["task"] == "find":
@@ -26,7 +27,7 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
     return read_file(Path(request["file"]), request["hints"])
 
 
-def read_file(path: Path, hints: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def read_file(path: Path, hints: ReaderHints) -> tuple[dict[str, object], bytes]:
     """A file as the model and as a person sees it; why it cannot be read is part of the answer."""
     try:
         record = read_ecg(path, **hints)
@@ -49,7 +50,7 @@ def read_file(path: Path, hints: dict[str, Any]) -> tuple[dict[str, Any], bytes]
     return document, pack_signals(prepared, record)
 
 
-def describe_raw(record: EcgRecord) -> dict[str, Any]:
+def describe_raw(record: EcgRecord) -> dict[str, object]:
     """Rate and names of the leads that `pack_signals` sends as the file has them."""
     return {
         "raw_rate_hz": float(record.sampling_rate_hz),
@@ -108,14 +109,14 @@ _looked_at: dict[tuple[str, ...], OriginalFiles] = {}
 """What this child has looked at, by the folders."""
 
 
-def _find(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def _find(request: Message) -> tuple[dict[str, object], bytes]:
     roots = tuple(request["roots"])
     if roots not in _looked_at:
         _looked_at.clear()
         _looked_at[roots] = OriginalFiles(roots)
     files = _looked_at[roots]
     path = files.find(request["sha256"], patience_s=request["patience_s"])
-    document: dict[str, Any] = {"num_files": files.num_files, "is_all": files.is_all}
+    document: dict[str, object] = {"num_files": files.num_files, "is_all": files.is_all}
     if path is None:
         return document, b""
     try:

@@ -11,7 +11,7 @@ from ptacl_app.data.patient_view import FileSource, PatientView
 from ptacl_app.drawing.saliency import Saliency, read_saliency
 from ptacl_core.errors import MissingUnitError, PtaclError, RecordError
 from ptacl_core.records import parse_person
-from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerFailedError
+from ptacl_core.safety.processes.worker import Message, Worker, WorkerEndedError, WorkerFailedError
 
 DEADLINE_S = 180.0
 KEEP_DEADLINE_S = 6 * 3600.0
@@ -106,8 +106,8 @@ class Predictor:
         return tuple(document["patients"])
 
     def _ask(
-        self, request: Mapping[str, Any], *, deadline_s: float = DEADLINE_S
-    ) -> tuple[dict[str, Any], bytes]:
+        self, request: Mapping[str, object], *, deadline_s: float = DEADLINE_S
+    ) -> tuple[Message, bytes]:
         try:
             return self._worker.call(request, deadline_s=deadline_s)
         except WorkerEndedError as error:

@@ -6,7 +6,6 @@ The stage is imported by name, here only: the app's own process never imports to
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from ptacl_core.errors import (
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.progress import SILENT
 from ptacl_core.records import PreparedEcg, parse_person
+from ptacl_core.safety.processes.worker import Message
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.shards import ShardReader
 
@@ -28,7 +28,7 @@ _PREDICT_STAGE = "ptacl_core.stages.predict.run"
 _ADD_STAGE = "ptacl_core.stages.embed.added"
 
 
-def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def handle(request: Message, payload: bytes) -> tuple[dict[str, object], bytes]:
     """Answer one request of `inference.Predictor`: a document, and for a file its leads.
 
     A file that cannot be read, or a cohort without a model, is part of the answer.
@@ -41,7 +41,7 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
     return _read(request)
 
 
-def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+def _read(request: Message) -> tuple[dict[str, object], bytes]:
     path = Path(request["file"])
     document, leads = read_file(path, request["hints"])
     if document.get("is_accepted") and request["cohort"] is not None:
@@ -49,7 +49,7 @@ def _read(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     return document, leads
 
 
-def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _predict(path: Path, request: Message) -> dict[str, object]:
     stage = importlib.import_module(_PREDICT_STAGE)
     try:
         answers = stage.run(
@@ -65,7 +65,7 @@ def _predict(path: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"answer": answers[0]}
 
 
-def _explain(request: dict[str, Any]) -> dict[str, Any]:
+def _explain(request: Message) -> dict[str, object]:
     stage = importlib.import_module(_PREDICT_STAGE)
     cohort = Path(request["cohort"])
     try:
@@ -79,7 +79,7 @@ def _explain(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": clean_text(str(error), max_length=600)}
 
 
-def _keep(request: dict[str, Any]) -> dict[str, Any]:
+def _keep(request: Message) -> dict[str, object]:
     """Add the file to the cohort as one of its recordings; it alone is embedded, by its model."""
     cohort, path = Path(request["cohort"]), Path(request["file"])
     try:

@@ -1,13 +1,13 @@
 """Three opinions on the ECG that is shown: PTACL's, neurokit2's and the recording device's."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from ptacl_app.data.patient_view import PatientView
 from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
 from ptacl_app.text.formatting import MISSING
+from ptacl_core.documents.doctor import FigureSource, OpinionRow
 from ptacl_core.records import FIGURE_UNITS, PreparedEcg
 
 _LABELS = {
@@ -19,9 +19,10 @@ _LABELS = {
     "axis_deg": "axis of QRS",
 }
 _UNITS = {"deg": "°"}
+_WIDTHS: dict[FigureSource, int] = {"ptacl": 9, "neurokit2": 12, "device": 9}
 
 
-def ask_opinions(patient: PatientView, device: Mapping[str, float]) -> list[dict[str, Any]]:
+def ask_opinions(patient: PatientView, device: Mapping[str, float]) -> list[OpinionRow]:
     """A row per figure, as `compare_opinions` makes them; none without an ECG.
 
     Asks neurokit2, which takes half a second or more: for a thread, not for the event loop.
@@ -46,22 +47,22 @@ def ask_opinions(patient: PatientView, device: Mapping[str, float]) -> list[dict
     return compare_opinions(ours, ask_neurokit(prepared), device)
 
 
-def describe_opinions(rows: list[dict[str, Any]]) -> str:
+def describe_opinions(rows: list[OpinionRow]) -> str:
     """A table in text: * stands beside what differs from PTACL's beyond the stated limit."""
     if not rows:
         return "no ECG, or nothing that could be measured on it"
     lines = [f"{'':<14}{'PTACL':>9}{'neurokit2':>12}{'device':>9}   limit"]
     for row in rows:
-        name = row["figure"]
+        name = row.figure
         unit = FIGURE_UNITS[name]
         cells = []
-        for source, width in (("ptacl", 9), ("neurokit2", 12), ("device", 9)):
-            value = row[source]
-            mark = "*" if source in row["disagrees_with"] else ""
+        for source, width in _WIDTHS.items():
+            value = row.of(source)
+            mark = "*" if source in row.disagrees_with else ""
             text = MISSING if value is None else f"{value:.0f}"
             cells.append(f"{text + mark:>{width}}")
-        limit = f"{row['limit']:.0f} {_UNITS.get(unit, unit)}"
+        limit = f"{row.limit:.0f} {_UNITS.get(unit, unit)}"
         lines.append(f"{_LABELS[name]:<14}{''.join(cells)}   {limit}")
-    has_difference = any(row["disagrees_with"] for row in rows)
+    has_difference = any(row.disagrees_with for row in rows)
     note = "* differs from PTACL's by more than the limit" if has_difference else "all agree"
     return "\n".join([*lines, "", f"{note}. Research use only."])

@@ -1,7 +1,7 @@
 """Asks for an ECG file and has it read in a child process; the app then shows it."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from ptacl_app.widgets.hint_form import HintForm
 from ptacl_app.widgets.path_suggester import PathSuggester
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import MissingUnitError, PtaclError
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.records import parse_person
 
 NOTE = "reading …  Esc cancels"
@@ -89,7 +90,7 @@ class LoadEcgScreen(Dialog[None]):
         self.read(path, hints, person)
 
     @work(thread=True, exclusive=True, group="read", exit_on_error=False)
-    def read(self, path: Path, hints: dict[str, Any], person: str) -> None:
+    def read(self, path: Path, hints: ReaderHints, person: str) -> None:
         """Ask the child; `RecordingRead` or `PredictionFailed` follows."""
         try:
             view = self._app.files.read(path, hints=hints, person=person)

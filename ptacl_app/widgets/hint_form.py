@@ -1,7 +1,5 @@
 """Asks what a nameless array does not say of itself: rate, unit, order of the leads, which."""
 
-from typing import Any
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
@@ -9,6 +7,7 @@ from textual.widgets import Static
 
 from ptacl_app.widgets.safe_input import SafeInput
 from ptacl_core.errors import ConfigError
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.records import LEAD_NAMES
 
 FIELDS = {
@@ -46,9 +45,9 @@ class HintForm(Vertical):
         empty = [field for field in fields if not field.value.strip()]
         (empty or fields)[0].focus()
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> ReaderHints:
         """The hints given, none while nothing was asked. Raises ConfigError for no number."""
-        hints: dict[str, Any] = {}
+        hints: ReaderHints = {}
         for name in FIELDS if self.has_class("-shown") else ():
             typed = self.query_one(f"#hint-{name}", SafeInput).value.strip()
             if not typed:

@@ -2,7 +2,7 @@
 """Embeddings between NumPy arrays and the tables `embeddings_<dim>` of an open store."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -61,11 +61,12 @@ def _describe(connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey) -> tup
 
 def _read_columns(
     connection: "duckdb.DuckDBPyConnection", key: EmbeddingKey, *, dim: int, names: str
-) -> dict[str, Any]:
-    return connection.execute(
+) -> dict[str, Array]:
+    columns = connection.execute(
         f"SELECT {names} FROM embeddings_{dim} WHERE run = ? AND modality = ? AND space = ?",
         list(key),
     ).fetchnumpy()
+    return {name: np.asarray(column) for name, column in columns.items()}
 
 
 def _check_positions(
@@ -81,7 +82,7 @@ def _check_positions(
 
 
 def _order_keys(
-    columns: dict[str, Any], position: Int64[Array, " vector"]
+    columns: dict[str, Array], position: Int64[Array, " vector"]
 ) -> list[tuple[str, int]]:
     patients = np.empty(position.size, object)
     patients[position] = columns["patient"]

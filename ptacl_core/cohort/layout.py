@@ -5,9 +5,10 @@ import tomllib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ptacl_core.errors import CohortError, CohortVersionError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import write_text
 
 KIND = "ptacl-cohort"
@@ -168,7 +169,7 @@ def draw_cohort_id() -> str:
     return uuid.uuid4().hex
 
 
-def _read_toml(layout: CohortLayout) -> dict[str, Any]:
+def _read_toml(layout: CohortLayout) -> JsonObject:
     try:
         return tomllib.loads(layout.description.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ptacl_core.cohort.engine import connect_reader, descriptor_path, execute, readable_errors
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.publication import open_published, read_manifest
+from ptacl_core.cohort.rows import SqlRow
 from ptacl_core.cohort.schema.migrations import SCHEMA_VERSION, read_schema_version
 from ptacl_core.cohort.sql.console import Console
 from ptacl_core.errors import CohortVersionError
@@ -75,7 +76,7 @@ class OpenedStore:
         with self.cursor() as cursor:
             return execute(cursor, query, parameters)
 
-    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[SqlRow]:
         """As `fetch`, every row a dictionary of its columns."""
         with self.cursor() as cursor:
             cursor.execute(query, list(parameters))

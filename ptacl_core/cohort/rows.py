@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from ptacl_core.arrays import Array, Float32, Int64
 from ptacl_core.records.finding import Finding
+
+SqlRow = dict[str, Any]
+"""A row by column, as the engine gives it; the statement, or `overview`, states the types."""
 
 Direction = Literal["ecg-cmr", "cmr-ecg", "ecg-ecg", "cmr-cmr"]
 """Modality of the query, modality of the candidates."""

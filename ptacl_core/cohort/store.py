@@ -27,6 +27,7 @@ from ptacl_core.cohort.rows import (
     Recording,
     Run,
     ShardRow,
+    SqlRow,
 )
 from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
 from ptacl_core.errors import CohortError
@@ -170,7 +171,7 @@ class Cohort:
         order_by: str | None = None,
         limit: int | None = None,
         offset: int = 0,
-    ) -> list[dict[str, Any]]:
+    ) -> list[SqlRow]:
         """Rows of `overview` (one per patient-visit) as dictionaries.
 
         `filter_sql` is a predicate over its columns (`lvef_pct < 50 AND sex = 'F'`),
@@ -182,7 +183,7 @@ class Cohort:
         """How many rows `patients` has. Raises QueryError."""
         return patient_queries.count_patients(self._opened, filter_sql)
 
-    def patient(self, patient: str, visit: int | None = None) -> dict[str, Any]:
+    def patient(self, patient: str, visit: int | None = None) -> SqlRow:
         """The row of `overview` of one patient, at the first visit unless `visit` is given.
 
         Raises CohortError when there is none.
@@ -452,6 +453,6 @@ class Cohort:
         """Rows of one of our own statements. Raises CohortError when the store is damaged."""
         return self._opened.fetch(query, parameters)
 
-    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def fetch_dicts(self, query: str, parameters: Sequence[Any] = ()) -> list[SqlRow]:
         """As `fetch`, every row a dictionary of its columns."""
         return self._opened.fetch_dicts(query, parameters)

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ptacl_core import __version__
 from ptacl_core.cohort.erasure.byte_search import SearchReport
@@ -14,6 +13,7 @@ from ptacl_core.cohort.erasure.derived_files import CleanedFile
 from ptacl_core.cohort.erasure.journal import Journal
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.errors import CohortError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import write_json
 
 LIMITS = (
@@ -51,13 +51,13 @@ class Certificate:
         """What could not be looked into; see `not_searched`."""
         return self.not_searched
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document of `ptacl erase`."""
         return {
             "people": len(self.tombstones),
-            "removed_rows": self.removed_rows,
+            "removed_rows": dict(self.removed_rows),
             "removed_shard_rows": self.removed_shard_rows,
-            "removed_notes": self.notes,
+            "removed_notes": dict(self.notes),
             "cleaned_files": [
                 {"file": cleaned_file.file, "action": cleaned_file.action}
                 for cleaned_file in self.cleaned_files

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from ptacl_core.cohort.erasure.erase import ShardErasure
 from ptacl_core.cohort.health.verification import verify_cohort
 from ptacl_core.cohort.layout import CohortLayout
 from ptacl_core.cohort.private_folder import KEYS_VARIABLE
+from ptacl_core.cohort.rows import SqlRow
 from ptacl_core.cohort.search.exact import cosine_similarity
 from ptacl_core.cohort.search.vectors import check_vectors
 from ptacl_core.cohort.sql.exports import format_csv
@@ -85,7 +85,7 @@ class SelfCheck:
         """True when every attempt held."""
         return self.num_passed == self.num_tried
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, str | int | bool]:
         """One entry of the JSON document of `ptacl selftest`."""
         return {**asdict(self), "is_passed": self.is_passed}
 
@@ -287,7 +287,7 @@ def _damage(path: Path) -> list[bool]:
     return held
 
 
-def _expect_rows(path: Path, expected: list[dict[str, Any]]) -> None:
+def _expect_rows(path: Path, expected: list[SqlRow]) -> None:
     """Raise CohortError in either good case: the store refused, or it is right."""
     with Cohort.open(path) as cohort:
         if cohort.patients() == expected:

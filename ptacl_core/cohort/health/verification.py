@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.cohort.embedding_rows import EmbeddingKey
 from ptacl_core.cohort.engine import connect_reader, execute, readable_errors
@@ -33,6 +32,7 @@ from ptacl_core.cohort.search.index import (
 )
 from ptacl_core.cohort.writing.transaction import write_cohort
 from ptacl_core.errors import CohortError, CohortVersionError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import choose_file_mode
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import hold_lock, read_holder
@@ -55,7 +55,7 @@ class Verification:
         """True without a defect."""
         return not self.defects
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document of `ptacl verify`."""
         return {
             "is_whole": self.is_whole,

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from ptacl_core.cohort.notes.audit_heads import AuditHead
 
@@ -28,13 +27,13 @@ class AuditEntry:
     logged_at: datetime
     actor: str
     action: str
-    details: Mapping[str, Any] | None
+    details: Mapping[str, object] | None
     details_sha256: str
     previous_hash: str
     hash: str
 
 
-def hash_details(details: Mapping[str, Any]) -> tuple[str, str]:
+def hash_details(details: Mapping[str, object]) -> tuple[str, str]:
     """The text of `details` with a fresh salt in it, and the SHA-256 of that text."""
     text = json.dumps({**details, "salt": secrets.token_hex(16)}, sort_keys=True, default=str)
     return text, hashlib.sha256(text.encode()).hexdigest()
@@ -94,7 +93,8 @@ def _find_unexplained_redactions(entries: Sequence[AuditEntry]) -> list[str]:
     explained: set[int] = set()
     for entry in entries:
         if entry.action == "erase" and entry.details is not None:
-            explained.update(entry.details.get("redacted_entries", ()))
+            redacted = entry.details.get("redacted_entries", ())
+            explained.update(redacted if isinstance(redacted, list) else ())
     return [
         f"entry {entry.number}: its details were removed, and no erasure says so"
         for entry in entries

@@ -25,6 +25,7 @@ from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes import audit
 from ptacl_core.cohort.notes.audit_heads import AuditHead, read_heads, write_head
 from ptacl_core.errors import CohortError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import choose_file_mode, sync
 from ptacl_core.safety.files.lock import wait_for_lock
 
@@ -407,7 +408,7 @@ def read_entries(
     return pairs
 
 
-def _read_details(text: str | None) -> dict[str, Any] | None:
+def _read_details(text: str | None) -> JsonObject | None:
     if text is None:
         return None
     try:

@@ -8,10 +8,10 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypedDict
 
 from ptacl_core.cohort.layout import CohortDescription
 from ptacl_core.cohort.notes import audit
@@ -19,6 +19,19 @@ from ptacl_core.cohort.private_folder import user_data_folder
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import write_text
 from ptacl_core.safety.files.lock import wait_for_lock
+
+
+class ReadingEntry(TypedDict):
+    """One line of the log; `details` are the text that was hashed, None where redacted."""
+
+    number: int
+    logged_at: str
+    actor: str
+    action: str
+    details: str | None
+    details_sha256: str
+    previous_hash: str
+    hash: str
 
 
 def reading_log(cohort_id: str) -> Path:
@@ -76,7 +89,7 @@ def redact_readings(cohort_id: str, people: Sequence[str]) -> int:
     return num_redacted
 
 
-def _build(last: dict[str, Any] | None, action: str, details: dict[str, Any]) -> dict[str, Any]:
+def _build(last: ReadingEntry | None, action: str, details: Mapping[str, object]) -> ReadingEntry:
     number = 1 if last is None else int(last["number"]) + 1
     previous = audit.FIRST_HASH if last is None else str(last["hash"])
     text, details_sha256 = audit.hash_details(details)
@@ -101,7 +114,7 @@ def _build(last: dict[str, Any] | None, action: str, details: dict[str, Any]) ->
     }
 
 
-def _read_last(stream: Any) -> dict[str, Any] | None:
+def _read_last(stream: BinaryIO) -> ReadingEntry | None:
     """The last whole line, looked for from the end on."""
     end = stream.seek(0, os.SEEK_END)
     for size in (65_536, end):

@@ -3,10 +3,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.asking import run_statement
-from ptacl_core.cohort.rows import Phenotype, Recording, ShardRow
+from ptacl_core.cohort.rows import Phenotype, Recording, ShardRow, SqlRow
 from ptacl_core.errors import CohortError, QueryError
 from ptacl_core.records.finding import Finding
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES
@@ -21,7 +21,7 @@ def list_patients(
     order_by: str | None,
     limit: int | None,
     offset: int,
-) -> list[dict[str, Any]]:
+) -> list[SqlRow]:
     """See `Cohort.patients`."""
     query = f"SELECT * FROM overview{_where(filter_sql)} ORDER BY {_order(opened, order_by)}"
     if limit is not None:
@@ -42,7 +42,7 @@ def count_patients(opened: "OpenedStore", filter_sql: str | None) -> int:
     return int(str(run_statement(opened, query, max_rows=1).rows[0][0]))
 
 
-def find_patient(opened: "OpenedStore", patient: str, visit: int | None) -> dict[str, Any]:
+def find_patient(opened: "OpenedStore", patient: str, visit: int | None) -> SqlRow:
     """See `Cohort.patient`."""
     rows = opened.fetch_dicts(
         "SELECT * FROM overview WHERE patient = ? AND (?::INTEGER IS NULL OR visit = ?) "
@@ -119,5 +119,5 @@ def _order(opened: "OpenedStore", order_by: str | None) -> str:
     return f'"{match[1]}" {(match[2] or "asc").upper()} NULLS LAST, patient, visit'
 
 
-def _finding(row: dict[str, Any]) -> Finding:
+def _finding(row: SqlRow) -> Finding:
     return Finding(row["code"], row["severity"], row["message"], tuple(row["leads"] or ()))

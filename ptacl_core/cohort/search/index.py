@@ -9,9 +9,10 @@ store; and what it finds is ranked again exactly. Without a valid index the sear
 import json
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from ptacl_core.safety.files.atomic import choose_file_mode, make_folder, write_
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.safety.processes.worker import (
+    Message,
     Worker,
     WorkerEndedError,
     WorkerFailedError,
@@ -58,6 +60,13 @@ class IndexEntry:
     sha256: str
     num_links: int
     ef_construction: int
+    ef: int
+    recall_at_10: float
+
+
+class Probed(NamedTuple):
+    """How an index that was built searches: its `ef`, and the recall that it reaches."""
+
     ef: int
     recall_at_10: float
 
@@ -121,8 +130,8 @@ def build_index(opened: "OpenedStore", key: EmbeddingKey) -> IndexEntry:
                 sha256=compute_sha256(temporary),
                 num_links=_NUM_LINKS,
                 ef_construction=_EF_CONSTRUCTION,
-                ef=int(probed["ef"]),
-                recall_at_10=float(probed["recall_at_10"]),
+                ef=probed.ef,
+                recall_at_10=probed.recall_at_10,
             )
             temporary.replace(folder / name)
             _put_entry(opened, entry)
@@ -207,7 +216,7 @@ def read_positions(
 
 def _build_and_probe(
     opened: "OpenedStore", key: EmbeddingKey, file: Path, *, num_vectors: int, dim: int
-) -> dict[str, Any]:
+) -> Probed:
     request = {
         "store": descriptor_path(opened.descriptor),
         "key": list(key),
@@ -216,10 +225,10 @@ def _build_and_probe(
         "ef_construction": _EF_CONSTRUCTION,
         "recall_goal": RECALL_GOAL,
     }
-    probed: dict[str, Any] = {}
+    answers = []
     for operation in ("build", "probe"):
         try:
-            probed, _ = call_once(
+            answer, _ = call_once(
                 _TARGET,
                 {**request, "operation": operation},
                 name="index",
@@ -231,9 +240,11 @@ def _build_and_probe(
             raise CohortError(
                 f"the index could not be built ({error}); search is exact without it"
             ) from None
-    if probed["recall_at_10"] < RECALL_GOAL:
+        answers.append(answer)
+    probed = Probed(ef=int(answers[-1]["ef"]), recall_at_10=float(answers[-1]["recall_at_10"]))
+    if probed.recall_at_10 < RECALL_GOAL:
         raise CohortError(
-            f"the index finds {probed['recall_at_10']:.3f} of the 10 nearest, expected "
+            f"the index finds {probed.recall_at_10:.3f} of the 10 nearest, expected "
             f"{RECALL_GOAL}; it is not kept, and search is exact"
         )
     return probed
@@ -271,8 +282,8 @@ def _write_entries(opened: "OpenedStore", entries: list[IndexEntry]) -> None:
 
 
 def _guarded(
-    worker: Worker, request: dict[str, Any], payload: bytes
-) -> tuple[dict[str, Any], bytes]:
+    worker: Worker, request: Mapping[str, object], payload: bytes
+) -> tuple[Message, bytes]:
     try:
         return worker.call(request, payload, deadline_s=_SEARCH_DEADLINE_S)
     except (WorkerEndedError, WorkerFailedError) as error:

@@ -4,6 +4,7 @@
 answers searches.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ptacl_core.cohort.embedding_rows import EmbeddingKey, read_vectors
 from ptacl_core.cohort.engine import connect_reader
 from ptacl_core.cohort.search.exact import normalise, search_exact_many
 from ptacl_core.errors import CohortError
+from ptacl_core.safety.processes.worker import Message
 
 _SEED = 1
 _NUM_PROBES = 200
@@ -29,7 +31,7 @@ class _State:
 _STATE = _State()
 
 
-def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def handle(request: Message, payload: bytes) -> tuple[Mapping[str, object], bytes]:
     """Answer one request of `index`."""
     operation = request["operation"]
     if operation == "build":
@@ -54,7 +56,7 @@ def _import_hnswlib() -> Any:
     return hnswlib
 
 
-def _build(request: dict[str, Any]) -> dict[str, Any]:
+def _build(request: Message) -> dict[str, int]:
     hnswlib = _import_hnswlib()
     vectors = _read(request)
     index = hnswlib.Index(space="ip", dim=vectors.shape[1])
@@ -70,7 +72,7 @@ def _build(request: dict[str, Any]) -> dict[str, Any]:
     return {"num_vectors": vectors.shape[0], "dim": vectors.shape[1]}
 
 
-def _probe(request: dict[str, Any]) -> dict[str, Any]:
+def _probe(request: Message) -> dict[str, float]:
     """Recall of the saved index against exact search, and the `ef` that reaches the goal."""
     vectors = _read(request)
     unit = normalise(vectors)
@@ -93,7 +95,7 @@ def _probe(request: dict[str, Any]) -> dict[str, Any]:
     return {"recall_at_10": recall, "ef": _EF_STEPS[-1]}
 
 
-def _load(request: dict[str, Any], payload: bytes) -> dict[str, Any]:
+def _load(request: Message, payload: bytes) -> dict[str, list[float]]:
     index = _open_index(request["file"], num_vectors=request["num_vectors"], dim=request["dim"])
     index.set_ef(request["ef"])
     probes = np.frombuffer(payload, np.float32).reshape(-1, request["dim"])
@@ -121,7 +123,7 @@ def _open_index(file: str, *, num_vectors: int, dim: int) -> Any:
     return index
 
 
-def _read(request: dict[str, Any]) -> Float32[Array, "vector dim"]:
+def _read(request: Message) -> Float32[Array, "vector dim"]:
     connection = connect_reader(request["store"], label=Path("cohort.duckdb"), threads=1)
     try:
         return read_vectors(connection, EmbeddingKey(*request["key"]))[1]

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from ptacl_core.cohort.rows import Neighbour, QueryResult
 from ptacl_core.cohort.sql.statement import KnnCall
 from ptacl_core.cohort.sql.streams import ResultStream, read_batches
 from ptacl_core.errors import CohortError, QueryError
-from ptacl_core.safety.processes.worker import Worker, WorkerEndedError, WorkerFailedError
+from ptacl_core.safety.processes.worker import Message, Worker, WorkerEndedError, WorkerFailedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,7 +65,7 @@ class Console:
 
         spent_s = 0.0
 
-        def ask(request: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        def ask(request: Mapping[str, object], payload: bytes = b"") -> tuple[Message, bytes]:
             nonlocal spent_s
             started_s = time.monotonic()
             try:
@@ -131,7 +131,7 @@ class Console:
         max_rows: int | None,
         deadline_s: float,
         resolve: Resolve,
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[Message, bytes]:
         if max_rows is not None and max_rows < 0:
             raise QueryError(f"max_rows: expected 0 or more, got {max_rows}")
         with self._worker.session() as call:
@@ -150,7 +150,7 @@ class Console:
             except WorkerFailedError as error:
                 raise _explain_failure(error) from None
 
-    def _open_if_new(self, call: Callable[..., tuple[dict[str, Any], bytes]]) -> None:
+    def _open_if_new(self, call: Callable[..., tuple[Message, bytes]]) -> None:
         if self._worker.is_running and self._opened_start == self._worker.num_starts:
             return
         call(

@@ -4,6 +4,7 @@ Started by `console.Console`; holds a connection that can read the store and not
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ptacl_core.cohort.engine import connect_reader
 from ptacl_core.cohort.sql.exports import encode_value
 from ptacl_core.cohort.sql.statement import KnnCall, check_statement
 from ptacl_core.errors import QueryError
+from ptacl_core.safety.processes.worker import Message
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +35,7 @@ class _State:
 _STATE = _State()
 
 
-def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def handle(request: Message, payload: bytes) -> tuple[Mapping[str, object], bytes]:
     """Answer one request of the console."""
     operation = request["operation"]
     if operation == "open":
@@ -49,7 +51,7 @@ def handle(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
     raise QueryError(f"unknown operation {operation!r}")
 
 
-def _open(store: str) -> dict[str, Any]:
+def _open(store: str) -> dict[str, list[str]]:
     connection = connect_reader(store, label=Path("cohort.duckdb"), memory_limit=_MEMORY_LIMIT)
     rows = connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'store' AND "
@@ -71,7 +73,7 @@ def _open(store: str) -> dict[str, Any]:
     return {"tables": sorted(_STATE.tables)}
 
 
-def _prepare(statement: str) -> dict[str, Any]:
+def _prepare(statement: str) -> dict[str, list[dict[str, str | int | None]]]:
     import duckdb
 
     connection = _connection()
@@ -88,7 +90,7 @@ def _prepare(statement: str) -> dict[str, Any]:
     }
 
 
-def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, Any]:
+def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, object]:
     import duckdb
 
     connection = _connection()
@@ -112,7 +114,7 @@ def _fetch(neighbours: list[list[Any]], max_rows: int | None) -> dict[str, Any]:
 
 def _start_stream(
     neighbours: list[list[Any]], max_rows: int | None
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[dict[str, list[str]], bytes]:
     """Begin a statement whose rows `next` gives; the schema of its rows as an Arrow stream."""
     import duckdb
     import pyarrow as pa
@@ -137,7 +139,7 @@ def _start_stream(
     return {"columns": columns, "types": types}, sink.getvalue().to_pybytes()
 
 
-def _next_batches() -> tuple[dict[str, Any], bytes]:
+def _next_batches() -> tuple[dict[str, bool], bytes]:
     """The next batches, of a few megabytes together, and whether they were the last."""
     import duckdb
     import pyarrow as pa

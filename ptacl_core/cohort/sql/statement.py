@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.sql.functions import ALLOWED_FUNCTIONS, OPERATORS
 from ptacl_core.errors import QueryError
+from ptacl_core.json_values import JsonValue
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,11 +64,11 @@ def check_statement(
         )
     if "\0" in statement:
         raise QueryError("expected a SELECT statement, got a NUL character in it")
-    document = _parse(connection, statement)
+    tree = _parse(connection, statement)
     _check_engines_list(connection, statement, tables)
     checker = _Checker(tables)
     try:
-        checker.check(document["statements"][0], frozenset())
+        checker.check(tree, frozenset())
     except RecursionError:
         raise QueryError("the statement is nested too deeply; write it with fewer levels") from None
     if len(checker.calls) > MAX_KNN_CALLS:
@@ -75,7 +76,8 @@ def check_statement(
     return list(dict.fromkeys(checker.calls))
 
 
-def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> dict[str, Any]:
+def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> JsonValue:
+    """The syntax tree of one statement. Raises QueryError."""
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchone()
     try:
         document = json.loads(row[0]) if row else {"error": True}
@@ -93,7 +95,7 @@ def _parse(connection: "duckdb.DuckDBPyConnection", statement: str) -> dict[str,
     if not isinstance(statements, list) or len(statements) != 1:
         num_found = len(statements) if isinstance(statements, list) else 0
         raise QueryError(f"expected one statement, got {num_found}")
-    return document
+    return statements[0]
 
 
 def _check_engines_list(
@@ -259,13 +261,14 @@ def _arguments(function: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _read_knn(function: Mapping[str, Any]) -> KnnCall:
     names = ["patient", "k", "direction", "run"]
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for position, (name, expression) in enumerate(_arguments(function)):
         key = name.casefold() or (names[position] if position < len(names) else "")
         if key not in names or key in values:
             raise QueryError(f"knn: expected {_KNN_FORM}, got too many or unknown arguments")
         values[key] = _constant(expression)
-    if not isinstance(values.get("patient"), str) or "k" not in values:
+    patient = values.get("patient")
+    if not isinstance(patient, str) or "k" not in values:
         raise QueryError(f"knn: expected {_KNN_FORM}: the patient as text, then k")
     k = values["k"]
     if isinstance(k, bool) or not isinstance(k, int):
@@ -273,7 +276,7 @@ def _read_knn(function: Mapping[str, Any]) -> KnnCall:
     direction, run = values.get("direction", "ecg-cmr"), values.get("run")
     if not isinstance(direction, str) or not (run is None or isinstance(run, str)):
         raise QueryError(f"knn: expected {_KNN_FORM}: direction and run as text")
-    return KnnCall(values["patient"], k, direction, run)
+    return KnnCall(patient, k, direction, run)
 
 
 _KNN_FORM = "knn('<patient>', k [, direction [, run]])"

@@ -1,12 +1,13 @@
 """Rows of a statement piece by piece: memory holds a piece, and the first one comes at once."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ptacl_core.cohort.sql.exports import encode_value, format_csv, plain_value
 from ptacl_core.errors import QueryError
+from ptacl_core.safety.processes.worker import Message
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +72,7 @@ def _json_objects(stream: ResultStream) -> Iterator[str]:
 
 
 def read_batches(
-    call: Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]],
+    call: Callable[[Mapping[str, object]], tuple[Message, bytes]],
     mark_truncated: Callable[[], None],
 ) -> "Iterator[pa.RecordBatch]":
     """Batches that the console's process gives, until it has no more."""

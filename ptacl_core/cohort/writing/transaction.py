@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptacl_core import __version__
 from ptacl_core.cohort.engine import connect_writer, execute, readable_errors, refuse_stray_wal
@@ -91,7 +91,7 @@ def _finish(
     execute(connection, "CHECKPOINT")
 
 
-def _write_audit(layout: CohortLayout, entries: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def _write_audit(layout: CohortLayout, entries: Sequence[tuple[str, dict[str, object]]]) -> None:
     if entries:
         notes = Notes(layout, CohortDescription.read(layout).cohort_id)
         for action, details in entries:

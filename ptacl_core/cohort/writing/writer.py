@@ -46,7 +46,7 @@ class CohortWriter:
         self._connection = connection
         self._file = file
         self._layout = layout
-        self.audit_entries: list[tuple[str, dict[str, Any]]] = []
+        self.audit_entries: list[tuple[str, dict[str, object]]] = []
         self.changed_tables: set[str] = set()
         """Tables that were written to: what is derived from others stays as it is."""
 
@@ -269,7 +269,7 @@ class CohortWriter:
             )
         rows = [(stage, "learned", float(value)) for stage, value in learned.items()]
         rows.append(("align", "is_control", float(is_control)))
-        columns: dict[str, Any] = {
+        columns: dict[str, object] = {
             "run": [run] * len(rows),
             "section": ["health"] * len(rows),
             "variant": [stage for stage, _, _ in rows],

@@ -28,7 +28,13 @@ from ptacl_core.errors import PtaclError
 from ptacl_core.safety.processes.one_thread import ONE_THREAD
 from ptacl_core.safety.processes.parent_watch import end_with_parent
 
-Handler = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
+Message = dict[str, Any]
+"""A request or an answer as the other side of the pipe reads it from JSON.
+
+What a message holds is stated where it is made; a child that sends another one is a fault of its
+target, and shows as a KeyError or TypeError there.
+"""
+Handler = Callable[[Message, bytes], tuple[Mapping[str, object], bytes]]
 """What a child runs per request: document and bytes in, document and bytes out."""
 
 _HEADER = struct.Struct("<QQ")
@@ -86,8 +92,8 @@ class Worker:
         self._is_cancelled = False
 
     def call(
-        self, request: Mapping[str, Any], payload: bytes = b"", *, deadline_s: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self, request: Mapping[str, object], payload: bytes = b"", *, deadline_s: float
+    ) -> tuple[Message, bytes]:
         """Send a request and return the answer.
 
         Raises WorkerEndedError when the child died, was cancelled, or was killed because
@@ -97,15 +103,15 @@ class Worker:
             return call(request, payload, deadline_s=deadline_s)
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[Callable[..., tuple[dict[str, Any], bytes]]]:
+    def session(self) -> Iterator[Callable[..., tuple[Message, bytes]]]:
         """Hold the child for several calls in a row; gives `call` with the same arguments."""
         with self._turn:
             self._is_cancelled = False
             yield self._call
 
     def _call(
-        self, request: Mapping[str, Any], payload: bytes = b"", *, deadline_s: float
-    ) -> tuple[dict[str, Any], bytes]:
+        self, request: Mapping[str, object], payload: bytes = b"", *, deadline_s: float
+    ) -> tuple[Message, bytes]:
         if self._is_cancelled:
             raise WorkerEndedError("cancelled", f"{self.name}: cancelled")
         process = self._running()
@@ -184,14 +190,14 @@ class Worker:
 
 def call_once(
     target: str,
-    request: Mapping[str, Any],
+    request: Mapping[str, object],
     payload: bytes = b"",
     *,
     name: str,
     address_space_bytes: int,
     deadline_s: float,
     pass_files: Sequence[int] = (),
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[Message, bytes]:
     """One request to a child of its own; see `Worker`."""
     worker = Worker(
         target, name=name, address_space_bytes=address_space_bytes, pass_files=pass_files
@@ -227,8 +233,8 @@ def serve(target: str, address_space_bytes: int, parent: int) -> None:
 
 
 def _answer(
-    handler: Handler, request: dict[str, Any], payload: bytes
-) -> tuple[dict[str, Any], bytes]:
+    handler: Handler, request: Message, payload: bytes
+) -> tuple[Mapping[str, object], bytes]:
     try:
         document, block = handler(request, payload)
     except MemoryError:
@@ -239,7 +245,7 @@ def _answer(
         return {"answer": document}, block
 
 
-def _receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def _receive(stream: BinaryIO) -> tuple[Message, bytes] | None:
     header = stream.read(_HEADER.size)
     if len(header) < _HEADER.size:
         return None
@@ -249,7 +255,7 @@ def _receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
 
 def _exchange(
     process: subprocess.Popen[bytes], message: bytes, deadline: float
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[Message, bytes]:
     assert process.stdin is not None
     assert process.stdout is not None
     source, sink = process.stdout.fileno(), process.stdin.fileno()

@@ -11,7 +11,6 @@ from ptacl_core.documents.doctor import (
     ColumnMeaning,
     DeviceFacts,
     EcgReport,
-    OpinionRow,
     PairsReport,
     PhenotypeReport,
     ValueSummary,
@@ -61,10 +60,7 @@ def describe_ecg(path: Path, hints: Mapping[str, Any] | None = None) -> EcgRepor
         r_peaks_s=tuple((prepared.r_peak_samples / 500.0).round(3).tolist()),
         heart_rate_bpm=prepared.heart_rate_bpm,
         measurements={k: v for k, v in analysis.figures.items() if k != "heart_rate_bpm"},
-        opinions=tuple(
-            OpinionRow.model_validate(row)
-            for row in compare_opinions(analysis.figures, second, record.device_measurements)
-        ),
+        opinions=tuple(compare_opinions(analysis.figures, second, record.device_measurements)),
         leads_mv=analysis.leads_as_dict(),
         statements=tuple(
             StatementPart.model_validate(statement.as_dict()) for statement in analysis.statements

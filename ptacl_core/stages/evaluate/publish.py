@@ -93,7 +93,7 @@ def build_result_table(run: str, document: EvaluationDocument) -> "pa.Table":
             place = ("labels", row.key, row.modality, "", f"mean_r2_at_{point.labels}")
             results.append((*place, point.mean_r2, point.low, point.high))
     names = ("section", "variant", "modality", "phenotype", "metric", "value", "low", "high")
-    columns: dict[str, Any] = {"run": [run] * len(results)}
+    columns: dict[str, object] = {"run": [run] * len(results)}
     for index, name in enumerate(names):
         kind = pa.float64() if name in ("value", "low", "high") else pa.string()
         columns[name] = pa.array([result[index] for result in results], kind)

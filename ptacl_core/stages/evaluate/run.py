@@ -6,16 +6,16 @@ into the store and to stdout; what it says patient by patient lies beside it as 
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
-from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument, R2Cell
 from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.documents.health import StageHealth
+from ptacl_core.documents.retrieval import MeanRetrieval
 from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
@@ -55,7 +55,7 @@ from ptacl_core.stages.evaluate.steps.alignment import describe_steps, measure_s
 from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
 from ptacl_core.stages.evaluate.steps.outcomes import keep_outcomes, list_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
-from ptacl_core.stages.evaluate.table_one import evaluate_retrieval
+from ptacl_core.stages.evaluate.table_one import RULES, evaluate_retrieval
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
 
 
@@ -126,15 +126,16 @@ def run(
             "nested": rows.nested,
             "regression": regression,
             "rows": table,
-            **table_one.sections,
+            "retrieval": table_one.retrieval,
+            "retrieval_mean": table_one.mean,
+            "retrieval_directions": table_one.directions,
+            "retrieval_rules": RULES,
+            "pair_recall": table_one.pair_recall,
             "retrieval_bar": _retrieve_linear(bars, test, resamples, person),
-            "alignment": {
-                **describe_steps(outcomes, resamples),
-                "timing_kept": kept,
-                "timing_note": timing_note,
-                "controls": controls,
-            },
-            "consistency": check_consistency(regression, table_one.sections["retrieval"]),
+            "alignment": describe_steps(
+                outcomes, resamples, timing_kept=kept, timing_note=timing_note, controls=controls
+            ),
+            "consistency": check_consistency(regression, table_one.retrieval),
             "coverage": coverage,
             "coverage_summary": coverage_summary,
             "subgroups": evaluate_subgroups(test, predicted, resamples),
@@ -196,12 +197,12 @@ def _add_aligned(
     return health
 
 
-def _summarise_regression(table: tuple[TableTwoRow, ...]) -> dict[str, dict[str, Any]]:
+def _summarise_regression(table: tuple[TableTwoRow, ...]) -> dict[str, dict[str, R2Cell]]:
     """R² of the aligned encoders, the section with stable keys."""
     cells = {row.key: row.phenotypes for row in table}
     return {
         modality: {
-            name: {key: getattr(cell, key) for key in ("r2", "low", "high")}
+            name: R2Cell(r2=cell.r2, low=cell.low, high=cell.high)
             for name, cell in cells[f"aligned-{modality}"].items()
         }
         for modality in MODALITIES
@@ -213,14 +214,14 @@ def _retrieve_linear(
     test: EvaluationSplit,
     resamples: Resamples,
     person: Int64[Array, " patient"],
-) -> dict[str, Any]:
+) -> dict[str, MeanRetrieval]:
     """Mean retrieval by linear alignment, beside that of the run."""
     if bars is None:
         return {}
     retrieval = evaluate_retrieval(
         bars.linear_test["ecg"], bars.linear_test["cmr"], test.phenotypes, resamples, person=person
     )
-    return retrieval.sections["retrieval_mean"]
+    return retrieval.mean
 
 
 def _cover(

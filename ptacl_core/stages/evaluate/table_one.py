@@ -1,12 +1,18 @@
 """Table 1: retrieval of patients with similar hearts, and of the very pair, in each direction."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Bool, Float32, Float64, Int64
-from ptacl_core.documents.figures import finite
+from ptacl_core.documents.figures import Bounded, finite
+from ptacl_core.documents.retrieval import (
+    Bounds,
+    Chanced,
+    MeanRetrieval,
+    PairRecall,
+    RetrievalCell,
+)
 from ptacl_core.evaluate import (
     BootstrapInterval,
     PhenotypeRetrieval,
@@ -46,9 +52,16 @@ class RetrievalRun:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableOne:
-    """Sections of the evaluation document, and the figures of single queries behind them."""
+    """Sections of the evaluation document, and the figures of single queries behind them.
 
-    sections: dict[str, Any]
+    `retrieval` is from ECG to CMR, as in the paper, `directions` has the others: own recording
+    included or excluded → phenotype → figures.
+    """
+
+    retrieval: dict[str, dict[str, RetrievalCell]]
+    mean: dict[str, MeanRetrieval]
+    directions: dict[str, dict[str, dict[str, RetrievalCell]]]
+    pair_recall: dict[str, PairRecall]
     runs: tuple[RetrievalRun, ...]
 
 
@@ -60,14 +73,16 @@ def evaluate_retrieval(
     *,
     person: Int64[Array, " patient"] | None = None,
 ) -> TableOne:
-    """Sections `retrieval`, `retrieval_mean`, `retrieval_directions`, `pair_recall`.
+    """Table 1 and the recall of pairs, every figure with its interval over patients.
 
     Database and queries are the same test patients; visits of one `person` (a number per row)
-    are excluded together. `retrieval` is from ECG to CMR, as in the paper, and
-    `retrieval_directions` has the others; every figure has its interval over patients.
+    are excluded together.
     """
     embeddings = {"ecg": ecg, "cmr": cmr}
-    runs, tables, means, pairs = [], {}, {}, {}
+    runs: list[RetrievalRun] = []
+    tables: dict[str, dict[str, dict[str, RetrievalCell]]] = {}
+    means: dict[str, MeanRetrieval] = {}
+    pairs: dict[str, PairRecall] = {}
     for direction, choices in DIRECTIONS.items():
         query, database = (embeddings[modality] for modality in direction.split("-"))
         tables[direction] = {}
@@ -91,41 +106,36 @@ def evaluate_retrieval(
             pairs[direction] = _pair_recall(
                 own_pair_ranks(query, database, person=person), resamples
             )
-    sections = {
-        "retrieval": tables.pop("ecg-cmr"),
-        "retrieval_mean": means,
-        "retrieval_directions": tables,
-        "retrieval_rules": RULES,
-        "pair_recall": pairs,
-    }
-    return TableOne(sections, tuple(runs))
+    return TableOne(tables.pop("ecg-cmr"), means, tables, pairs, tuple(runs))
 
 
-def _summarise(result: PhenotypeRetrieval, resamples: Resamples) -> dict[str, Any]:
+def _summarise(result: PhenotypeRetrieval, resamples: Resamples) -> RetrievalCell:
     chosen = resamples.take(result.query_indices)
     ranks = result.first_match_rank
     means = chosen.mean_interval(np.column_stack([result.precision, ranks]))
     names = [*(f"p_at_{k}" for k in result.ks), "mean_rank"]
     intervals = {
-        name: {"low": finite(means.low[index]), "high": finite(means.high[index])}
+        name: Bounds(low=finite(means.low[index]), high=finite(means.high[index]))
         for index, name in enumerate(names)
     }
     median = chosen.median_interval(ranks)
-    intervals["median_rank"] = {"low": finite(median.low), "high": finite(median.high)}
-    return {
-        **result.summary(),
-        "intervals": intervals,
-        "trimmed_mean_rank": result.trimmed_mean_rank(),
-        "mean_rank_by_decile": [finite(rank) for rank in result.mean_rank_by_decile()],
-        "n": len(ranks),
-        "candidates": result.num_candidates,
-        "sd": result.phenotype_sd,
-    }
+    intervals["median_rank"] = Bounds(low=finite(median.low), high=finite(median.high))
+    return RetrievalCell.model_validate(
+        {
+            **result.summary(),
+            "intervals": intervals,
+            "trimmed_mean_rank": result.trimmed_mean_rank(),
+            "mean_rank_by_decile": [finite(rank) for rank in result.mean_rank_by_decile()],
+            "n": len(ranks),
+            "candidates": result.num_candidates,
+            "sd": result.phenotype_sd,
+        }
+    )
 
 
 def _mean_retrieval(
     by_phenotype: dict[str, PhenotypeRetrieval], resamples: Resamples
-) -> dict[str, Any]:
+) -> MeanRetrieval:
     """P@1 and P@10 averaged over the phenotypes, over queries that have them all."""
     has_all = np.zeros(resamples.counts.shape[1], bool)
     if by_phenotype:
@@ -133,11 +143,16 @@ def _mean_retrieval(
         for result in by_phenotype.values():
             has_all &= _mask(result, len(has_all))
     common = np.flatnonzero(has_all)
-    empty = {"value": None, "low": None, "high": None}
     if not len(common):
-        why = "no phenotype can be judged" if not by_phenotype else "no patient has every phenotype"
-        return {f"{kind}p_at_{k}": empty if not kind else None for kind in ("", "random_")
-                for k in MEAN_KS} | {"n": 0, "why": why}  # fmt: skip
+        empty = Bounded(value=None, low=None, high=None)
+        return MeanRetrieval(
+            p_at_1=empty,
+            p_at_10=empty,
+            random_p_at_1=None,
+            random_p_at_10=None,
+            n=0,
+            why="no patient has every phenotype" if by_phenotype else "no phenotype can be judged",
+        )
     columns = [KS.index(k) for k in MEAN_KS]
     precision = np.mean(
         [
@@ -148,11 +163,13 @@ def _mean_retrieval(
     )
     interval = resamples.take(common).mean_interval(precision)
     random = float(np.mean([result.random_precision.mean() for result in by_phenotype.values()]))
-    return {
-        **{f"p_at_{k}": _cell(interval, index) for index, k in enumerate(MEAN_KS)},
-        **{f"random_p_at_{k}": random for k in MEAN_KS},
-        "n": len(common),
-    }
+    return MeanRetrieval(
+        p_at_1=_cell(interval, 0),
+        p_at_10=_cell(interval, 1),
+        random_p_at_1=random,
+        random_p_at_10=random,
+        n=len(common),
+    )
 
 
 def _mask(result: PhenotypeRetrieval, num_rows: int) -> Bool[Array, " row"]:
@@ -161,27 +178,28 @@ def _mask(result: PhenotypeRetrieval, num_rows: int) -> Bool[Array, " row"]:
     return is_query
 
 
-def _pair_recall(ranks: Int64[Array, " query"], resamples: Resamples) -> dict[str, Any]:
+def _pair_recall(ranks: Int64[Array, " query"], resamples: Resamples) -> PairRecall:
     """Recall of the query's own recording, with chance, and the median of its rank."""
     is_found = np.stack([ranks <= k for k in PAIR_KS], axis=1).astype(np.float64)
     interval = resamples.mean_interval(is_found)
     median = resamples.median_interval(ranks)
-    return {
-        **{
-            f"recall_at_{k}": _cell(interval, index) | {"chance": min(k / len(ranks), 1.0)}
-            for index, k in enumerate(PAIR_KS)
-        },
-        "median_rank": {
-            **_cell(median, ()),
-            "chance": (len(ranks) + 1) / 2,
-        },
-        "n": len(ranks),
-    }
+    chances = [min(k / len(ranks), 1.0) for k in PAIR_KS]
+    return PairRecall(
+        recall_at_1=_beside_chance(_cell(interval, 0), chances[0]),
+        recall_at_5=_beside_chance(_cell(interval, 1), chances[1]),
+        recall_at_10=_beside_chance(_cell(interval, 2), chances[2]),
+        median_rank=_beside_chance(_cell(median, ()), (len(ranks) + 1) / 2),
+        n=len(ranks),
+    )
 
 
-def _cell(interval: BootstrapInterval, index: int | tuple[()]) -> dict[str, Any]:
-    return {
-        "value": finite(interval.estimate[index]),
-        "low": finite(interval.low[index]),
-        "high": finite(interval.high[index]),
-    }
+def _beside_chance(cell: Bounded, chance: float) -> Chanced:
+    return Chanced(value=cell.value, low=cell.low, high=cell.high, chance=chance)
+
+
+def _cell(interval: BootstrapInterval, index: int | tuple[()]) -> Bounded:
+    return Bounded(
+        value=finite(interval.estimate[index]),
+        low=finite(interval.low[index]),
+        high=finite(interval.high[index]),
+    )

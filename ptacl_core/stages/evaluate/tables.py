@@ -4,7 +4,7 @@ They stand in the store alone, where an erasure reaches every patient.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def build_retrieval(run: str, test: EvaluationSplit, runs: Sequence[RetrievalRun
     return pa.concat_tables(tables)
 
 
-def _keys(test: EvaluationSplit, num_repeats: int) -> dict[str, Any]:
+def _keys(test: EvaluationSplit, num_repeats: int) -> dict[str, "pa.Array"]:
     import pyarrow as pa
 
     return {

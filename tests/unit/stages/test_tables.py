@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from ptacl_core.documents.evaluation import R2Cell
+from ptacl_core.documents.retrieval import RetrievalCell
 from ptacl_core.embedding.patients import fill_demographics
 from ptacl_core.evaluate import fit_linear_probe, pearson_r, r2
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -23,6 +25,8 @@ FIGURES = (
     "slope",
     "intercept",
 )
+
+NO_R2 = R2Cell(r2=None, low=None, high=None)
 
 
 def embed(split, seed, *, noise):
@@ -122,58 +126,59 @@ def retrieved(held_out, resamples):
 
 
 def test_three_directions_with_and_without_the_own_recording(retrieved):
-    sections = retrieved.sections
-    directions = sections["retrieval_directions"]
+    directions = retrieved.directions
     assert {key: tuple(value) for key, value in directions.items()} == {
         "cmr-ecg": ("included", "excluded"),
         "ecg-ecg": ("excluded",),
     }
-    assert tuple(sections["retrieval"]) == ("included", "excluded")
-    for choices in (sections["retrieval"], *directions.values()):
+    assert tuple(retrieved.retrieval) == ("included", "excluded")
+    for choices in (retrieved.retrieval, *directions.values()):
         for tables in choices.values():
             cell = tables["lvm_g"]
-            assert cell["p_at_10"] > cell["random_p_at_10"] + 0.1
-            for metric, bounds in cell["intervals"].items():
-                assert bounds["low"] <= cell[metric] <= bounds["high"]
-            assert cell["trimmed_mean_rank"] <= cell["mean_rank"]
-            assert len(cell["mean_rank_by_decile"]) == 10
-    included, excluded = sections["retrieval"]["included"], sections["retrieval"]["excluded"]
-    assert included["lvm_g"]["p_at_1"] > excluded["lvm_g"]["p_at_1"]
-    assert excluded["lvm_g"]["candidates"] == included["lvm_g"]["candidates"] - 1
-    json.dumps(sections, allow_nan=False)
+            assert cell.p_at_10 > cell.random_p_at_10 + 0.1
+            for metric, bounds in cell.intervals.items():
+                assert bounds.low <= getattr(cell, metric) <= bounds.high
+            assert cell.trimmed_mean_rank <= cell.mean_rank
+            assert len(cell.mean_rank_by_decile) == 10
+            json.dumps(cell.model_dump(), allow_nan=False)
+    included, excluded = retrieved.retrieval["included"], retrieved.retrieval["excluded"]
+    assert included["lvm_g"].p_at_1 > excluded["lvm_g"].p_at_1
+    assert excluded["lvm_g"].candidates == included["lvm_g"].candidates - 1
 
 
 def test_pairs_are_found_in_both_directions(retrieved):
-    recall = retrieved.sections["pair_recall"]
+    recall = retrieved.pair_recall
     assert set(recall) == {"ecg-cmr", "cmr-ecg"}
     for cell in recall.values():
-        assert cell["recall_at_1"]["value"] <= cell["recall_at_5"]["value"]
-        assert cell["recall_at_1"]["chance"] == pytest.approx(1 / 240)
-        assert cell["recall_at_1"]["value"] > 20 / 240
-        assert cell["median_rank"]["low"] <= cell["median_rank"]["value"]
-        assert cell["median_rank"]["chance"] == 120.5
+        assert cell.recall_at_1.value <= cell.recall_at_5.value
+        assert cell.recall_at_1.chance == pytest.approx(1 / 240)
+        assert cell.recall_at_1.value > 20 / 240
+        assert cell.median_rank.low <= cell.median_rank.value
+        assert cell.median_rank.chance == 120.5
 
 
 def test_random_embeddings_retrieve_as_theory_says(held_out, resamples):
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=(2, 240, 8)).astype(np.float32)
-    found = evaluate_retrieval(first, second, held_out.phenotypes, resamples)
-    mean = found.sections["retrieval_mean"]["excluded"]
+    table_one = evaluate_retrieval(first, second, held_out.phenotypes, resamples)
+    mean = table_one.mean["excluded"]
     # 2 Phi(0.5 / sqrt 2) - 1; 240 queries of ten correlated phenotypes.
-    assert mean["p_at_10"]["value"] == pytest.approx(0.2763, abs=0.03)
-    assert mean["random_p_at_10"] == pytest.approx(0.2763, abs=0.02)
-    assert mean["p_at_10"]["low"] <= mean["random_p_at_10"] <= mean["p_at_10"]["high"]
+    assert mean.p_at_10.value == pytest.approx(0.2763, abs=0.03)
+    assert mean.random_p_at_10 == pytest.approx(0.2763, abs=0.02)
+    assert mean.p_at_10.low is not None and mean.p_at_10.high is not None
+    assert mean.random_p_at_10 is not None
+    assert mean.p_at_10.low <= mean.random_p_at_10 <= mean.p_at_10.high
 
 
 def test_retrieval_without_any_label_says_so(held_out, resamples):
     nothing = np.full((240, 10), np.nan)
-    sections = evaluate_retrieval(
+    table_one = evaluate_retrieval(
         embed(held_out, 7, noise=0.5), embed(held_out, 8, noise=0.2), nothing, resamples
-    ).sections
-    assert sections["retrieval"] == {"included": {}, "excluded": {}}
-    mean = sections["retrieval_mean"]["excluded"]
-    assert (mean["p_at_1"]["value"], mean["why"]) == (None, "no phenotype can be judged")
-    assert sections["pair_recall"]["ecg-cmr"]["n"] == 240
+    )
+    assert table_one.retrieval == {"included": {}, "excluded": {}}
+    mean = table_one.mean["excluded"]
+    assert (mean.p_at_1.value, mean.why) == (None, "no phenotype can be judged")
+    assert table_one.pair_recall["ecg-cmr"].n == 240
 
 
 def test_rows_hold_what_the_figures_came_from(table, described, retrieved, held_out):
@@ -194,9 +199,9 @@ def test_rows_hold_what_the_figures_came_from(table, described, retrieved, held_
         part = frame[
             (frame.direction == "cmr-ecg") & (frame.own == own) & (frame.phenotype == "lvef_pct")
         ]
-        expected = retrieved.sections["retrieval_directions"]["cmr-ecg"][own]["lvef_pct"]
-        assert part.p_at_10.mean() == pytest.approx(expected["p_at_10"])
-        assert part.first_match_rank.median() == expected["median_rank"]
+        expected = retrieved.directions["cmr-ecg"][own]["lvef_pct"]
+        assert part.p_at_10.mean() == pytest.approx(expected.p_at_10)
+        assert part.first_match_rank.median() == expected.median_rank
 
 
 def test_absent_labels_are_null_in_the_rows(without_labels, resamples):
@@ -213,15 +218,16 @@ def test_absent_labels_are_null_in_the_rows(without_labels, resamples):
 
 def test_table_one_follows_from_table_two():
     regression = {
-        "ecg": {"lvm_g": {"r2": 0.616}, "lvef_pct": {"r2": None}},
-        "cmr": {"lvm_g": {"r2": 0.824}, "lvef_pct": {"r2": 0.5}},
+        "ecg": {"lvm_g": R2Cell(r2=0.616, low=None, high=None), "lvef_pct": NO_R2},
+        "cmr": {name: R2Cell(r2=0.824, low=None, high=None) for name in ("lvm_g", "lvef_pct")},
     }
-    retrieval = {own: {"lvm_g": {"p_at_10": 0.486}} for own in ("included", "excluded")}
-    found = check_consistency(regression, retrieval)
+    measured = RetrievalCell.model_construct(p_at_10=0.486)
+    retrieval = {own: {"lvm_g": measured} for own in ("included", "excluded")}
+    consistency = check_consistency(regression, retrieval)
     # The paper's LVM: its P@10 of 0.486 follows from its R² within 0.03.
-    assert abs(found["phenotypes"]["lvm_g"]["difference_included"]) < 0.03
-    assert list(found["phenotypes"]) == ["lvm_g"]
-    assert check_consistency({"ecg": {}, "cmr": {}}, retrieval)["mean_difference"] is None
+    assert abs(consistency.phenotypes["lvm_g"].difference_included) < 0.03
+    assert list(consistency.phenotypes) == ["lvm_g"]
+    assert check_consistency({"ecg": {}, "cmr": {}}, retrieval).mean_difference is None
 
 
 def test_the_nested_question_holds_demographics_within_the_model_with_both(rows, held_out):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ptacl_core.documents.figures import Bounded
 from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
 from ptacl_core.embedding.readout_fit import fit_split_readout, score_people
 from ptacl_core.embedding.subgroups import evaluate_subgroups
@@ -214,39 +215,41 @@ def twelve():
 def test_a_model_of_the_content_follows_the_shifted_frames(twelve):
     own = np.tile(steps_of(np.arange(13.0)), (12, 1, 1))
     shifted = [np.roll(own, -shift, axis=1) for shift in range(1, 13)]
-    found = judge_shifts(own, own, shifted, twelve)
-    assert (found["top1"], found["index_top1"], found["share_moved"]) == (1.0, 0.0, 1.0)
-    assert found["verdict"] == "follows the content"
-    assert [each["shift"] for each in found["shifts"]] == list(range(13))
+    figures = judge_shifts(own, own, shifted, twelve)
+    assert (figures.top1, figures.index_top1, figures.share_moved) == (1.0, 0.0, 1.0)
+    assert figures.verdict == "follows the content"
+    assert [control.shift for control in figures.shifts] == list(range(13))
 
 
 def test_a_clock_stays_with_the_index(twelve):
     own = np.tile(steps_of(np.arange(13.0)), (12, 1, 1))
-    found = judge_shifts(own, own, [own] * 12, twelve)
-    assert (found["top1"], found["index_top1"], found["share_moved"]) == (0.0, 1.0, 0.0)
-    assert found["verdict"] == "stays with the index"
+    figures = judge_shifts(own, own, [own] * 12, twelve)
+    assert (figures.top1, figures.index_top1, figures.share_moved) == (0.0, 1.0, 0.0)
+    assert figures.verdict == "stays with the index"
     noise = np.random.default_rng(1).normal(size=(14, 12, 13, 4)).astype(np.float32)
-    assert judge_shifts(noise[0], noise[1], list(noise[2:]), twelve)["verdict"] == "not separated"
+    assert judge_shifts(noise[0], noise[1], list(noise[2:]), twelve).verdict == "not separated"
 
 
 def test_the_clocks_share_remains_with_another_patient(twelve):
     generator = np.random.default_rng(0)
     patients = [f"P{index // 2}" for index in range(12)]  # two visits each
     clock = np.tile(steps_of(np.arange(13.0)), (12, 1, 1))
-    found = judge_others(clock, clock, patients, twelve)
-    assert (found["top1"], found["n"]) == (1.0, 12)
-    assert found["same_patient_excess"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    figures = judge_others(clock, clock, patients, twelve)
+    assert (figures.top1, figures.n) == (1.0, 12)
+    assert figures.same_patient_excess == Bounded(value=0.0, low=0.0, high=0.0)
     # Each patient has an own order of the cycle: nothing of it is found in another one.
     phase = generator.permuted(np.tile(np.arange(13.0), (6, 1)), axis=1).repeat(2, axis=0)
     personal = steps_of(phase)
-    found = judge_others(personal, personal, patients, twelve)
-    assert found["top1"] < 0.3
-    assert found["same_patient_excess"]["low"] > 0.5
-    assert judge_others(clock, clock, ["P0"] * 12, twelve)["why"] == "there is one patient only"
+    figures = judge_others(personal, personal, patients, twelve)
+    assert figures.top1 is not None and figures.top1 < 0.3
+    assert figures.same_patient_excess is not None
+    assert figures.same_patient_excess.low is not None
+    assert figures.same_patient_excess.low > 0.5
+    assert judge_others(clock, clock, ["P0"] * 12, twelve).why == "there is one patient only"
 
 
 def test_patients_apart(twelve):
     clock = np.tile(steps_of(np.arange(13.0)), (12, 1, 1))
-    assert judge_some(clock, clock, np.array([2, 5]), twelve)["n"] == 2
+    assert judge_some(clock, clock, np.array([2, 5]), twelve).n == 2
     nobody = judge_some(clock, clock, np.empty(0, np.int64), twelve)
-    assert (nobody["top1"], nobody["n"]) == (None, 0)
+    assert (nobody.top1, nobody.n) == (None, 0)

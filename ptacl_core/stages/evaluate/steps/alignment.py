@@ -1,11 +1,17 @@
 """The 13 × 13 alignment of a run on its test patients, as the document has it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64, Int64
+from ptacl_core.documents.alignment import (
+    Accuracy,
+    AlignmentSection,
+    Chanced,
+    Controls,
+    TimingKept,
+)
 from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.evaluate import AlignmentMeasures, Resamples, measure_alignment
@@ -56,62 +62,68 @@ def measure_steps(
     )
 
 
-def describe_steps(outcomes: StepOutcomes, resamples: Resamples) -> dict[str, Any]:
+def describe_steps(
+    outcomes: StepOutcomes,
+    resamples: Resamples,
+    *,
+    timing_kept: tuple[TimingKept, ...] = (),
+    timing_note: str = "",
+    controls: Controls | None = None,
+) -> AlignmentSection:
     """Section `alignment`: accuracies with intervals and chance, entropy, the mean map.
 
     `centred_top1` and `own_rank` are without the template. Where steps cannot be compared
     every figure is null and `why` says so.
     """
     num_steps, measures = outcomes.num_steps, outcomes.measures
-    chance = {
-        "top1_chance": 1 / num_steps,
-        "within1_chance": (3 * num_steps - 2) / num_steps**2,
-    }
-    if measures is None:
-        return {
-            **no_accuracy(outcomes.why or ""),
-            **chance,
-            "mean_circular_offset": None,
-            "diagonal_mass": None,
-            "entropy_nats": None,
-            "rank_correlation": None,
-            "patients": 0,
-            "map": None,
-        }
     chosen = resamples.take(outcomes.patients)
-    return {
-        **summarise_accuracy(measures, chosen),
-        **chance,
-        **_describe_own(outcomes, chosen),
-        "mean_circular_offset": float(measures.circular_offset.mean()),
-        "diagonal_mass": measures.diagonal_mass,
-        "entropy_nats": measures.entropy_nats,
-        "rank_correlation": finite(measures.rank_correlation),
-        "patients": len(measures.top1),
-        "map": measures.mean_map.tolist(),
-    }
+    accuracy = (
+        no_accuracy(outcomes.why or "")
+        if measures is None
+        else summarise_accuracy(measures, chosen)
+    )
+    return AlignmentSection(
+        **dict(accuracy),
+        top1_chance=1 / num_steps,
+        within1_chance=(3 * num_steps - 2) / num_steps**2,
+        mean_circular_offset=None if measures is None else float(measures.circular_offset.mean()),
+        diagonal_mass=None if measures is None else measures.diagonal_mass,
+        entropy_nats=None if measures is None else measures.entropy_nats,
+        rank_correlation=None if measures is None else finite(measures.rank_correlation),
+        patients=0 if measures is None else len(measures.top1),
+        map=None if measures is None else measures.mean_map.tolist(),
+        centred_top1=_describe_centred(outcomes, chosen),
+        own_rank=_describe_own_rank(outcomes, chosen),
+        timing_kept=timing_kept,
+        timing_note=timing_note,
+        controls=controls,
+    )
 
 
-def _describe_own(outcomes: StepOutcomes, resamples: Resamples) -> dict[str, Any]:
-    """Template-centred top-1, and the rank of the own cine by centred steps."""
+def _describe_centred(outcomes: StepOutcomes, resamples: Resamples) -> Chanced | None:
+    """Top-1 without the template."""
     if outcomes.centred_top1 is None or outcomes.own_rank is None:
-        return {"centred_top1": None, "own_rank": None}
+        return None
     top1 = resamples.mean_interval(outcomes.centred_top1[:, None])
+    return Chanced(
+        value=finite(top1.estimate[0]),
+        low=finite(top1.low[0]),
+        high=finite(top1.high[0]),
+        chance=1 / outcomes.num_steps,
+    )
+
+
+def _describe_own_rank(outcomes: StepOutcomes, resamples: Resamples) -> Chanced | None:
+    """Rank of the own cine by centred steps."""
+    if outcomes.centred_top1 is None or outcomes.own_rank is None:
+        return None
     rank = resamples.median_interval(outcomes.own_rank)
-    return {
-        "centred_top1": {
-            "value": finite(top1.estimate[0]),
-            "low": finite(top1.low[0]),
-            "high": finite(top1.high[0]),
-            "chance": 1 / outcomes.num_steps,
-        },
-        "own_rank": {
-            "value": finite(rank.estimate),
-            "low": finite(rank.low),
-            "high": finite(rank.high),
-            "chance": (len(outcomes.patients) + 1) / 2,
-        },
-    }
+    return Chanced(
+        value=finite(rank.estimate),
+        low=finite(rank.low),
+        high=finite(rank.high),
+        chance=(len(outcomes.patients) + 1) / 2,
+    )
 
 
 def why_no_alignment(ecg: Features, cmr: Features) -> str | None:
@@ -126,19 +138,20 @@ def why_no_alignment(ecg: Features, cmr: Features) -> str | None:
     return None if ecg.is_step_valid.any() else "no test patient has a complete beat"
 
 
-def no_accuracy(why: str) -> dict[str, Any]:
+def no_accuracy(why: str) -> Accuracy:
     """Nulls and the reason."""
-    empty = {"top1": None, "top1_interval": None, "within1": None, "within1_interval": None}
-    return {**empty, "n": 0, "why": why}
+    return Accuracy(
+        top1=None, top1_interval=None, within1=None, within1_interval=None, n=0, why=why
+    )
 
 
-def summarise_accuracy(measures: AlignmentMeasures, resamples: Resamples) -> dict[str, Any]:
+def summarise_accuracy(measures: AlignmentMeasures, resamples: Resamples) -> Accuracy:
     """top-1 and ±1 accuracy with intervals over patients; `resamples` are those measured."""
     interval = resamples.mean_interval(np.stack([measures.top1, measures.within1], axis=1))
-    return {
-        "top1": float(interval.estimate[0]),
-        "top1_interval": [finite(interval.low[0]), finite(interval.high[0])],
-        "within1": float(interval.estimate[1]),
-        "within1_interval": [finite(interval.low[1]), finite(interval.high[1])],
-        "n": len(measures.top1),
-    }
+    return Accuracy(
+        top1=float(interval.estimate[0]),
+        top1_interval=(finite(interval.low[0]), finite(interval.high[0])),
+        within1=float(interval.estimate[1]),
+        within1_interval=(finite(interval.low[1]), finite(interval.high[1])),
+        n=len(measures.top1),
+    )

@@ -1,12 +1,17 @@
 """From step features under a control to what it says about the alignment."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32, Int64
-from ptacl_core.documents.figures import finite
+from ptacl_core.documents.alignment import (
+    Accuracy,
+    OtherPatientControl,
+    Shift,
+    ShiftControl,
+)
+from ptacl_core.documents.figures import Bounded, finite
 from ptacl_core.evaluate import Resamples, judge_difference, measure_alignment
 from ptacl_core.stages.evaluate.steps.alignment import no_accuracy, summarise_accuracy
 
@@ -22,7 +27,7 @@ def judge_shifts(
     cmr: Float32[Array, "patient step dim"],
     shifted: list[Float32[Array, "patient step dim"]],
     resamples: Resamples,
-) -> dict[str, Any]:
+) -> ShiftControl:
     """(b) Does the ridge follow the frames, or stay where the index is?
 
     `top1` and `within1` count matches with the moved content, `index_top1` with the index,
@@ -30,18 +35,20 @@ def judge_shifts(
     had more matches than the index. `verdict` is by the paired difference of the two: "follows
     the content", "stays with the index" (a clock), or "not separated".
     """
-    follows, stays, shifts = [], [], []
+    follows: list[Array] = []
+    stays: list[Array] = []
+    shifts: list[Shift] = []
     for shift, steps in enumerate([cmr, *shifted]):
         content = measure_alignment(ecg, np.roll(steps, shift, axis=1))
         index = measure_alignment(ecg, steps)
         is_moved = bool(content.top1.mean() > index.top1.mean()) if shift else None
         shifts.append(
-            {
-                "shift": shift,
-                "top1": float(content.top1.mean()),
-                "index_top1": float(index.top1.mean()),
-                "is_moved": is_moved,
-            }
+            Shift(
+                shift=shift,
+                top1=float(content.top1.mean()),
+                index_top1=float(index.top1.mean()),
+                is_moved=is_moved,
+            )
         )
         if shift:
             follows.append(np.stack([content.top1, content.within1], axis=1))
@@ -56,18 +63,18 @@ def judge_shifts(
         )
     )
     verdict = judge_difference(float(interval.low[3]), float(interval.high[3]))
-    return {
-        "top1": float(interval.estimate[0]),
-        "top1_interval": [finite(interval.low[0]), finite(interval.high[0])],
-        "within1": float(interval.estimate[1]),
-        "within1_interval": [finite(interval.low[1]), finite(interval.high[1])],
-        "index_top1": float(interval.estimate[2]),
-        "index_top1_interval": [finite(interval.low[2]), finite(interval.high[2])],
-        "verdict": _SHIFT_VERDICTS[verdict],
-        "share_moved": float(np.mean([entry["is_moved"] for entry in shifts[1:]])),
-        "shifts": shifts,
-        "n": len(ecg),
-    }
+    return ShiftControl(
+        top1=float(interval.estimate[0]),
+        top1_interval=(finite(interval.low[0]), finite(interval.high[0])),
+        within1=float(interval.estimate[1]),
+        within1_interval=(finite(interval.low[1]), finite(interval.high[1])),
+        n=len(ecg),
+        index_top1=float(interval.estimate[2]),
+        index_top1_interval=(finite(interval.low[2]), finite(interval.high[2])),
+        verdict=_SHIFT_VERDICTS[verdict],
+        share_moved=float(np.mean([bool(shift.is_moved) for shift in shifts[1:]])),
+        shifts=tuple(shifts),
+    )
 
 
 def judge_others(
@@ -75,7 +82,7 @@ def judge_others(
     cmr: Float32[Array, "patient step dim"],
     patients: Sequence[str],
     resamples: Resamples,
-) -> dict[str, Any]:
+) -> OtherPatientControl:
     """(c) Each ECG with the cine of another patient: what remains is the clock's share.
 
     `same_patient_excess` is what the own cine adds to top-1, `same_patient_cosine` what it
@@ -87,7 +94,7 @@ def judge_others(
     partner[order] = np.roll(order, len(order) // 2)
     is_other = names != names[partner]
     if not is_other.any():
-        return no_accuracy("there is one patient only")
+        return OtherPatientControl(**dict(no_accuracy("there is one patient only")))
     kept = np.flatnonzero(is_other)
     chosen = resamples.take(kept)
     other = measure_alignment(ecg[kept], cmr[partner[kept]])
@@ -101,22 +108,24 @@ def judge_others(
             axis=1,
         )
     )
-    return {
-        **summarise_accuracy(other, chosen),
-        **{
-            name: {
-                "value": finite(excess.estimate[column]),
-                "low": finite(excess.low[column]),
-                "high": finite(excess.high[column]),
-            }
-            for column, name in enumerate(("same_patient_excess", "same_patient_cosine"))
-        },
-    }
+    of_top1, of_cosine = (
+        Bounded(
+            value=finite(excess.estimate[column]),
+            low=finite(excess.low[column]),
+            high=finite(excess.high[column]),
+        )
+        for column in range(2)
+    )
+    return OtherPatientControl(
+        **dict(summarise_accuracy(other, chosen)),
+        same_patient_excess=of_top1,
+        same_patient_cosine=of_cosine,
+    )
 
 
 def judge_positions(
     own: tuple[Array, Array], changed: tuple[Array | None, Array | None], resamples: Resamples
-) -> dict[str, Any]:
+) -> Accuracy:
     """(d) Without position embeddings; encoders that have none keep their features."""
     if all(steps is None for steps in changed):
         return no_accuracy("the encoders have no position embeddings")
@@ -126,7 +135,7 @@ def judge_positions(
 
 def judge_some(
     ecg: Array, cmr: Array, rows: Int64[Array, " patient"], resamples: Resamples
-) -> dict[str, Any]:
+) -> Accuracy:
     """(f) Some of the patients alone."""
     if not len(rows):
         return no_accuracy("no such patient among the test pairs")

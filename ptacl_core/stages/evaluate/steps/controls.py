@@ -3,12 +3,16 @@
 Control (a), a model trained without the local loss, is another run.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from ptacl_core.arrays import Array, Float32, Int64
+from ptacl_core.documents.alignment import (
+    Controls,
+    OtherPatientControl,
+    RhythmControl,
+    ShiftControl,
+)
 from ptacl_core.embedding.alignment_controls import (
     permute_within_beats,
     roll_frames,
@@ -45,14 +49,6 @@ MAX_PAIRS = {"cpu": 128, "cuda": 1024}
 MAX_SHIFTED = {"cpu": 32, "cuda": 512}
 """Test pairs whose cines are encoded under all twelve shifts of their frames."""
 
-CONTROL_NAMES = (
-    "shifted_frames",
-    "other_patient",
-    "no_positions",
-    "permuted_tokens",
-    "irregular_rhythm",
-)
-
 _LIMITS = (MAX_PAIRS, MAX_SHIFTED)
 _PERMUTATION_SEED = 13
 
@@ -64,14 +60,21 @@ def evaluate_controls(
     features: tuple[Features, Features],
     resamples: Resamples,
     progress: ProgressSink = SILENT,
-) -> dict[str, Any]:
+) -> Controls:
     """Section `alignment.controls`; `features` are those of the test pairs, ECG and cine."""
     ecg, cmr = features
     assert ecg.steps is not None
     assert cmr.steps is not None
     why = why_no_alignment(ecg, cmr)
     if why is not None:
-        return {name: no_accuracy(why) for name in CONTROL_NAMES}
+        none = no_accuracy(why)
+        return Controls(
+            shifted_frames=ShiftControl(**dict(none)),
+            other_patient=OtherPatientControl(**dict(none)),
+            no_positions=none,
+            permuted_tokens=none,
+            irregular_rhythm=RhythmControl(**dict(none)),
+        )
     valid = np.flatnonzero(ecg.is_step_valid)
     device = next(aligned.cine_encoder.parameters()).device.type
     chosen, moved = (_thin(valid, most.get(device, most["cpu"])) for most in _LIMITS)
@@ -79,25 +82,24 @@ def evaluate_controls(
     permuted, bare = _encode_changed(reader, test.rows[chosen], aligned, progress)
     shifted = _encode_shifted(reader, test.rows[moved], aligned, progress)
     drawn = resamples.take(chosen)
-    return {
-        "shifted_frames": judge_shifts(
+    irregular = judge_some(ecg.steps, cmr.steps, valid[test.is_irregular[valid]], resamples)
+    return Controls(
+        shifted_frames=judge_shifts(
             ecg.steps[moved], cmr.steps[moved], shifted, resamples.take(moved)
         ),
-        "other_patient": judge_others(
+        other_patient=judge_others(
             ecg.steps[valid],
             cmr.steps[valid],
             [test.patients[row] for row in valid],
             resamples.take(valid),
         ),
-        "no_positions": judge_positions(own, bare, drawn),
-        "permuted_tokens": summarise_accuracy(measure_alignment(permuted, own[1]), drawn),
-        "irregular_rhythm": {
-            **judge_some(ecg.steps, cmr.steps, valid[test.is_irregular[valid]], resamples),
-            "regular": judge_some(
-                ecg.steps, cmr.steps, valid[~test.is_irregular[valid]], resamples
-            ),
-        },
-    }
+        no_positions=judge_positions(own, bare, drawn),
+        permuted_tokens=summarise_accuracy(measure_alignment(permuted, own[1]), drawn),
+        irregular_rhythm=RhythmControl(
+            **dict(irregular),
+            regular=judge_some(ecg.steps, cmr.steps, valid[~test.is_irregular[valid]], resamples),
+        ),
+    )
 
 
 def _thin(rows: Int64[Array, " row"], most: int) -> Int64[Array, " kept"]:

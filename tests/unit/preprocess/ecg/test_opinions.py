@@ -13,11 +13,11 @@ def test_disagreement_is_marked_beyond_the_stated_limit():
     rows = compare_opinions(
         ours, {"pr_ms": 179.0, "axis_deg": -178.0}, {"pr_ms": 181.0, "qrs_ms": 135.0}
     )
-    by_figure = {row["figure"]: row for row in rows}
-    assert by_figure["pr_ms"]["disagrees_with"] == ["device"]
-    assert by_figure["qrs_ms"]["disagrees_with"] == ["device"]
-    assert by_figure["qrs_ms"]["neurokit2"] is None
-    assert by_figure["axis_deg"]["disagrees_with"] == []  # 7 degrees around the circle
+    by_figure = {row.figure: row for row in rows}
+    assert by_figure["pr_ms"].disagrees_with == ("device",)
+    assert by_figure["qrs_ms"].disagrees_with == ("device",)
+    assert by_figure["qrs_ms"].neurokit2 is None
+    assert by_figure["axis_deg"].disagrees_with == ()  # 7 degrees around the circle
     assert "qt_ms" not in by_figure
     assert set(DISAGREEMENT_LIMITS) <= set(FIGURE_NAMES)
 
