@@ -1,7 +1,5 @@
 """Commands that ask a trained cohort: predict, neighbours, query."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -197,27 +195,8 @@ def query(
         narrate(f"there are more rows than the {limit} given; --limit raises the number")
 
 
-def report(
-    cohort: CohortArgument,
-    patient: Annotated[str, typer.Option(help="Whose report.")],
-    visit: Annotated[int | None, typer.Option(help="Which visit (default: the first).")] = None,
-    run: RunOption = None,
-    out: Annotated[Path | None, typer.Option(help="File (default: the cohort's exports/).")] = None,
-) -> None:
-    """Write one patient's report as a page that prints true to scale."""
-    command = [sys.executable, "-P", "-m", "ptacl_app", "report", str(cohort), "--patient", patient]
-    for option, value in (("--visit", visit), ("--run", run), ("--out", out)):
-        if value is not None:
-            command += [option, str(value)]
-    # the page is drawn by the app's raster, and the core has no user interface: another process
-    finished = subprocess.run(command, check=False)
-    if finished.returncode:
-        raise typer.Exit(finished.returncode)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command()(report)
     app.command()(predict)
     app.command()(neighbours)
     app.command()(query)

@@ -13,6 +13,7 @@ from ptacl_core.cli import (
     demo_command,
     doctor_command,
     drift_command,
+    report_command,
     reproduce_command,
     schema_command,
     settings_command,
@@ -52,6 +53,7 @@ training_commands.register(app)
 reproduce_command.register(app)
 bundle_commands.register(app)
 cohort_commands.register(app)
+report_command.register(app)
 doctor_command.register(app)
 drift_command.register(app)
 settings_command.register(app)

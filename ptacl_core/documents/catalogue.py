@@ -3,6 +3,7 @@
 from typing import Any
 
 from ptacl_core.documents.bundle import AggregateEvaluation, BundleDocument
+from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
 from ptacl_core.documents.doctor import (
     CineReport,
     EcgReport,
@@ -25,6 +26,8 @@ from ptacl_core.errors import ConfigError
 
 DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
     "bundle": (BundleDocument, AggregateEvaluation),
+    "checklist": (ChecklistDocument,),
+    "data-sheet": (DataSheetDocument,),
     "doctor": (
         EnvironmentReport, EcgReport, CineReport, PhenotypeReport, PairsReport, SourceReport,
     ),

@@ -56,7 +56,7 @@ def test_the_cohort_comes_first_wherever_it_is_required():
             for given in commands[name].params
             if given.param_type_name == "option" and given.required
         }
-        assert required == ({"patient"} if name == "report" else set()), name
+        assert required == set(), name
 
     assert first.pop("preprocess") == "sources"  # COHORT SOURCE…, or SOURCE… --plan without one
     assert first.pop("withdraw") == "places"  # COHORT… LIST

@@ -26,7 +26,8 @@ def test_a_schema_names_kind_version_and_every_key(name):
 
 def test_an_unknown_name_is_answered_with_those_there_are():
     with pytest.raises(
-        ConfigError, match="no document 'evaluations'; there are bundle, doctor, drift"
+        ConfigError,
+        match="no document 'evaluations'; there are bundle, checklist",
     ):
         describe_schema("evaluations")
 

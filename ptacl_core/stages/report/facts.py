@@ -1,0 +1,98 @@
+"""What is on disk about a run and its cohort; each fact is there, or None."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_document
+from ptacl_core.cohort import CohortDescription, CohortLayout
+from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.config.training import RunSettings
+from ptacl_core.documents.checklist import DataSheetDocument
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
+from ptacl_core.documents.health import RunHealth, read_health
+from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.readout_fit import READOUT_FOLDER
+from ptacl_core.errors import CohortError
+from ptacl_core.runs.folder import CONFIG_FILE, load_run_config
+from ptacl_core.shards.reader import find_preprocessing
+from ptacl_core.shards.spec import MANIFEST_FILE
+from ptacl_core.stages.report import data_sheet
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedStage:
+    """One stage that was trained to its end."""
+
+    name: str
+    step: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Facts by where they come from; `None` is not on disk, so nothing may be said of it."""
+
+    cohort: CohortDescription | None
+    sheet: DataSheetDocument | None
+    rejected: dict[str, dict[str, int | None]] | None
+    preprocessing: PreprocessSettings | None
+    settings: RunSettings | None
+    stages: tuple[TrainedStage, ...] | None
+    health: RunHealth | None
+    readout: ReadOut | None
+    evaluation: EvaluationDocument | None
+
+    def get(self, name: str) -> Any:
+        """A fact by its name."""
+        return getattr(self, name)
+
+
+FACT_NAMES = tuple(field.name for field in fields(RunFacts))
+
+
+def name_sources(run: str) -> dict[str, str]:
+    """The file or folder of the cohort that each fact is read from."""
+    return {
+        "cohort": "cohort.toml",
+        "sheet": "shards/manifest.parquet",
+        "rejected": "shards/rejected.parquet",
+        "preprocessing": "shards/*/shard.json",
+        "settings": f"runs/{run}/{CONFIG_FILE}",
+        "stages": f"runs/{run}/checkpoints",
+        "health": f"runs/{run}/health.json",
+        "readout": f"runs/{run}/{READOUT_FOLDER}",
+        "evaluation": f"runs/{run}/evaluation/{EVALUATION_FILE}",
+    }
+
+
+def collect_facts(cohort_dir: Path, run: str) -> RunFacts:
+    """Read all that there is.
+
+    Raises CohortError where there is no such run, and what readers raise for damaged files.
+    """
+    directory = cohort_dir / "runs" / run
+    if not directory.is_dir():
+        raise CohortError(f"{cohort_dir.name}: there is no run '{run}'")
+    layout = CohortLayout(cohort_dir.absolute())
+    has_recordings = (layout.shards / MANIFEST_FILE).exists()
+    sheet = data_sheet.run(cohort_dir) if has_recordings else None
+    evaluation_path = directory / "evaluation" / EVALUATION_FILE
+    has_readout = (directory / READOUT_FOLDER).is_dir()
+    has_config = (directory / CONFIG_FILE).exists()
+    stages = tuple(
+        TrainedStage(document.stage, document.step, document.files[WEIGHTS_FILE].sha256)
+        for path in sorted((directory / "checkpoints").glob(f"*/{FINAL}/{DOCUMENT_FILE}"))
+        for document in (load_document(path.parent),)
+    )
+    return RunFacts(
+        cohort=CohortDescription.read(layout),
+        sheet=sheet,
+        rejected=None if sheet is None else sheet.rejected,
+        preprocessing=find_preprocessing(layout.shards),
+        settings=load_run_config(directory) if has_config else None,
+        stages=stages or None,
+        health=read_health(directory),
+        readout=ReadOut.load(directory / READOUT_FOLDER) if has_readout else None,
+        evaluation=EvaluationDocument.read(evaluation_path) if evaluation_path.exists() else None,
+    )

@@ -1,0 +1,88 @@
+"""TRIPOD+AI in our own short words: 27 items with their parts, and what of each is on disk.
+
+Numbers and order are those of Collins et al., BMJ 2024;385:e078378.
+"""
+
+from ptacl_core.stages.report.items import Item
+
+TITLE = "TRIPOD+AI"
+REFERENCE = "Collins et al., BMJ 2024;385:e078378, doi 10.1136/bmj-2023-078378"
+
+_INTRODUCTION, _METHODS, _OPEN = "Introduction", "Methods", "Open science"
+_RESULTS, _DISCUSSION = "Results", "Discussion"
+
+ITEMS = (
+    Item("1", "Title", "Say that a prediction model is developed or evaluated, for whom and what"),
+    Item("2", "Abstract", "An abstract after TRIPOD+AI for Abstracts"),
+    Item("3a", _INTRODUCTION, "Clinical context, why a model is wanted, which models there are"),
+    Item("3b", _INTRODUCTION, "Whom it is for, where in care it would be used and by whom"),
+    Item("3c", _INTRODUCTION, "Known inequalities in health between groups of people"),
+    Item("4", _INTRODUCTION, "Objectives, and whether development, evaluation or both"),
+    Item("5a", _METHODS, "Sources of the data, why these, whom they represent",
+         ("source", "formats"), "Why these data, and whom they represent."),
+    Item("5b", _METHODS, "Dates of the data, of accrual and follow-up"),
+    Item("6a", _METHODS, "Setting, number and place of centres"),
+    Item("6b", _METHODS, "Who was eligible", ("criteria",),
+         "Eligibility of the people themselves."),
+    Item("6c", _METHODS, "Treatments received and how they were handled"),
+    Item("7", _METHODS, "Preparation and quality checks of the data, also between groups of people",
+         ("preparation", "quality")),
+    Item("8a", _METHODS, "Outcome, time horizon, how and when it was assessed, why this one",
+         ("outcome",), "How, when and why it was measured, and whether alike in all groups."),
+    Item("8b", _METHODS, "Who judged an outcome that needs judgement"),
+    Item("8c", _METHODS, "Whether assessors of the outcome knew the predictors"),
+    Item("9a", _METHODS, "How predictors were chosen at first and before modelling",
+         ("predictors",), "Why an ECG."),
+    Item("9b", _METHODS, "Definition of predictors, how and when they were measured",
+         ("predictors", "preparation"), "Devices, and when recordings were made."),
+    Item("9c", _METHODS, "Who judged a predictor that needs judgement"),
+    Item("10", _METHODS, "How the sample size came about, and whether it is enough",
+         ("size",), "Why this number answers the question."),
+    Item("11", _METHODS, "How missing data were handled", ("missing",),
+         "Why values are missing."),
+    Item("12a", _METHODS, "How data were divided between development and evaluation",
+         ("partition", "held out")),
+    Item("12b", _METHODS, "How predictors enter: form, scale, transformation", ("preparation",)),
+    Item("12c", _METHODS, "Kind of model, its building, tuning and internal validation",
+         ("model", "start", "training", "selection", "learned"),
+         "Which settings were searched before this run, and on whom."),
+    Item("12d", _METHODS, "How differences between clusters such as hospitals were looked at"),
+    Item("12e", _METHODS, "Measures and plots of performance, and how models were compared",
+         ("measures",)),
+    Item("12f", _METHODS, "Updating of the model after evaluation"),
+    Item("12g", _METHODS, "How predictions were calculated in an evaluation", ("output", "hashes")),
+    Item("13", _METHODS, "Whether and how imbalance of classes was treated", ("weighting",)),
+    Item("14", _METHODS, "What was done for fairness, and why", ("subgroups",),
+         "What was done beyond measuring it, and why."),
+    Item("15", _METHODS, "Output of the model, and thresholds", ("output",)),
+    Item("16", _METHODS, "Differences between development and evaluation data", ("held out",),
+         "Differences in setting, eligibility, outcome and predictors, where there are others."),
+    Item("17", _METHODS, "Ethical approval and consent"),
+    Item("18a", _OPEN, "Funding and the role of funders"),
+    Item("18b", _OPEN, "Conflicts of interest"),
+    Item("18c", _OPEN, "Where the protocol is"),
+    Item("18d", _OPEN, "Registration"),
+    Item("18e", _OPEN, "Whether and how data are shared"),
+    Item("18f", _OPEN, "Whether and how code is shared", ("hashes",),
+         "Where the code of this version is to be had."),
+    Item("19", "Patients and public", "How patients and public took part"),
+    Item("20a", _RESULTS, "Flow of participants, with and without the outcome",
+         ("flow", "rejected"), "Those invited, and those who did not come."),
+    Item("20b", _RESULTS, "Characteristics of the people, missing values, between groups",
+         ("people", "missing"), "Treatments, and differences between groups that matter here."),
+    Item("20c", _RESULTS, "Comparison of development and evaluation data in an evaluation"),
+    Item("21", _RESULTS, "Participants and events in each analysis", ("held out", "events")),
+    Item("22", _RESULTS, "The model in full, so that others can predict with it",
+         ("departures", "hashes"), "Where the packed model is to be had."),
+    Item("23a", _RESULTS, "Performance with intervals, also of subgroups",
+         ("performance", "calibration", "events", "subgroups")),
+    Item("23b", _RESULTS, "Differences of performance between clusters"),
+    Item("24", _RESULTS, "Results of updating the model"),
+    Item("25", _DISCUSSION, "Interpretation, with fairness and other studies"),
+    Item("26", _DISCUSSION, "Limitations and what they do to bias and generality"),
+    Item("27a", _DISCUSSION, "How poor or missing input is found and handled in use",
+         ("criteria", "quality"), "What a user is to do then."),
+    Item("27b", _DISCUSSION, "What users must do and know"),
+    Item("27c", _DISCUSSION, "Next steps of research"),
+)  # fmt: skip
+"""All 52 parts."""
