@@ -10,7 +10,7 @@ from ptacl_app.text.formatting import safe
 DEMOGRAPHICS = "demographics"
 Fetch = Callable[..., list[tuple[Any, ...]]]
 _RUNS = (
-    "SELECT run, config_json FROM runs WHERE run IN "
+    "SELECT run, config_json, coalesce(kind, 'align') FROM runs WHERE run IN "
     "(SELECT run FROM embedding_sets UNION SELECT run FROM predictions) "
     "ORDER BY created_at DESC, run DESC"
 )
@@ -29,11 +29,13 @@ class RunStanding:
     """Stages that have not learned."""
     is_control: bool = False
     has_local_alignment: bool = True
+    kind: str = "align"
+    """The stage that its embeddings are of."""
 
     @property
     def rank(self) -> int:
         """0: learned, with local alignment; 1: learned, Global only; 2: neither to be taken."""
-        if self.is_control or "align" in self.failures:
+        if self.is_control or self.kind in self.failures:
             return 2
         return 0 if self.has_local_alignment else 1
 
@@ -53,8 +55,9 @@ def list_standings(fetch: Fetch) -> list[RunStanding]:
             failures=tuple(sorted(failures.get(run, ()))),
             is_control=run in controls,
             has_local_alignment=_has_local_alignment(config_json),
+            kind=str(kind),
         )
-        for run, config_json in fetch(_RUNS)
+        for run, config_json, kind in fetch(_RUNS)
     ]
 
 

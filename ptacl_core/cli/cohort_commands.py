@@ -130,8 +130,12 @@ def neighbours(
     query: Annotated[str, typer.Argument(help="Patient of the cohort, or an ECG file.")],
     k: Annotated[int, typer.Option("-k", min=1, help="Number of patients.")] = 10,
     direction: Annotated[
-        Direction, typer.Option(help="Which modality is the query, and which is searched.")
-    ] = Direction.ECG_CMR,
+        Direction | None,
+        typer.Option(
+            help="Which modality is the query, and which is searched (default: ecg-cmr; ecg-ecg of "
+            "a run without cines)."
+        ),
+    ] = None,
     where: Annotated[
         str | None, typer.Option(help="SQL predicate on patients, such as \"sex = 'F'\".")
     ] = None,
@@ -143,9 +147,8 @@ def neighbours(
     from ptacl_core.cli.tables.grid import print_neighbours
     from ptacl_core.stages.predict import neighbours as stage
 
-    rows = stage.run(
-        cohort, query, k=k, direction=direction.value, where=where, run=run, device=device
-    )
+    asked = None if direction is None else direction.value
+    rows = stage.run(cohort, query, k=k, direction=asked, where=where, run=run, device=device)
     if as_json:
         print_json(rows)
     else:

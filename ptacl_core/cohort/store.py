@@ -243,7 +243,7 @@ class Cohort:
         *,
         k: int = 10,
         run: str | None = None,
-        direction: Direction = "ecg-cmr",
+        direction: Direction | None = None,
         where: str | None = None,
         exclude_self: bool = True,
         visit: int | None = None,
@@ -253,7 +253,8 @@ class Cohort:
         """The `k` nearest patients by cosine similarity, the nearest first.
 
         `query` is a patient of the store or an embedding [dim] of the direction's first
-        modality; candidates are embeddings of its second. `run` None is the newest with
+        modality; candidates are embeddings of its second. `direction` None is ECG to CMR, and ECG
+        to ECG of a run that was trained without cines. `run` None is the newest with
         embeddings; `where` a predicate over `overview` that candidates must meet;
         `exclude_self` leaves out every visit of the query patient. `method` "auto" is exact
         up to a million vectors and beyond unless `build_index` has made an index; "index"
@@ -282,7 +283,7 @@ class Cohort:
         *,
         k: int = 10,
         run: str | None = None,
-        direction: Direction = "ecg-cmr",
+        direction: Direction | None = None,
         exclude_self: bool = True,
         space: str = "projected",
     ) -> list[list[Neighbour]]:

@@ -22,7 +22,7 @@ from ptacl_core.embedding.rows import encode_rows
 from ptacl_core.embedding.stored_features import StoredFeatures
 from ptacl_core.models import EncoderView, TokenEncoder
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.runs.choose import TrainedRun
 from ptacl_core.safety.files.checksum import compute_sha256
 from ptacl_core.safety.files.lock import wait_for_lock
 from ptacl_core.shards import ShardReader
@@ -42,7 +42,7 @@ class FeatureSource:
     projection: torch.nn.Module
 
     @classmethod
-    def of(cls, aligned: AlignedRun, modality: Modality) -> Self:
+    def of(cls, aligned: TrainedRun, modality: Modality) -> Self:
         """The source of one modality of a run."""
         encoder, projection = aligned.tower(modality)
         sha256 = aligned.checkpoint_sha256
@@ -104,7 +104,7 @@ class FeatureCache:
 
     @classmethod
     def of(
-        cls, reader: ShardReader, aligned: AlignedRun, modality: Modality, *, keeps: bool = True
+        cls, reader: ShardReader, aligned: TrainedRun, modality: Modality, *, keeps: bool = True
     ) -> Self:
         """The cache of one modality of an aligned run."""
         source, home = FeatureSource.of(aligned, modality), aligned.directory.parents[1]
@@ -181,9 +181,9 @@ def hold_unchanged(layout: CohortLayout, reader: ShardReader) -> Iterator[bool]:
 Caches = Mapping[Modality, FeatureCache]
 
 
-def open_caches(reader: ShardReader, aligned: AlignedRun, *, keeps: bool = True) -> Caches:
-    """The caches of both modalities of an aligned run."""
-    modalities: tuple[Modality, ...] = ("ecg", "cmr")
+def open_caches(reader: ShardReader, aligned: TrainedRun, *, keeps: bool = True) -> Caches:
+    """The caches of what a run has encoders of."""
     return {
-        modality: FeatureCache.of(reader, aligned, modality, keeps=keeps) for modality in modalities
+        modality: FeatureCache.of(reader, aligned, modality, keeps=keeps)
+        for modality in aligned.modalities
     }

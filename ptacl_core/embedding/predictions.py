@@ -11,7 +11,7 @@ from ptacl_core.embedding.patients import EvaluationSplit, describe_rows
 from ptacl_core.embedding.readout import Predictions, ReadOut
 from ptacl_core.embedding.readout_fit import score_people
 from ptacl_core.evaluate import name_sex_age_groups
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.records import PHENOTYPE_UNITS
 from ptacl_core.shards import ShardReader
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _prediction_table(
 ) -> "pa.Table":
     import pyarrow as pa
 
-    num_targets = len(PHENOTYPE_NAMES)
+    num_targets = len(readout.names)
     sha256 = reader.table.column("ecg_sha256").take(people.rows).to_pylist()
     z_scores = score_people(readout, predictions.value, people).ravel()
     repeat = [row for row in range(len(people)) for _ in range(num_targets)]
@@ -58,11 +58,11 @@ def _prediction_table(
             "run": pa.array([run] * count),
             "patient": pa.array([people.patients[at] for at in repeat]),
             "visit": pa.array([people.visits[at] for at in repeat], pa.int32()),
-            "name": pa.array(list(PHENOTYPE_NAMES) * len(people)),
+            "name": pa.array(list(readout.names) * len(people)),
             "value": predictions.value.ravel(),
             "low": predictions.low.ravel(),
             "high": predictions.high.ravel(),
-            "unit": pa.array([PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES] * len(people)),
+            "unit": pa.array([PHENOTYPE_UNITS[name] for name in readout.names] * len(people)),
             "coverage": pa.array([readout.coverage] * count),
             "interval_group": pa.array([predictions.interval_group[at] for at in repeat]),
             "z_score": pa.array(z_scores, pa.float64(), mask=np.isnan(z_scores)),

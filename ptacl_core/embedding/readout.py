@@ -78,6 +78,8 @@ class ReadOut:
     coverage: float
     checkpoint_sha256: str
     preprocessing_hash: str
+    names: tuple[str, ...] = PHENOTYPE_NAMES
+    """The phenotypes in the order of the columns; none where the cohort has no CMR."""
 
     def predict(
         self, features: Float64[Array, "patient dim"], *, groups: Sequence[str] | None = None
@@ -142,6 +144,7 @@ class ReadOut:
         coverage: float,
         checkpoint_sha256: str,
         preprocessing_hash: str,
+        names: Sequence[str] = PHENOTYPE_NAMES,
     ) -> Self:
         """Rebuild a read-out.
 
@@ -159,6 +162,7 @@ class ReadOut:
                 coverage=coverage,
                 checkpoint_sha256=checkpoint_sha256,
                 preprocessing_hash=preprocessing_hash,
+                names=tuple(names),
             )
         except (KeyError, EvaluationError, TypeError, ValueError) as error:
             raise CheckpointError(f"the read-out lacks an array: {error}") from None
@@ -171,7 +175,7 @@ class ReadOut:
 
     def check(self) -> None:
         """Raise CheckpointError unless shapes and values belong together."""
-        num_targets, num_groups = len(PHENOTYPE_NAMES), len(self.groups)
+        num_targets, num_groups = len(self.names), len(self.groups)
         dim = self.probe.coefficients.shape[0]
         detector, references = self.detector, self.reference.by_sex.values()
         component = detector.whitening.shape[-1]
@@ -207,7 +211,7 @@ class ReadOut:
             {
                 "kind": KIND,
                 "version": VERSION,
-                "phenotypes": list(PHENOTYPE_NAMES),
+                "phenotypes": list(self.names),
                 "coverage": self.coverage,
                 "groups": list(self.groups),
                 "checkpoint_sha256": self.checkpoint_sha256,
@@ -227,8 +231,9 @@ class ReadOut:
                 f"run {folder.parent.name}: no readable read-out ({type(error).__name__}); "
                 "`ptacl embed COHORT --run RUN` makes it"
             ) from None
-        known = (document.get("kind"), document.get("version"), document.get("phenotypes"))
-        if known != (KIND, VERSION, list(PHENOTYPE_NAMES)):
+        known = (document.get("kind"), document.get("version"))
+        names = document.get("phenotypes")
+        if known != (KIND, VERSION) or names not in ([], list(PHENOTYPE_NAMES)):
             raise CheckpointError(
                 f"run {folder.parent.name}: expected a read-out of kind {KIND} version {VERSION}, "
                 f"got {known[0]!r} version {known[1]!r}; "
@@ -249,6 +254,7 @@ class ReadOut:
                 coverage=float(document["coverage"]),
                 checkpoint_sha256=str(document["checkpoint_sha256"]),
                 preprocessing_hash=str(document["preprocessing_hash"]),
+                names=names,
             )
         except CheckpointError as error:
             raise CheckpointError(f"run {folder.parent.name}: {error}") from None
@@ -269,15 +275,25 @@ def fit_readout(
 ) -> ReadOut:
     """Probe by least squares on train; asymmetric conformal offsets on validation.
 
+    Where nobody has any phenotype (no CMR in the cohort) it predicts none, and tells only how
+    strange a recording is.
     `validation_groups` are sex and age of the validation patients: groups with 100 labels of
     every phenotype or more get offsets of their own. `train_people` names the person of each
     training row, where one has several. Raises CohortError when a phenotype has
     no training label, or too few validation labels for an interval of this coverage.
     """
-    probe = fit_linear_probe(train_features, train_targets)
+    has_labels = bool(np.isfinite(train_targets).any() or np.isfinite(validation_targets).any())
+    names = PHENOTYPE_NAMES if has_labels else ()
+    train_targets, validation_targets = (
+        values[:, : len(names)] for values in (train_targets, validation_targets)
+    )
+    if has_labels:
+        probe = fit_linear_probe(train_features, train_targets)
+    else:
+        probe = LinearProbe(np.zeros((train_features.shape[1], 0)), np.zeros(0))
     predicted = probe.predict(validation_features)
     fitted = []
-    for column, name in enumerate(PHENOTYPE_NAMES):
+    for column, name in enumerate(names):
         if np.isnan(probe.intercept[column]) or np.isnan(validation_targets[:, column]).all():
             raise CohortError(
                 f"{name} has no label in training or validation; a prediction needs both"
@@ -297,23 +313,21 @@ def fit_readout(
             )
         fitted.append(intervals)
     detector = fit_outlier_detector(train_features, validation_features, people=train_people)
-    common = set.intersection(*(set(intervals.offsets) for intervals in fitted)) - {POOLED}
-    groups = (POOLED, *sorted(common))
+    common = set.intersection(*(set(intervals.offsets) for intervals in fitted)) if fitted else {""}
+    groups = (POOLED, *sorted(common - {POOLED, ""}))
+    offsets = [[calibration.offsets[group] for calibration in fitted] for group in groups]
+    counts = [[calibration.num_calibration[group] for calibration in fitted] for group in groups]
     return ReadOut(
         probe=probe,
-        offsets=_round_up(
-            np.array([[calibration.offsets[group] for calibration in fitted] for group in groups])
-        ),
+        offsets=_round_up(np.array(offsets, float).reshape(len(groups), len(names), 2)),
         groups=groups,
-        num_calibration=np.array(
-            [[calibration.num_calibration[group] for calibration in fitted] for group in groups],
-            np.int64,
-        ),
-        reference=reference or ReferenceRanges({}),
+        num_calibration=np.array(counts, np.int64).reshape(len(groups), len(names)),
+        reference=reference if reference is not None and names else ReferenceRanges({}),
         detector=replace(detector, scales=_round_up(detector.scales)),
         coverage=coverage,
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,
+        names=names,
     )
 
 

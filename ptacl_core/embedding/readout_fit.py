@@ -7,7 +7,7 @@ from ptacl_core.embedding.patients import EvaluationSplit, describe_rows
 from ptacl_core.embedding.readout import ReadOut, fit_readout
 from ptacl_core.errors import CheckpointError
 from ptacl_core.evaluate import ReferenceRanges, fit_reference_ranges, name_sex_age_groups
-from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.runs.choose import TrainedRun
 from ptacl_core.shards import ShardReader
 
 READOUT_FOLDER = "readout"
@@ -74,7 +74,7 @@ def score_people(
     return readout.z_scores(value, people.covariates[:, REFERENCE_COLUMNS], people.sex)
 
 
-def find_stored_readout(aligned: AlignedRun) -> tuple[ReadOut | None, str]:
+def find_stored_readout(aligned: TrainedRun) -> tuple[ReadOut | None, str]:
     """The read-out that `ptacl embed` stored for these very weights, or None and why not."""
     try:
         readout = ReadOut.load(aligned.directory / READOUT_FOLDER)

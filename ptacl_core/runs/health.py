@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL
 from ptacl_core.config.health import HealthSettings
 from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.health import (
@@ -19,9 +20,12 @@ from ptacl_core.runs.folder import CONFIG_FILE, load_run_config
 from ptacl_core.runs.lineage import record_document
 from ptacl_core.safety.files.atomic import write_json
 
+_DECIDING = ("align", "finetune-ecg", "ecg")
+
 __all__ = [
     "explain_failure",
     "explain_unfit",
+    "find_deciding_stage",
     "is_control",
     "learned_stages",
     "read_health",
@@ -84,9 +88,17 @@ def learned_stages(run_dir: Path) -> dict[str, bool]:
     )
 
 
+def find_deciding_stage(run_dir: Path) -> str:
+    """The stage whose verdict is the run's: the alignment, of a run on ECGs alone its encoder's."""
+    for stage in _DECIDING:
+        if (run_dir / "checkpoints" / stage / FINAL / DOCUMENT_FILE).exists():
+            return stage
+    return _DECIDING[0]
+
+
 def explain_unfit(run_dir: Path) -> str | None:
     """One line why the run is not to be taken unasked; None when nothing speaks against it."""
-    failure = explain_failure(run_dir)
+    failure = explain_failure(run_dir, stage=find_deciding_stage(run_dir))
     if failure is not None:
         return failure
     # A run of which only checkpoints were copied has no settings to say that it is a control.

@@ -14,7 +14,7 @@ from ptacl_core.embedding.readout_fit import READOUT_FOLDER
 from ptacl_core.errors import BundleError, CheckpointError
 from ptacl_core.models import EncoderView, TokenEncoder
 from ptacl_core.runs.bundled import load_bundled_tower, read_settings
-from ptacl_core.runs.choose import load_aligned_run, resolve_device
+from ptacl_core.runs.choose import load_trained_run, resolve_device
 from ptacl_core.runs.encoders import build_view
 from ptacl_core.runs.health import explain_unfit
 
@@ -43,7 +43,7 @@ class EcgModel:
     @classmethod
     def of_run(cls, cohort_dir: Path, run: str | None, *, device: str = "auto") -> Self:
         """The model of a run (None: the latest). Raises CohortError, CheckpointError."""
-        aligned = load_aligned_run(cohort_dir, run, device=device)
+        aligned = load_trained_run(cohort_dir, run, device=device)
         readout = ReadOut.load(aligned.directory / READOUT_FOLDER)
         if readout.checkpoint_sha256 != aligned.checkpoint_sha256:
             raise CheckpointError(

@@ -126,7 +126,7 @@ class PatientReading(OpenedReader):
         *,
         visit: int | None = None,
         k: int = 10,
-        direction: Direction = "ecg-cmr",
+        direction: Direction | None = None,
         where: str | None = None,
     ) -> tuple[Neighbour, ...]:
         """The nearest patients. Raises CohortError without embeddings, QueryError for `where`."""

@@ -78,9 +78,10 @@ VIEWS: dict[str, tuple[str, str]] = {
         """SELECT r.* FROM runs r
            WHERE run IN (SELECT run FROM embedding_sets UNION SELECT run FROM predictions)
            AND run NOT IN (
-               SELECT run FROM evaluation_results
-               WHERE section = 'health' AND variant = 'align'
-               AND ((metric = 'learned' AND value = 0) OR (metric = 'is_control' AND value = 1)))
+               SELECT e.run FROM evaluation_results e JOIN runs k USING (run)
+               WHERE section = 'health'
+               AND ((variant = coalesce(k.kind, 'align') AND metric = 'learned' AND value = 0)
+                   OR (variant = 'align' AND metric = 'is_control' AND value = 1)))
            ORDER BY created_at DESC, run DESC LIMIT 1""",
     ),
     "prediction_errors": (

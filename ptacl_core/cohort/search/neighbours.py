@@ -48,7 +48,7 @@ def find_neighbours(
     *,
     k: int,
     run: str | None = None,
-    direction: str = "ecg-cmr",
+    direction: str | None = None,
     allowed: Set[Key] | None = None,
     exclude_self: bool = True,
     visit: int | None = None,
@@ -60,8 +60,9 @@ def find_neighbours(
 
     Candidates are those of the (patient, visit) in `allowed`, or all.
     """
-    _check_choices(k, direction, method)
     run = run or find_latest_run(opened)
+    direction = direction or find_direction(opened, run)
+    _check_choices(k, direction, method)
     source, target = direction.split("-")
     key = EmbeddingKey(run, target, space)
     num_vectors, dim = _describe_set(opened, key)
@@ -103,13 +104,14 @@ def find_neighbours_of_many(
     *,
     k: int,
     run: str | None = None,
-    direction: str = "ecg-cmr",
+    direction: str | None = None,
     exclude_self: bool = True,
     space: str = "projected",
 ) -> list[list[Neighbour]]:
     """See `Cohort.neighbours_of_many`: exact, by one matrix product per block of queries."""
-    _check_choices(k, direction, "exact")
     run = run or find_latest_run(opened)
+    direction = direction or find_direction(opened, run)
+    _check_choices(k, direction, "exact")
     source, target = direction.split("-")
     _, dim = _describe_set(opened, EmbeddingKey(run, target, space))
     candidates = load_embeddings(opened, run, target, space)
@@ -138,6 +140,12 @@ def find_neighbours_of_many(
             ]
         )
     return answers
+
+
+def find_direction(opened: "OpenedStore", run: str) -> str:
+    """What a search means where nothing else is said: ECG to CMR, to ECG where `run` has no CMR."""
+    held = opened.fetch("SELECT DISTINCT modality FROM embedding_sets WHERE run = ?", [run])
+    return "ecg-ecg" if {str(row[0]) for row in held} == {"ecg"} else "ecg-cmr"
 
 
 def _first_vectors(embeddings: Embeddings, patients: Sequence[str]) -> Float32[Array, "query dim"]:

@@ -23,6 +23,7 @@ from ptacl_core.documents.health import HEALTH_FILE
 from ptacl_core.documents.model import DocumentError
 from ptacl_core.errors import CohortError, ConfigError, PtaclError
 from ptacl_core.ingest.register import REGISTERED_FILE
+from ptacl_core.runs.choose import ALIGN, ECG_STAGES
 from ptacl_core.runs.health import learned_stages
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
@@ -43,6 +44,7 @@ _SHARD_FILES = {"ecg.npy", "cine.npy", "manifest.parquet", "rejected.parquet", "
 @dataclass(frozen=True, slots=True)
 class _StoredRun:
     run: str
+    stage: str
     checkpoint_sha256: str | None
     config: Mapping[str, Any]
     has_predictions: bool
@@ -110,6 +112,7 @@ def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
         return [
             _StoredRun(
                 run_of_store.run,
+                run_of_store.kind if run_of_store.kind in ECG_STAGES else ALIGN,
                 run_of_store.checkpoint_sha256,
                 json.loads(run_of_store.config_json or "{}"),
                 run_of_store.run in predicted,
@@ -268,7 +271,7 @@ def _check_stored_run(layout: CohortLayout, run: _StoredRun) -> Iterator[Defect]
         message = f"the store holds results of this run, and its folder is not there; {_RESTORE}"
         yield Defect("run_missing", place, message)
         return
-    final = folder / "checkpoints" / "align" / "final"
+    final = folder / "checkpoints" / run.stage / "final"
     yield from _check_weights(layout, final, run.checkpoint_sha256, "the store")
     yield from _check_config(folder, place, run.config)
     if run.has_predictions:

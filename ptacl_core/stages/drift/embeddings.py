@@ -17,7 +17,7 @@ from ptacl_core.errors import CheckpointError
 from ptacl_core.evaluate import maximum_mean_discrepancy, r2
 from ptacl_core.progress import ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.runs.choose import AlignedRun, check_preprocessing
+from ptacl_core.runs.choose import TrainedRun, check_preprocessing
 from ptacl_core.shards import ShardReader
 
 MAX_ENCODED = 2000
@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 
 
 def compare_embeddings(
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     readers: tuple[ShardReader, ShardReader],
     *,
     num_permutations: int,

@@ -9,7 +9,7 @@ from ptacl_core.embedding.patients import describe_rows
 from ptacl_core.errors import CheckpointError, CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.runs.choose import load_aligned_run
+from ptacl_core.runs.choose import load_trained_run
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import MEASUREMENT_NAMES
 from ptacl_core.stages.drift.embeddings import compare_embeddings
@@ -62,7 +62,7 @@ def run(
             for name in ("heart_rate_bpm", *MEASUREMENT_NAMES)
         }
         try:
-            aligned = load_aligned_run(cohort_dir, run, device=device)
+            aligned = load_trained_run(cohort_dir, run, device=device)
         except (CohortError, CheckpointError) as error:
             if run is not None:
                 raise

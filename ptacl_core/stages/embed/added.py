@@ -7,7 +7,7 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Int64
 from ptacl_core.cohort import Cohort
-from ptacl_core.embedding.cohort_features import CohortFeatures, combine_features, no_features
+from ptacl_core.embedding.cohort_features import CohortFeatures, combine_features
 from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.feature_cache import FeatureSource
 from ptacl_core.embedding.predictions import put_predictions
@@ -15,10 +15,11 @@ from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import find_stored_readout
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.choose import TrainedRun, check_preprocessing, load_trained_run
 from ptacl_core.runs.lineage import refuse_withdrawn
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed import run as embed
+from ptacl_core.stages.embed.parts import MODALITIES, find_no_features
 
 Hashes = Mapping[tuple[str, int], tuple[str | None, str | None]]
 """Hashes of ECG and CMR by patient and visit."""
@@ -38,7 +39,7 @@ def run(
     nobody else's row is touched. Where `run` has no read-out, or no embeddings in the store, the
     whole cohort is embedded. Raises as `embed.run`.
     """
-    aligned = load_aligned_run(cohort_dir, run, device=device)
+    aligned = load_trained_run(cohort_dir, run, device=device)
     readout, reason = find_stored_readout(aligned)
     if readout is None or not _is_embedded(cohort_dir, aligned.name):
         progress.say(f"the whole cohort is embedded: {reason or 'it never was with this run'}")
@@ -81,19 +82,20 @@ def _find_changed(reader: ShardReader, before: Hashes) -> Int64[Array, " row"]:
 
 def _encode(
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     rows: Int64[Array, " row"],
     progress: ProgressSink,
 ) -> CohortFeatures:
     held: list[tuple[Int64[Array, " row"], Features]] = []
-    for modality in ("ecg", "cmr"):
+    for modality in MODALITIES:
         theirs = np.intersect1d(rows, reader.rows(needs=(modality,)))
+        if modality not in aligned.modalities:
+            theirs = theirs[:0]
         if len(theirs):
             source = FeatureSource.of(aligned, modality)
             made = source.encode(reader, theirs, with_steps=True, task="embed", progress=progress)
         else:
-            encoder = aligned.ecg_encoder if modality == "ecg" else aligned.cine_encoder
-            made = no_features(encoder.dim, aligned.settings.align.projection.dim)
+            made = find_no_features(aligned, modality)
         held.append((theirs, made))
     (ecg_rows, ecg), (cmr_rows, cmr) = held
     return combine_features(ecg_rows, ecg, cmr_rows, cmr)
@@ -102,7 +104,7 @@ def _encode(
 def _publish(
     cohort_dir: Path,
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     readout: ReadOut,
     features: CohortFeatures,
 ) -> None:

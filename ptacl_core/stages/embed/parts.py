@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptacl_core.arrays import Array, Int64
+from ptacl_core.arrays import Array, Int64, Modality
 from ptacl_core.embedding.cohort_features import (
     CohortFeatures,
     combine_features,
@@ -22,17 +22,18 @@ from ptacl_core.embedding.part_files import Part, PartOrigin, hash_cohort, load_
 from ptacl_core.embedding.rows import BATCH_SIZE
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.runs.choose import TrainedRun
 from ptacl_core.safety.files.atomic import make_folder
 from ptacl_core.shards import ShardReader
 
 PARTS_FOLDER = "embedding-parts"
+MODALITIES: tuple[Modality, Modality] = ("ecg", "cmr")
 WHOLE = Part(1, 1)
 
 
 def encode_cohort(
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     *,
     part: Part = WHOLE,
     progress: ProgressSink = SILENT,
@@ -44,7 +45,10 @@ def encode_cohort(
     caches = open_caches(reader, aligned, keeps=part == WHOLE)
     blocks = _divide(reader.num_rows)
     chosen = [blocks[index] for index in part.take(len(blocks))]
-    ecg_rows, cmr_rows = (reader.rows(needs=(modality,)) for modality in ("ecg", "cmr"))
+    ecg_rows, cmr_rows = (
+        reader.rows(needs=(modality,)) if modality in caches else np.empty(0, np.int64)
+        for modality in MODALITIES
+    )
     held = [(_within(ecg_rows, block), _within(cmr_rows, block)) for block in chosen]
     task = "embed" if part == WHOLE else f"embed part {part}"
     progress.start(task, sum(len(ecg) + len(cmr) for ecg, cmr in held), "recordings")
@@ -58,17 +62,18 @@ def encode_cohort(
     return join_features(pieces)
 
 
-def keep_features(reader: ShardReader, aligned: AlignedRun, features: CohortFeatures) -> None:
+def keep_features(reader: ShardReader, aligned: TrainedRun, features: CohortFeatures) -> None:
     """Have merged parts where other commands look for features."""
     caches = open_caches(reader, aligned)
     caches["ecg"].put(features.ecg_rows, features.ecg)
-    caches["cmr"].put(features.cmr_rows, features.cmr)
+    if "cmr" in caches:
+        caches["cmr"].put(features.cmr_rows, features.cmr)
     for cache in caches.values():
         cache.save()
 
 
 def write_part(
-    reader: ShardReader, aligned: AlignedRun, part: Part, *, progress: ProgressSink = SILENT
+    reader: ShardReader, aligned: TrainedRun, part: Part, *, progress: ProgressSink = SILENT
 ) -> CohortFeatures:
     """Encode `part` into its file, unless a whole one of this run and cohort lies there.
 
@@ -94,7 +99,7 @@ def write_part(
     return features
 
 
-def gather_parts(reader: ShardReader, aligned: AlignedRun) -> CohortFeatures:
+def gather_parts(reader: ShardReader, aligned: TrainedRun) -> CohortFeatures:
     """All parts as one. Raises CohortError that names those missing, damaged or outdated."""
     paths = find_parts(aligned.directory)
     if not paths:
@@ -139,11 +144,11 @@ def remove_parts(run_dir: Path) -> None:
 
 def _encode_block(
     caches: Caches,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     ecg_rows: Int64[Array, " ecg"],
     cmr_rows: Int64[Array, " cmr"],
 ) -> CohortFeatures:
-    ecg, cmr = (_nothing(aligned, modality) for modality in ("ecg", "cmr"))
+    ecg, cmr = (find_no_features(aligned, modality) for modality in MODALITIES)
     if len(ecg_rows):
         ecg = caches["ecg"].find(ecg_rows, with_steps=True)
     if len(cmr_rows):
@@ -151,18 +156,22 @@ def _encode_block(
     return combine_features(ecg_rows, ecg, cmr_rows, cmr)
 
 
-def _encode_nothing(aligned: AlignedRun) -> CohortFeatures:
+def _encode_nothing(aligned: TrainedRun) -> CohortFeatures:
     none = np.empty(0, np.int64)
-    ecg, cmr = (_nothing(aligned, modality) for modality in ("ecg", "cmr"))
+    ecg, cmr = (find_no_features(aligned, modality) for modality in MODALITIES)
     return combine_features(none, ecg, none, cmr)
 
 
-def _nothing(aligned: AlignedRun, modality: str) -> Features:
-    encoder = aligned.ecg_encoder if modality == "ecg" else aligned.cine_encoder
-    return no_features(encoder.dim, aligned.settings.align.projection.dim)
+def find_no_features(aligned: TrainedRun, modality: Modality) -> Features:
+    """Features of no recording of a modality, in the widths that the run gives them."""
+    if modality not in aligned.modalities:
+        return no_features(0, 0)
+    dim = aligned.tower(modality)[0].dim
+    is_projected = aligned.modalities == MODALITIES
+    return no_features(dim, aligned.settings.align.projection.dim if is_projected else dim)
 
 
-def _describe_origin(reader: ShardReader, aligned: AlignedRun) -> PartOrigin:
+def _describe_origin(reader: ShardReader, aligned: TrainedRun) -> PartOrigin:
     return PartOrigin(aligned.name, aligned.checkpoint_sha256, hash_cohort(reader.table))
 
 

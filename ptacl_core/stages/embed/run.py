@@ -16,7 +16,7 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.ingest.register import SPLIT_NAME
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.runs.choose import AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.choose import TrainedRun, check_preprocessing, load_trained_run
 from ptacl_core.runs.health import is_control, learned_stages
 from ptacl_core.runs.lineage import record_start, refuse_withdrawn
 from ptacl_core.shards import ShardReader
@@ -64,7 +64,7 @@ def run(
         if run is not None:
             raise ConfigError("--run names a run of the cohort, --model a packed file: give one")
         run = install(cohort_dir, model, progress)
-    aligned = load_aligned_run(cohort_dir, run, device=device)
+    aligned = load_trained_run(cohort_dir, run, device=device)
     if files:
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
     with ShardReader.open(cohort_dir) as reader:
@@ -86,7 +86,7 @@ def run_part(
 
     A part that is there already is kept, so that a job can be repeated. Raises as `run`.
     """
-    aligned = load_aligned_run(cohort_dir, run, device=device)
+    aligned = load_trained_run(cohort_dir, run, device=device)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
@@ -100,7 +100,7 @@ def merge(
     Raises CohortError that names the parts missing, damaged or made for another state of the
     cohort or the run; the store is left as it was.
     """
-    aligned = load_aligned_run(cohort_dir, run, device="cpu")
+    aligned = load_trained_run(cohort_dir, run, device="cpu")
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         features = gather_parts(reader, aligned)
@@ -113,7 +113,7 @@ def merge(
 def _finish(
     cohort_dir: Path,
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     features: CohortFeatures,
     progress: ProgressSink,
 ) -> EmbedSummary:
@@ -131,7 +131,7 @@ def _finish(
 def _fit_readout(
     cohort_dir: Path,
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     features: CohortFeatures,
     progress: ProgressSink,
 ) -> ReadOut:
@@ -151,7 +151,7 @@ def _fit_readout(
     return readout
 
 
-def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
+def _summarise(aligned: TrainedRun, features: CohortFeatures) -> EmbedSummary:
     return EmbedSummary(
         aligned.name, len(features.ecg_rows), len(features.cmr_rows), aligned.ecg_encoder.dim
     )
@@ -160,7 +160,7 @@ def _summarise(aligned: AlignedRun, features: CohortFeatures) -> EmbedSummary:
 def _publish(
     cohort_dir: Path,
     reader: ShardReader,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     readout: ReadOut,
     encoded: CohortFeatures,
 ) -> None:
@@ -168,7 +168,7 @@ def _publish(
     with Cohort.write(cohort_dir, purpose=f"embed {aligned.name}", waits=True) as writer:
         writer.put_run(
             aligned.name,
-            kind="align",
+            kind=aligned.stage,
             config=aligned.settings.model_dump(mode="json"),
             checkpoint_sha256=aligned.checkpoint_sha256,
             preprocessing_hash=reader.preprocessing_hash,
@@ -178,6 +178,8 @@ def _publish(
             seed=aligned.settings.seed,
         )
         for modality, (rows, features) in (("ecg", ecg), ("cmr", cmr)):
+            if modality not in aligned.modalities:
+                continue
             patients = [reader.patients[row] for row in rows]
             visits = [reader.visits[row] for row in rows]
             assert features.projected is not None
@@ -192,12 +194,13 @@ def _publish(
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
         pairs = encoded.pair_rows
-        writer.put_alignment_maps(
-            aligned.name,
-            [reader.patients[row] for row in pairs],
-            [int(reader.visits[row]) for row in pairs],
-            encoded.similarity,
-        )
+        if "cmr" in aligned.modalities:
+            writer.put_alignment_maps(
+                aligned.name,
+                [reader.patients[row] for row in pairs],
+                [int(reader.visits[row]) for row in pairs],
+                encoded.similarity,
+            )
         writer.put_health(
             aligned.name,
             learned_stages(aligned.directory),

@@ -76,7 +76,7 @@ def answer_phenotypes(
                 "unit": PHENOTYPE_UNITS[name],
                 "z_score": finite(z_scores[column]),
             }
-            for column, name in enumerate(PHENOTYPE_NAMES)
+            for column, name in enumerate(readout.names)
         },
         "z_score_note": _explain_scores(readout, z_scores, person),
         "coverage": readout.coverage,
@@ -116,6 +116,8 @@ def _explain_scores(readout: ReadOut, z_scores: Array, person: Person) -> str:
             "against the run's training patients of the same sex, by age, height and weight; "
             "they are this cohort's, healthy or not"
         )
+    if not readout.names:
+        return "none: the run's cohort has no phenotypes"
     known = {
         "sex": person.sex,
         "age": person.age_years,

@@ -13,7 +13,7 @@ def run(
     query: str,
     *,
     k: int = 10,
-    direction: str = "ecg-cmr",
+    direction: str | None = None,
     where: str | None = None,
     run: str | None = None,
     device: str = "auto",
@@ -29,10 +29,10 @@ def run(
                 cohort.description, "neighbours", patient=query, run=run, direction=direction
             )
             neighbours = cohort.neighbours(
-                query, k=k, run=run, direction=cast("Direction", direction), where=where
+                query, k=k, run=run, direction=cast("Direction | None", direction), where=where
             )
         else:
-            if not direction.startswith("ecg-"):
+            if direction is not None and not direction.startswith("ecg-"):
                 raise CohortError(
                     f"{direction} asks from a CMR; an ECG file goes with ecg-cmr or ecg-ecg"
                 )
@@ -44,7 +44,7 @@ def run(
                 predictor.embed_file(Path(query)),
                 k=k,
                 run=predictor.run_name,
-                direction=cast("Direction", direction),
+                direction=cast("Direction | None", direction),
                 where=where,
             )
     return [neighbour_row(neighbour) for neighbour in neighbours]

@@ -21,7 +21,6 @@ from ptacl_core.preprocess.beat_spans import beat_spans
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import (
     LEAD_NAMES,
-    PHENOTYPE_NAMES,
     EcgRecord,
     Finding,
     Person,
@@ -126,13 +125,13 @@ class EcgPredictor:
         return {
             "leads": {
                 name: dict(zip(LEAD_NAMES, saliency.leads[:, column].tolist(), strict=True))
-                for column, name in enumerate(PHENOTYPE_NAMES)
+                for column, name in enumerate(self.readout.names)
             },
             "steps": None
             if saliency.steps is None
             else {
                 name: saliency.steps[:, column].tolist()
-                for column, name in enumerate(PHENOTYPE_NAMES)
+                for column, name in enumerate(self.readout.names)
             },
         }
 
