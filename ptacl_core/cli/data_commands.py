@@ -142,6 +142,14 @@ def preprocess(
         list[Path] | None,
         typer.Option(help="Table of phenotypes and covariates; repeatable."),
     ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=TABLES_PANEL,
+            help="TOML or JSON of targets of your own and where their values stand "
+            "(docs/targets.md).",
+        ),
+    ] = None,
     sex_coding: Annotated[
         str | None,
         typer.Option(
@@ -297,6 +305,7 @@ def preprocess(
                 asked,
                 cohort,
                 phenotypes=phenotypes or None,
+                targets=targets,
                 num_workers=workers,
                 part=stage.parse_part(shard),
                 preview=preview,

@@ -17,6 +17,7 @@ from ptacl_core.cli import (
     reproduce_command,
     schema_command,
     settings_command,
+    target_commands,
     training_commands,
 )
 from ptacl_core.cli.output import RESEARCH_USE, leave, print_line, run_guarded
@@ -54,6 +55,7 @@ reproduce_command.register(app)
 bundle_commands.register(app)
 cohort_commands.register(app)
 report_command.register(app)
+target_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)
 settings_command.register(app)

@@ -53,6 +53,17 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetValue:
+    """One measured value of a target; `visit` is -1 where it holds for every visit."""
+
+    patient: str
+    visit: int
+    name: str
+    value: float
+    days_apart: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Phenotype:
     """One measured phenotype."""
 

@@ -14,6 +14,7 @@ from ptacl_core.cohort.layout import (
 from ptacl_core.cohort.opened_store import OpenedStore
 from ptacl_core.cohort.queries import patients as patient_queries
 from ptacl_core.cohort.queries import runs as run_queries
+from ptacl_core.cohort.queries import targets as target_queries
 from ptacl_core.cohort.rows import (
     Direction,
     Embeddings,
@@ -28,9 +29,11 @@ from ptacl_core.cohort.rows import (
     Run,
     ShardRow,
     SqlRow,
+    TargetValue,
 )
 from ptacl_core.cohort.search.embeddings import find_latest_run, load_embeddings
 from ptacl_core.errors import CohortError
+from ptacl_core.records.targets import Target
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -197,6 +200,16 @@ class Cohort:
     def phenotypes(self, patient: str) -> list[Phenotype]:
         """The patient's measured phenotypes by visit, in the package's order."""
         return patient_queries.list_phenotypes(self._opened, patient)
+
+    def targets(self) -> tuple[Target, ...]:
+        """The cohort's own targets, beside the ten phenotypes."""
+        return target_queries.list_targets(self._opened)
+
+    def target_values(
+        self, *, name: str | None = None, patient: str | None = None
+    ) -> list[TargetValue]:
+        """Measured values of the cohort's own targets: of one target or person, or all."""
+        return target_queries.list_target_values(self._opened, name=name, patient=patient)
 
     def shard_rows(self, modality: str, patients: Sequence[str] | None = None) -> list[ShardRow]:
         """Where arrays of `modality` lie, of `patients` or all, by patient and visit."""

@@ -21,6 +21,7 @@ from ptacl_core.documents.model import Document
 from ptacl_core.documents.prediction import PredictionDocument
 from ptacl_core.documents.preprocess import PlanDocument, PreprocessDocument
 from ptacl_core.documents.reproduction import ReproductionDocument
+from ptacl_core.documents.targets import TargetsDocument
 from ptacl_core.documents.validation import ValidationDocument
 from ptacl_core.errors import ConfigError
 
@@ -38,6 +39,7 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
     "prediction": (PredictionDocument,),
     "preprocess": (PreprocessDocument, PlanDocument),
     "reproduction": (ReproductionDocument,),
+    "targets": (TargetsDocument,),
     "validation": (ValidationDocument,),
 }  # fmt: skip
 """By name; where a command has several forms, `kind` tells them apart."""

@@ -9,6 +9,7 @@ from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.model import Document, Part
 from ptacl_core.documents.retrieval import MeanRetrieval, PairRecall, RetrievalCell
 from ptacl_core.documents.table_two import Headline, NestedQuestion, TableTwoRow
+from ptacl_core.documents.targets import TargetEvaluation
 from ptacl_core.documents.uncertainty import (
     CoverageSummary,
     EventCalibration,
@@ -102,6 +103,10 @@ class EvaluationDocument(Document):
     coverage_summary: CoverageSummary
     subgroups: Subgroups
     calibration: dict[str, EventCalibration]
+    targets: dict[str, TargetEvaluation] = Field(default_factory=dict)
+    """The cohort's own targets, by name."""
+    targets_read_out: str = ""
+    """Where their read-out came from."""
     unjudged: dict[str, str]
     patients: PatientCounts
     resamples: int

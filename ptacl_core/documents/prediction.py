@@ -1,5 +1,7 @@
 """The document of `ptacl predict`: one per file, in a list."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from ptacl_core.documents.ecg_figures import (
@@ -19,6 +21,25 @@ class PredictedPhenotype(Part):
     high: float
     unit: str
     z_score: float | None
+
+
+class PredictedTarget(Part):
+    """A target of the cohort's own: a value, or of a binary target its probability.
+
+    The interval of a value holds what would be measured, at the document's `coverage`; that of a
+    probability holds the share of people with such an ECG who have it. `rule` derives a binary
+    target from a continuous one.
+    """
+
+    title: str
+    kind: Literal["continuous", "binary"]
+    value: float
+    low: float
+    high: float
+    unit: str
+    rule: str = ""
+    reference: str = ""
+    interval_group: str
 
 
 class OutOfDistribution(Part):
@@ -80,6 +101,8 @@ class PredictionDocument(Document):
     marks: MarksPart | None = None
     device: DevicePart | None = None
     phenotypes: dict[str, PredictedPhenotype] = Field(default_factory=dict)
+    targets: dict[str, PredictedTarget] = Field(default_factory=dict)
+    """Targets of the cohort's own, by name; research use only, as everything here."""
     z_score_note: str | None = None
     coverage: float | None = None
     interval_group: str | None = None

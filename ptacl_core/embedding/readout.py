@@ -309,7 +309,7 @@ def fit_readout(
             count = int((~np.isnan(validation_targets[:, column])).sum())
             raise CohortError(
                 f"{name}: {count} labels in validation are too few for a "
-                f"{coverage * 100:.0f} % interval; at least {_least_labels(coverage)} are needed"
+                f"{coverage * 100:.0f} % interval; at least {least_labels(coverage)} are needed"
             )
         fitted.append(intervals)
     detector = fit_outlier_detector(train_features, validation_features, people=train_people)
@@ -319,11 +319,11 @@ def fit_readout(
     counts = [[calibration.num_calibration[group] for calibration in fitted] for group in groups]
     return ReadOut(
         probe=probe,
-        offsets=_round_up(np.array(offsets, float).reshape(len(groups), len(names), 2)),
+        offsets=round_up(np.array(offsets, float).reshape(len(groups), len(names), 2)),
         groups=groups,
         num_calibration=np.array(counts, np.int64).reshape(len(groups), len(names)),
         reference=reference if reference is not None and names else ReferenceRanges({}),
-        detector=replace(detector, scales=_round_up(detector.scales)),
+        detector=replace(detector, scales=round_up(detector.scales)),
         coverage=coverage,
         checkpoint_sha256=checkpoint_sha256,
         preprocessing_hash=preprocessing_hash,
@@ -341,13 +341,13 @@ def _part(tensors: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]
     }
 
 
-def _round_up(values: np.ndarray) -> np.ndarray:
+def round_up(values: np.ndarray) -> np.ndarray:
     """Three digits, towards what is wider: an order statistic is the figure of one person."""
     digit = 10.0 ** (np.floor(np.log10(np.maximum(np.abs(values), 1e-12))) - 2)
     return np.ceil(values / digit - 1e-9) * digit
 
 
-def _least_labels(coverage: float) -> int:
+def least_labels(coverage: float) -> int:
     """Fewest labels n with ⌈(n + 1) · (1 + coverage) / 2⌉ ≤ n."""
     tail = 0.5 * (1.0 + coverage)
     return int(np.ceil(tail / (1.0 - tail) - 1e-9))

@@ -10,6 +10,7 @@ from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.embedding.predictions import put_predictions
 from ptacl_core.embedding.readout import DOCUMENT_FILE
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout
+from ptacl_core.embedding.target_fit import fit_run_targets
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import record_start
@@ -65,8 +66,11 @@ def _refit(layout: CohortLayout, run: str, checkpoint_sha256: str, progress: Pro
             progress=progress,
         )
         readout = fit_run_readout(reader, rows, pooled, checkpoint_sha256)
+        with Cohort.open(layout.root) as cohort:
+            targets = fit_run_targets(cohort, reader, rows, pooled, checkpoint_sha256)
         with Cohort.write(layout.root, purpose=f"refit {run}", waits=True) as writer:
-            put_predictions(writer, reader, rows, pooled, readout, run)
+            put_predictions(writer, reader, rows, pooled, readout, targets, run)
+        targets.save(layout.runs / run / READOUT_FOLDER)
         readout.save(layout.runs / run / READOUT_FOLDER)
 
 

@@ -116,7 +116,7 @@ def match_labels(
                 known.add("id", folded, patient)
             persons.add(patient)
             subjects[label.subject] = patient
-            visit = _number(patient, label.visit, known)
+            visit = number_visit(patient, label.visit, known)
             if patient in numbers:
                 visits_of_rows[table.name].append((patient, visit))
             if visit is not None:
@@ -157,7 +157,7 @@ def count_matches(tables: Sequence[TableLabels], names: set[str]) -> dict[str, t
     return {name: (len(persons & known), len(persons)) for name, persons in people.items()}
 
 
-def _number(patient: str, label: str, known: KnownPeople) -> int | None:
+def number_visit(patient: str, label: str, known: KnownPeople) -> int | None:
     """The number of a visit that a table names, None when no recording was made at it."""
     if not label:
         return EVERY_VISIT

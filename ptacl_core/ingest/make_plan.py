@@ -355,4 +355,5 @@ def _to_recording(recording: _Known, discovery: Discovery) -> PlannedRecording:
         hints,
         recording.laid.time or file.facts.acquired,
         is_among_others=bool(file.member),
+        record=recording.laid.number,
     )

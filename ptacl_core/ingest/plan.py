@@ -29,6 +29,8 @@ class PlannedRecording:
     hints: ReaderHints = field(default_factory=dict)
     time: datetime | None = None
     is_among_others: bool = False
+    record: str = ""
+    """Its number in its data set, where that has one."""
 
 
 @dataclass(frozen=True, slots=True)

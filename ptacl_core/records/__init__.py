@@ -14,6 +14,7 @@ from ptacl_core.records.marks import MARK_NAMES, BeatMarks, EcgMarks
 from ptacl_core.records.person import Person, parse_person
 from ptacl_core.records.phenotypes import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.records.prepared import PreparedCine, PreparedEcg
+from ptacl_core.records.targets import PHENOTYPE_TARGETS, Target
 
 __all__ = [
     "FIGURE_NAMES",
@@ -22,6 +23,7 @@ __all__ = [
     "LEAD_NAMES",
     "MARK_NAMES",
     "PHENOTYPE_NAMES",
+    "PHENOTYPE_TARGETS",
     "PHENOTYPE_UNITS",
     "BeatMarks",
     "CineRecord",
@@ -33,5 +35,6 @@ __all__ = [
     "PreparedCine",
     "PreparedEcg",
     "Statement",
+    "Target",
     "parse_person",
 ]

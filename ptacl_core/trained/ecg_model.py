@@ -11,6 +11,7 @@ from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER
+from ptacl_core.embedding.target_readout import TargetReadOut, load_targets_of
 from ptacl_core.errors import BundleError, CheckpointError
 from ptacl_core.models import EncoderView, TokenEncoder
 from ptacl_core.runs.bundled import load_bundled_tower, read_settings
@@ -33,6 +34,7 @@ class EcgModel:
     encoder: TokenEncoder
     projection: torch.nn.Module
     readout: ReadOut
+    targets: TargetReadOut
     unfit: str | None
 
     @property
@@ -58,6 +60,11 @@ class EcgModel:
             encoder=aligned.ecg_encoder,
             projection=aligned.ecg_projection,
             readout=readout,
+            targets=load_targets_of(
+                aligned.directory / READOUT_FOLDER,
+                aligned.checkpoint_sha256,
+                coverage=readout.coverage,
+            ),
             unfit=explain_unfit(aligned.directory),
         )
 
@@ -81,6 +88,7 @@ class EcgModel:
             encoder=tower.encoder.to(target),
             projection=tower.projection.to(target),
             readout=readout,
+            targets=TargetReadOut.none(readout.checkpoint_sha256, readout.coverage),
             unfit=model.document.unfit,
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 FIRST_DAY = datetime(2130, 1, 1, 8)
 _LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-_GAINS = np.array([0.6, 1.0, 0.5, -0.8, 0.75, 0.2, -0.7, -0.4, 0.5, 1.2, 1.3, 1.0])
+_GAINS = np.array([0.6, 1.0, 0.4, -0.8, 0.7, 0.1, -0.7, -0.4, 0.5, 1.2, 1.3, 1.0])
 
 DEFINITIONS = """
 [targets.echo_lvef]
@@ -68,7 +68,7 @@ def make_source(folder: Path, *, num_people: int, seed: int = 0) -> EchoSource:
         measured += [
             (person, 1, echo.isoformat(" "), "lvef", lvef[person], "%"),
             (person, 1, echo.isoformat(" "), "la_volume", round(60 + 8 * severity, 1), "mL"),
-            (person, 2, far.isoformat(" "), "lvef", 99.0, "%"),
+            (person, 2, far.isoformat(" "), "lvef", 88.0, "%"),
         ]
     _write_table(
         root / "record_list.csv", "subject_id,study_id,file_name,ecg_time,path", listed

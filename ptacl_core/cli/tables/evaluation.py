@@ -14,8 +14,10 @@ from ptacl_core.cli.tables.grid import (
     start_table,
 )
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.documents.table_two import Headline, TableTwoRow
+from ptacl_core.documents.targets import TargetEvaluation
 from ptacl_core.safety.text.printable import clean_text
 
 CONTROLS = {
@@ -32,8 +34,10 @@ def print_evaluation(evaluation: EvaluationDocument) -> None:
     print_failures(evaluation)
     print_headlines(evaluation.headlines)
     document = evaluation.as_dict()
-    print_regression(document["rows"])
+    if evaluation.rows:
+        print_regression(document["rows"])
     print_remarks(evaluation.rows)
+    print_targets(evaluation)
     for name, why in document["unjudged"].items():
         print_line(f"{name} cannot be judged: {why}")
     for own, table in document["retrieval"].items():
@@ -41,7 +45,8 @@ def print_evaluation(evaluation: EvaluationDocument) -> None:
     print_pairs(document["pair_recall"])
     print_alignment(document["alignment"])
     print_own(document["alignment"])
-    print_controls(document["alignment"]["controls"])
+    if document["alignment"]["controls"] is not None:
+        print_controls(document["alignment"]["controls"])
     print_coverage(document)
     print_worst_gaps(document["subgroups"]["worst_gap"])
     print_events(document["calibration"])
@@ -116,6 +121,57 @@ def print_own(alignment: Mapping[str, Any]) -> None:
         print_line(f"  timing kept, {kept['target']}: {cells}")
     if alignment["timing_kept"]:
         print_line(f"    {alignment['timing_note']}")
+
+
+def print_targets(evaluation: EvaluationDocument) -> None:
+    """The cohort's own targets: R² or AUC beside sex and age, intervals and calibration."""
+    if not evaluation.targets:
+        return
+    table = start_table(f"Targets of the cohort on test people ({evaluation.targets_read_out})")
+    for column in ("Target", "n", "Figure", "Sex and age", "Gain", "Interval, calibration"):
+        table.add_column(column, justify="left" if column == "Target" else "right")
+    for name, target in evaluation.targets.items():
+        if target.why is not None:
+            table.add_row(name, str(target.n), clean_text(target.why, max_length=120))
+            continue
+        table.add_row(
+            name,
+            str(target.n) if target.events is None else f"{target.events} of {target.n}",
+            _show_main(target),
+            _show_bounded(target.baseline),
+            _show_bounded(target.gain),
+            _show_reliability(target),
+        )
+    print_table(table)
+
+
+def _show_main(target: TargetEvaluation) -> str:
+    if target.kind == "binary":
+        return f"AUC {_show_bounded(target.auc)}"
+    return f"R² {_show_bounded(target.r2)}"
+
+
+def _show_reliability(target: TargetEvaluation) -> str:
+    if target.coverage is not None:
+        covered = target.coverage
+        error = _show_bounded(target.mean_absolute_error, digits=1)
+        return (
+            f"{covered.share * 100:.0f} % [{covered.low * 100:.0f}, {covered.high * 100:.0f}] "
+            f"inside {covered.nominal * 100:.0f} %; MAE {error} {target.unit}"
+        )
+    prevalence = target.brier_of_prevalence or 0.0
+    return (
+        f"slope {_show_bounded(target.slope, digits=2)}; Brier {_show_bounded(target.brier)} "
+        f"(prevalence {prevalence:.3f})"
+    )
+
+
+def _show_bounded(figure: Bounded | None, *, digits: int = 3) -> str:
+    if figure is None or figure.value is None:
+        return "-"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.{digits}f}"
+    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
 
 
 def print_pairs(recall: Mapping[str, Any]) -> None:

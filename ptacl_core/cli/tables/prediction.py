@@ -29,7 +29,9 @@ def print_prediction(answer: Mapping[str, Any]) -> None:
     )
     rate = answer["heart_rate_bpm"]
     print_line(f"  heart rate {'-' if rate is None else f'{rate:.0f}'} bpm  {measured}")
-    _print_phenotypes(answer)
+    if answer["phenotypes"]:
+        _print_phenotypes(answer)
+    _print_targets(answer)
     if "saliency" in answer:
         _print_saliency(answer["saliency"])
     nearest = ", ".join(
@@ -64,6 +66,25 @@ def _print_phenotypes(answer: Mapping[str, Any]) -> None:
         )
     print_table(table)
     print_line(f"  z-scores: {answer['z_score_note']}")
+
+
+def _print_targets(answer: Mapping[str, Any]) -> None:
+    """The cohort's own targets: values and probabilities, each with its interval."""
+    if not answer["targets"]:
+        return
+    table = start_table(f"Predicted targets of the cohort, {answer['coverage'] * 100:.0f} % interval")
+    for column in ("Target", "Value", "Interval", "Unit"):
+        table.add_column(column, justify="left" if column in ("Target", "Unit") else "right")
+    for name, value in answer["targets"].items():
+        digits = 2 if value["kind"] == "binary" else 1
+        title = clean_text(value["title"], max_length=60)
+        table.add_row(
+            title if title == name else f"{title} ({name})",
+            f"~{value['value']:.{digits}f}",
+            f"{value['low']:.{digits}f} – {value['high']:.{digits}f}",
+            clean_text(value["unit"], max_length=20),
+        )
+    print_table(table)
 
 
 def _print_saliency(saliency: Mapping[str, Any]) -> None:

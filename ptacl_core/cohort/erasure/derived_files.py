@@ -88,7 +88,7 @@ def _remove_patient_rows(layout: CohortLayout) -> list[Path]:
 
 
 def _remove_readout(folder: Path) -> list[Path]:
-    names = ("readout.json", "readout.safetensors")
+    names = ("readout.json", "readout.safetensors", "targets.json", "targets.safetensors")
     files = [folder / name for name in names if (folder / name).exists()]
     for path in files:
         path.unlink()

@@ -36,6 +36,11 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
         "SELECT count(*) FROM predictions WHERE NOT (low <= value AND value <= high)",
     ),
     (
+        "unknown_target",
+        "target_values",
+        "SELECT count(*) FROM target_values WHERE name NOT IN (SELECT name FROM targets)",
+    ),
+    (
         "split",
         "splits",
         "SELECT count(*) FROM (SELECT 1 FROM splits GROUP BY split_name, patient "

@@ -297,6 +297,31 @@ ECG_ANALYSES = (
     """,
 )
 
+COHORT_TARGETS = (
+    """
+    CREATE TABLE targets (
+        name VARCHAR NOT NULL,
+        position INTEGER NOT NULL,
+        kind VARCHAR NOT NULL,
+        unit VARCHAR NOT NULL,
+        title VARCHAR NOT NULL,
+        low DOUBLE,
+        high DOUBLE,
+        rule VARCHAR NOT NULL,
+        reference VARCHAR NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE target_values (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        value DOUBLE NOT NULL,
+        days_apart INTEGER
+    )
+    """,
+)
+
 KEYED_HASHES = tuple(
     statement
     for table in ("recordings", "predictions")

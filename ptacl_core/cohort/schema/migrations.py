@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ptacl_core.cohort.engine import execute
 from ptacl_core.cohort.schema.history import (
+    COHORT_TARGETS,
     ECG_ANALYSES,
     FIRST_SCHEMA,
     INTERVAL_GROUPS,
@@ -38,6 +39,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "marks, figures and statements of ECGs", ECG_ANALYSES),
     Migration(5, "what the scanner's own contours gave", SCANNER_PHENOTYPES),
     Migration(6, "hashes of files are keyed", KEYED_HASHES, reads_keyed_hashes=True),
+    Migration(7, "the cohort's own targets", COHORT_TARGETS),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

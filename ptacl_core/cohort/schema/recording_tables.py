@@ -163,6 +163,35 @@ RECORDING_TABLES: tuple[Table, ...] = (
         ("patient", "visit", "name"),
     ),
     describe_table(
+        "targets",
+        "What the cohort is predicted for beside the ten phenotypes: its own targets.",
+        (
+            ("name", "VARCHAR!", "e.g. echo_lvef"),
+            ("position", "INTEGER!", "order, from 0"),
+            ("kind", "VARCHAR!", "continuous or binary"),
+            ("unit", "VARCHAR!", "of its values; empty of a binary one"),
+            ("title", "VARCHAR!", "as it is shown; empty: its name"),
+            ("low", "DOUBLE", "least plausible value"),
+            ("high", "DOUBLE", "largest plausible value"),
+            ("rule", "VARCHAR!", "what it follows from, e.g. echo_lvef < 50; empty: own values"),
+            ("reference", "VARCHAR!", "what is normal, or how it was measured"),
+        ),
+        ("name",),
+        patient_column=None,
+    ),
+    describe_table(
+        "target_values",
+        "Measured values of the cohort's own targets, one row per person, visit and name.",
+        (
+            PATIENT,
+            ("visit", "INTEGER!", "number of the visit; -1: every visit of the person"),
+            ("name", "VARCHAR!", "target, as in the table targets"),
+            ("value", "DOUBLE!", "in the target's unit; 0 or 1 of a binary one"),
+            ("days_apart", "INTEGER", "days from the ECG to the measurement, where it has a time"),
+        ),
+        ("patient", "visit", "name"),
+    ),
+    describe_table(
         "shards",
         "Where the training-ready array of a recording lies.",
         (

@@ -4,6 +4,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS, unfold_analyses
 from ptacl_core.cohort.writing.keyed_hashes import key_hashes
 from ptacl_core.errors import CohortError
+from ptacl_core.records.targets import Target
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,6 +94,39 @@ class CohortWriter:
     def put_scanner_phenotypes(self, table: "pa.Table") -> int:
         """Add or replace what the scanner's own contours gave; returns the number of rows."""
         return self._put("scanner_phenotypes", table)
+
+    def put_targets(self, targets: Sequence[Target]) -> int:
+        """Add or replace definitions of the cohort's own targets; returns the number of rows."""
+        import pyarrow as pa
+
+        rows = [{**asdict(target), "position": at} for at, target in enumerate(targets)]
+        numbers = {"low": pa.float64(), "high": pa.float64(), "position": pa.int32()}
+        columns = {
+            name: pa.array([row[name] for row in rows], numbers.get(name, pa.string()))
+            for name in TABLE_BY_NAME["targets"].column_names
+        }
+        return self._put("targets", pa.table(columns))
+
+    def put_target_values(self, table: "pa.Table") -> int:
+        """Add or replace measured values of targets; returns the number of rows."""
+        return self._put("target_values", table)
+
+    def forget_predictions(self, run: str, *, but: Sequence[str]) -> None:
+        """Remove what `run` predicted before of other names than those it predicts now."""
+        with readable_errors(self._file):
+            execute(
+                self._connection,
+                "DELETE FROM predictions WHERE run = ? AND NOT list_contains(?::VARCHAR[], name)",
+                [run, list(but)],
+            )
+
+    def remove_target(self, name: str) -> int:
+        """Remove a target with all its values and predictions; returns how many values it had."""
+        count = self._scalar("SELECT count(*) FROM target_values WHERE name = ?", [name])
+        with readable_errors(self._file):
+            for table in ("target_values", "targets", "predictions"):
+                execute(self._connection, f"DELETE FROM {table} WHERE name = ?", [name])
+        return int(count)
 
     def put_shards(self, table: "pa.Table") -> int:
         """Add or replace where arrays lie; returns the number of rows."""

@@ -30,6 +30,8 @@ class LaidOut:
     is_decided: bool = False
     reason: str = ""
     message: str = ""
+    number: str = ""
+    """The recording's number in the set's own table, else in its path."""
 
 
 @dataclass(slots=True)
@@ -137,6 +139,7 @@ def _lay_out(
             hints=hints,
             time=row.time if row is not None else None,
             is_decided=True,
+            number=(row.record if row is not None else "") or record,
         )
     ]
 
@@ -183,6 +186,7 @@ def _expand_batch(
             hints=dict(rule.hints),
             time=row.time if row is not None else None,
             is_decided=True,
+            number=(row.record if row is not None else "") or listed_file.key,
         )
         for listed_file, row in zip(listed, rows, strict=True)
     ]

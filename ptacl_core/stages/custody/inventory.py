@@ -48,6 +48,7 @@ class _StoredRun:
     checkpoint_sha256: str | None
     config: Mapping[str, Any]
     has_predictions: bool
+    predicts_targets: bool
     learned: Mapping[str, bool]
     evaluation: Mapping[str, Any] | None
 
@@ -105,6 +106,12 @@ def repair_inventory(layout: CohortLayout) -> None:
 def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
     with Cohort.open(layout.root) as cohort:
         predicted = {row[0] for row in cohort.fetch("SELECT DISTINCT run FROM predictions")}
+        targeted = {
+            row[0]
+            for row in cohort.fetch(
+                "SELECT DISTINCT run FROM predictions WHERE name IN (SELECT name FROM targets)"
+            )
+        }
         verdicts = cohort.fetch(
             "SELECT run, variant, value > 0 FROM evaluation_results "
             "WHERE section = 'health' AND metric = 'learned'"
@@ -116,6 +123,7 @@ def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
                 run_of_store.checkpoint_sha256,
                 json.loads(run_of_store.config_json or "{}"),
                 run_of_store.run in predicted,
+                run_of_store.run in targeted,
                 {stage: bool(value) for run, stage, value in verdicts if run == run_of_store.run},
                 cohort.evaluation_document(run_of_store.run),
             )
@@ -283,6 +291,10 @@ def _check_stored_run(layout: CohortLayout, run: _StoredRun) -> Iterator[Defect]
         elif document.get("checkpoint_sha256") != run.checkpoint_sha256:
             message = f"it was made for other weights than the store names; {again}"
             yield Defect("foreign_readout", f"{place}/readout", message)
+        names = ("targets.json", "targets.safetensors")
+        if run.predicts_targets and not all((folder / "readout" / n).is_file() for n in names):
+            message = f"the store holds predictions of targets, and what made them is gone; {again}"
+            yield Defect("readout_missing", f"{place}/readout", message)
     if run.learned:
         yield from _check_health(folder, place, run.learned)
     if run.evaluation is not None and not _holds(_evaluation_file(layout, run.run), run.evaluation):

@@ -174,6 +174,7 @@ def _check_runs(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     """Every checkpoint and read-out is byte for byte what was written."""
     from ptacl_core.checkpoint import load_document, load_tensors  # loads torch
     from ptacl_core.embedding.readout import ReadOut
+    from ptacl_core.embedding.target_readout import TargetReadOut
 
     defects = []
     for path in sorted(layout.runs.glob("*/checkpoints/*/*/checkpoint.json")):
@@ -190,6 +191,7 @@ def _check_runs(layout: CohortLayout, *, is_light: bool) -> list[Defect]:
     for folder in sorted(layout.runs.glob("*/readout")):
         try:
             ReadOut.load(folder)
+            TargetReadOut.load(folder)
         except CheckpointError as error:
             defects.append(Defect("readout", str(folder.relative_to(layout.root)), str(error)))
     return defects

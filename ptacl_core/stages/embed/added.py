@@ -12,7 +12,8 @@ from ptacl_core.embedding.encoding import Features
 from ptacl_core.embedding.feature_cache import FeatureSource
 from ptacl_core.embedding.predictions import put_predictions
 from ptacl_core.embedding.readout import ReadOut
-from ptacl_core.embedding.readout_fit import find_stored_readout
+from ptacl_core.embedding.readout_fit import READOUT_FOLDER, find_stored_readout
+from ptacl_core.embedding.target_readout import TargetReadOut, load_targets_of
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import TrainedRun, check_preprocessing, load_trained_run
@@ -51,7 +52,9 @@ def run(
         refuse_withdrawn(cohort_dir, reader.patients, progress)
         rows = _find_changed(reader, before)
         features = _encode(reader, aligned, rows, progress)
-        _publish(cohort_dir, reader, aligned, readout, features)
+        folder = aligned.directory / READOUT_FOLDER
+        targets = load_targets_of(folder, aligned.checkpoint_sha256, coverage=readout.coverage)
+        _publish(cohort_dir, reader, aligned, readout, targets, features)
     return embed.EmbedSummary(
         aligned.name, len(features.ecg_rows), len(features.cmr_rows), aligned.ecg_encoder.dim
     )
@@ -106,6 +109,7 @@ def _publish(
     reader: ShardReader,
     aligned: TrainedRun,
     readout: ReadOut,
+    targets: TargetReadOut,
     features: CohortFeatures,
 ) -> None:
     def name(rows: Int64[Array, " row"]) -> tuple[list[str], list[int]]:
@@ -128,6 +132,7 @@ def _publish(
             writer.add_alignment_maps(aligned.name, *name(features.pair_rows), features.similarity)
         if len(features.ecg_rows):
             put_predictions(
-                writer, reader, features.ecg_rows, features.ecg.pooled, readout, aligned.name
-            )
+                writer, reader, features.ecg_rows, features.ecg.pooled, readout, targets,
+                aligned.name,
+            )  # fmt: skip
         writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)

@@ -12,6 +12,8 @@ from ptacl_core.embedding.part_files import Part
 from ptacl_core.embedding.predictions import put_predictions
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER, fit_run_readout
+from ptacl_core.embedding.target_fit import fit_run_targets
+from ptacl_core.embedding.target_readout import TargetReadOut, load_targets_of
 from ptacl_core.errors import ConfigError
 from ptacl_core.ingest.new_files import add_files
 from ptacl_core.ingest.register import SPLIT_NAME
@@ -119,11 +121,15 @@ def _finish(
 ) -> EmbedSummary:
     """Fit and store the read-out, publish everything."""
     refuse_withdrawn(cohort_dir, reader.patients, progress)
+    folder = aligned.directory / READOUT_FOLDER
     if is_packed(aligned.directory):
-        readout = ReadOut.load(aligned.directory / READOUT_FOLDER)
+        readout = ReadOut.load(folder)
     else:
         readout = _fit_readout(cohort_dir, reader, aligned, features, progress)
-    _publish(cohort_dir, reader, aligned, readout, features)
+    targets = load_targets_of(folder, aligned.checkpoint_sha256, coverage=readout.coverage)
+    for name, why in targets.unfitted.items():
+        progress.say(f"target {name} is not predicted: {why}")
+    _publish(cohort_dir, reader, aligned, readout, targets, features)
     (aligned.directory / FORMER_FILE_NAME).unlink(missing_ok=True)
     return _summarise(aligned, features)
 
@@ -147,6 +153,11 @@ def _fit_readout(
     readout = fit_run_readout(
         reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
     )
+    with Cohort.open(cohort_dir) as cohort:
+        targets = fit_run_targets(
+            cohort, reader, features.ecg_rows, features.ecg.pooled, aligned.checkpoint_sha256
+        )
+    targets.save(aligned.directory / READOUT_FOLDER)
     readout.save(aligned.directory / READOUT_FOLDER)
     return readout
 
@@ -162,6 +173,7 @@ def _publish(
     reader: ShardReader,
     aligned: TrainedRun,
     readout: ReadOut,
+    targets: TargetReadOut,
     encoded: CohortFeatures,
 ) -> None:
     ecg, cmr = (encoded.ecg_rows, encoded.ecg), (encoded.cmr_rows, encoded.cmr)
@@ -207,4 +219,6 @@ def _publish(
             is_control=is_control(aligned.settings),
         )
         writer.put_audit("embed", run=aligned.name, checkpoint_sha256=aligned.checkpoint_sha256)
-        put_predictions(writer, reader, encoded.ecg_rows, encoded.ecg.pooled, readout, aligned.name)
+        put_predictions(
+            writer, reader, encoded.ecg_rows, encoded.ecg.pooled, readout, targets, aligned.name
+        )

@@ -8,20 +8,24 @@ from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.table_two import MeanCell
 from ptacl_core.evaluate import REGRESSION_FIGURES
 from ptacl_core.ingest.register import SPLIT_NAME
-from ptacl_core.runs.choose import AlignedRun
+from ptacl_core.runs.choose import TrainedRun
 from ptacl_core.runs.health import is_control
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TARGET_FIGURES = (
+    "r2", "mean_absolute_error", "auc", "brier", "slope", "intercept", "baseline", "gain",
+)  # fmt: skip
+
 
 def publish_evaluation(
     cohort_dir: Path,
-    aligned: AlignedRun,
+    aligned: TrainedRun,
     document: EvaluationDocument,
     *,
-    predictions: "pa.Table",
-    retrieval: "pa.Table",
+    predictions: "pa.Table | None",
+    retrieval: "pa.Table | None",
 ) -> None:
     """Put the run, its figures and the document itself into the store. Raises CohortError.
 
@@ -30,7 +34,7 @@ def publish_evaluation(
     with Cohort.write(cohort_dir, purpose=f"evaluate {aligned.name}", waits=True) as writer:
         writer.put_run(
             aligned.name,
-            kind="align",
+            kind=aligned.stage,
             config=aligned.settings.model_dump(mode="json"),
             checkpoint_sha256=aligned.checkpoint_sha256,
             preprocessing_hash=aligned.preprocessing.hash(),
@@ -88,6 +92,7 @@ def build_result_table(run: str, document: EvaluationDocument) -> "pa.Table":
             results.append(
                 (*place, "delta_r2", difference.difference, difference.low, difference.high)
             )
+    results.extend(_list_target_figures(document))
     for row in document.rows:
         for point in row.label_curve:
             place = ("labels", row.key, row.modality, "", f"mean_r2_at_{point.labels}")
@@ -98,3 +103,18 @@ def build_result_table(run: str, document: EvaluationDocument) -> "pa.Table":
         kind = pa.float64() if name in ("value", "low", "high") else pa.string()
         columns[name] = pa.array([result[index] for result in results], kind)
     return pa.table(columns)
+
+
+def _list_target_figures(document: EvaluationDocument) -> list[tuple[Any, ...]]:
+    """Figures of the cohort's own targets; the name of the target stands as phenotype."""
+    results: list[tuple[Any, ...]] = []
+    for name, target in document.targets.items():
+        for metric in TARGET_FIGURES:
+            figure = getattr(target, metric)
+            if figure is not None:
+                bounds = (figure.value, figure.low, figure.high)
+                results.append(("targets", target.kind, "ecg", name, metric, *bounds))
+        if target.coverage is not None:
+            bounds = (target.coverage.share, target.coverage.low, target.coverage.high)
+            results.append(("targets", target.kind, "ecg", name, "coverage", *bounds))
+    return results

@@ -34,13 +34,20 @@ from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED
 from ptacl_core.evaluate.row_comparison import score_row
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import PHENOTYPE_NAMES
-from ptacl_core.runs.choose import ALIGN, AlignedRun, check_preprocessing, load_aligned_run
+from ptacl_core.runs.choose import (
+    ALIGN,
+    AlignedRun,
+    TrainedRun,
+    check_preprocessing,
+    load_trained_run,
+)
 from ptacl_core.runs.provenance import describe_code
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.bars import Bars, measure_bars
 from ptacl_core.stages.evaluate.baselines import MODALITIES, add_baselines, add_networks
 from ptacl_core.stages.evaluate.consistency import check_consistency
+from ptacl_core.stages.evaluate.ecg_alone import evaluate_ecg_alone
 from ptacl_core.stages.evaluate.events import evaluate_events
 from ptacl_core.stages.evaluate.features import (
     AlignedFeatures,
@@ -56,6 +63,7 @@ from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
 from ptacl_core.stages.evaluate.steps.outcomes import keep_outcomes, list_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
 from ptacl_core.stages.evaluate.table_one import RULES, evaluate_retrieval
+from ptacl_core.stages.evaluate.targets import evaluate_targets
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
 
 
@@ -73,9 +81,11 @@ def run(
     `with_baselines` adds the rows without learning and those of random and pretrained encoders.
     Raises CohortError when train or test lack pairs, CheckpointError when the run does not fit.
     """
-    aligned = load_aligned_run(cohort_dir, run, device=device)
+    aligned = load_trained_run(cohort_dir, run, device=device)
     with Cohort.open(cohort_dir) as cohort:  # a store that cannot be read says so before the work
         note = SOURCE_NOTES[cohort.description.source]
+    if not isinstance(aligned, AlignedRun):
+        return _run_alone(cohort_dir, aligned, note, num_resamples, progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         train, test = load_split(reader, "train"), load_split(reader, "test")
@@ -102,6 +112,10 @@ def run(
         outcomes = measure_steps(*tests, person=person)
         keep_outcomes(cohort_dir, aligned.name, reader, test, list_outcomes(outcomes, person))
         data_sha256 = reader.manifest_sha256
+        with Cohort.open(cohort_dir) as cohort:
+            targets, targets_read_out = evaluate_targets(
+                cohort, reader, aligned, num_resamples=num_resamples, progress=progress
+            )
     table_one = evaluate_retrieval(
         *features.projected_test(), test.phenotypes, resamples, person=person
     )
@@ -142,6 +156,8 @@ def run(
             "calibration": evaluate_events(
                 test, predicted, find_residuals(features, train, validation), resamples
             ),
+            "targets": targets,
+            "targets_read_out": targets_read_out,
             "unjudged": find_unjudged(test),
             "patients": {"train": len(train), "validation": len(validation), "test": len(test)},
             "resamples": num_resamples,
@@ -169,6 +185,38 @@ def run(
     )
     for name in FORMER_FILES:
         (folder / name).unlink(missing_ok=True)
+    return document
+
+
+def _run_alone(
+    cohort_dir: Path,
+    trained: TrainedRun,
+    note: str,
+    num_resamples: int,
+    progress: ProgressSink,
+) -> EvaluationDocument:
+    """The evaluation of a run without cines: its rows, where there are phenotypes, and targets."""
+    with ShardReader.open(cohort_dir) as reader, Cohort.open(cohort_dir) as cohort:
+        check_preprocessing(trained, reader.preprocessing_hash)
+        values, test, rows = evaluate_ecg_alone(
+            reader, trained, num_resamples=num_resamples, progress=progress
+        )
+        targets, source = evaluate_targets(
+            cohort, reader, trained, num_resamples=num_resamples, progress=progress
+        )
+    document = EvaluationDocument.parse(
+        {**values, "targets": targets, "targets_read_out": source, "note": note},
+        source=f"evaluation of {trained.name}",
+    )
+    write_json(trained.directory / "evaluation" / EVALUATION_FILE, document.as_dict())
+    predictions = [] if rows is None else rows.table.predictions
+    publish_evaluation(
+        cohort_dir,
+        trained,
+        document,
+        predictions=build_predictions(trained.name, test, predictions) if predictions else None,
+        retrieval=None,
+    )
     return document
 
 

@@ -9,6 +9,7 @@ from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Neighbour
 from ptacl_core.documents.figures import finite
 from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.target_readout import TargetReadOut
 from ptacl_core.evaluate import describe_neighbours, name_sex_age_groups
 from ptacl_core.records import (
     PHENOTYPE_NAMES,
@@ -87,6 +88,28 @@ def answer_phenotypes(
             "mahalanobis": float(distances[0]),
             "nearest": float(distances[1]),
         },
+    }
+
+
+def answer_targets(
+    targets: TargetReadOut, pooled: Float32[Array, "1 dim"], person: Person
+) -> dict[str, dict[str, Any]]:
+    """The cohort's own targets: values, or probabilities of binary ones, with intervals."""
+    groups = name_sex_age_groups([person.sex or ""], np.array([_number(person.age_years)]))
+    predicted = targets.predict(pooled.astype(np.float64), groups=groups)
+    return {
+        each.target.name: {
+            "title": each.target.shown_title,
+            "kind": each.target.kind,
+            "value": float(each.value[0]),
+            "low": float(each.low[0]),
+            "high": float(each.high[0]),
+            "unit": each.target.prediction_unit,
+            "rule": each.target.rule,
+            "reference": each.target.reference,
+            "interval_group": each.interval_group[0],
+        }
+        for each in predicted
     }
 
 

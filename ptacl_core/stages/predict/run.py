@@ -33,6 +33,7 @@ from ptacl_core.stages.predict.answer import (
     answer_measurements,
     answer_neighbours,
     answer_phenotypes,
+    answer_targets,
 )
 from ptacl_core.stages.predict.withdrawal import WITHDRAWN, IsWithdrawn, ask_register, tell_mark
 from ptacl_core.trained.ecg_model import EcgModel
@@ -53,6 +54,7 @@ class EcgPredictor:
     def __init__(self, model: EcgModel) -> None:
         self._model = model
         self.run_name, self.unfit, self.readout = model.name, model.unfit, model.readout
+        self.targets = model.targets
 
     @classmethod
     def of_run(cls, cohort_dir: Path, run: str | None, *, device: str = "auto") -> Self:
@@ -287,6 +289,7 @@ def answer_record(
         "heart_rate_bpm": prepared.heart_rate_bpm,
         **answer_measurements(analysis, record),
         **answer_phenotypes(predictor.readout, features.pooled, how.person),
+        "targets": answer_targets(predictor.targets, features.pooled, how.person),
         "neighbours": [
             {"patient": neighbour.patient, "similarity": neighbour.similarity}
             for neighbour in nearest[: how.k]

@@ -28,6 +28,7 @@ from ptacl_core.ingest.shard_files import (
     hide_subject,
     ingest_visits,
 )
+from ptacl_core.ingest.targets import Moment
 from ptacl_core.ingest.visits import build_tasks, leave_out_erased
 from ptacl_core.progress import ProgressSink
 from ptacl_core.shards import Rejection, ShardWriter, assign_split
@@ -52,6 +53,8 @@ class Call:
     counts: IngestCounts = field(default_factory=IngestCounts)
     parts: dict[str, int] = field(default_factory=dict)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    moments: dict[str, list[Moment]] = field(default_factory=dict)
+    """When each ECG of the plan was made, for tables of targets."""
 
     def fill(
         self, settings: PreprocessSettings, *, keep_identities: bool, check: Callable[[], None]
@@ -73,6 +76,10 @@ class Call:
             for task, visit in zip(tasks, self.plan.visits, strict=True)
             if visit.label
         }
+        for task, visit in zip(tasks, self.plan.visits, strict=True):
+            if visit.ecg is not None:
+                moment = Moment(task.visit, visit.ecg.time, visit.ecg.record)
+                self.moments.setdefault(task.patient, []).append(moment)
         everybody = {task.patient for task in tasks}
         tasks = self._without_erased(tasks)
         gone = everybody - {task.patient for task in tasks}

@@ -16,6 +16,8 @@ from ptacl_core.ingest.labels import read_tables
 from ptacl_core.ingest.plan import Plan
 from ptacl_core.ingest.register import register_shards
 from ptacl_core.ingest.sources import Sources, read_plan
+from ptacl_core.ingest.targets import put_targets, read_values
+from ptacl_core.io.targets.definitions import read_definitions
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.safety.processes.termination import signals_interrupt
@@ -48,6 +50,7 @@ def run(
     *,
     pairs: Path | None = None,
     phenotypes: Path | Sequence[Path] | None = None,
+    targets: Path | None = None,
     num_workers: int | None = None,
     part: tuple[int, int] = (0, 1),
     preview: Path | None = None,
@@ -62,7 +65,8 @@ def run(
     Whose a recording is comes from the `pairs` list or the data set's layout, else from what files
     say inside, their names and folders; what is not known is left out with its reason. Phenotypes
     come from `phenotypes`, or from tables found in the source, and hold for recordings of other
-    calls too. What an earlier call finished is not made again, unless a file changed. `part` (i, n)
+    calls too. `targets` defines targets of the cohort's own and names the tables that have their
+    values, which go to people and ECGs of this call. What an earlier call finished is not made again, unless a file changed. `part` (i, n)
     takes the i-th of n shares of the people; `preview` is a PNG of the crops of this share's cines.
     Who a pseudonym is goes into a file of its own only with `keep_identities`. `key_from` is the
     key file of another cohort: cohorts with one key have the same pseudonyms and can be merged.
@@ -86,6 +90,8 @@ def run(
             f"each of the {part[1]} parts walks the sources for itself; to walk once, write the "
             "plan with --plan plan.csv and give it to every part with --pairs plan.csv"
         )
+    definitions = None if targets is None else read_definitions(targets)
+    target_tables = [] if definitions is None else read_values(definitions, ())
     plan = read_plan(source, progress)
     tables = read_tables(
         _tables_of(plan, phenotypes),
@@ -111,6 +117,14 @@ def run(
     with signals_interrupt() as interrupts, hold_lock(lock, purpose="preprocess"):
         summary = call.fill(settings, keep_identities=keep_identities, check=interrupts.check)
     _register(cohort_dir, progress)
+    if definitions is not None:
+        moments = {who: each for who, each in call.moments.items() if call.is_mine(who)}
+        found = put_targets(
+            cohort_dir, definitions, target_tables,
+            key=key, moments=moments, withdrawn=plan.withdrawn,
+        )  # fmt: skip
+        for line in found.lines:
+            progress.say(line)
     _note_folders(cohort_dir, source, progress)
     if preview is not None:
         drawn = draw_preview(cohort_dir, preview, is_wanted=call.is_mine)

@@ -1,0 +1,1 @@
+"""Probes of single targets on frozen features: penalised, with folds by person."""

@@ -1,0 +1,253 @@
+"""Tables of targets → values of the people and visits that have ECGs, in the store."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from ptacl_core.cohort import Cohort, CohortLayout
+from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
+from ptacl_core.cohort.identity.keys import CohortKey
+from ptacl_core.cohort.identity.register import open_register
+from ptacl_core.errors import ConfigError
+from ptacl_core.ingest.labels import number_visit
+from ptacl_core.io.identity.facts import fold_identifier
+from ptacl_core.io.targets.definitions import TargetFile, TargetTable
+from ptacl_core.io.targets.table import TargetValue, TargetValues, read_target_table
+from ptacl_core.records.targets import Target
+from ptacl_core.shards import ShardReader
+from ptacl_core.shards.spec import EVERY_VISIT
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an ECG of a visit was made, and its number in the data set; what is known of both."""
+
+    visit: int
+    time: datetime | None = None
+    record: str = ""
+
+
+Moments = Mapping[str, Sequence[Moment]]
+"""By pseudonym; only the call that walks the recordings knows them."""
+
+
+@dataclass(slots=True)
+class MatchedTargets:
+    """Values by (pseudonym, visit, target) with the days from ECG to measurement, and counts."""
+
+    values: dict[tuple[str, int, str], tuple[float, int | None]] = field(default_factory=dict)
+    num_rows: int = 0
+    num_strangers: int = 0
+    num_unplaced: int = 0
+    num_repeated: int = 0
+
+    def describe(self) -> str:
+        """One line of counts."""
+        parts = [f"{len(self.values)} values of {len({key[0] for key in self.values})} people"]
+        for count, words in (
+            (self.num_strangers, "of people without an ECG here"),
+            (self.num_unplaced, "of no ECG of their person"),
+            (self.num_repeated, "repeat a person's ECG, and the nearest or first was kept"),
+        ):
+            if count:
+                parts.append(f"{count} rows {words}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSummary:
+    """What reading tables of targets came to: counts by table, and findings."""
+
+    tables: dict[str, str]
+    findings: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, a line each."""
+        return (*self.findings, *(f"{name}: {text}" for name, text in self.tables.items()))
+
+
+def read_values(file: TargetFile, given: Sequence[Path]) -> list[TargetValues]:
+    """The values in the tables of the definitions, or in `given` ones in their place.
+
+    Given tables are read by the first [[tables]] that fits their name, else by the first, else by
+    the defaults. Raises ConfigError where a named table is missing, and as `read_target_table`.
+    """
+    if given:
+        return [read_target_table(path, file, _choose_rule(file, path)) for path in given]
+    tables = []
+    for rule in file.tables:
+        if not rule.file:
+            raise ConfigError(
+                f"{file.path.name}: a table without 'file' is given on the command line"
+            )
+        tables.append(read_target_table(file.path.parent / rule.file, file, rule))
+    return tables
+
+
+def _choose_rule(file: TargetFile, path: Path) -> TargetTable:
+    named = [rule for rule in file.tables if rule.file and Path(rule.file).name == path.name]
+    return (*named, *file.tables, TargetTable())[0]
+
+
+def put_targets(
+    cohort_dir: Path,
+    file: TargetFile,
+    tables: Sequence[TargetValues],
+    *,
+    key: CohortKey,
+    moments: Moments | None = None,
+    withdrawn: Set[str] = frozenset(),
+) -> TargetSummary:
+    """Define the targets and put their values into the store.
+
+    Rows of people without an ECG in the cohort, of people who were erased or withdrew, and of no
+    ECG of their person are counted and left out. `withdrawn` are folded identifiers. Raises
+    ConfigError where a table tells its rows by time or recording and no `moments` are known, and
+    where a target that has values would change its kind or unit.
+    """
+    layout = CohortLayout(cohort_dir.absolute())
+    known = read_known(layout.shards, key)
+    register = open_register(layout, key)
+    with ShardReader.open(cohort_dir) as reader:
+        held: dict[str, set[int]] = defaultdict(set)
+        for row in reader.rows(needs=("ecg",)).tolist():
+            held[reader.patients[row]].add(int(reader.visits[row]))
+    values: dict[tuple[str, int, str], tuple[float, int | None]] = {}
+    described = {}
+    for table in tables:
+        rows = [
+            value
+            for value in table.values
+            if fold_identifier(value.subject) not in withdrawn
+            and not register.holds_identifier(value.subject)
+        ]
+        _check_placeable(table, moments)
+        matched = match_targets(rows, table.rule, known, key, held=held, moments=moments or {})
+        for place, value in matched.values.items():
+            values.setdefault(place, value)
+        described[table.name] = matched.describe()
+    with Cohort.open(cohort_dir) as cohort:
+        _check_unchanged(cohort, file.targets)
+        erased = cohort.find_erased({place[0] for place in values})
+        before = {target.name: target for target in cohort.targets()}
+    values = {place: value for place, value in values.items() if place[0] not in erased}
+    together = tuple({**before, **{target.name: target for target in file.targets}}.values())
+    _publish(cohort_dir, together, values)
+    return TargetSummary(
+        described,
+        tuple(f"{table.name}: {finding}" for table in tables for finding in table.findings),
+    )
+
+
+def match_targets(
+    rows: Sequence[TargetValue],
+    rule: TargetTable,
+    known: KnownPeople,
+    key: CohortKey,
+    *,
+    held: Mapping[str, Set[int]],
+    moments: Moments,
+) -> MatchedTargets:
+    """Values under the pseudonyms and visits of `held` ECGs; of several the nearest, or first."""
+    matched = MatchedTargets(num_rows=len(rows))
+    for row in rows:
+        folded = fold_identifier(row.subject)
+        patient = known.find("id", folded) or known.find("name", folded)
+        patient = patient or key.pseudonym(row.subject)
+        if patient not in held:
+            matched.num_strangers += 1
+            continue
+        visit, days = _place(row, rule, patient, known, held[patient], moments.get(patient, ()))
+        if visit is None:
+            matched.num_unplaced += 1
+            continue
+        place = patient, visit, row.target
+        before = matched.values.get(place)
+        if before is not None:
+            matched.num_repeated += 1
+            if days is None or before[1] is None or abs(days) >= abs(before[1]):
+                continue
+        matched.values[place] = row.value, days
+    return matched
+
+
+def _place(
+    row: TargetValue,
+    rule: TargetTable,
+    patient: str,
+    known: KnownPeople,
+    visits: Set[int],
+    moments: Sequence[Moment],
+) -> tuple[int | None, int | None]:
+    """The visit that a row is of, and the days from its ECG; None where there is none."""
+    if rule.recording:
+        found = [moment.visit for moment in moments if moment.record == row.recording]
+        return (found[0] if found else None), None
+    if row.time is not None:
+        nearest = min(
+            (
+                (abs((row.time - moment.time).total_seconds()), moment)
+                for moment in moments
+                if moment.time is not None
+            ),
+            key=lambda pair: pair[0],
+            default=None,
+        )
+        if nearest is None or nearest[1].time is None:
+            return None, None
+        days = (row.time - nearest[1].time).total_seconds() / 86400
+        return (nearest[1].visit, round(days)) if abs(days) <= rule.within_days else (None, None)
+    visit = number_visit(patient, row.visit, known)
+    return (visit if visit == EVERY_VISIT or visit in visits else None), None
+
+
+def _check_placeable(table: TargetValues, moments: Moments | None) -> None:
+    rule = table.rule
+    if moments is None and (rule.time or rule.recording):
+        column = rule.time or rule.recording
+        raise ConfigError(
+            f"{table.name}: its rows are told by '{column}', which only the recordings know: give "
+            "the definitions with the recordings, `ptacl preprocess COHORT SOURCE --targets FILE` "
+            "(what is finished is not made again)"
+        )
+
+
+def _check_unchanged(cohort: Cohort, targets: Sequence[Target]) -> None:
+    before = {target.name: target for target in cohort.targets()}
+    for target in targets:
+        known = before.get(target.name)
+        facts = (target.kind, target.unit, target.rule)
+        if known is not None and (known.kind, known.unit, known.rule) != facts:
+            raise ConfigError(
+                f"target '{target.name}': the cohort has it as {known.kind} in "
+                f"'{known.unit or known.rule}'; `ptacl targets remove COHORT {target.name}` first, "
+                "or take another name"
+            )
+
+
+def _publish(
+    cohort_dir: Path,
+    targets: Sequence[Target],
+    values: Mapping[tuple[str, int, str], tuple[float, int | None]],
+) -> None:
+    import pyarrow as pa
+
+    places = sorted(values)
+    with Cohort.write(cohort_dir, purpose="targets", waits=True) as writer:
+        writer.put_targets(targets)
+        if places:
+            writer.put_target_values(
+                pa.table(
+                    {
+                        "patient": pa.array([place[0] for place in places]),
+                        "visit": pa.array([place[1] for place in places], pa.int32()),
+                        "name": pa.array([place[2] for place in places]),
+                        "value": pa.array([values[place][0] for place in places], pa.float64()),
+                        "days_apart": pa.array([values[place][1] for place in places], pa.int32()),
+                    }
+                )
+            )
+        writer.put_audit("targets", names=[target.name for target in targets])

@@ -1,0 +1,1 @@
+"""`ptacl targets`: what a cohort is predicted for beside the ten phenotypes."""
