@@ -14,6 +14,7 @@ from ptacl_app.data.patient_view import (
     PhenotypeValue,
     Prediction,
 )
+from ptacl_app.data.target_values import read_answer
 from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
 from ptacl_app.drawing.trace import Trace
 from ptacl_app.text.formatting import safe
@@ -78,6 +79,7 @@ def build_view(name: str, document: Mapping[str, Any], leads: bytes) -> PatientV
             )
             for phenotype_name in PHENOTYPE_NAMES
         ),
+        targets=read_answer(answer),
         findings=tuple(findings),
         out_of_distribution=None
         if verdict is None

@@ -13,6 +13,7 @@ import numpy as np
 
 from ptacl_app.drawing.ecg_page import SAMPLING_RATE_HZ
 from ptacl_app.drawing.trace import EcgFilter, Trace
+from ptacl_app.text.formatting import PHENOTYPE_LABELS
 from ptacl_core.arrays import Array, Float32, UInt8
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_UNITS, Finding
 from ptacl_core.records.marks import EcgMarks
@@ -108,11 +109,20 @@ class PhenotypeValue:
     predicted: Prediction | None = None
     measured: float | None = None
     reference: Reference | None = None
+    title: str = ""
+    """How a target of the cohort's own is called; empty of the ten phenotypes."""
+    own_unit: str = ""
+    """Unit of a target of the cohort's own; a probability is shown in per cent."""
 
     @property
     def unit(self) -> str:
         """Unit of every number in it."""
-        return PHENOTYPE_UNITS[self.name]
+        return PHENOTYPE_UNITS.get(self.name, self.own_unit)
+
+    @property
+    def label(self) -> str:
+        """What stands before its numbers."""
+        return self.title or PHENOTYPE_LABELS[self.name]
 
     @property
     def z_score(self) -> float | None:
@@ -251,6 +261,8 @@ class PatientView:
     ecg: EcgView | None
     cine: CineView | None
     phenotypes: tuple[PhenotypeValue, ...] = ()
+    targets: tuple[PhenotypeValue, ...] = ()
+    """The cohort's own targets, beside the ten phenotypes."""
     findings: tuple[Finding, ...] = ()
     out_of_distribution: OutOfDistribution | None = None
     neighbours: tuple[Neighbour, ...] = ()
@@ -279,8 +291,8 @@ class PatientView:
 
     @property
     def has_predictions(self) -> bool:
-        """True when any phenotype carries a prediction."""
-        return any(value.predicted is not None for value in self.phenotypes)
+        """True when any phenotype or target carries a prediction."""
+        return any(value.predicted is not None for value in (*self.phenotypes, *self.targets))
 
 
 @dataclass(frozen=True, slots=True)

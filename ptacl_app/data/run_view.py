@@ -39,6 +39,7 @@ def build_run_view(run: Run, document: Mapping[str, Any] | None) -> RunView:
         ),
         tables=(
             *_build_regression(_list_models(evaluation)),
+            *_build_targets(_mapping(evaluation.get("targets"))),
             *_build_retrieval(_mapping(evaluation.get("retrieval"))),
         ),
         alignment_map=alignment_map,
@@ -129,6 +130,37 @@ def _describe_r2(entry: Mapping[str, Any]) -> str:
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return f"{value:.2f}"
     return f"{value:.2f} [{low:.2f} {high:.2f}]"
+
+
+def _build_targets(targets: Mapping[str, Any]) -> list[RunTable]:
+    """The cohort's own targets: R² or AUC beside sex and age, coverage or calibration slope."""
+    rows = []
+    for name, value in targets.items():
+        entry = _mapping(value)
+        is_binary = entry.get("kind") == "binary"
+        main = _mapping(entry.get("auc" if is_binary else "r2"))
+        reliable = _mapping(entry.get("slope" if is_binary else "coverage"))
+        label = "slope" if is_binary else "inside"
+        spread = {"r2": reliable.get("value", reliable.get("share")), **reliable}
+        rows.append(
+            (
+                safe(name, max_length=40),
+                str(entry.get("n", MISSING)),
+                f"{'AUC' if is_binary else 'R²'} {_describe_bounded(main)}"
+                if main
+                else safe(entry.get("why") or MISSING, max_length=60),
+                _describe_bounded(_mapping(entry.get("baseline"))),
+                f"{label} {_describe_r2(spread)}" if reliable else MISSING,
+            )
+        )
+    if not rows:
+        return []
+    headings = ("", "n", "from the ECG", "sex and age", "interval, calibration")
+    return [RunTable("Targets of the cohort on held-out people", headings, tuple(rows))]
+
+
+def _describe_bounded(figure: Mapping[str, Any]) -> str:
+    return _describe_r2({"r2": figure.get("value"), **figure})
 
 
 def _build_retrieval(retrieval: Mapping[str, Any]) -> list[RunTable]:

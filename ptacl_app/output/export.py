@@ -14,7 +14,6 @@ from ptacl_app.data.chart_data import CohortChart
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import Neighbour, PatientView, QueryResult, RunTable, RunView
 from ptacl_app.text.formatting import (
-    PHENOTYPE_LABELS,
     RESEARCH_USE_SENTENCE,
     format_interval,
     format_number,
@@ -175,12 +174,12 @@ def write_patient_text(patient: PatientView, *, name_of: Callable[[str], str]) -
         f"visit {patient.visit}",
         "phenotype\tpredicted\tinterval\tmeasured\tunit",
     ]
-    for value in patient.phenotypes:
+    for value in (*patient.phenotypes, *patient.targets):
         predicted = value.predicted
         lines.append(
             "\t".join(
                 (
-                    PHENOTYPE_LABELS[value.name],
+                    value.label,
                     format_prediction(None if predicted is None else predicted.value, value.unit),
                     format_interval(
                         None if predicted is None else predicted.low,

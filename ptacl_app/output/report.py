@@ -113,12 +113,12 @@ def _write_findings(patient: PatientView) -> str:
 
 def _write_phenotypes(patient: PatientView) -> str:
     rows = []
-    for value in patient.phenotypes:
+    for value in (*patient.phenotypes, *patient.targets):
         predicted, reference, unit = value.predicted, value.reference, value.unit
         if predicted is None and value.measured is None:
             continue
         cells = (
-            PHENOTYPE_LABELS[value.name],
+            value.label,
             format_prediction(None if predicted is None else predicted.value, unit),
             format_interval(
                 None if predicted is None else predicted.low,
@@ -142,7 +142,7 @@ def _write_phenotypes(patient: PatientView) -> str:
         return "<h2>Phenotypes</h2><p>none predicted, none measured</p>"
     level = "interval" if patient.coverage is None else f"{100 * patient.coverage:.0f} % interval"
     heads = (
-        "", "predicted from the ECG", level, "usual, same sex here", "z", "measured by CMR", "z",
+        "", "predicted from the ECG", level, "usual, same sex here", "z", "measured", "z",
     )  # fmt: skip
     head = "".join(f"<th>{_escape(title)}</th>" for title in heads)
     note = (

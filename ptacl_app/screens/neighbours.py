@@ -109,10 +109,11 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
     @work(thread=True, exclusive=True, group="neighbours", exit_on_error=False)
     def load_neighbours(self, patient: PatientView) -> None:
         """Search in a thread; `NeighboursLoaded` or `PaneFailed` follows."""
-        reader, direction = self._app.reader, self.direction
+        reader = self._app.reader
         if reader is None:
             return
         try:
+            direction = reader.settle_direction(self.direction)
             neighbours = reader.load_neighbours(
                 patient.patient,
                 visit=patient.visit,
@@ -127,6 +128,7 @@ class NeighboursScreen(WorkerFaults, Screen[None]):
 
     def on_neighbours_loaded(self, message: messages.NeighboursLoaded) -> None:
         """Show the list."""
+        self.direction = message.direction
         self._show_failure("" if message.neighbours else "no patient meets the filter")
         self._show_list(message.neighbours)
 

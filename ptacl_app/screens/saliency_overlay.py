@@ -71,7 +71,7 @@ class SaliencyOverlay:
         elif self.by_phenotype:
             self.is_on = True
             self.draw()
-        elif patient.ecg is None or not patient.has_predictions:
+        elif patient.ecg is None or not any(value.predicted for value in patient.phenotypes):
             self._screen.notify("no prediction, so nothing to explain", markup=False)
         else:
             self._ask(patient)

@@ -13,7 +13,6 @@ from textual.widget import Widget
 from ptacl_app.data.patient_view import PatientView, PhenotypeValue
 from ptacl_app.text.formatting import (
     MISSING,
-    PHENOTYPE_LABELS,
     PREDICTED,
     format_interval,
     format_number,
@@ -118,10 +117,23 @@ class PhenotypePanel(Widget):
             *([Segment(line, self._style("quiet"))] for line in origin[:room]),
         ]
 
+    @property
+    def _has_phenotypes(self) -> bool:
+        """Whether any of the ten is known; else the panel is about the cohort's own targets."""
+        patient = self.patient
+        return (
+            patient is None
+            or not patient.targets
+            or any(
+                value.measured is not None or value.predicted is not None
+                for value in patient.phenotypes
+            )
+        )
+
     def _choose_rows(self, patient: PatientView) -> list[PhenotypeValue]:
         known = [
             value
-            for value in patient.phenotypes
+            for value in (*patient.phenotypes, *patient.targets)
             if value.measured is not None or value.predicted is not None
         ]
         height = self.size.height
@@ -140,7 +152,7 @@ class PhenotypePanel(Widget):
         text += coverage.rjust(_INTERVAL)
         title = "usual range" if columns.bar >= len("usual range") else "usual"
         text += " " + title.center(columns.bar)[: columns.bar]
-        text += "CMR".rjust(_MEASURED)
+        text += ("CMR" if self._has_phenotypes else "meas.").rjust(_MEASURED)
         if columns.has_measured_z:
             text += "z".rjust(_Z)
         return [Segment(text, self._style("head"))]
@@ -149,7 +161,7 @@ class PhenotypePanel(Widget):
         unit, predicted = value.unit, value.predicted
         ink = self._style("outside" if value.is_outside else "predicted")
         is_explained = value.name == self.explained
-        label = f"{PHENOTYPE_LABELS[value.name]}{'◂' if is_explained else ' '}{unit}"
+        label = _fit_label(value, is_explained=is_explained)
         segments = [Segment(label.ljust(_LABEL), self._style("head" if is_explained else "label"))]
         shown, interval = MISSING, ""
         if predicted is not None:
@@ -221,10 +233,18 @@ def _format_z(z_score: float | None) -> str:
     return "" if z_score is None else format_signed(z_score)
 
 
+def _fit_label(value: PhenotypeValue, *, is_explained: bool) -> str:
+    """Label and unit in the column's width; a long title of a target is cut."""
+    unit = value.unit[: _LABEL - 4]
+    room = _LABEL - 1 - len(unit)
+    label = value.label if len(value.label) <= room else f"{value.label[: room - 1]}…"
+    return f"{label}{'◂' if is_explained else ' '}{unit}"
+
+
 def _rank(value: PhenotypeValue) -> int:
-    """The ejection fraction first, then the other main phenotypes, then the rest."""
-    order = ("lvef_pct", *MAIN_PHENOTYPES, *PHENOTYPE_NAMES)
-    return order.index(value.name)
+    """The ejection fraction first, then the cohort's own targets, then the other phenotypes."""
+    order = ("lvef_pct", "", *MAIN_PHENOTYPES, *PHENOTYPE_NAMES)
+    return order.index("" if value.title else value.name)
 
 
 def _choose_scale(value: PhenotypeValue) -> tuple[float, float] | None:
@@ -258,11 +278,17 @@ def _describe_origin(patient: PatientView) -> str:
         (value.reference for value in patient.phenotypes if value.reference is not None), None
     )
     parts = [f"run {patient.run}" if patient.has_predictions else "measured only"]
-    parts.append("● predicted ◆ CMR" if patient.has_predictions else "◆ CMR")
+    has_cmr = any(value.measured is not None for value in patient.phenotypes)
+    measured = "CMR" if has_cmr or not patient.targets else "measured"
+    parts.append(f"● predicted ◆ {measured}" if patient.has_predictions else f"◆ {measured}")
     if reference is not None:
         people = {"F": "women", "M": "men"}.get(patient.sex or "", "of the same sex")
         parts.append(f"usual: 95 % of {reference.num_patients} {people}")
-    predicted = [value.predicted for value in patient.phenotypes if value.predicted is not None]
+    predicted = [
+        value.predicted
+        for value in (*patient.phenotypes, *patient.targets)
+        if value.predicted is not None
+    ]
     group = next(
         (prediction.interval_group for prediction in predicted if prediction.interval_group), "all"
     )

@@ -28,7 +28,9 @@ def put_predictions(
     targets: TargetReadOut,
     run: str,
 ) -> None:
-    """Put phenotypes and targets with intervals and outlier scores of ECGs into the store. Raises CohortError.
+    """Put phenotypes and targets with intervals and outlier scores of ECGs into the store.
+
+    Raises CohortError.
 
     `rows` are rows of the manifest, `pooled` the features of their ECGs by the weights that the
     read-out was fitted for.

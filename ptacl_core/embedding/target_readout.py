@@ -69,14 +69,17 @@ class FittedTarget:
         score = self.probe.score(features)
         if self.calibration is not None:
             found = self.calibration.probability(score, level=level)
-            return TargetPredictions(self.target, *found, (POOLED,) * len(score))
+            whose = (POOLED,) * len(score)
+            return TargetPredictions(self.target, found.value, found.low, found.high, whose)
         used = tuple(group if group in self.groups else POOLED for group in groups)
         offsets = self.offsets[[self.groups.index(group) for group in used]].reshape(-1, 2)
-        bounds = (score, score - offsets[:, 0], score + offsets[:, 1])
         low = -np.inf if self.target.low is None else self.target.low
         high = np.inf if self.target.high is None else self.target.high
-        kept = (np.clip(values, low, high) for values in bounds)
-        return TargetPredictions(self.target, *kept, used)
+        value, below, above = (
+            np.clip(values, low, high)
+            for values in (score, score - offsets[:, 0], score + offsets[:, 1])
+        )
+        return TargetPredictions(self.target, value, below, above, used)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """What it is made of, by the names of its kind."""
@@ -239,7 +242,9 @@ class TargetReadOut:
                 checkpoint_sha256=str(document["checkpoint_sha256"]),
             )
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise CheckpointError(f"{place} cannot be read ({type(error).__name__}); {again}") from None
+            raise CheckpointError(
+                f"{place} cannot be read ({type(error).__name__}); {again}"
+            ) from None
 
 
 def load_targets_of(folder: Path, checkpoint_sha256: str, *, coverage: float) -> TargetReadOut:

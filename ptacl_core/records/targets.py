@@ -38,6 +38,10 @@ class Rule:
     comparison: str
     limit: float
 
+    def holds(self, value: float) -> bool:
+        """Whether it holds of one value."""
+        return bool(self.apply(np.array([value]))[0])
+
     def apply(self, values: Float64[Array, " row"]) -> Float64[Array, " row"]:
         """1 where it holds, 0 where not, NaN where there is no value."""
         holds = _COMPARISONS[self.comparison](values, self.limit)
@@ -62,26 +66,24 @@ class Target:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        fault = self._find_fault()
-        if fault is not None:
-            raise ConfigError(f"target '{self.name[:40]}': {fault}")
-
-    def _find_fault(self) -> str | None:
-        if _NAME.fullmatch(self.name) is None:
-            return "expected a name of a-z, 0-9 and _, at most 40, that begins with a letter"
-        if self.name in _TAKEN:
-            return "the name is taken by a column of the store"
-        if self.kind not in KINDS:
-            return f"expected a kind of {', '.join(KINDS)}, got {self.kind!r}"
-        if self.low is not None and self.high is not None and not self.low < self.high:
-            return f"low {self.low:g} must lie below high {self.high:g}"
-        if self.kind == "continuous" and self.rule:
-            return "a rule gives a binary target; leave out its kind, or the rule"
-        if self.kind == "binary" and (self.unit or self.low is not None or self.high is not None):
-            return "a binary target has neither unit nor range"
-        if self.rule and _RULE.fullmatch(self.rule.strip()) is None:
-            return f"expected a rule such as 'echo_lvef < 50', got {self.rule[:60]!r}"
-        return None
+        bounds = [bound for bound in (self.low, self.high) if bound is not None]
+        faults = {
+            "expected a name of a-z, 0-9 and _, at most 40, beginning with a letter": not (
+                _NAME.fullmatch(self.name)
+            ),
+            "the name is taken by a column of the store": self.name in _TAKEN,
+            f"expected a kind of {', '.join(KINDS)}, got {self.kind!r}": self.kind not in KINDS,
+            "low must lie below high": len(bounds) == 2 and bounds[0] >= bounds[1],
+            "a rule gives a binary target; leave out its kind, or the rule": bool(self.rule)
+            and not self.is_binary,
+            "a binary target has neither unit nor range": self.is_binary
+            and bool(self.unit or bounds),
+            f"expected a rule such as 'echo_lvef < 50', got {self.rule[:60]!r}": bool(self.rule)
+            and self.parse_rule() is None,
+        }
+        for fault, is_there in faults.items():
+            if is_there:
+                raise ConfigError(f"target '{self.name[:40]}': {fault}")
 
     @property
     def is_binary(self) -> bool:

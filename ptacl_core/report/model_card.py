@@ -150,8 +150,10 @@ def _describe_performance(facts: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = [Heading("Performance on held-out patients")]
     evaluation = facts.get("evaluation")
     rows = evaluation["rows"] if evaluation else facts["measured_rows"]
+    targets = _describe_targets((evaluation or {}).get("targets") or {})
     if not rows:
-        return [*blocks, Paragraph("Not measured yet: `ptacl evaluate` does it.", is_warning=True)]
+        unmeasured = Paragraph("Not measured yet: `ptacl evaluate` does it.", is_warning=True)
+        return [*blocks, *(targets or [unmeasured])]
     lines = []
     blocks += [
         Paragraph(f"{headline['question']} {headline['text']}.")
@@ -185,7 +187,37 @@ def _describe_performance(facts: Mapping[str, Any]) -> list[Block]:
             f"Alignment of steps: top-1 {show(alignment['top1'])} {interval}, chance "
             f"{show(alignment.get('top1_chance'))}"
         )
-    return [*blocks, Bullets(retrieved)]
+    return [*blocks, Bullets(retrieved), *targets]
+
+
+def _describe_targets(targets: Mapping[str, Any]) -> list[Block]:
+    """The cohort's own targets on test people, beside sex and age alone."""
+    lines = []
+    for name, entry in targets.items():
+        is_binary = entry["kind"] == "binary"
+        if entry.get("why"):
+            lines.append([name, str(entry["n"]), str(entry["why"]), ABSENT, ABSENT])
+            continue
+        main = entry["auc" if is_binary else "r2"]
+        reliable = entry["slope"] if is_binary else {**entry["coverage"]}
+        share = reliable.get("share", reliable.get("value"))
+        lines.append(
+            [
+                f"{name} ({entry['unit'] or entry['rule'] or 'yes or no'})",
+                str(entry["n"]) if not is_binary else f"{entry['events']} of {entry['n']}",
+                f"{'AUC' if is_binary else 'R²'} {_show_bounds(main['value'], main)}",
+                _show_bounds(entry["baseline"]["value"], entry["baseline"]),
+                f"{'slope' if is_binary else 'inside'} {_show_bounds(share, reliable)}",
+            ]
+        )
+    if not lines:
+        return []
+    header = ["Target", "n", "From the ECG", "Sex and age", "Calibration or coverage"]
+    return [Table("Targets of the cohort [95 % interval over people]", header, lines)]
+
+
+def _show_bounds(value: float | None, figure: Mapping[str, Any]) -> str:
+    return f"{show(value)} {show_interval(figure['low'], figure['high'])}"
 
 
 def _describe_subgroups(evaluation: Mapping[str, Any] | None) -> list[Block]:

@@ -70,9 +70,7 @@ def make_source(folder: Path, *, num_people: int, seed: int = 0) -> EchoSource:
             (person, 1, echo.isoformat(" "), "la_volume", round(60 + 8 * severity, 1), "mL"),
             (person, 2, far.isoformat(" "), "lvef", 88.0, "%"),
         ]
-    _write_table(
-        root / "record_list.csv", "subject_id,study_id,file_name,ecg_time,path", listed
-    )
+    _write_table(root / "record_list.csv", "subject_id,study_id,file_name,ecg_time,path", listed)
     _write_table(
         root / "structured-measurement.csv",
         "subject_id,measurement_id,measurement_datetime,measurement,result,unit",

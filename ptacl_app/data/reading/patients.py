@@ -16,6 +16,7 @@ from ptacl_app.data.patient_view import (
 from ptacl_app.data.reading.opened import OpenedReader
 from ptacl_app.data.reading.words import read_sex, safe_or_none
 from ptacl_app.data.recording_reader import NO_RAW
+from ptacl_app.data.target_values import build_targets
 from ptacl_app.text.formatting import safe
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Direction
@@ -111,6 +112,13 @@ class PatientReading(OpenedReader):
             ecg=ecg,
             cine=cine,
             phenotypes=self._build_phenotypes(row, predicted),
+            targets=build_targets(
+                self._cohort.targets(),
+                predicted,
+                self._cohort.target_values(patient=patient),
+                visit=visit_number,
+                phenotypes={name: row[name] for name in PHENOTYPE_NAMES},
+            ),
             findings=tuple(_clean_finding(finding) for finding in (*findings, *faults)),
             out_of_distribution=self._find_distribution(patient, visit_number, run),
             neighbours=neighbours,
@@ -119,6 +127,13 @@ class PatientReading(OpenedReader):
             similarity_map=similarity_map,
             map_note=map_note,
         )
+
+    def settle_direction(self, direction: str) -> str:
+        """`direction`, or ECG to ECG where the run in use was trained without cines."""
+        held = self._cohort.fetch(
+            "SELECT DISTINCT modality FROM embedding_sets WHERE run = ?", [self.find_run()]
+        )
+        return "ecg-ecg" if {str(row[0]) for row in held} == {"ecg"} else direction
 
     def load_neighbours(
         self,
@@ -194,6 +209,8 @@ class PatientReading(OpenedReader):
         alignment_map = load_alignment_map(self._cohort.opened, run, patient, visit)
         if alignment_map is not None:
             return alignment_map, ""
+        if self.settle_direction("ecg-cmr") == "ecg-ecg":
+            return None, "the run was trained on ECGs alone, so no map"
         if not has_alignment_maps(self._cohort.opened, run):
             return None, "no maps of this run: ptacl embed writes them"
         return None, "no map of this visit: it takes a whole beat and a cine"

@@ -72,7 +72,9 @@ def _print_targets(answer: Mapping[str, Any]) -> None:
     """The cohort's own targets: values and probabilities, each with its interval."""
     if not answer["targets"]:
         return
-    table = start_table(f"Predicted targets of the cohort, {answer['coverage'] * 100:.0f} % interval")
+    table = start_table(
+        f"Predicted targets of the cohort, {answer['coverage'] * 100:.0f} % interval"
+    )
     for column in ("Target", "Value", "Interval", "Unit"):
         table.add_column(column, justify="left" if column in ("Target", "Unit") else "right")
     for name, value in answer["targets"].items():
@@ -89,6 +91,9 @@ def _print_targets(answer: Mapping[str, Any]) -> None:
 
 def _print_saliency(saliency: Mapping[str, Any]) -> None:
     """Change of each prediction when a lead is flat, or a phase of the beat is bridged."""
+    if not saliency["leads"]:
+        print_line("  no phenotypes to explain: this run predicts the cohort's own targets alone")
+        return
     table = start_table("Change of the prediction with one lead flat")
     table.add_column("Phenotype")
     for lead in LEAD_NAMES:

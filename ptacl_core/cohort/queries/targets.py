@@ -16,7 +16,9 @@ def list_targets(opened: "OpenedStore") -> tuple[Target, ...]:
         "ORDER BY position, name"
     )
     return tuple(
-        Target(str(name), as_kind(str(kind)), str(unit), str(title), low, high, str(rule), str(text))
+        Target(
+            str(name), as_kind(str(kind)), str(unit), str(title), low, high, str(rule), str(text)
+        )
         for name, kind, unit, title, low, high, rule, text in rows
     )
 

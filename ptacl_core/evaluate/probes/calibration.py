@@ -77,9 +77,7 @@ def fit_calibration(
     centre, scale = float(score.mean()), max(float(score.std()), 1e-12)
     design = np.column_stack([np.ones(len(score)), (score - centre) / scale])
     rows_with, rows_without = int(has_event.sum()), int((~has_event).sum())
-    wanted = np.where(
-        has_event, (rows_with + 1.0) / (rows_with + 2.0), 1.0 / (rows_without + 2.0)
-    )
+    wanted = np.where(has_event, (rows_with + 1.0) / (rows_with + 2.0), 1.0 / (rows_without + 2.0))
     line = np.zeros(2)
     for _ in range(_MAX_STEPS):
         probability = expit(design @ line)

@@ -31,9 +31,7 @@ def bound_weighted(figures: Weighted, resamples: Resamples) -> BootstrapInterval
     return summarise_draws(estimate, np.concatenate(draws))
 
 
-def weigh_area(
-    score: Float64[Array, " row"], events: Float64[Array, " row"]
-) -> Weighted:
+def weigh_area(score: Float64[Array, " row"], events: Float64[Array, " row"]) -> Weighted:
     """Area under the ROC curve, ties counting half (Mann-Whitney)."""
     order = np.argsort(score, kind="stable")
     ordered, has_event = score[order], events[order] > 0.5
@@ -51,9 +49,7 @@ def weigh_area(
     return area
 
 
-def weigh_brier(
-    probability: Float64[Array, " row"], events: Float64[Array, " row"]
-) -> Weighted:
+def weigh_brier(probability: Float64[Array, " row"], events: Float64[Array, " row"]) -> Weighted:
     """Mean squared distance of the probability from what came."""
     squared = np.square(probability - events)
 
@@ -77,6 +73,7 @@ def weigh_calibration(
         from scipy.special import expit
 
         slope, intercept = np.zeros(len(weights)), np.zeros(len(weights))
+        is_solved = np.ones(len(weights), bool)
         for _ in range(_NEWTON_STEPS):
             fitted = expit(intercept[:, None] + slope[:, None] * log_odds)
             left = weights * (events - fitted)

@@ -130,7 +130,8 @@ def _solve_logistic(
 
     model = LogisticRegression(C=inverse, max_iter=_MAX_ITERATIONS)
     model.fit(matrix, has_event)
-    return model.coef_[0].astype(np.float64), float(model.intercept_[0])
+    coefficients = np.asarray(model.coef_, np.float64).ravel()
+    return coefficients, float(np.asarray(model.intercept_).ravel()[0])
 
 
 def _unscale(

@@ -103,7 +103,10 @@ def _parse_target(name: str, section: object) -> Column:
     kind = texts.pop("kind") or ("binary" if texts["rule"] else "continuous")
     if texts["rule"] and (column or where):
         raise ConfigError(f"{place}: a target with a rule has no column of its own")
-    target = Target(name, kind=as_kind(kind), **texts, **numbers)
+    target = Target(
+        name, as_kind(kind), texts["unit"], texts["title"], numbers["low"], numbers["high"],
+        texts["rule"], texts["reference"],
+    )  # fmt: skip
     return Column(target, column or name, {key: str(value) for key, value in where.items()})
 
 

@@ -57,8 +57,7 @@ def read_target_table(path: Path, file: TargetFile, rule: TargetTable) -> Target
     columns = [
         column
         for column in file.columns
-        if column.target.parse_rule() is None
-        and {column.column, *column.where} <= named.keys()
+        if column.target.parse_rule() is None and {column.column, *column.where} <= named.keys()
     ]
     missing = [name for name in keys if name not in named]
     if missing or not columns:
@@ -68,9 +67,7 @@ def read_target_table(path: Path, file: TargetFile, rule: TargetTable) -> Target
             f"{shown}: expected {what}; it has {len(named)} columns: "
             f"{', '.join(list(named)[:6])}{' …' if len(named) > 6 else ''}"
         )
-    wanted = list(
-        dict.fromkeys([*keys, *(name for c in columns for name in (c.column, *c.where))])
-    )
+    wanted = list(dict.fromkeys([*keys, *(name for c in columns for name in (c.column, *c.where))]))
     cells, num_skipped = read_columns(opened, [named[name] for name in wanted])
     table = dict(zip(wanted, cells, strict=True))
     result = TargetValues(shown, rule)

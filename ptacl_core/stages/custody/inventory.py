@@ -119,7 +119,7 @@ def _read_runs(layout: CohortLayout) -> list[_StoredRun]:
         return [
             _StoredRun(
                 run_of_store.run,
-                run_of_store.kind if run_of_store.kind in ECG_STAGES else ALIGN,
+                str(run_of_store.kind) if run_of_store.kind in ECG_STAGES else ALIGN,
                 run_of_store.checkpoint_sha256,
                 json.loads(run_of_store.config_json or "{}"),
                 run_of_store.run in predicted,

@@ -24,6 +24,10 @@ from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.rows import EvaluationRows
 
 ROW = "encoder-ecg"
+_EMPTY = (
+    "retrieval", "retrieval_mean", "retrieval_directions", "retrieval_rules", "pair_recall",
+    "calibration", "unjudged",
+)  # fmt: skip
 WHY = "the run was trained on ECGs alone"
 NAMES = {"ecg": "Pretrained encoder", "finetune-ecg": "Fine-tuned encoder"}
 
@@ -54,8 +58,7 @@ def evaluate_ecg_alone(
         "health": {} if health is None else {run.name: dict(health.stages)},
         "regression": {} if rows is None else {"ecg": _summarise(table)},
         "rows": table,
-        **dict.fromkeys(("retrieval", "retrieval_mean", "retrieval_directions"), {}),
-        **dict.fromkeys(("retrieval_rules", "pair_recall", "calibration", "unjudged"), {}),
+        **{section: {} for section in _EMPTY},
         "alignment": _no_alignment(),
         "consistency": {"phenotypes": {}, "mean_difference": None, "max_abs_difference": None},
         "coverage": coverage,

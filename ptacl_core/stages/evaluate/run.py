@@ -63,8 +63,8 @@ from ptacl_core.stages.evaluate.steps.controls import evaluate_controls
 from ptacl_core.stages.evaluate.steps.outcomes import keep_outcomes, list_outcomes
 from ptacl_core.stages.evaluate.steps.timing import measure_timing, read_simulation
 from ptacl_core.stages.evaluate.table_one import RULES, evaluate_retrieval
-from ptacl_core.stages.evaluate.targets import evaluate_targets
 from ptacl_core.stages.evaluate.tables import FORMER_FILES, build_predictions, build_retrieval
+from ptacl_core.stages.evaluate.targets import evaluate_targets
 
 
 def run(

@@ -66,8 +66,9 @@ def run(
     say inside, their names and folders; what is not known is left out with its reason. Phenotypes
     come from `phenotypes`, or from tables found in the source, and hold for recordings of other
     calls too. `targets` defines targets of the cohort's own and names the tables that have their
-    values, which go to people and ECGs of this call. What an earlier call finished is not made again, unless a file changed. `part` (i, n)
-    takes the i-th of n shares of the people; `preview` is a PNG of the crops of this share's cines.
+    values, which go to people and ECGs of this call. What an earlier call finished is not made
+    again, unless a file changed. `part` (i, n) takes the i-th of n shares of the people; `preview`
+    is a PNG of the crops of this share's cines.
     Who a pseudonym is goes into a file of its own only with `keep_identities`. `key_from` is the
     key file of another cohort: cohorts with one key have the same pseudonyms and can be merged.
     `ecg_hints` are
