@@ -1,6 +1,8 @@
 """The `ptacl` command: one Typer application from the files of command groups."""
 
 import os
+from collections.abc import Sequence
+from functools import partial
 
 import typer
 
@@ -20,7 +22,14 @@ from ptacl_core.cli import (
     target_commands,
     training_commands,
 )
-from ptacl_core.cli.output import RESEARCH_USE, leave, print_line, run_guarded
+from ptacl_core.cli.output import (
+    COMMAND_MARK,
+    RESEARCH_USE,
+    leave,
+    narrate,
+    print_line,
+    run_guarded,
+)
 
 app = typer.Typer(
     name="ptacl",
@@ -61,6 +70,22 @@ drift_command.register(app)
 settings_command.register(app)
 custody_commands.register(app)
 schema_command.register(app)
+
+
+def run_in_turn(commands: Sequence[Sequence[str]]) -> None:
+    """Several commands in one process: its libraries are loaded once; the first failure ends it.
+
+    Each command's name stands on stderr before what it says, after `COMMAND_MARK`.
+    """
+    os.umask(0o077)
+    for words in commands:
+        narrate(f"{COMMAND_MARK}{words[0]}")
+        try:
+            run_guarded(partial(app, list(words)))
+        except SystemExit as ending:
+            if ending.code:
+                leave(ending.code)
+    leave(0)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from ptacl_core.safety.text.printable import clean_text
 RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 EXIT_OURS = 1
 EXIT_INPUT = 2
+COMMAND_MARK = "command: ptacl "
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "interrupted; the same command goes on from what is finished"
 

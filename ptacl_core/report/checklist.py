@@ -41,7 +41,8 @@ def build_checklist_report(document: ChecklistDocument) -> Report:
 
 def build_data_sheet_report(document: DataSheetDocument) -> Report:
     """Composition, collection, preparation, missingness and distributions."""
-    told = f"Figures of fewer than {document.smallest_cell} people are left out ({ABSENT})."
+    smallest = document.smallest_cell
+    left_out_note = f"Figures of fewer than {smallest} people are left out ({ABSENT})."
     recordings = ", ".join(f"{_show(n)} {name}" for name, n in document.recordings.items())
     blocks: list[Block] = [
         Heading("Composition"),
@@ -51,7 +52,7 @@ def build_data_sheet_report(document: DataSheetDocument) -> Report:
                 f"Sex: {_list(document.sex)} people",
                 f"People by number of visits: {_list(document.visits_per_person)}",
                 f"People in two splits: {_show(document.people_in_two_splits)}",
-                *([told] if document.smallest_cell > 1 else []),
+                *([left_out_note] if smallest > 1 else []),
             ]
         ),
         Table(
@@ -90,12 +91,12 @@ def _describe_left_out(document: DataSheetDocument) -> list[Block]:
             f"{modality} recordings left out: {_list(reasons)}"
             for modality, reasons in document.rejected.items()
         ] or ["No recording was left out."]
-    found = [
+    findings = [
         f"{modality}, people in use with a finding: {_list(counts)}"
         for modality, counts in document.findings.items()
         if counts
     ]
-    return [Heading("Left out, and findings of what is in use"), Bullets([*left_out, *found])]
+    return [Heading("Left out, and findings of what is in use"), Bullets([*left_out, *findings])]
 
 
 def _describe_variables(document: DataSheetDocument) -> list[Block]:

@@ -65,13 +65,13 @@ def tell_people(facts: RunFacts) -> str:
     """Sex, age, size and phenotypes over the cohort."""
     sheet = _sheet(facts)
     variables = {variable.name: variable for variable in sheet.variables}
-    told = [
+    spreads = [
         f"{name} {_spread(variables[name])}"
         for name in _DESCRIBED
         if variables[name].mean is not None
     ]
     return (
-        f"Sex: {_list_counts(sheet.sex)} people. Mean ± SD over recordings: {', '.join(told)}. "
+        f"Sex: {_list_counts(sheet.sex)} people. Mean ± SD over recordings: {', '.join(spreads)}. "
         "`ptacl report COHORT --data-sheet` has every variable."
     )
 
@@ -139,8 +139,8 @@ def tell_preparation(facts: RunFacts) -> str:
 def tell_quality(facts: RunFacts) -> str:
     """Findings of the recordings in use."""
     sheet = _sheet(facts)
-    found = {modality: counts for modality, counts in sheet.findings.items() if counts}
-    parts = [f"{modality}: {_list_counts(counts)}" for modality, counts in found.items()]
+    findings = {modality: counts for modality, counts in sheet.findings.items() if counts}
+    parts = [f"{modality}: {_list_counts(counts)}" for modality, counts in findings.items()]
     if not parts:
         return "No recording in use has a finding of quality."
     return f"People in use with a finding of quality: {'; '.join(parts)}."

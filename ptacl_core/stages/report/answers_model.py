@@ -99,8 +99,8 @@ def tell_learned(facts: RunFacts) -> str:
         name: f"has not learned ({'; '.join(failed[name])})" if name in failed else "has learned"
         for name in facts.health.stages
     }
-    told = "; ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
-    return f"Against its own mean predictor and chance, {told}." if told else ""
+    texts = "; ".join(f"{name} {verdict}" for name, verdict in verdicts.items())
+    return f"Against its own mean predictor and chance, {texts}." if texts else ""
 
 
 def tell_output(facts: RunFacts) -> str:
@@ -220,12 +220,12 @@ def _find_optimisation(settings: RunSettings, stage: str) -> Optimisation | None
 
 
 def _tell_optimiser(settings: RunSettings, stage: str) -> str:
-    found = _find_optimisation(settings, stage)
-    if found is None:
+    optimiser = _find_optimisation(settings, stage)
+    if optimiser is None:
         return ""
     return (
-        f" (batches of {found.batch_size}, learning rate {found.learning_rate:g}, weight decay "
-        f"{found.weight_decay:g}, warm-up {found.warmup_fraction * 100:g} %)"
+        f" (batches of {optimiser.batch_size}, learning rate {optimiser.learning_rate:g}, weight "
+        f"decay {optimiser.weight_decay:g}, warm-up {optimiser.warmup_fraction * 100:g} %)"
     )
 
 

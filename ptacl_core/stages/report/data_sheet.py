@@ -143,7 +143,7 @@ def _describe_splits(reader: ShardReader, cells: SmallCells) -> dict[str, SplitS
     needs: dict[str, tuple[str, ...]] = {
         "people": (), "ecg": ("ecg",), "cmr": ("cmr",), "pairs": ("ecg", "cmr"),
     }  # fmt: skip
-    told = {
+    counts = {
         key: cells.hide(
             f"{key} by split",
             {name: len({reader.patients[row] for row in reader.rows(name, needs=modalities)})
@@ -151,7 +151,7 @@ def _describe_splits(reader: ShardReader, cells: SmallCells) -> dict[str, SplitS
         )
         for key, modalities in needs.items()
     }  # fmt: skip
-    return {name: SplitSheet(**{key: told[key][name] for key in needs}) for name in names}
+    return {name: SplitSheet(**{key: counts[key][name] for key in needs}) for name in names}
 
 
 def _count_in_two_splits(patients: Sequence[str], splits: Sequence[str]) -> int:
@@ -208,8 +208,8 @@ def _describe_variable(
 def _count_findings(people: np.ndarray, column: object) -> dict[str, int]:
     groups: dict[str, set[str]] = {}
     texts = column.to_pylist()  # pyright: ignore[reportAttributeAccessIssue]
-    for person, found in zip(people.tolist(), texts, strict=True):
-        for text in found or ():
+    for person, findings in zip(people.tolist(), texts, strict=True):
+        for text in findings or ():
             groups.setdefault(json.loads(text)["code"], set()).add(person)
     return {name: len(members) for name, members in groups.items()}
 
