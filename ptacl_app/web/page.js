@@ -5,6 +5,7 @@
   const KEY = "ptacl-app";
   const RETRY_MS = 1000;
   const SETTLE_MS = 60;
+  const DENSITY_MS = 500;
   const COLUMNS = 146; // at least so many cells, where the letters stay legible
   const ROWS = 40;
   const FONT = '"PTACL Mono", monospace';
@@ -149,22 +150,20 @@
     const size = describeSize();
     told = JSON.stringify(size);
     connection.open(size, (bytes) => terminal.write(bytes));
-    watchDensity(window.onresize);
+    watchDensity();
     letBrowserPaste(terminal);
     focusTerminal();
   }
 
-  // A window that moves to another screen, or is zoomed, has other pixels.
-  function watchDensity(onChange) {
-    const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
-    query.addEventListener(
-      "change",
-      () => {
-        onChange();
-        watchDensity(onChange);
-      },
-      { once: true },
-    );
+  // A window that moves to another screen, or is zoomed, has other pixels; not every browser says
+  // so in time. The terminal looks at it when the window is resized, and so do we.
+  function watchDensity() {
+    let ratio = window.devicePixelRatio;
+    setInterval(() => {
+      if (ratio === window.devicePixelRatio) return;
+      ratio = window.devicePixelRatio;
+      window.dispatchEvent(new Event("resize"));
+    }, DENSITY_MS);
   }
 
   // Ctrl+V would be a control character to a terminal; here it is the browser's paste.

@@ -43,7 +43,8 @@ class PagePictures {
   // A cell in pixels of the screen, as the terminal itself draws it, and how many of them make one
   // of the page's layout, across and down.
   get cell() {
-    const { box, width, height, across, down } = measureCells(this.terminal);
+    const { box, width, height, across, down, isOnCanvas } = measureCells(this.terminal);
+    if (isOnCanvas) return { width, height, ratio: devicePixelRatio, ratioDown: devicePixelRatio };
     return { width, height, ratio: across / box.width, ratioDown: down / box.height };
   }
 

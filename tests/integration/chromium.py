@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -9,7 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiohttp import ClientConnectionError, ClientSession, ClientWebSocketResponse
+from PIL import Image
+
+from ptacl_core.arrays import Array, UInt8
 
 START_TIMEOUT_S = 60
 
@@ -23,6 +28,7 @@ class Tab:
         self._number = 0
         self.received = b""
         self.sent: list[str] = []
+        self.socket_address = ""
         self._reading = asyncio.ensure_future(self._read())
 
     async def call(self, method: str, **parameters: object) -> dict[str, Any]:
@@ -42,10 +48,56 @@ class Tab:
         return result["result"].get("value")
 
     async def press(self, key: str) -> None:
-        """A printable key, or Enter."""
-        named = {"windowsVirtualKeyCode": 13, "text": "\r"} if key == "Enter" else {"text": key}
+        """A printable key, Enter or Escape."""
+        named: dict[str, object] = {
+            "Enter": {"windowsVirtualKeyCode": 13, "text": "\r"},
+            "Escape": {"windowsVirtualKeyCode": 27},
+        }.get(key, {"text": key})
         await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **named)
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+    async def point(
+        self, x: float, y: float, *, kind: str = "mouseMoved", button: str = ""
+    ) -> None:
+        """The mouse at a place of the page: moved, `mousePressed`, `mouseReleased`."""
+        held = {"left": 1}.get(button, 0) if kind != "mouseReleased" else 0
+        await self.call(
+            "Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button or "none", buttons=held,
+            clickCount=0 if kind == "mouseMoved" else 1,
+        )  # fmt: skip
+
+    async def click(self, x: float, y: float) -> None:
+        """The left button, at a place of the page."""
+        await self.point(x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            await self.point(x, y, kind=kind, button="left")
+
+    async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """From one place to another, in steps."""
+        await self.point(*start)
+        await self.point(*start, kind="mousePressed", button="left")
+        for share in (0.25, 0.5, 0.75, 1.0):
+            x, y = (a + share * (b - a) for a, b in zip(start, end, strict=True))
+            await self.point(x, y, button="left")
+        await self.point(*end, kind="mouseReleased", button="left")
+
+    async def take_picture(self) -> UInt8[Array, "row column rgba"]:
+        """What a person sees of the page."""
+        answer = await self.call("Page.captureScreenshot", format="png")
+        return _decode(answer["data"])
+
+    async def read_canvas(self, selector: str) -> UInt8[Array, "row column rgba"]:
+        """The pixels of a canvas."""
+        url = await self.evaluate(f"document.querySelector({selector!r}).toDataURL('image/png')")
+        return _decode(url.partition(",")[2])
+
+    async def grow_quiet(self, quiet_s: float = 0.6) -> None:
+        """Until nothing has come for a while."""
+        before = -1
+        async with asyncio.timeout(60):
+            while before != len(self.received):
+                before = len(self.received)
+                await asyncio.sleep(quiet_s)
 
     async def wait_for(self, words: bytes, *, timeout_s: float = 60) -> None:
         """Until a web socket has sent `words`."""
@@ -79,8 +131,14 @@ class Tab:
                 frame = event["params"]["response"]
                 if frame["opcode"] == 2:
                     self.received += base64.b64decode(frame["payloadData"])
+            elif event["method"] == "Network.webSocketCreated":
+                self.socket_address = event["params"]["url"]
             elif event["method"] == "Network.webSocketFrameSent":
                 self.sent.append(event["params"]["response"]["payloadData"])
+
+
+def _decode(png: str) -> UInt8[Array, "row column rgba"]:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"))
 
 
 class Browser:
@@ -124,13 +182,15 @@ class Browser:
 
 
 @asynccontextmanager
-async def run_chromium(folder: Path) -> AsyncIterator[Browser]:
-    """Headless, without its sandbox (tests may run as root)."""
+async def run_chromium(folder: Path, *, density: float = 1.0) -> AsyncIterator[Browser]:
+    """Headless, without its sandbox (tests may run as root); pixels of the screen per CSS pixel."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "chromium is not installed: scripts/integration installs it"
     process = await asyncio.create_subprocess_exec(
         program, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
-        "--window-size=1280,800", "--remote-debugging-port=0", f"--user-data-dir={folder}",
+        "--window-size=1280,800",
+        f"--force-device-scale-factor={density:g}", "--remote-debugging-port=0",
+        f"--user-data-dir={folder}",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
