@@ -53,7 +53,7 @@ class Driven:
         """The text of the app."""
         return str(await self.tab.evaluate(READ_TEXT))
 
-    async def wait_for_text(self, expression: str, *, timeout_s: float = 90) -> re.Match[str]:
+    async def wait_for_text(self, expression: str, *, timeout_s: float = 40) -> re.Match[str]:
         """Until the app shows it; the match. AssertionError with what it shows instead."""
         text = ""
         try:
@@ -92,9 +92,7 @@ def find_free_port() -> int:
 
 
 @asynccontextmanager
-async def open_window(
-    installed: Installed, screen: Screen, *files: Path
-) -> AsyncIterator[Driven]:
+async def open_window(installed: Installed, screen: Screen, *files: Path) -> AsyncIterator[Driven]:
     """Start it from its menu entry, and look into its page."""
     port = find_free_port()
     launcher = installed.launch(screen, *files, devtools_port=port)

@@ -31,7 +31,9 @@ class Installed:
 
     def variables(self, screen: Screen, *, devtools_port: int | None = None) -> dict[str, str]:
         """What a desktop gives to what it starts; nothing of the developer's."""
-        kept = {name: os.environ[name] for name in ("LANG", "USER", "LOGNAME") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("LANG", "USER", "LOGNAME") if name in os.environ
+        }
         variables = {
             **kept,
             "PATH": "/usr/local/bin:/usr/bin:/bin",

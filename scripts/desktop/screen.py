@@ -53,17 +53,28 @@ class Screen:
     async def drag(self, start: tuple[int, int], end: tuple[int, int], *, steps: int = 12) -> None:
         """Press, move in steps, let go."""
         self.do("mousemove", *start, "mousedown", 1)
-        for step in range(1, steps + 1):
-            share = step / steps
-            self.do(
-                "mousemove",
-                round(start[0] + share * (end[0] - start[0])),
-                round(start[1] + share * (end[1] - start[1])),
-            )
-            await asyncio.sleep(0.03)
+        await self._move(start, end, steps=steps, pause_s=0.03)
         await asyncio.sleep(SETTLE_S)
         self.do("mouseup", 1)
         await asyncio.sleep(SETTLE_S)
+
+    async def drag_between_windows(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """The same, slower: two programs answer each other at every step; then a little about."""
+        self.do("mousemove", *start, "mousedown", 1)
+        await self._move(start, end, steps=25, pause_s=0.08)
+        beside = (end[0] + 12, end[1])
+        await self._move(end, beside, steps=12, pause_s=0.08)
+        await asyncio.sleep(0.5)
+        self.do("mouseup", 1)
+        await asyncio.sleep(SETTLE_S)
+
+    async def _move(
+        self, start: tuple[int, int], end: tuple[int, int], *, steps: int, pause_s: float
+    ) -> None:
+        for step in range(1, steps + 1):
+            x, y = (a + step / steps * (b - a) for a, b in zip(start, end, strict=True))
+            self.do("mousemove", round(x), round(y))
+            await asyncio.sleep(pause_s)
 
     async def type(self, text: str) -> None:
         """Type a text."""

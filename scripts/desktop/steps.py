@@ -32,9 +32,14 @@ class MeasuredQt:
         return abs(self.shown_ms - self.expected_ms)
 
 
+async def wait_for_start_page(driven: Driven) -> None:
+    """Its buttons are there."""
+    await driven.tab.wait_until("document.querySelector('[data-kind=cohort]')?.hidden === false")
+
+
 async def open_cohort_by_dialog(driven: Driven, cohort: Path) -> None:
     """The start page's button, the native dialog, the cohort's table."""
-    await driven.tab.wait_until("document.querySelector('[data-kind=cohort]')?.hidden === false")
+    await wait_for_start_page(driven)
     await driven.click_on("[data-kind=cohort]")
     await driven.choose("^Open folder", cohort)
     await driven.wait_for_text(r"RESEARCH USE ONLY")
@@ -60,7 +65,7 @@ async def watch_playback(driven: Driven) -> tuple[int, ...]:
 
 
 async def measure_qt(driven: Driven, cohort: Path, patient: str) -> MeasuredQt:
-    """Enlarge, put one caliper on a QRS onset by a click, drag the other to the T wave's end.
+    """Enlarge, put one caliper on a T wave's end by a click, drag the other to the QRS onset.
 
     The beat is that nearest to the middle of the page; its marks are those of the delineation.
     """
@@ -80,10 +85,9 @@ async def measure_qt(driven: Driven, cohort: Path, patient: str) -> MeasuredQt:
     await driven.screen.press("m")
     first = float((await driven.wait_for_text(r"Δt (\d+) ms"))[1])
     assert first > 0
-    second_s = start_s + 0.625 * page_s  # where the app puts the second caliper
-    await driven.screen.click(*await place_of(onset_s))  # the first one is active
-    await driven.screen.press("Tab")
-    await driven.screen.drag(await place_of(second_s), await place_of(end_s))
+    first_s = start_s + 0.375 * page_s  # where the app puts the first caliper
+    await driven.screen.click(*await place_of(end_s))  # the second one is active
+    await driven.screen.drag(await place_of(first_s), await place_of(onset_s))
     await asyncio.sleep(0.5)
     shown_ms = float((await driven.wait_for_text(r"Δt (\d+) ms"))[1])
     return MeasuredQt((end_s - onset_s) * 1000, shown_ms, 1000 / (px_per_mm * SPEED_MM_PER_S))
@@ -103,9 +107,7 @@ def find_beat(cohort: Path, patient: str, start_s: float, end_s: float) -> tuple
         for beat in view.ecg.marks.beats
         if beat.qrs_onset is not None and beat.t_end is not None
     ]
-    whole = [
-        beat for beat in beats if start_s + MARGIN_S < beat[0] and beat[1] < end_s - MARGIN_S
-    ]
+    whole = [beat for beat in beats if start_s + MARGIN_S < beat[0] and beat[1] < end_s - MARGIN_S]
     assert whole, f"no beat with marks lies whole between {start_s} and {end_s} s: {beats}"
     return whole[0]
 
@@ -120,23 +122,31 @@ async def drop_file(driven: Driven, path: Path, *, python: str = sys.executable)
     try:
         window = await driven.screen.wait_for(f"^{SOURCE_TITLE}$")
         start = driven.screen.place_of(window).at(0.5, 0.5)
-        await driven.screen.drag(start, driven.place.at(0.45, 0.7), steps=25)
-        await driven.wait_for_text(re.escape(path.stem))
+        await driven.screen.drag_between_windows(start, driven.place.at(0.45, 0.7))
+        await driven.wait_for_text(rf"{re.escape(path.stem)}\S* · a file, not in the cohort")
     finally:
         process.terminate()
         await process.wait()
-    await driven.wait_for_text(r"from .*file|predicted|~\d", timeout_s=180)
+    await driven.wait_for_text(r"HR \d+ bpm(?! · the model is answering)", timeout_s=240)
+    await driven.wait_for_text(r"LVEF %\s+~\d")
 
 
-async def save_report(driven: Driven, target: Path) -> None:
-    """The export dialog's report, saved where the native dialog says."""
+SAVE_TITLE = "^Save file"
+
+
+async def ask_for_report(driven: Driven) -> None:
+    """The export dialog's report: the native dialog asks where to."""
     await driven.screen.press("e")
     await driven.wait_for_text(r"report\.html")
     await driven.screen.press("Return")
-    title = "^Save file"
-    await driven.screen.wait_for(title)
+    await driven.screen.wait_for(SAVE_TITLE)
     await driven.screen.press("ctrl+a")
-    await driven.choose(title, target)
+
+
+async def save_report(driven: Driven, target: Path) -> None:
+    """The report, saved where the native dialog is told to."""
+    await ask_for_report(driven)
+    await driven.choose(SAVE_TITLE, target)
     async with asyncio.timeout(30):
         while not target.exists():
             await asyncio.sleep(0.1)

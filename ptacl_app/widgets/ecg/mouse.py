@@ -23,7 +23,7 @@ class EcgMouse(EcgChoices):
 
     def on_click(self, event: events.Click) -> None:
         """A click selects the lead and moves playback to the moment; twice: one lead."""
-        x, y = self._place_of(event)
+        x, y = self._place_of_click(event)
         lead, time_s = self.lead_at(x, y), self.time_at(x)
         if self._has_dragged or lead is None or time_s is None:
             self._has_dragged = False
@@ -133,6 +133,13 @@ class EcgMouse(EcgChoices):
         """A mark was dragged to a moment: to its nearest sample."""
         if self.trace is not None and self.view.layout is not Layout.MEDIAN_BEAT:
             self.post_message(self.MarkMoved(mark, self.trace.snap(time_s)))
+
+    def _place_of_click(self, event: events.Click) -> tuple[float, float]:
+        """Where the button was pressed: Textual's clicks know their cell alone."""
+        x, y = self._place_of(event)
+        pressed_x, pressed_y = self._grabbed_at
+        is_there = (int(x), int(y)) == (int(pressed_x), int(pressed_y))
+        return self._grabbed_at if is_there else (x, y)
 
     def _place_of(self, event: events.MouseEvent) -> tuple[float, float]:
         return place_of(event, services_of(self).images)
