@@ -23,7 +23,7 @@ class Files(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setGeometry(20, 20, 220, 60)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - as Qt calls it
         """Begin the drag."""
         if not event.buttons() & Qt.MouseButton.LeftButton:
             return
