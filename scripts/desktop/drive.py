@@ -193,7 +193,7 @@ def describe_versions(installed: Installed) -> str:
 
 def main() -> int:
     """Build, install, drive, report."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="The window from its menu entry to its end.")
     parser.add_argument("cohort", type=Path)
     parser.add_argument("recording", type=Path)
     parser.add_argument("--pictures", type=Path, required=True)

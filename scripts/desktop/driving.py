@@ -1,4 +1,4 @@
-"""A window that is driven: the mouse and keyboard act on the screen, DevTools only read the page."""
+"""A window that is driven: mouse and keyboard act on the screen, DevTools only read the page."""
 
 import asyncio
 import json
