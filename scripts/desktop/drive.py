@@ -32,7 +32,7 @@ from scripts.desktop.steps import (  # noqa: E402
     SAVE_TITLE,
     ask_for_report,
     close_by_its_button,
-    drop_file,
+    drop_files,
     measure_qt,
     open_cohort_by_dialog,
     open_patient,
@@ -108,7 +108,7 @@ class Drive:
 
         async def drop() -> str:
             await driven.screen.press("Escape", "equal")
-            await drop_file(driven, recording)
+            await drop_files(driven, recording)
             return f"`{recording.name}` with the model's answer"
 
         async def ask() -> str:

@@ -24,6 +24,9 @@ PANES = """[...document.querySelectorAll('.picture')].map((each) => {
 })"""
 
 
+DIALOG_S = 0.7
+
+
 class Driven:
     """One window on a screen."""
 
@@ -80,7 +83,9 @@ class Driven:
     async def choose(self, title: str, path: Path) -> None:
         """Type a path into the native dialog of this title."""
         await self.screen.wait_for(title)
+        await asyncio.sleep(DIALOG_S)
         await self.screen.type(str(path))
+        await asyncio.sleep(DIALOG_S)  # its completer looks at the folder
         await self.screen.press("Return")
         await self.screen.wait_until_gone(title)
 

@@ -78,7 +78,7 @@ class Screen:
 
     async def type(self, text: str) -> None:
         """Type a text."""
-        self.do("type", "--delay", 4, text)
+        self.do("type", "--delay", 30, text)
         await asyncio.sleep(SETTLE_S)
 
     async def press(self, *keys: str) -> None:

@@ -112,21 +112,26 @@ def find_beat(cohort: Path, patient: str, start_s: float, end_s: float) -> tuple
     return whole[0]
 
 
-async def drop_file(driven: Driven, path: Path, *, python: str = sys.executable) -> None:
-    """Drag a file out of another window and drop it on ours; it is read and shown."""
+async def drop_files(driven: Driven, *paths: Path, has_model: bool = True) -> None:
+    """Drag files out of another window and drop them on ours; the first is read and shown.
+
+    Where the cohort has a model, with its answer.
+    """
     source = Path(__file__).with_name("file_source.py")
     process = await asyncio.create_subprocess_exec(
-        python, str(source), str(path), env=driven.screen.variables,
+        sys.executable, str(source), *map(str, paths), env=driven.screen.variables,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         window = await driven.screen.wait_for(f"^{SOURCE_TITLE}$")
         start = driven.screen.place_of(window).at(0.5, 0.5)
         await driven.screen.drag_between_windows(start, driven.place.at(0.45, 0.7))
-        await driven.wait_for_text(rf"{re.escape(path.stem)}\S* · a file, not in the cohort")
+        await driven.wait_for_text(rf"{re.escape(paths[0].stem)}\S* · a file, not in the cohort")
     finally:
         process.terminate()
         await process.wait()
+    if not has_model:
+        return
     await driven.wait_for_text(r"HR \d+ bpm(?! · the model is answering)", timeout_s=240)
     await driven.wait_for_text(r"LVEF %\s+~\d")
 

@@ -262,6 +262,8 @@ def test_where_nothing_shows_a_window_it_says_what_to_install(tmp_path, monkeypa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr("ptacl_app.desktop.browser.APPLICATIONS", ())
+    monkeypatch.setattr("ptacl_app.desktop.windows.find_library", lambda _: None)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert main(["desktop"]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
