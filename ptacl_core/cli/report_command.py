@@ -35,6 +35,14 @@ def report(
     checklist: Annotated[
         Checklist | None, typer.Option(help="Which checklist of RUN.", show_default=False)
     ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="For a checklist: validation.json of the packed run on another cohort.",
+            show_default=False,
+        ),
+    ] = None,
     data_sheet: Annotated[
         bool, typer.Option("--data-sheet", help="What the cohort holds, and what it lacks.")
     ] = False,
@@ -53,10 +61,15 @@ def report(
     """Write a patient's page, a checklist, or a data sheet."""
     chosen = run or run_option
     wanted = [patient is not None, checklist is not None, data_sheet]
-    if sum(wanted) != 1 or (checklist is not None and chosen is None) or egress > data_sheet:
+    if (
+        sum(wanted) != 1
+        or (checklist is not None and chosen is None)
+        or egress > data_sheet
+        or (validation is not None and checklist is None)
+    ):
         narrate(
             "error: expected one of --patient ID, RUN --checklist tripod-ai or claim, --data-sheet "
-            "(with --egress where it is to leave)"
+            "(with --egress where it is to leave); --validation goes with a checklist"
         )
         raise typer.Exit(EXIT_INPUT)
     if patient is not None:
@@ -71,7 +84,7 @@ def report(
         from ptacl_core.report.checklist import build_checklist_report
         from ptacl_core.stages.report import run as answering
 
-        answered = answering.run(cohort, chosen, checklist.value)
+        answered = answering.run(cohort, chosen, checklist.value, validation=validation)
         _write(answered, build_checklist_report(answered), checklist.value, out, as_json=as_json)
 
 

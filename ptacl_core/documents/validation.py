@@ -105,6 +105,8 @@ class ValidationDocument(Document):
 
     model: str
     model_sha256: str
+    checkpoint_sha256: str | None = None
+    """The run's weights that the model was packed from; null in documents of before."""
     cohort: str
     people: int
     recordings: int

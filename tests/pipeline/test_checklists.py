@@ -9,11 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
+from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
+from ptacl_core.stages.pack import run as pack
 from ptacl_core.stages.report.answers_model import ANSWERS
 from ptacl_core.stages.report.data_sheet import SmallCells
 from ptacl_core.stages.report.facts import FACT_NAMES, RunFacts, collect_facts, name_sources
 from ptacl_core.stages.report.run import CHECKLISTS, ChecklistName, answer_checklist
+from ptacl_core.stages.simulate import run as simulate
+from ptacl_core.stages.validate import run as validate
 
 pytestmark = pytest.mark.xdist_group("trained")
 NAMES: tuple[ChecklistName, ...] = ("tripod-ai", "claim")
@@ -24,8 +28,19 @@ TRIPOD = (
 
 
 @pytest.fixture(scope="module")
-def facts(trained_cohort) -> RunFacts:
-    return collect_facts(trained_cohort, "tiny")
+def validation(trained_cohort, tmp_path_factory) -> Path:
+    """validation.json of the packed run on other people."""
+    folder = tmp_path_factory.mktemp("validation")
+    simulate.run(folder / "others", preset="tiny", num_patients=36, seed=9, num_workers=1)
+    pack.run(trained_cohort, "tiny", folder / "tiny.ptacl")
+    document = validate.run(folder / "tiny.ptacl", folder / "others", num_resamples=100)
+    write_json(folder / "validation.json", document.as_dict())
+    return folder / "validation.json"
+
+
+@pytest.fixture(scope="module")
+def facts(trained_cohort, validation) -> RunFacts:
+    return collect_facts(trained_cohort, "tiny", validation)
 
 
 def test_every_item_is_there_by_its_number():
@@ -92,6 +107,18 @@ def test_what_is_removed_on_disk_is_not_spoken_of(ptacl, trained_cohort, tmp_pat
     assert (items["23a"]["status"], items["12e"]["status"]) == ("author", "author")
     assert "left out by reason" not in str(items["20a"])
     assert "R²" not in answer.out
+
+
+def test_a_validation_of_other_weights_is_refused(ptacl, trained_cohort, validation, tmp_path):
+    words = ("report", trained_cohort, "tiny", "--checklist", "claim", "--json", "--validation")
+    answer = ptacl(*words, validation)
+    assert answer.exit_code == 0, answer.err
+    external = json.loads(answer.out)["items"][32]
+    assert (external["status"], "36 people of" in str(external["answer"])) == ("answered", True)
+    other = json.loads(validation.read_text()) | {"checkpoint_sha256": "0" * 64}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    refused = ptacl(*words, tmp_path / "other.json")
+    assert (refused.exit_code, "other weights" in refused.err) == (2, True)
 
 
 def test_a_person_in_two_splits_is_told(trained_cohort, tmp_path):

@@ -9,6 +9,7 @@ from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.report.numbers import show, show_interval
 from ptacl_core.stages.report import answers_data as data
+from ptacl_core.stages.report import answers_validation as validation
 from ptacl_core.stages.report.facts import RunFacts
 
 
@@ -272,5 +273,10 @@ ANSWERS: dict[str, Answer] = {
     "events": Answer(("evaluation",), tell_events),
     "subgroups": Answer(("evaluation",), tell_subgroups),
     "hashes": Answer(("evaluation",), tell_hashes),
+    "external": Answer(("validation",), validation.tell_external),
+    "external figures": Answer(("validation",), validation.tell_external_figures),
+    "shift": Answer(("validation",), validation.tell_shift),
+    "updating": Answer(("validation",), validation.tell_updating),
+    "updated figures": Answer(("validation",), validation.tell_updated_figures),
 }
 """Every answer by its topic."""

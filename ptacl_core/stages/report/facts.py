@@ -11,9 +11,10 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.checklist import DataSheetDocument
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.health import RunHealth, read_health
+from ptacl_core.documents.validation import ValidationDocument
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER
-from ptacl_core.errors import CohortError
+from ptacl_core.errors import CohortError, ConfigError
 from ptacl_core.runs.folder import CONFIG_FILE, load_run_config
 from ptacl_core.shards.reader import find_preprocessing
 from ptacl_core.shards.spec import MANIFEST_FILE
@@ -42,6 +43,8 @@ class RunFacts:
     health: RunHealth | None
     readout: ReadOut | None
     evaluation: EvaluationDocument | None
+    validation: ValidationDocument | None = None
+    """Of this run's weights on another cohort, where it is given."""
 
     def get(self, name: str) -> Any:
         """A fact by its name."""
@@ -51,8 +54,8 @@ class RunFacts:
 FACT_NAMES = tuple(field.name for field in fields(RunFacts))
 
 
-def name_sources(run: str) -> dict[str, str]:
-    """The file or folder of the cohort that each fact is read from."""
+def name_sources(run: str, validation: str = "validation.json") -> dict[str, str]:
+    """The file or folder that each fact is read from; all but the last lie in the cohort."""
     return {
         "cohort": "cohort.toml",
         "sheet": "shards/manifest.parquet",
@@ -63,13 +66,15 @@ def name_sources(run: str) -> dict[str, str]:
         "health": f"runs/{run}/health.json",
         "readout": f"runs/{run}/{READOUT_FOLDER}",
         "evaluation": f"runs/{run}/evaluation/{EVALUATION_FILE}",
+        "validation": validation,
     }
 
 
-def collect_facts(cohort_dir: Path, run: str) -> RunFacts:
-    """Read all that there is.
+def collect_facts(cohort_dir: Path, run: str, validation: Path | None = None) -> RunFacts:
+    """Read all that there is; `validation` is a validation.json of the packed run.
 
-    Raises CohortError where there is no such run, and what readers raise for damaged files.
+    Raises CohortError where there is no such run, ConfigError for a validation of other weights,
+    and what readers raise for damaged files.
     """
     directory = cohort_dir / "runs" / run
     if not directory.is_dir():
@@ -85,6 +90,12 @@ def collect_facts(cohort_dir: Path, run: str) -> RunFacts:
         for path in sorted((directory / "checkpoints").glob(f"*/{FINAL}/{DOCUMENT_FILE}"))
         for document in (load_document(path.parent),)
     )
+    external = None if validation is None else ValidationDocument.read(validation)
+    if external is not None and external.checkpoint_sha256 not in {s.sha256 for s in stages}:
+        raise ConfigError(
+            f"{external.model} on {external.cohort}: the validation is of other weights than those "
+            f"of run {run}; `ptacl pack` the run and `ptacl validate` that file"
+        )
     return RunFacts(
         cohort=CohortDescription.read(layout),
         sheet=sheet,
@@ -95,4 +106,5 @@ def collect_facts(cohort_dir: Path, run: str) -> RunFacts:
         health=read_health(directory),
         readout=ReadOut.load(directory / READOUT_FOLDER) if has_readout else None,
         evaluation=EvaluationDocument.read(evaluation_path) if evaluation_path.exists() else None,
+        validation=external,
     )

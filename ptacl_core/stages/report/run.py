@@ -18,19 +18,18 @@ CHECKLISTS = {
 }
 
 
-def run(cohort_dir: Path, run: str, checklist: ChecklistName) -> ChecklistDocument:
+def run(
+    cohort_dir: Path, run: str, checklist: ChecklistName, *, validation: Path | None = None
+) -> ChecklistDocument:
     """Answer every item from disk, or leave it to the author.
 
-    Raises CohortError where there is no such run, and what readers raise for damaged files.
+    `validation` is what `ptacl validate` wrote of the packed run. Raises CohortError where there is
+    no such run, ConfigError for a validation of other weights, and what readers raise for damaged
+    files.
     """
-    facts = collect_facts(cohort_dir, run)
-    return answer_checklist(
-        facts,
-        checklist,
-        cohort=cohort_dir.name,
-        run=run,
-        unfit=explain_unfit(cohort_dir / "runs" / run),
-    )
+    facts = collect_facts(cohort_dir, run, validation)
+    unfit = explain_unfit(cohort_dir / "runs" / run)
+    return answer_checklist(facts, checklist, cohort=cohort_dir.name, run=run, unfit=unfit)
 
 
 def answer_checklist(

@@ -126,6 +126,7 @@ def _describe(
     return ValidationDocument(
         model=model.name,
         model_sha256=packed.sha256,
+        checkpoint_sha256=model.checkpoint_sha256,
         cohort=source.name,
         people=len(set(people.patients)),
         recordings=len(people),
