@@ -171,9 +171,7 @@ class PtaclApp(PatientFlow):
                 self.notify(f"{safe(self.state_dir)} cannot be written to", markup=False)
 
     def on_unmount(self) -> None:
-        """End the children, free the terminal's pictures, close the store, however the app ends."""
-        if self.images is not None and self._driver is not None and not self.is_headless:
-            self._driver.write(self.images.close())
+        """End the children, close the store, however the app ends."""
         self.predictor.close()
         self.files.close()
         reader, self.reader = self.reader, None
@@ -302,6 +300,14 @@ class PtaclApp(PatientFlow):
         if self.images is not None and isinstance(renderable, CompositorUpdate):
             renderable = self.images.over(renderable)
         super()._display(screen, renderable)
+
+    async def _process_messages_loop(self) -> None:
+        """Free the terminal's pictures before it is given back, however the app ends."""
+        try:
+            await super()._process_messages_loop()
+        finally:
+            if self.images is not None and self._driver is not None and not self.is_headless:
+                self._driver.write(self.images.close())
 
     def _write_pictures(self) -> None:
         """Another frame in the cells of the one before: no widget is rendered."""

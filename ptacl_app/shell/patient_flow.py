@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from textual import work
-from textual.app import App
 from textual.reactive import reactive
 from textual.worker import get_current_worker
 
@@ -18,13 +17,14 @@ from ptacl_app.data.file_reading import NOBODY_TOLD, FileReader, Original
 from ptacl_app.data.inference import PredictionCancelledError, Predictor
 from ptacl_app.data.patient_view import CohortSummary, PatientView
 from ptacl_app.shell import messages
+from ptacl_app.shell.early_keys import EarlyKeys
 from ptacl_app.text.formatting import safe
 from ptacl_core.cohort.source_folders import read_source_folders, remember_source_folders
 from ptacl_core.errors import PtaclError
 from ptacl_core.records import Finding
 
 
-class PatientFlow(App[int]):
+class PatientFlow(EarlyKeys):
     """Half of the app: which patient is shown. Screens watch `patient`."""
 
     summary: reactive[CohortSummary | None] = reactive(None)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -160,12 +161,20 @@ def test_starts_draws_and_gives_the_terminal_back(open_terminal, cohort_dir, ter
     terminal.wait_for("12-lead ECG")
     terminal.wait_for("RESEARCH USE ONLY")
     terminal.wait_for("frame")
-    terminal.press("q")
+    terminal.press("gvl" * 31 + "qls\n")  # what follows the q is nobody's
+    while LEAVE_ALTERNATE_SCREEN not in terminal.written:
+        terminal.press("\x1b[<35;20;10M")  # the mouse moves on until its reports are off
+        time.sleep(0.01)
+    terminal.process.wait(timeout=DEADLINE_S)
+    assert not select.select([terminal.slave], [], [], 0)[0], "nothing is left for the shell"
+    assert b"35;20;10" not in terminal.written, "nor is it echoed"
     status, is_restored = terminal.end()
     assert status == 0
     assert is_restored
-    assert LEAVE_ALTERNATE_SCREEN in terminal.written
-    assert SHOW_CURSOR in terminal.written
+    assert terminal.written.count(LEAVE_ALTERNATE_SCREEN) == 1
+    last = bytes(terminal.written).rsplit(LEAVE_ALTERNATE_SCREEN, 1)[1]
+    assert not re.search(rb"\x1b[_P\]]", last), "no picture after the screen was left"
+    assert SHOW_CURSOR in last
 
 
 @pytest.mark.parametrize(

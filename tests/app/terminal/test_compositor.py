@@ -33,6 +33,7 @@ def cells(monkeypatch):
     return found, widest
 
 
+@pytest.mark.usefixtures("in_cells")
 async def test_partial_updates_leave_what_a_full_one_draws(make_app, cells, settle, fake_time):
     found, widest = cells
     app = make_app(first_patient="p0001")
