@@ -65,7 +65,7 @@ def ptacl(capsys) -> Callable[..., Answer]:
 @pytest.fixture(scope="session")
 def trained_cohort(tmp_path_factory) -> Path:
     """A small simulated cohort with a tiny run trained, embedded and evaluated."""
-    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.config.run_presets import load_run_settings
     from ptacl_core.stages.embed import run as embed
     from ptacl_core.stages.evaluate import run as evaluate
     from ptacl_core.stages.simulate import run as simulate

@@ -1,9 +1,11 @@
 """Options that several commands share, defined once."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from ptacl_core.io.hints import ReaderHints
 
 IDENTITY_PANEL = "Who is who"
 CONTROLS_PANEL = "Layout and negative controls"
@@ -57,7 +59,7 @@ ArrayLeadsOption = Annotated[
 
 def collect_array_hints(
     sampling_rate_hz: float | None, unit: str | None, leads: str | None
-) -> dict[str, Any]:
+) -> ReaderHints:
     """The options that were given, as `read_ecg` takes them."""
     hints = {
         "sampling_rate_hz": sampling_rate_hz,

@@ -9,6 +9,7 @@ import typer
 
 from ptacl_core.cli.options import JsonOption
 from ptacl_core.cli.output import print_json, print_line
+from ptacl_core.json_values import JsonObject
 
 if TYPE_CHECKING:
     from ptacl_core.config.catalogue import SettingEntry
@@ -125,7 +126,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(settings_app, name="settings")
 
 
-def _as_dict(record: object, names: tuple[str, ...]) -> dict[str, Any]:
+def _as_dict(record: object, names: tuple[str, ...]) -> JsonObject:
     return {name: getattr(record, name) for name in names}
 
 
@@ -145,7 +146,7 @@ def _to_toml(settings: "Settings") -> str:
     return tomli_w.dumps(_without_absent(settings.model_dump(mode="json")))
 
 
-def _without_absent(values: dict[str, Any]) -> dict[str, Any]:
+def _without_absent(values: JsonObject) -> JsonObject:
     """TOML has no null: a setting that is derived is left out."""
     return {
         name: _without_absent(value) if isinstance(value, dict) else value

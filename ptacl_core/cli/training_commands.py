@@ -57,7 +57,7 @@ def train(
     `torchrun -m ptacl_core train …` is the same on many GPUs.
     """
     from ptacl_core.cli.progress_bars import ProgressBars
-    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.config.run_presets import load_run_settings
     from ptacl_core.errors import ConfigError
     from ptacl_core.stages.train import run as training
 

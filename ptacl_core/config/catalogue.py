@@ -10,14 +10,17 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import to_jsonable_python
 
 from ptacl_core.config.model import Settings
 from ptacl_core.config.nearest_keys import suggest
 from ptacl_core.config.preprocess import PreprocessSettings
+from ptacl_core.config.run_presets import list_run_presets, load_run_settings
 from ptacl_core.config.simulation import COHORT_PRESETS, SimulationSettings, load_cohort_settings
-from ptacl_core.config.training import RunSettings, list_run_presets, load_run_settings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 
 Kind = Literal["run", "cohort", "preprocess"]
 KINDS: tuple[Kind, ...] = ("run", "cohort", "preprocess")
@@ -103,12 +106,12 @@ def find_settings(key: str) -> list[SettingEntry]:
     raise ConfigError(f"no setting '{key}'{suggest(key, [entry.key for entry in entries])}")
 
 
-def build_settings_schema(kind: Kind) -> dict[str, Any]:
+def build_settings_schema(kind: Kind) -> JsonSchemaValue:
     """The JSON schema of the settings of `kind`."""
     return _MODELS[kind].model_json_schema()
 
 
-def flatten(settings: Settings) -> dict[str, Any]:
+def flatten(settings: Settings) -> JsonObject:
     """Dotted key → value of every setting, as TOML and JSON write them."""
     return dict(_flatten(settings.model_dump(mode="json"), ""))
 

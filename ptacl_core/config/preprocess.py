@@ -1,7 +1,7 @@
 """How a recording becomes what the encoders take. Stored with shards, runs and checkpoints."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.model import Settings
 from ptacl_core.config.nearest_keys import suggest
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 
 
 class EcgSettings(Settings):
@@ -73,7 +74,7 @@ def load_preprocess_settings(assignments: Sequence[str] = ()) -> PreprocessSetti
 
     Raises ConfigError that names every fault and the nearest keys.
     """
-    values: dict[str, dict[str, Any]] = {"ecg": {}, "cine": {}}
+    values: dict[str, JsonObject] = {"ecg": {}, "cine": {}}
     for text in assignments:
         for part, given in parse_assignment(text, example="ecg.baseline=als").items():
             if part not in values or not isinstance(given, dict):

@@ -3,14 +3,16 @@
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from ptacl_core.arrays import Modality
 from ptacl_core.config.model import Settings
-from ptacl_core.config.training import RunSettings, lay_over_preset
+from ptacl_core.config.run_presets import lay_over_preset
+from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 
 SizeName = Literal["tiny", "demo", "workstation", "paper"]
 EncoderSource = Literal["random", "pretrain", "align", "finetune", "supervised"]
@@ -48,7 +50,7 @@ class PlannedRun(Settings):
 
     takes: dict[Literal["ecg", "cmr", "align"], str] = Field(default_factory=dict)
     """Stage → key of the run of the same seed that it is taken from."""
-    overlay: dict[str, Any]
+    overlay: JsonObject
     """Settings laid over the size's preset."""
     is_embedded: bool = False
     """Whether embeddings and predictions also go into the store."""
@@ -127,7 +129,7 @@ class ReproductionSize(Settings):
     """Preset of every run that names none of its own."""
     learning_rates: dict[str, dict[str, float]] = Field(default_factory=dict)
     """Run → learning rate → mean R² on validation patients of the search that chose it."""
-    runs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    runs: dict[str, JsonObject] = Field(default_factory=dict)
     """Run → settings laid over the plan's, and its own preset as `based_on`."""
 
 
@@ -161,6 +163,6 @@ def plan_run(
     return lay_over_preset(preset, overlays, name=name_run(size.name, seed, key))
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str) -> JsonObject:
     path = resources.files("ptacl_core") / "presets" / "reproduce" / f"{name}.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ from ptacl_core.config.simulation_population import (
 )
 from ptacl_core.config.simulation_timing import TimingSettings
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 
 COHORT_PRESETS = ("tiny", "demo", "easy", "bench", "timing")
 """Named cohorts; fixed before any model was trained, never retuned."""
@@ -137,7 +138,7 @@ def load_cohort_settings(
         )
     path = resources.files("ptacl_core") / "presets" / "cohorts" / f"{preset}.toml"
     values = tomllib.loads(path.read_text(encoding="utf-8"))
-    given: dict[str, Any] = {}
+    given: JsonObject = {}
     for assignment in assignments:
         given = _merged(given, parse_assignment(assignment, example="strata.athlete=0.2"))
     given |= {key: value for key, value in overrides.items() if value is not None}
@@ -150,7 +151,7 @@ def load_cohort_settings(
     )
 
 
-def _merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merged(values: JsonObject, changes: JsonObject) -> JsonObject:
     merged = dict(values)
     for key, change in changes.items():
         present = merged.get(key)

@@ -1,15 +1,11 @@
 """A training run as data: encoders, single-modality pretraining, alignment, fine-tuning."""
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from ptacl_core.arrays import Modality
-from ptacl_core.config.assignments import parse_assignment
 from ptacl_core.config.augment import (
     SIZE_KEEPING_CINE,
     CineAugmentSettings,
@@ -24,7 +20,6 @@ from ptacl_core.config.encoders import (
 from ptacl_core.config.health import HealthSettings
 from ptacl_core.config.model import Settings
 from ptacl_core.config.optimisation import Optimisation
-from ptacl_core.errors import ConfigError
 
 StageName = Literal["ecg", "cmr", "align", "finetune", "supervised"]
 
@@ -300,104 +295,3 @@ class RunSettings(Settings):
         if uses_steps:
             self.align.ecg_augmentation.require_beat_order()
         return self
-
-
-def list_run_presets() -> list[str]:
-    """Names of the runs that come with the package."""
-    folder = resources.files("ptacl_core") / "presets" / "runs"
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-
-
-def load_run_settings(source: str | Path, *, overrides: Sequence[str] = ()) -> RunSettings:
-    """Settings of a preset (by name) or of a TOML file, with `key=value` overrides.
-
-    A file may name a preset to start from as `based_on`; its own keys are laid over it. A
-    dotted key reaches into sections (`align.beta=0`); a value is read as TOML, or else as
-    text. Raises ConfigError that lists every fault at once.
-    """
-    values, where = _read(source)
-    values = _lay_over(_defaults(), values)
-    for override in overrides:
-        _assign(values, override)
-    shown = f"{where} with --set {' '.join(overrides)}" if overrides else where
-    return RunSettings.from_mapping(values, source=shown)
-
-
-def lay_over_preset(
-    preset: str, overlays: Sequence[Mapping[str, Any]], *, name: str
-) -> RunSettings:
-    """Settings of a preset with nested values laid over it, one after another, named `name`.
-
-    Raises ConfigError that lists every fault at once.
-    """
-    values, where = _read(preset)
-    values = _lay_over(_defaults(), values)
-    for overlay in overlays:
-        values = _lay_over(values, dict(overlay))
-    return RunSettings.from_mapping(
-        {**values, "name": name}, source=f"{where} with the overlays of {name}"
-    )
-
-
-def _defaults() -> dict[str, Any]:
-    """Default values of every section, so that a file may give single keys of one."""
-    values = RunSettings(name="unnamed").model_dump(mode="json")
-    del values["name"]
-    return values
-
-
-def _read(source: str | Path, *, parents: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
-    if isinstance(source, Path):
-        where = source.name
-        try:
-            text = source.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{where}: cannot be read ({error})") from None
-    else:
-        where = f"preset {source}"
-        if source not in list_run_presets():
-            raise ConfigError(
-                f"no preset '{source}'; there are {', '.join(list_run_presets())} "
-                "(a file of your own goes with --config)"
-            )
-        text = (resources.files("ptacl_core") / "presets" / "runs" / f"{source}.toml").read_text(
-            encoding="utf-8"
-        )
-    if where in parents:
-        raise ConfigError(f"{where}: based on itself ({' → '.join((*parents, where))})")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{where}: not TOML: {error}") from None
-    parent = values.pop("based_on", None)
-    if parent is None:
-        return values, where
-    if not isinstance(parent, str):
-        raise ConfigError(f"{where}: 'based_on' is the name of a preset, got {parent!r}")
-    inherited, _ = _read(parent, parents=(*parents, where))
-    return _lay_over(inherited, values), where
-
-
-def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` over `below`, section by section; epochs replace steps and the other way round."""
-    merged = dict(below)
-    if "steps" in above:
-        merged.pop("epochs", None)
-    if "epochs" in above:
-        merged.pop("steps", None)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _lay_over(old, value) if both else value  # pyright: ignore
-    return merged
-
-
-def _assign(values: dict[str, Any], override: str) -> None:
-    place = parse_assignment(override, example="align.beta=0")
-    merged = _lay_over(values, place)
-    values.clear()
-    values.update(merged)

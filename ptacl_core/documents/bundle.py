@@ -1,12 +1,13 @@
 """The documents inside a packed model (`.ptacl`): what it is, and aggregates of its evaluation."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.model import Document, Part
+from ptacl_core.json_values import JsonObject
 
 
 class BundledFile(Part):
@@ -100,8 +101,8 @@ class BundleDocument(Document):
     author: str | None = None
     licence: str | None = None
     note: str
-    settings: dict[str, Any]
-    preprocessing: dict[str, Any]
+    settings: JsonObject
+    preprocessing: JsonObject
     preprocessing_hash: str
     lead_names: tuple[str, ...]
     view: BundledView

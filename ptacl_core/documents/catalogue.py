@@ -1,6 +1,6 @@
 """Every document by the name that `ptacl schema` knows it under."""
 
-from typing import Any
+from pydantic.json_schema import JsonSchemaValue
 
 from ptacl_core.documents.bundle import AggregateEvaluation, BundleDocument
 from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
@@ -45,7 +45,7 @@ DOCUMENTS: dict[str, tuple[type[Document], ...]] = {
 """By name; where a command has several forms, `kind` tells them apart."""
 
 
-def describe_schema(name: str) -> dict[str, Any]:
+def describe_schema(name: str) -> JsonSchemaValue:
     """The JSON schema of a document as it is written. Raises ConfigError for another name."""
     if name not in DOCUMENTS:
         raise ConfigError(f"no document '{name}'; there are {', '.join(DOCUMENTS)}")
@@ -57,7 +57,7 @@ def describe_schema(name: str) -> dict[str, Any]:
     return {**head, "$defs": parts, "oneOf": forms}
 
 
-def _describe_form(document: type[Document]) -> dict[str, Any]:
+def _describe_form(document: type[Document]) -> JsonSchemaValue:
     schema = document.model_json_schema(mode="validation", by_alias=True)
     schema["properties"]["kind"] = {"const": document.KIND, "type": "string"}
     schema["properties"]["version"] = {"const": document.VERSION, "type": "integer"}

@@ -4,7 +4,7 @@ Identifiers stay in this process: shards, manifests and messages carry pseudonym
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -208,7 +208,7 @@ def prepare_visit(
     return VisitResult(task, ecg, cine, attributes, tuple(rejections))
 
 
-def hash_recording(path: Path, hints: ReaderHints) -> str:
+def hash_recording(path: Path, hints: Mapping[str, object]) -> str:
     """The hash of a recording's files; of one recording in a file of many, with its number."""
     digest = hash_source(path)
     index = hints.get("record_index")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ptacl_core import __version__
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes import evaluate
 from ptacl_core.recipes.finished_steps import FinishedSteps

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core import __version__
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import CohortError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes.finished_steps import FinishedSteps
@@ -70,6 +70,6 @@ def run(directory: Path, *, seed: int = 0, progress: ProgressSink = SILENT) -> Q
         str(directory),
         NUM_PATIENTS,
         trained["steps"],
-        {modality: embedded[modality] for modality in ("ecg", "cmr")},
+        {"ecg": embedded["ecg"], "cmr": embedded["cmr"]},
         predictions,
     )

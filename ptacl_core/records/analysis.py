@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.records.ecg import LEAD_NAMES
@@ -82,7 +81,7 @@ class EcgAnalysis:
             for lead, row in zip(LEAD_NAMES, self.lead_figures_mv.tolist(), strict=True)
         }
 
-    def marks_as_dict(self) -> dict[str, Any]:
+    def marks_as_dict(self) -> dict[str, object]:
         """The marks as JSON documents carry them, in samples at `sampling_rate_hz`."""
         marks = self.marks
         representative = marks.representative

@@ -13,6 +13,7 @@ import torch
 from ptacl_core.checkpoint import CheckpointFolder
 from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import STOP_FILE, check_may_train
 from ptacl_core.safety.files.atomic import close_folder, write_text
@@ -157,7 +158,7 @@ def _hold_run(directory: Path, world: World) -> Iterator[None]:
         yield
 
 
-def _flat_keys(values: dict[str, Any], prefix: str = "") -> set[str]:
+def _flat_keys(values: JsonObject, prefix: str = "") -> set[str]:
     keys: set[str] = set()
     for key, value in values.items():
         if isinstance(value, dict):
@@ -175,6 +176,6 @@ def _get(values: Any, key: str) -> Any:
     return values
 
 
-def _show(values: dict[str, Any], key: str) -> str:
+def _show(values: JsonObject, key: str) -> str:
     value = _get(values, key)
     return "unset" if value is None else repr(value)

@@ -1,9 +1,9 @@
 """What a run tells the cohort of itself: who is in each stage, before its first step."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import find_key
@@ -74,7 +74,7 @@ def record_end(cohort_dir: Path, *, run: str, stage: str, weights_sha256: str) -
         )
 
 
-def record_document(run_dir: Path, document: dict[str, Any], *, file: str) -> None:
+def record_document(run_dir: Path, document: Mapping[str, object], *, file: str) -> None:
     """Record the hash of a run's file that `write_json` is to write. Raises CohortError."""
     layout = CohortLayout(run_dir.absolute().parent.parent)
     if layout.description.exists():

@@ -39,7 +39,7 @@ class ShardEntry:
     split: str
     ecg: PreparedEcg | None
     cine: PreparedCine | None
-    attributes: spec.ManifestRow = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -226,7 +226,7 @@ def _validate(plan: FitPlan, state: FitState, step: nn.Module, hooks: FitHooks) 
     if hooks.validate is None:
         return
     step.eval()
-    figures: dict[str, Any] = hooks.validate(state.step)
+    figures = hooks.validate(state.step)
     step.train()
     hooks.log(stage=plan.stage, step=state.step, **{f"val_{k}": v for k, v in figures.items()})
     loss = figures["loss"]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.json_values import JsonObject
 from ptacl_core.safety.files.atomic import write_text
 
 METRICS_FILE = "metrics.jsonl"
@@ -25,7 +26,7 @@ class MetricsLog:
         kept = [
             json.dumps(line)
             for line in read_metrics(self.path)
-            if line.get("stage") != stage or line.get("step", 0) < step
+            if line.get("stage") != stage or _is_before(line, step)
         ]
         write_text(self.path, "".join(f"{line}\n" for line in kept))
 
@@ -38,7 +39,12 @@ class MetricsLog:
             stream.write(line + "\n")
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def _is_before(line: JsonObject, step: int) -> bool:
+    number = line.get("step", 0)
+    return isinstance(number, int | float) and number < step
+
+
+def read_metrics(path: Path) -> list[JsonObject]:
     """The whole lines of a metrics file; a last line cut off by a kill is left out."""
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines():
@@ -53,14 +59,14 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 def hash_stages(path: Path) -> dict[str, str]:
     """SHA-256 of each stage's lines, in their order. Raises OSError, UnicodeDecodeError."""
-    digests: dict[str, Any] = {}
+    lines: dict[str, list[bytes]] = {}
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
             stage = str(json.loads(text)["stage"])
         except (ValueError, KeyError, TypeError):
             continue
-        digests.setdefault(stage, hashlib.sha256()).update(text.encode() + b"\n")
-    return {stage: digest.hexdigest() for stage, digest in digests.items()}
+        lines.setdefault(stage, []).append(text.encode() + b"\n")
+    return {stage: hashlib.sha256(b"".join(texts)).hexdigest() for stage, texts in lines.items()}
 
 
 def _finite(value: Any) -> Any:

@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from train import build_ours, describe, draw_batch, plain_steps
 
 from ptacl_core import __version__
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.losses import temporal_alignment_loss
 from ptacl_core.models import cine_step_features, ecg_step_features
 from ptacl_core.preprocess import beat_step_matrices, beat_step_matrix

@@ -38,7 +38,7 @@ from neighbours import DIM, NUM_QUERIES, K, draw_vectors
 from shards import BATCH, make_shards
 
 from ptacl_core.cohort.search.exact import normalise, search_exact, search_exact_many
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.evaluate import fit_linear_probe
 from ptacl_core.shards import ShardReader
 

@@ -31,7 +31,8 @@ sys.path.insert(0, str(ROOT))
 
 from ptacl_core import __version__
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
-from ptacl_core.config.training import RunSettings, load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import (
     RegressionHead,

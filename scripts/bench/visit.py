@@ -33,7 +33,7 @@ import torch  # noqa: E402
 from cine_zip import build_zip  # noqa: E402
 
 from ptacl_core.config.preprocess import PreprocessSettings  # noqa: E402
-from ptacl_core.config.training import load_run_settings  # noqa: E402
+from ptacl_core.config.run_presets import load_run_settings  # noqa: E402
 from ptacl_core.embedding.encoding import apply_encoder  # noqa: E402
 from ptacl_core.ingest.shard_files import VisitTask, prepare_visit  # noqa: E402
 from ptacl_core.io import discover  # noqa: E402

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from ptacl_core import __version__
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import run as evaluate
 from ptacl_core.stages.simulate import run as simulate

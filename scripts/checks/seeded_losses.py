@@ -18,7 +18,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import run as evaluate
 from ptacl_core.stages.simulate import run as simulate

@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.stages.custody import verify, withdraw
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import run as evaluate

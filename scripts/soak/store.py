@@ -129,7 +129,7 @@ def _write_checkpoint(path: Path) -> None:
 
     from ptacl_core.checkpoint import CheckpointDocument, save_checkpoint
     from ptacl_core.config.preprocess import PreprocessSettings
-    from ptacl_core.config.training import load_run_settings
+    from ptacl_core.config.run_presets import load_run_settings
 
     preprocessing = PreprocessSettings()
     document = CheckpointDocument(

@@ -96,7 +96,7 @@ def test_the_child_says_in_words_why_it_cannot_explain(bare_cohort_dir):
         "run": None,
     }
     document, payload = handle(request, b"")
-    assert "no run has finished its alignment" in document["error"]
+    assert "no run has finished its alignment" in str(document["error"])
     assert payload == b""
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from ptacl_core.config.training import RunSettings, load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.stages.train import run as train
 from ptacl_core.train.metrics_log import read_metrics
 from tests.cuda.pretended.ledger import Ledger

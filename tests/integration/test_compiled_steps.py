@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.stages.simulate import run as simulate
 from ptacl_core.stages.train import run as train
 from ptacl_core.train.metrics_log import read_metrics

@@ -12,7 +12,7 @@ import pytest
 
 from ptacl_core.arrays import Modality
 from ptacl_core.cohort import Cohort
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.embedding.feature_cache import FeatureCache, FeatureSource, open_caches
 from ptacl_core.embedding.stored_features import StoredFeatures
 from ptacl_core.progress import SilentProgress

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.evaluate import linear_probe_r2
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.shards import ShardReader

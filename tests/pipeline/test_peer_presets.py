@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ptacl_core.cohort import Cohort
-from ptacl_core.config.training import list_run_presets, load_run_settings
+from ptacl_core.config.run_presets import list_run_presets, load_run_settings
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import run as evaluate
 from ptacl_core.stages.train import run as train

@@ -96,7 +96,7 @@ def read_plain_header(
         raise HeaderEndsError from error
     has_charset = _CHARACTER_SET in places
     pixels = places.pop(_PIXELS, None)
-    values: dict[str, Any] = {}
+    values: dict[str, str | list[str] | int | float] = {}
     for tag, name in wanted.items():
         place = places.get(tag)
         if place is None:

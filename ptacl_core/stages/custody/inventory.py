@@ -27,6 +27,7 @@ from ptacl_core.runs.choose import ALIGN, ECG_STAGES
 from ptacl_core.runs.health import learned_stages
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.safety.files.checksum import compute_sha256
+from ptacl_core.safety.files.json_object import read_json_object
 from ptacl_core.safety.files.lock import read_holder
 from ptacl_core.train.metrics_log import METRICS_FILE, hash_stages
 
@@ -136,7 +137,7 @@ def _check_description(layout: CohortLayout) -> Iterator[Defect]:
     description = CohortDescription.read(layout)
     own = {"cohort_id": description.cohort_id, "key_fingerprint": description.key_fingerprint}
     for file in (layout.shards / REGISTERED_FILE, register_file(layout)):
-        written = _read_json(file) or {}
+        written = read_json_object(file) or {}
         names = [
             name
             for name, value in own.items()
@@ -263,7 +264,7 @@ def _read_weights_hash(folder: Path) -> str | None:
     """What the checkpoint says of its weights; None when there is none to be read."""
     if not (folder / "weights.safetensors").is_file():
         return None
-    document: Any = _read_json(folder / "checkpoint.json")
+    document: Any = read_json_object(folder / "checkpoint.json")
     try:
         return str(document["document"]["files"]["weights.safetensors"]["sha256"])
     except (KeyError, TypeError):
@@ -283,7 +284,7 @@ def _check_stored_run(layout: CohortLayout, run: _StoredRun) -> Iterator[Defect]
     yield from _check_weights(layout, final, run.checkpoint_sha256, "the store")
     yield from _check_config(folder, place, run.config)
     if run.has_predictions:
-        document = _read_json(folder / "readout" / "readout.json")
+        document = read_json_object(folder / "readout" / "readout.json")
         again = f"`ptacl embed COHORT --run {run.run}` makes it anew"
         if document is None or not (folder / "readout" / "readout.safetensors").is_file():
             message = f"the store holds predictions, and the read-out is not there; {again}"
@@ -373,7 +374,7 @@ def _check_log(folder: Path) -> Iterator[Defect]:
 
 def _reaches_end(final: Path, steps: Mapping[str, list[int]]) -> bool:
     """Whether the last step logged is not further from the end than steps are from another."""
-    document: Any = _read_json(final)
+    document: Any = read_json_object(final)
     try:
         last = int(document["document"]["position"]["step"])
     except (KeyError, TypeError):
@@ -390,12 +391,4 @@ def _evaluation_file(layout: CohortLayout, run: str) -> Path:
 
 
 def _holds(path: Path, document: Mapping[str, Any]) -> bool:
-    return _read_json(path) == json.loads(json.dumps(document))
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None
+    return read_json_object(path) == json.loads(json.dumps(document))

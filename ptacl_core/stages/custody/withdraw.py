@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.cohort.erasure.app_state import find_state_files
@@ -23,6 +22,7 @@ from ptacl_core.cohort.identity.register import (
 from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.embedding.refit import refit_readouts
 from ptacl_core.errors import CohortError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import list_run_stages
 from ptacl_core.runs.trainings import settle_trainings
@@ -52,7 +52,7 @@ class WithdrawalSummary:
         """False when a trace was found, or something could not be searched."""
         return self.certificate is None or self.certificate.is_complete
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document of one cohort."""
         nobody = {"people": 0, "is_complete": True, "certificate": None}
         return {

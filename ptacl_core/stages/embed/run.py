@@ -1,9 +1,9 @@
 """Embeddings, alignment maps and predictions of a whole cohort, into the store."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.cohort.alignment_maps import FORMER_FILE_NAME
@@ -32,6 +32,15 @@ from ptacl_core.stages.embed.parts import (
 )
 
 
+class EmbedReport(TypedDict):
+    """The JSON document of `ptacl embed`."""
+
+    run: str
+    ecg: int
+    cmr: int
+    dim: int
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedSummary:
     """What `ptacl embed` reports."""
@@ -41,9 +50,9 @@ class EmbedSummary:
     cmr: int
     dim: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> EmbedReport:
         """The JSON document."""
-        return asdict(self)
+        return {"run": self.run, "ecg": self.ecg, "cmr": self.cmr, "dim": self.dim}
 
 
 def run(

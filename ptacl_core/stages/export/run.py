@@ -5,11 +5,11 @@ import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.files.atomic import atomic_path
 from ptacl_core.trained.ecg_graph import EcgGraph
@@ -28,7 +28,7 @@ class ExportSummary:
     outputs: tuple[str, ...]
     num_samples: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return {
             "out": str(self.out),

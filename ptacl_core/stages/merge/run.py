@@ -7,7 +7,6 @@ call copies nothing, and a call that was cut off is finished by the next.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import FILE_NAME as KNOWN_FILE
@@ -18,6 +17,7 @@ from ptacl_core.cohort.identity.register import WithdrawnPeople, read_register
 from ptacl_core.cohort.layout import CohortDescription
 from ptacl_core.errors import CohortError
 from ptacl_core.ingest.register import register_shards
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import merge_manifests
@@ -38,7 +38,7 @@ class MergeSummary:
     people: int
     visits: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return asdict(self)
 

@@ -12,6 +12,7 @@ from ptacl_core.cohort.erasure.needles import Needle, number_of, text_needles
 from ptacl_core.cohort.identity.identities import read_all_identities
 from ptacl_core.documents.egress import EgressDocument, EgressFile, IdentifierScan
 from ptacl_core.errors import CohortError
+from ptacl_core.json_values import JsonValue
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.atomic import close_folder, write_json, write_text
 from ptacl_core.safety.files.checksum import compute_sha256
@@ -85,14 +86,20 @@ def run(
 
 def _copy_metrics(source: Path, model: ModelFile, target: Path) -> None:
     """The losses, where every stage's batches hold ten people or more."""
-    settings = model.document.settings
-    sections = [section["optimisation"] for section in settings.values() if _has_batches(section)]
-    if source.exists() and all(section["batch_size"] >= MIN_CELL for section in sections):
+    sizes = [
+        size
+        for section in model.document.settings.values()
+        if (size := _find_batch_size(section)) is not None
+    ]
+    if source.exists() and all(size >= MIN_CELL for size in sizes):
         write_text(target, source.read_text(encoding="utf-8"))
 
 
-def _has_batches(section: object) -> bool:
-    return isinstance(section, dict) and "optimisation" in section
+def _find_batch_size(section: JsonValue) -> int | None:
+    """People per step of a stage's section; None of a section that is not a stage's."""
+    optimisation = section.get("optimisation") if isinstance(section, dict) else None
+    size = optimisation["batch_size"] if isinstance(optimisation, dict) else None
+    return size if isinstance(size, int) else None
 
 
 def _scan(cohort_dir: Path, out: Path, progress: ProgressSink) -> IdentifierScan:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,6 +33,7 @@ from ptacl_core.documents.figures import SOURCE_NOTES
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER
 from ptacl_core.errors import BundleError, CheckpointError, CohortError, ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.report.bundle_card import build_bundle_card
@@ -83,7 +83,7 @@ class PackSummary:
     predicts: bool
     membership: tuple[Membership, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return {
             "run": self.run,

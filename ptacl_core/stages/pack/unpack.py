@@ -1,12 +1,12 @@
 """`ptacl unpack --show`: everything that is inside a packed model."""
 
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.bundle.model_file import ModelFile
+from ptacl_core.json_values import JsonObject
 
 
-def run(path: Path) -> dict[str, Any]:
+def run(path: Path) -> JsonObject:
     """Document, tensors by name with shape and type, aggregates and card, all verified.
 
     Raises BundleError.

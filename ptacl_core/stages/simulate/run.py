@@ -4,12 +4,12 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.simulation import SimulationSettings, load_cohort_settings
 from ptacl_core.errors import CohortError
 from ptacl_core.ingest.register import register_shards
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import resolve_device
 from ptacl_core.safety.files.atomic import write_json
@@ -44,7 +44,7 @@ class SimulateSummary:
     rejected: int
     next_command: str
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return asdict(self)
 

@@ -6,7 +6,6 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -192,7 +191,7 @@ def _add_patient(
     )
 
 
-def _attributes(patients: SimulatedPatients, position: int) -> Mapping[str, Any]:
+def _attributes(patients: SimulatedPatients, position: int) -> Mapping[str, object]:
     phenotypes = patients.phenotypes[position].cpu().numpy()
     return {
         "sex": patients.sex[position],

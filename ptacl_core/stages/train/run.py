@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError
@@ -16,6 +16,25 @@ from ptacl_core.stages.train.pretrain import pretrain
 from ptacl_core.stages.train.supervised import train_supervised
 
 TrainStage = Literal["all", "ecg", "cmr", "align", "finetune", "supervised"]
+
+
+class StageVerdict(TypedDict):
+    """Whether a stage has learned, why not, and what to try."""
+
+    learned: bool
+    reasons: list[str]
+    hints: list[str]
+
+
+class TrainReport(TypedDict):
+    """The JSON document of `ptacl train`."""
+
+    run: str
+    stage: str
+    steps: int
+    loss: float
+    samples_per_s: float
+    health: dict[str, StageVerdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +63,7 @@ class TrainSummary:
             if stage.health is not None and not stage.health.learned
         }
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> TrainReport:
         """The JSON document of `ptacl train`."""
         return {
             "run": self.run,

@@ -8,7 +8,7 @@ import pytest
 from ptacl_core.arrays import Modality
 from ptacl_core.bundle.model_file import ENCODER_FILES, READOUT_FILE, write_model_file
 from ptacl_core.config.preprocess import PreprocessSettings
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.documents.bundle import (
     BundledEncoder,
     BundleDocument,

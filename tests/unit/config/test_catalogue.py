@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from ptacl_core.cli.main import app
 from ptacl_core.config import catalogue
 from ptacl_core.config.preprocess import PreprocessSettings
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import ConfigError
 
 

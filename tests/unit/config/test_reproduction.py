@@ -7,7 +7,7 @@ from ptacl_core.config.reproduction import (
     name_run,
     plan_run,
 )
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import ConfigError
 from ptacl_core.evaluate.references import TABLE_1, TABLE_2
 

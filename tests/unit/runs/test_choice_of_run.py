@@ -6,7 +6,7 @@ import os
 import pytest
 import tomli_w
 
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.documents.health import HealthLimits, RunHealth, StageHealth
 from ptacl_core.errors import CohortError
 from ptacl_core.runs.choose import find_run

@@ -10,7 +10,8 @@ import torch
 
 from ptacl_core.arrays import Array
 from ptacl_core.config.preprocess import PreprocessSettings
-from ptacl_core.config.training import RunSettings, load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.records import PHENOTYPE_NAMES, PreparedCine, PreparedEcg
 from ptacl_core.shards import ShardEntry, ShardWriter
 

@@ -21,7 +21,7 @@ from ptacl_core.checkpoint import (
     save_checkpoint,
 )
 from ptacl_core.config.preprocess import PreprocessSettings
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES
 

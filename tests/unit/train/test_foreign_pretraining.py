@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ptacl_core.config.preprocess import CineSettings, EcgSettings, PreprocessSettings
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import CheckpointError, ConfigError
 from ptacl_core.records import PHENOTYPE_NAMES, PreparedEcg
 from ptacl_core.runs.encoders import load_encoder

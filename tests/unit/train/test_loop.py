@@ -89,7 +89,8 @@ def test_fit_descends_and_logs_every_step(tmp_path):
     assert state.step == 40
     lines = read_metrics(log.path)
     assert [line["step"] for line in lines] == list(range(1, 41))
-    assert lines[-1]["loss"] < 0.05 < lines[0]["loss"]
+    losses = np.array([line["loss"] for line in lines], float)
+    assert losses[-1] < 0.05 < losses[0]
     assert set(lines[0]) == {
         "stage", "step", "loss", "learning_rate", "samples_per_s", "noise"
     }  # fmt: skip
@@ -149,7 +150,7 @@ def test_a_batch_that_is_not_finite_moves_nothing_and_is_named(tmp_path, fault, 
     skipped = [line for line in read_metrics(log.path) if "skipped" in line]
     assert [line["step"] for line in skipped] == [2, 3, 8]
     assert skipped[2]["loss"] is None
-    assert "batch 7 of epoch 0" in skipped[2]["skipped"]
+    assert "batch 7 of epoch 0" in str(skipped[2]["skipped"])
     assert len(said) == 3
 
 

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from ptacl_core.checkpoint import DOCUMENT_FILE, STATE_FILE, WEIGHTS_FILE, load_document
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.stages.train import run as train
 from ptacl_core.stages.train.run import TrainStage
@@ -164,7 +164,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.stages.train import run as train
 settings = load_run_settings("tiny", overrides=sys.argv[3:])
 train.run(Path(sys.argv[1]), settings, run_name=sys.argv[2], resume=True)

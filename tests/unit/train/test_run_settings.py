@@ -1,6 +1,7 @@
 import pytest
 
-from ptacl_core.config.training import RunSettings, list_run_presets, load_run_settings
+from ptacl_core.config.run_presets import list_run_presets, load_run_settings
+from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import ConfigError
 
 PAPER = "paper-regression"

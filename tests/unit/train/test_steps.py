@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ptacl_core.config.encoders import CineEncoderSettings, EcgEncoderSettings
-from ptacl_core.config.training import load_run_settings
+from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.losses import masked_reconstruction_loss, nt_xent_loss
 from ptacl_core.models import (
     AttentionPooling,

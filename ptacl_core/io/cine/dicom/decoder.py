@@ -11,7 +11,7 @@ import resource
 import struct
 import sys
 import warnings
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from pydicom import config, dcmread
@@ -22,9 +22,29 @@ _FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15 without the tables between them, and JPEG-LS's."""
 
 
+class CompressedFile(TypedDict):
+    """One file of a job: where it is, which plugin decodes it, what its header says it holds.
+
+    `shape` is [frames, rows, columns]; the pixels go to `target`.
+    """
+
+    path: str
+    decoder: str
+    shape: list[int]
+    target: str
+
+
+class DecoderJob(TypedDict):
+    """What the process is given on stdin."""
+
+    memory_bytes: int
+    cpu_s: int
+    files: list[CompressedFile]
+
+
 def main() -> None:
     """Decode every file of the job on stdin."""
-    job = json.load(sys.stdin)
+    job: DecoderJob = json.load(sys.stdin)
     resource.setrlimit(resource.RLIMIT_AS, (job["memory_bytes"], job["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CPU, (job["cpu_s"], job["cpu_s"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -39,7 +59,7 @@ def main() -> None:
             print(json.dumps(answer), flush=True)  # noqa: T201 - the protocol
 
 
-def _decode(file: dict[str, Any]) -> None:
+def _decode(file: CompressedFile) -> None:
     if file["decoder"] != "pydicom":
         _check_frames(file)
     pixels = pixel_array(file["path"], decoding_plugin=file["decoder"], raw=True)
@@ -49,7 +69,7 @@ def _decode(file: dict[str, Any]) -> None:
         stream.write(np.ascontiguousarray(pixels, dtype=np.int32).tobytes())
 
 
-def _check_frames(file: dict[str, Any]) -> None:
+def _check_frames(file: CompressedFile) -> None:
     """Raise ValueError when a code stream claims another size than the file's header.
 
     The gate has seen the header only; a decoder believes the stream, however large it says it is.

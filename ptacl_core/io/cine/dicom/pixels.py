@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ptacl_core.io.cine.dicom.header import ImageHeader
 from ptacl_core.io.cine.dicom.pixel_layout import PixelLayout
 from ptacl_core.io.files.file_source import FileSource, MemoryFile, read_part
 from ptacl_core.safety.processes.one_thread import ONE_THREAD
+
+if TYPE_CHECKING:
+    from ptacl_core.io.cine.dicom.decoder import DecoderJob
 
 _WORKER = Path(__file__).with_name("decoder.py")
 DECODER_MEMORY_BYTES = 2 * 1024**3
@@ -123,13 +126,13 @@ def _run_child(
     layouts: list[PixelLayout], targets: list[Path], time_s: int
 ) -> list[dict[str, str]]:
     """One child's answers, fewer than `layouts` when it died or ran out of time."""
-    job: dict[str, Any] = {
+    job: DecoderJob = {
         "memory_bytes": DECODER_MEMORY_BYTES,
         "cpu_s": time_s,
         "files": [
             {
                 "path": str(_on_disk(layout.path, target)),
-                "decoder": layout.decoder,
+                "decoder": layout.decoder or "",
                 "shape": [layout.num_frames, layout.rows, layout.columns],
                 "target": str(target),
             }

@@ -26,6 +26,7 @@ from ptacl_core.io.ecg.leads import find_lead
 from ptacl_core.io.ecg.person_facts import build_person
 from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, shown_name
 from ptacl_core.io.files.library_faults import library_faults
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.records import EcgRecord
 
 _MAX_MEMBERS = 1000
@@ -148,7 +149,7 @@ def _scalar(file: Any, key: str) -> Any:
     return plain_value(np.ravel(item[()])[0]) if item.size == 1 else None
 
 
-def _read_attributes(item: Any) -> dict[str, Any]:
+def _read_attributes(item: Any) -> ReaderHints:
     return {fact: plain_value(item.attrs[fact]) for fact in FACTS if fact in item.attrs}
 
 

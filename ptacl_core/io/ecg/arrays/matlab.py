@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def _find_value(fields: dict[str, Array], wanted: str) -> Any:
     return None
 
 
-def _flatten(variables: dict[str, Any]) -> dict[str, Array]:
+def _flatten(variables: Mapping[str, object]) -> dict[str, Array]:
     """Variables, and the fields of structures, under `variable/field`."""
     fields: dict[str, Array] = {}
     for key, value in variables.items():

@@ -10,6 +10,7 @@ from ptacl_core.errors import UnsupportedFormatError
 from ptacl_core.io.ecg.arrays.nameless import assemble_array, assemble_rows
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.ecg.leads import find_lead
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.records import EcgRecord
 
 FACTS = {
@@ -70,7 +71,7 @@ def choose_arrays(
 
 def stated_hints(facts: Mapping[str, Any], name: str) -> EcgHints:
     """The facts that a file states, under our names; units as many as leads must be the same."""
-    stated: dict[str, Any] = {}
+    stated: ReaderHints = {}
     for key, value in facts.items():
         fact = FACTS[key]
         is_list = isinstance(value, list)

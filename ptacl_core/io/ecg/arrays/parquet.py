@@ -18,6 +18,7 @@ from ptacl_core.io.ecg.arrays.time_columns import (
 from ptacl_core.io.ecg.hints import EcgHints
 from ptacl_core.io.files.bounded_file import MAX_FILE_BYTES, read_bytes, shown_name
 from ptacl_core.io.files.library_faults import library_faults
+from ptacl_core.io.hints import ReaderHints
 from ptacl_core.records import EcgRecord, Finding
 
 _FACTS = ("lead_names", "unit", "sampling_rate_hz")
@@ -110,7 +111,7 @@ def _check_extent(num_rows: int, num_columns: int, name: str) -> None:
 
 
 def _stated_metadata(metadata: dict[bytes, bytes], name: str) -> EcgHints:
-    stated: dict[str, Any] = {}
+    stated: ReaderHints = {}
     for fact in _FACTS:
         text = metadata.get(fact.encode(), b"").decode("utf-8", errors="replace").strip()
         if text:
