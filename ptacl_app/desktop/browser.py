@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ptacl_app.desktop.recent import WindowPlace
-from ptacl_app.desktop.windows import Command, Kind
+from ptacl_app.desktop.window import Command, Kind
 from ptacl_core.errors import ConfigError
 
 BROWSERS = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from ptacl_app.desktop.qt import dress_window, prepare_qt, raise_window, read_geometry
 from ptacl_app.desktop.recent import WindowPlace
-from ptacl_app.desktop.windows import BACKGROUND, TITLE, Command, Kind
+from ptacl_app.desktop.window import BACKGROUND, TITLE, Command, Kind
 
 SMALLEST_PX = (640, 400)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ptacl_app.desktop.browser import NO_SANDBOX
 from ptacl_app.desktop.recent import WindowPlace
-from ptacl_app.desktop.windows import BACKGROUND
+from ptacl_app.desktop.window import BACKGROUND
 from ptacl_core.errors import ConfigError
 
 APPLICATION_ID = "ptacl"

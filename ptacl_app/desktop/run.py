@@ -12,7 +12,8 @@ from pathlib import Path
 from ptacl_app.desktop.choice import CohortChoice
 from ptacl_app.desktop.instance import be_the_only_one, raise_first_window, tell_address
 from ptacl_app.desktop.recent import WindowPlace, load_memory, save_memory
-from ptacl_app.desktop.windows import Command, Kind, Window, choose_window
+from ptacl_app.desktop.window import Command, Kind, Window
+from ptacl_app.desktop.windows import choose_window
 from ptacl_app.desktop.wishes import understand
 from ptacl_app.web.guard import SessionGuard
 from ptacl_core.errors import CohortLockedError, ConfigError, PtaclError

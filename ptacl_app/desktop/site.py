@@ -17,7 +17,7 @@ from ptacl_app.desktop.instance import SECRET_HEADER
 from ptacl_app.desktop.orders import read_order, read_wish, tell_page, understand_drop
 from ptacl_app.desktop.recent import WindowPlace
 from ptacl_app.desktop.saving import save_delivery
-from ptacl_app.desktop.windows import Kind, Window
+from ptacl_app.desktop.window import Kind, Window
 from ptacl_app.desktop.wishes import understand
 from ptacl_app.text.formatting import safe
 from ptacl_app.web.dropped_files import DroppedFiles

@@ -19,7 +19,7 @@ from ptacl_app.desktop.instance import SECRET_HEADER, be_the_only_one, tell_addr
 from ptacl_app.desktop.recent import WindowPlace, load_memory
 from ptacl_app.desktop.saving import save_delivery
 from ptacl_app.desktop.site import WindowSite
-from ptacl_app.desktop.windows import Kind
+from ptacl_app.desktop.window import Kind
 from ptacl_app.desktop.wishes import MAX_FILES, check_path, check_target, understand
 from ptacl_app.web.guard import COOKIE, SessionGuard
 from ptacl_app.web.server import build_server
