@@ -358,7 +358,7 @@ class PtaclApp(PatientFlow):
 
     def keep_session(self) -> bool:
         """Write where each screen stands; False when the folder takes nothing."""
-        session: dict[str, Any] = self.session.model_dump()
+        session = self.session.model_dump()
         for stack in self._screen_stacks.values():
             for screen in stack:
                 describe = getattr(screen, "describe_session", None)

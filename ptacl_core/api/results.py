@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
+from ptacl_core.cohort.rows import SqlRow
 from ptacl_core.documents.prediction import PredictionDocument
 
 if TYPE_CHECKING:
@@ -14,16 +15,16 @@ RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
 
 
 @dataclass(frozen=True, slots=True)
-class Rows(Sequence[dict[str, Any]]):
+class Rows(Sequence[SqlRow]):
     """Rows of a table, each a dictionary of its columns."""
 
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[SqlRow, ...]
     columns: tuple[str, ...]
 
     @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    def __getitem__(self, index: int) -> SqlRow: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[dict[str, Any], ...]: ...
+    def __getitem__(self, index: slice) -> tuple[SqlRow, ...]: ...
     def __getitem__(self, index: int | slice) -> Any:
         """One row, or several."""
         return self.rows[index]
@@ -79,7 +80,7 @@ class EcgPredictions(Sequence[PredictionDocument]):
         """`rows` as a pandas table."""
         return self.rows().to_pandas()
 
-    def _list_rows(self) -> Iterator[dict[str, Any]]:
+    def _list_rows(self) -> Iterator[SqlRow]:
         for document in self.documents:
             outside = document.out_of_distribution
             head = {

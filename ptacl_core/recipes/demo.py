@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ptacl_core import __version__
 from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes import evaluate
 from ptacl_core.recipes.finished_steps import FinishedSteps
@@ -34,7 +35,7 @@ class DemoSummary:
 
     directory: str
     seed: int
-    evaluations: dict[str, dict[str, Any]]
+    evaluations: dict[str, EvaluationDocument]
     predictions: list[dict[str, Any]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,7 +43,9 @@ class DemoSummary:
         return {
             "directory": self.directory,
             "seed": self.seed,
-            "evaluations": self.evaluations,
+            "evaluations": {
+                name: document.as_dict() for name, document in self.evaluations.items()
+            },
             "predictions": self.predictions,
         }
 
@@ -90,11 +93,14 @@ def run(
             lambda name=name: embed.run(directory, run=name, progress=progress).as_dict(),
         )
     evaluations = {
-        name: steps.once(
-            f"evaluate {name}",
-            lambda name=name: evaluate.run(
-                directory, run=name, with_baselines=name == PTACL_RUN, progress=progress
-            ).as_dict(),
+        name: EvaluationDocument.parse(
+            steps.once(
+                f"evaluate {name}",
+                lambda name=name: evaluate.run(
+                    directory, run=name, with_baselines=name == PTACL_RUN, progress=progress
+                ).as_dict(),
+            ),
+            source=f"demo, run {name}",
         )
         for name in (PTACL_RUN, GLOBAL_RUN)
     }

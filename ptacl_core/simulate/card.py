@@ -1,10 +1,11 @@
 """The dataset card of a simulated cohort: what is in it and what can be known from it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.simulate.card_document import DatasetCard, GenerationFacts, ProbeFacts
 from ptacl_core.simulate.moments import collect_truth, describe_truth
 from ptacl_core.simulate.probes import ProbeFeatures, fit_pca_r2, fit_ridge_r2
 from ptacl_core.simulate.timing_truth import collect_timing, describe_timing
@@ -45,7 +46,7 @@ def compute_dataset_card(
     features: ProbeFeatures | None = None,
     num_probe_train: int = 0,
     generation: Generation | None = None,
-) -> dict[str, object]:
+) -> DatasetCard:
     """Everything that a reader of results on this cohort has to know.
 
     Args:
@@ -61,7 +62,7 @@ def compute_dataset_card(
     counts = settings.split.resolve(settings.num_patients)
     num_train = max(counts[0], 1)
     truth = collect_truth(settings, settings.num_patients)
-    card: dict[str, object] = {
+    card: DatasetCard = {
         "version": CARD_VERSION,
         "cohort": settings.name,
         "settings_hash": settings.hash(),
@@ -71,19 +72,30 @@ def compute_dataset_card(
         "knobs": {name: getattr(settings, name) for name in _KNOBS}
         | {f"strata.{name}": share for name, share in settings.strata if share},
         **describe_truth(truth, num_train=num_train),
-        "generation": None if generation is None else asdict(generation),
+        "generation": None if generation is None else describe_generation(generation),
     }
     if settings.coupling.strength > 0:
         table = collect_timing(settings, settings.num_patients)
-        card["timing"] = describe_timing(table, num_train=num_train) | {
-            "coupling": settings.coupling.strength
+        card["timing"] = {
+            **describe_timing(table, num_train=num_train),
+            "coupling": settings.coupling.strength,
         }
     if features is not None:
         card["probes"] = _compute_probes(features, num_probe_train)
     return card
 
 
-def _compute_probes(features: ProbeFeatures, num_train: int) -> dict[str, object]:
+def describe_generation(generation: Generation) -> GenerationFacts:
+    """The same as plain values."""
+    return {
+        "num_patients": generation.num_patients,
+        "seconds": generation.seconds,
+        "num_workers": generation.num_workers,
+        "device": generation.device,
+    }
+
+
+def _compute_probes(features: ProbeFeatures, num_train: int) -> ProbeFacts:
     labels = features.phenotypes
     rows: dict[str, dict[str, float]] = {}
     for components in _PCA_COMPONENTS:

@@ -1,8 +1,9 @@
 """The dataset card as Markdown."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.simulate.card_document import CoupledTiming, DatasetCard, PhenotypeFacts
 
 _COLUMNS = ("LVEDV", "LVESV", "LVSV", "LVEF", "LVCO", "LVM", "RVEDV", "RVESV", "RVSV", "RVEF")
 _PROBE_TITLES = {
@@ -23,7 +24,7 @@ _GAIN_TITLES = {
 }
 
 
-def format_card(card: dict[str, Any]) -> str:
+def format_card(card: DatasetCard) -> str:
     """Markdown of a document made by `compute_dataset_card`."""
     split = card["split"]
     knobs = ", ".join(f"{name} {_plain(value)}" for name, value in card["knobs"].items())
@@ -59,7 +60,7 @@ def format_card(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _timing_lines(timing: dict[str, Any]) -> list[str]:
+def _timing_lines(timing: CoupledTiming) -> list[str]:
     pairs = timing["partial_correlations"]
     lines = [
         f"Coupling {timing['coupling']:g}. Partial correlations given both heart rates, sex, LVEF "
@@ -81,7 +82,7 @@ def _timing_lines(timing: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _moments_table(phenotypes: dict[str, dict[str, float | None]]) -> list[str]:
+def _moments_table(phenotypes: Mapping[str, PhenotypeFacts]) -> list[str]:
     rows = [
         "As labelled, observer error included; per m² of body surface except the fractions. "
         "Published: 36-38 thousand UK Biobank participants (nature s44161-023-00346-3); mass "
@@ -93,24 +94,29 @@ def _moments_table(phenotypes: dict[str, dict[str, float | None]]) -> list[str]:
     for name, title in zip(PHENOTYPE_NAMES, _COLUMNS, strict=True):
         row = phenotypes[name]
         rows.append(
-            f"| {title} | {_moment(row, 'indexed')} | {_moment(row, 'published')} "
-            f"| {_moment(row, 'men')} | {_moment(row, 'women')} | {PHENOTYPE_UNITS[name]} |"
+            f"| {title} | {_moment(row['indexed_mean'], row['indexed_sd'])} "
+            f"| {_moment(row['published_mean'], row['published_sd'])} "
+            f"| {_moment(row['men_mean'], row['men_sd'])} "
+            f"| {_moment(row['women_mean'], row['women_sd'])} | {PHENOTYPE_UNITS[name]} |"
         )
     return rows
 
 
-def _ceilings_table(card: dict[str, Any]) -> list[str]:
+def _ceilings_table(card: DatasetCard) -> list[str]:
     phenotypes = card["phenotypes"]
     rows = [
         "| read-out | " + " | ".join(_COLUMNS) + " |",
         "|---|" + "---|" * len(_COLUMNS),
     ]
-    for key, title in (
-        ("label_reliability", "label reliability (squared correlation with the truth)"),
-        ("oracle_r2", "oracle: all that the ECG shows, linear"),
-        ("demographics_r2", "demographics only: sex, age, height, BMI"),
-    ):
-        rows.append(_row(title, [phenotypes[name][key] for name in PHENOTYPE_NAMES]))
+    known = [phenotypes[name] for name in PHENOTYPE_NAMES]
+    rows += [
+        _row(
+            "label reliability (squared correlation with the truth)",
+            [row["label_reliability"] for row in known],
+        ),
+        _row("oracle: all that the ECG shows, linear", [row["oracle_r2"] for row in known]),
+        _row("demographics only: sex, age, height, BMI", [row["demographics_r2"] for row in known]),
+    ]
     probes = card.get("probes")
     if probes is not None:
         for key, values in probes["r2"].items():
@@ -126,12 +132,11 @@ def _ceilings_table(card: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _row(title: str, values: list[float]) -> str:
+def _row(title: str, values: Sequence[float]) -> str:
     return f"| {title} | " + " | ".join(f"{value:.2f}" for value in values) + " |"
 
 
-def _moment(row: dict[str, float | None], prefix: str) -> str:
-    mean, deviation = row[f"{prefix}_mean"], row[f"{prefix}_sd"]
+def _moment(mean: float | None, deviation: float | None) -> str:
     if mean is None or deviation is None:
         return "-"
     return f"{mean:.1f} ± {deviation:.1f}"

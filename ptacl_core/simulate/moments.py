@@ -9,6 +9,7 @@ import torch
 from ptacl_core.arrays import Array, Float64, Int64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.simulate.card_document import PhenotypeFacts, TruthFacts
 from ptacl_core.simulate.ecg.rhythm import CONDUCTION_NAMES, RHYTHM_NAMES
 from ptacl_core.simulate.patients import draw_truth
 from ptacl_core.simulate.population import STRATUM_NAMES
@@ -87,7 +88,7 @@ def _truth_batches(
         }
 
 
-def describe_truth(truth: CohortTruth, *, num_train: int) -> dict[str, object]:
+def describe_truth(truth: CohortTruth, *, num_train: int) -> TruthFacts:
     """Moments, reliability and the two ceilings of each phenotype.
 
     The oracle is the best linear read-out of the latents that the ECG shows and of its heart
@@ -99,7 +100,7 @@ def describe_truth(truth: CohortTruth, *, num_train: int) -> dict[str, object]:
         truth.demographics, truth.phenotypes, num_train=num_train, penalties=(0.0,)
     )
     is_male = truth.is_male.astype(bool)
-    phenotypes: dict[str, dict[str, float | None]] = {}
+    phenotypes: dict[str, PhenotypeFacts] = {}
     for column, name in enumerate(PHENOTYPE_NAMES):
         values, indexed = truth.phenotypes[:, column], truth.indexed_phenotypes[:, column]
         published_mean, published_sd = PUBLISHED_INDEXED_MOMENTS[name]

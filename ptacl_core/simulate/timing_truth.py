@@ -7,6 +7,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.config.simulation import SimulationSettings
 from ptacl_core.records import PHENOTYPE_NAMES
+from ptacl_core.simulate.card_document import TimingFacts
 from ptacl_core.simulate.patients import draw_truth
 from ptacl_core.simulate.probes import fit_ridge_r2
 
@@ -61,7 +62,7 @@ def collect_timing(settings: SimulationSettings, num_patients: int) -> TimingTab
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def describe_timing(table: TimingTable, *, num_train: int) -> dict[str, object]:
+def describe_timing(table: TimingTable, *, num_train: int) -> TimingFacts:
     """Partial correlations of `PAIRS`, and the oracle's gain in R² from either timing.
 
     Partialled out: both heart rates, their cycle lengths, sex, LVEF (and how far it lies below
@@ -70,10 +71,13 @@ def describe_timing(table: TimingTable, *, num_train: int) -> dict[str, object]:
     local loss can add to a phenotype.
     """
     base = _oracle_r2(table, (), num_train)
-    gains = {
-        kind: dict(
-            zip(PHENOTYPE_NAMES, (_oracle_r2(table, names, num_train) - base).tolist(), strict=True)
-        )
+    gains: dict[str, dict[str, float]] = {
+        kind: {
+            name: float(gain)
+            for name, gain in zip(
+                PHENOTYPE_NAMES, _oracle_r2(table, names, num_train) - base, strict=True
+            )
+        }
         for kind, names in (("electrical", ELECTRICAL), ("mechanical", MECHANICAL))
     }
     count = len(table["known"])

@@ -28,6 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ptacl_core.json_values import JsonObject
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "assets" / "benchmarks"
 COMMAND = "from ptacl_core.cli.main import main; main()"
@@ -44,7 +46,7 @@ class Cost:
     load: float
 
 
-def call(tree: Path, arguments: list[str], *, threads: int | None) -> tuple[dict[str, Any], Cost]:
+def call(tree: Path, arguments: list[str], *, threads: int | None) -> tuple[JsonObject, Cost]:
     """Run the command line of a tree; its document and what it took."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     environment.pop("OMP_NUM_THREADS", None)
@@ -75,7 +77,7 @@ def find_largest_difference(first: Any, second: Any, place: str = "") -> tuple[f
     return max((find_largest_difference(*pair) for pair in pairs), default=(0.0, place))
 
 
-def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     """All reproductions, one after the other."""
     made = options.cohort
     if made is None:

@@ -17,18 +17,18 @@ hearts.
 
 import argparse
 import datetime
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from ptacl_core import __version__
 from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.documents.alignment import Accuracy
+from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.evaluate import run as evaluate
 from ptacl_core.stages.simulate import run as simulate
@@ -54,13 +54,15 @@ ARMS = (
 )
 
 
-def measure(folder: Path, arm: Arm, *, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(
+    folder: Path, arm: Arm, *, seed: int, arguments: argparse.Namespace
+) -> EvaluationDocument:
     """The evaluation of one training, from disk where it was done before."""
     cohort = folder / ("broken" if arm.is_broken else "intact")
     name = f"{arm.name}-{seed}"
     path = cohort / "runs" / name / "evaluation" / "evaluation.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return EvaluationDocument.read(path)
     simulate.run(
         cohort,
         preset=arguments.cohort,
@@ -76,30 +78,40 @@ def measure(folder: Path, arm: Arm, *, seed: int, arguments: argparse.Namespace)
     embed.run(cohort, run=name)
     return evaluate.run(
         cohort, run=name, num_resamples=arguments.resamples, with_baselines=arm is PTACL
-    ).as_dict()
+    )
 
 
-def mean_r2(document: dict[str, Any], key: str) -> float | None:
-    """Mean R² of one row of Table 2."""
-    rows = [row for row in document["rows"] if row["key"] == key]
-    return None if not rows else float(rows[0]["mean"]["r2"])
-
-
-def describe(arm: Arm, seed: int, document: dict[str, Any]) -> str:
+def describe(arm: Arm, seed: int, document: EvaluationDocument) -> str:
     """A line of the table."""
-    alignment = document["alignment"]
-    cells = [alignment, *(alignment["controls"][name] for name in ("other_patient", NO_CLOCK))]
+    alignment = document.alignment
+    assert alignment.controls is not None
+    cells = (alignment, alignment.controls.other_patient, without_clock(document))
     figures = [
-        f"{cell['top1']:.3f} [{cell['top1_interval'][0]:.3f}, {cell['top1_interval'][1]:.3f}]"
-        for cell in cells
+        f"{cell.top1:.3f} [{low:.3f}, {high:.3f}]" for cell in cells for low, high in [bounds(cell)]
     ]
-    r2 = mean_r2(document, "aligned-ecg")
-    return f"| {arm.name} | {seed} | {' | '.join(figures)} | {r2:.3f} |"
+    row = document.row("aligned-ecg")
+    assert row is not None
+    return f"| {arm.name} | {seed} | {' | '.join(figures)} | {row.mean.r2:.3f} |"
 
 
-def lies_above(first: dict[str, Any], second: dict[str, Any]) -> bool:
+def without_clock(document: EvaluationDocument) -> Accuracy:
+    """What is left of the alignment without positions."""
+    assert document.alignment.controls is not None
+    return document.alignment.controls.no_positions
+
+
+def bounds(cell: Accuracy) -> tuple[float, float]:
+    """The interval of top-1."""
+    assert cell.top1_interval is not None, cell.why
+    low, high = cell.top1_interval
+    assert low is not None
+    assert high is not None
+    return low, high
+
+
+def lies_above(first: Accuracy, second: Accuracy) -> bool:
     """The interval of top-1 of `first` lies wholly above that of `second`."""
-    return first["top1_interval"][0] > second["top1_interval"][1]
+    return bounds(first)[0] > bounds(second)[1]
 
 
 def say(is_above: bool) -> str:
@@ -137,12 +149,11 @@ def main(words: Sequence[str] | None = None) -> int:
         for arm in ARMS:
             lines.append(describe(arm, seed, documents[arm.name]))
             print(lines[-1], flush=True)
-        alignments = {name: document["alignment"] for name, document in documents.items()}
+        alignments = {name: document.alignment for name, document in documents.items()}
         is_above_global &= lies_above(alignments["ptacl"], alignments["global"])
         is_above_broken &= lies_above(alignments["ptacl"], alignments["break-phase"])
         has_more_content &= lies_above(
-            alignments["ptacl"]["controls"][NO_CLOCK],
-            alignments["break-phase"]["controls"][NO_CLOCK],
+            without_clock(documents["ptacl"]), without_clock(documents["break-phase"])
         )
     verdicts = [
         f"- top-1 of PTACL lies {say(is_above_global)} Global's for every seed",

@@ -10,12 +10,12 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.evaluate.intervals import paired_difference
 from ptacl_core.evaluate.metrics import r2
 from ptacl_core.records import PHENOTYPE_NAMES
@@ -24,12 +24,14 @@ ROWS = (("ecg", "random-ecg"), ("ecg", "pretrained-ecg"), ("ecg", "aligned-ecg")
         ("cmr", "random-cmr"), ("cmr", "aligned-cmr"))  # fmt: skip
 
 
-def load_run(folder: Path, run: str) -> dict[str, Any]:
-    return json.loads((folder / "runs" / run / "evaluation" / "evaluation.json").read_text())
+def load_run(folder: Path, run: str) -> EvaluationDocument:
+    return EvaluationDocument.read(folder / "runs" / run / "evaluation" / EVALUATION_FILE)
 
 
-def find_mean(document: dict[str, Any], key: str) -> float:
-    return next(row["mean"]["r2"] for row in document["rows"] if row["key"] == key)
+def find_mean(document: EvaluationDocument, key: str) -> float:
+    row = document.row(key)
+    assert row is not None and row.mean.r2 is not None
+    return row.mean.r2
 
 
 def read_predictions(folder: Path, run: str, variant: str, modality: str) -> tuple[np.ndarray, ...]:
@@ -68,8 +70,9 @@ def describe(folder: Path) -> list[str]:
     ptacl, global_run = load_run(folder, "ptacl"), load_run(folder, "global")
     means = [f"{find_mean(ptacl, key):.3f}" for _modality, key in ROWS]
     gain = compare(folder, "aligned-ecg", "random-ecg")
-    nested = ptacl["nested"][0]
-    added = next(line["answer"] for line in ptacl["headlines"] if line["key"] == "nested")
+    nested = ptacl.nested[0]
+    added = next(line.answer for line in ptacl.headlines if line.key == "nested")
+    assert added is not None
     health = {
         f"{run}/{stage}": verdict["learned"]
         for run in ("ptacl", "global")
@@ -82,16 +85,18 @@ def describe(folder: Path) -> list[str]:
     ranks = splits.get("test", splits["validation"])["spread"]
     projected = [f"{value['effective_rank']:.1f}" for name, value in ranks.items()
                  if "embeddings" in name]  # fmt: skip
-    lvef = next(row for row in ptacl["rows"] if row["key"] == "aligned-cmr")["phenotypes"]
+    aligned_cmr = ptacl.row("aligned-cmr")
+    assert aligned_cmr is not None
+    lvef = aligned_cmr.phenotypes["lvef_pct"]
     return [
         *means[:3],
         f"{find_mean(global_run, 'aligned-ecg'):.3f}",
         f"{gain[0]:+.3f} [{gain[1]:+.3f}, {gain[2]:+.3f}]",
         *means[3:],
         f"{find_mean(global_run, 'aligned-cmr'):.3f}",
-        f"{lvef['lvef_pct']['r2']:.3f}",
-        f"{nested['without']['value']:.3f} → {nested['with_features']['value']:.3f}: "
-        f"{added['difference']:+.3f} [{added['low']:+.3f}, {added['high']:+.3f}]",
+        f"{lvef.r2:.3f}",
+        f"{nested.without.value:.3f} → {nested.with_features.value:.3f}: "
+        f"{added.difference:+.3f} [{added.low:+.3f}, {added.high:+.3f}]",
         " / ".join(projected),
         "all" if all(health.values()) else ", ".join(k for k, v in health.items() if not v),
     ]

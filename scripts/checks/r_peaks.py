@@ -14,7 +14,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,13 @@ from ptacl_core.simulate import draw_truth, render_ecgs
 LEADS = ("I", "II", "V2", "V5")
 CONSENSUS_S, TRUTH_S, EDGE_S, DURATION_S = 0.075, 0.050, 0.3, 10.0
 MIN_SHARE = 0.99
-SINUS = {"af_share": 0.0, "pac_share": 0.0, "pvc_share": 0.0, "bbb_share": 0.0}
-CONDITIONS: dict[str, dict[str, Any]] = {
+SINUS: dict[str, float | dict[str, float]] = {
+    "af_share": 0.0,
+    "pac_share": 0.0,
+    "pvc_share": 0.0,
+    "bbb_share": 0.0,
+}
+CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "atrial fibrillation": SINUS | {"af_share": 1.0},
     "ventricular premature beats": SINUS | {"pvc_share": 1.0},
     "atrial premature beats": SINUS | {"pac_share": 1.0},

@@ -16,7 +16,7 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ptacl_core.config.reproduction import load_plan, load_size, plan_run
 from ptacl_core.config.training import RunSettings
@@ -30,13 +30,20 @@ SECTION = {"ecg": "pretrain_ecg", "cmr": "pretrain_cmr", "align": "align",
            "supervised": "supervised"}  # fmt: skip
 
 
+class Trial(TypedDict):
+    """Figures of one training, and how long it took."""
+
+    figures: dict[str, float]
+    wall_s: float
+
+
 def plan_trial(key: str, size_name: str, rate: float, source: str | None) -> RunSettings:
     """Settings of one trial: the row's own at `rate`, probed at the end of each stage."""
     settings = plan_run(load_plan(), load_size(size_name), key, seed=SEED, device="cpu")
-    changes: dict[str, Any] = {"name": f"search-{key}-{rate:g}"}
+    changes: dict[str, object] = {"name": f"search-{key}-{rate:g}"}
     for stage in settings.stages:
         section = getattr(settings, SECTION[stage])
-        update: dict[str, Any] = {"learning_rate": rate}
+        update: dict[str, float | int] = {"learning_rate": rate}
         if stage != "supervised":
             steps = section.optimisation.steps
             update |= {"validate_every_steps": steps, "probe_every_validations": 1}
@@ -92,7 +99,7 @@ def main() -> None:
             )
             run_dir = arguments.cohort / "runs" / settings.name
 
-            def do(settings: RunSettings = settings, run_dir: Path = run_dir) -> dict[str, Any]:
+            def do(settings: RunSettings = settings, run_dir: Path = run_dir) -> Trial:
                 started_s = time.monotonic()
                 train.run(arguments.cohort, settings, resume=True)
                 return {"figures": read_figures(run_dir), "wall_s": time.monotonic() - started_s}

@@ -16,7 +16,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -41,8 +41,18 @@ def peak_mib(process: int) -> int:
     return peak
 
 
-def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) -> dict[str, Any]:
+class StreamedQuery(NamedTuple):
     """One query: peak memory, seconds to the first line and to the end, its exit status."""
+
+    to: str
+    peak_mib: int
+    first_s: float | None
+    end_s: float
+    status: int
+
+
+def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) -> StreamedQuery:
+    """Run one query of so many rows."""
     command = [
         sys.executable, "-P", "-c", CODE, str(ROOT), "query", str(cohort),
         QUERY.format(rows=num_rows), "--format", file_format, "--limit", str(num_rows),
@@ -60,13 +70,13 @@ def measure(cohort: Path, file_format: str, num_rows: int, *, is_piped: bool) ->
         while process.poll() is None:
             peak = max(peak, peak_mib(process.pid))
             time.sleep(0.05)
-    return {
-        "to": f"{file_format}, `head -1`" if is_piped else file_format,
-        "peak_mib": peak,
-        "first_s": first_s,
-        "end_s": time.monotonic() - started_s,
-        "status": process.returncode,
-    }
+    return StreamedQuery(
+        to=f"{file_format}, `head -1`" if is_piped else file_format,
+        peak_mib=peak,
+        first_s=first_s,
+        end_s=time.monotonic() - started_s,
+        status=process.returncode,
+    )
 
 
 def main() -> int:
@@ -97,15 +107,13 @@ def main() -> int:
         "|---|---|---|---|---|",
     ]
     for row in rows:
-        first = "" if row["first_s"] is None else f"{row['first_s']:.1f}"
-        lines.append(
-            f"| {row['to']} | {row['peak_mib']} | {first} | {row['end_s']:.1f} | {row['status']} |"
-        )
+        first = "" if row.first_s is None else f"{row.first_s:.1f}"
+        lines.append(f"| {row.to} | {row.peak_mib} | {first} | {row.end_s:.1f} | {row.status} |")
     print("\n".join(lines))
     if options.save:
         path = ROOT / "assets" / "reports" / f"streams_{datetime.date.today()}.md"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    is_held = sum(written) == options.rows and all(row["peak_mib"] < GOAL_MIB for row in rows)
+    is_held = sum(written) == options.rows and all(row.peak_mib < GOAL_MIB for row in rows)
     return 0 if is_held else 1
 
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,8 @@ from ptacl_core.progress import ProgressSink
 from ptacl_core.safety.files.atomic import write_json, write_text
 from ptacl_core.shards import ShardReader
 from ptacl_core.simulate import Generation, compute_dataset_card, draw_truth, format_card
+from ptacl_core.simulate.card import describe_generation
+from ptacl_core.simulate.card_document import GenerationFacts
 from ptacl_core.simulate.probes import ProbeFeatures, compute_mean_beats, pool_pixels
 
 MIN_CARD_PATIENTS = 40
@@ -50,7 +51,7 @@ def record_generation(cohort_dir: Path, generation: Generation) -> None:
     """Add to `generation.json` how long one call took for how many patients."""
     path = cohort_dir / "generation.json"
     calls = _read_calls(path)
-    calls.append({name: getattr(generation, name) for name in generation.__slots__})
+    calls.append(describe_generation(generation))
     write_json(path, {"calls": calls})
 
 
@@ -117,11 +118,11 @@ def _read_features(
     )
 
 
-def _read_calls(path: Path) -> list[dict[str, Any]]:
+def _read_calls(path: Path) -> list[GenerationFacts]:
     if not path.exists():
         return []
     try:
-        calls: list[dict[str, Any]] = json.loads(path.read_text())["calls"]
+        calls: list[GenerationFacts] = json.loads(path.read_text())["calls"]
     except (OSError, ValueError, KeyError) as error:
         raise CohortError(
             f"{path.parent.name}/{path.name}: expected the times that earlier calls took, it "

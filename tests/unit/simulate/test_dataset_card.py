@@ -1,7 +1,6 @@
 """The dataset card and its read-outs."""
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -9,31 +8,34 @@ import pytest
 from ptacl_core.config.simulation import load_cohort_settings
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.simulate import Generation, compute_dataset_card, format_card
+from ptacl_core.simulate.card_document import DatasetCard
 from ptacl_core.simulate.probes import collect_probe_features, fit_pca_r2, fit_ridge_r2
 
 
 @pytest.fixture(scope="module")
-def card() -> dict[str, Any]:
+def card() -> DatasetCard:
     return compute_dataset_card(
         load_cohort_settings("tiny", assignments=["strata.athlete=0.25"]),
         generation=Generation(num_patients=512, seconds=8.0, num_workers=2, device="cpu"),
     )
 
 
-def test_card_is_a_document_of_plain_values(card: dict[str, Any]) -> None:
+def test_card_is_a_document_of_plain_values(card: DatasetCard) -> None:
     assert json.loads(json.dumps(card, allow_nan=False)) == card
     assert card["cohort"] == "tiny"
+    assert card["generation"] is not None
     assert card["generation"]["seconds"] == 8.0
-    assert sum(card["split"].values()) == 512
-    for counted in ("rhythms", "conduction", "strata"):
-        assert sum(card[counted].values()) == 512
+    split = card["split"]
+    assert split["train"] + split["validation"] + split["test"] == 512
+    for counts in (card["rhythms"], card["conduction"], card["strata"]):
+        assert sum(counts.values()) == 512
     assert 90 < card["strata"]["athlete"] < 170
     assert card["knobs"]["strata.athlete"] == 0.25
     assert list(card["phenotypes"]) == list(PHENOTYPE_NAMES)
     assert "probes" not in card
 
 
-def test_card_states_ceilings_that_bound_each_other(card: dict[str, Any]) -> None:
+def test_card_states_ceilings_that_bound_each_other(card: DatasetCard) -> None:
     for row in card["phenotypes"].values():
         assert row["oracle_r2"] < row["label_reliability"] <= 1
         assert row["demographics_r2"] < row["label_reliability"]
@@ -41,7 +43,7 @@ def test_card_states_ceilings_that_bound_each_other(card: dict[str, Any]) -> Non
     assert card["phenotypes"]["lvm_g"]["oracle_r2"] > 0.75
 
 
-def test_card_text_names_every_figure_and_its_limits(card: dict[str, Any]) -> None:
+def test_card_text_names_every_figure_and_its_limits(card: DatasetCard) -> None:
     text = format_card(card)
     assert "never about hearts" in text
     assert "Research use only" in text
@@ -56,10 +58,12 @@ def test_card_text_names_every_figure_and_its_limits(card: dict[str, Any]) -> No
 def test_probes_are_part_of_the_card_when_asked_for() -> None:
     settings = load_cohort_settings("tiny", num_patients=160, lead_fault_share=0.0)
     features = collect_probe_features(settings, range(160), with_cine=True)
-    card: dict[str, Any] = compute_dataset_card(settings, features=features, num_probe_train=120)
-    assert (card["probes"]["num_train"], card["probes"]["num_patients"]) == (120, 160)
-    assert set(card["probes"]["r2"]) == {"ecg_pca_20", "ecg_pca_100", "ecg_ridge", "cine_ridge"}
-    assert card["probes"]["r2"]["cine_ridge"]["lvedv_ml"] > 0.3
+    card = compute_dataset_card(settings, features=features, num_probe_train=120)
+    probes = card.get("probes")
+    assert probes is not None
+    assert (probes["num_train"], probes["num_patients"]) == (120, 160)
+    assert set(probes["r2"]) == {"ecg_pca_20", "ecg_pca_100", "ecg_ridge", "cine_ridge"}
+    assert probes["r2"]["cine_ridge"]["lvedv_ml"] > 0.3
     assert "| cine pixels, ridge |" in format_card(card)
 
 

@@ -3,7 +3,7 @@
 import functools
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -127,6 +127,38 @@ class ImageHeader:
     has_valid_uids: bool
 
 
+class _CommonFacts(TypedDict):
+    """What all images of a file share; see `ImageHeader`."""
+
+    layout: PixelLayout
+    is_enhanced: bool
+    instance_uid: str
+    series_uid: str
+    series_number: int
+    description: str
+    image_type: tuple[str, ...]
+    patient_id: str
+    person: Person
+    instance_number: int | None
+    acquisition_number: int | None
+    acquisition_time: float | None
+    sequence: str
+    content_time: float | None
+    frame_interval_ms: float | None
+    has_valid_uids: bool
+
+
+class _Geometry(TypedDict):
+    position_mm: tuple[float, ...]
+    orientation: tuple[float, ...]
+    spacing_mm: tuple[float, float]
+
+
+class _Rescale(TypedDict):
+    slope: float
+    intercept: float
+
+
 def read_headers(source: FileSource) -> list[ImageHeader]:
     """Headers of every MR image in the DICOM file `source`; empty when it holds none (an ECG).
 
@@ -210,7 +242,7 @@ def _parse(dataset: "Dataset | PlainHeader", path: FileSource, syntax: str) -> l
     if sop_class != MR_IMAGE and sop_class not in ENHANCED_MR_IMAGES:
         return []
     layout = check_pixel_layout(dataset, path, syntax)
-    common: dict[str, Any] = {
+    common: _CommonFacts = {
         "layout": layout,
         "is_enhanced": sop_class in ENHANCED_MR_IMAGES,
         "instance_uid": read_text(dataset, "SOPInstanceUID"),
@@ -244,7 +276,7 @@ def _parse(dataset: "Dataset | PlainHeader", path: FileSource, syntax: str) -> l
     ]
 
 
-def _classic_header(dataset: "Dataset | PlainHeader", common: dict[str, Any]) -> ImageHeader:
+def _classic_header(dataset: "Dataset | PlainHeader", common: _CommonFacts) -> ImageHeader:
     trigger_ms = read_number(dataset, "TriggerTime")
     if trigger_ms is None:
         trigger_ms = read_number(dataset, "NominalCardiacTriggerDelayTime")
@@ -265,8 +297,8 @@ def _classic_header(dataset: "Dataset | PlainHeader", common: dict[str, Any]) ->
     )
 
 
-def _enhanced_headers(dataset: "Dataset", common: dict[str, Any]) -> list[ImageHeader]:
-    layout: PixelLayout = common["layout"]
+def _enhanced_headers(dataset: "Dataset", common: _CommonFacts) -> list[ImageHeader]:
+    layout = common["layout"]
     shared: list[Dataset] = list(dataset.get("SharedFunctionalGroupsSequence") or [])
     per_frame: list[Dataset] = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
     if len(per_frame) != layout.num_frames:
@@ -306,7 +338,7 @@ def _geometry(
     position: "Dataset | PlainHeader | None",
     orientation: "Dataset | PlainHeader | None",
     measures: "Dataset | PlainHeader | None",
-) -> dict[str, Any]:
+) -> _Geometry:
     spacing_mm = read_numbers(measures, "PixelSpacing", 2)
     if min(spacing_mm) <= 0:
         raise UnreadableFileError(f"a DICOM header gives the pixel spacing {spacing_mm} mm")
@@ -315,14 +347,15 @@ def _geometry(
     lengths = np.linalg.norm(row), np.linalg.norm(column)
     if min(lengths) < 0.5 or abs(row @ column) > 0.1 * lengths[0] * lengths[1]:
         raise UnreadableFileError("a DICOM header gives image axes that span no plane")
+    row_mm, column_mm = spacing_mm
     return {
         "position_mm": read_numbers(position, "ImagePositionPatient", 3),
         "orientation": (*(row / lengths[0]).tolist(), *(column / lengths[1]).tolist()),
-        "spacing_mm": spacing_mm,
+        "spacing_mm": (row_mm, column_mm),
     }
 
 
-def _rescale(dataset: "Dataset | PlainHeader") -> dict[str, Any]:
+def _rescale(dataset: "Dataset | PlainHeader") -> _Rescale:
     slope = read_number(dataset, "RescaleSlope")
     intercept = read_number(dataset, "RescaleIntercept")
     return {"slope": slope or 1.0, "intercept": intercept or 0.0}
