@@ -1,8 +1,9 @@
 """Layouts of the beat family: a token is a step of the cycle, of all leads or all pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ptacl_core.errors import ConfigError
+from ptacl_core.models.parts.patches import CinePatches
 from ptacl_core.tensors import Float, Tensor
 
 
@@ -59,35 +60,39 @@ class BeatPatches:
 
 @dataclass(frozen=True)
 class PooledCinePatches:
-    """Whole frames averaged to `pooled_px` × `pooled_px`, `patch_frames` of them a token."""
+    """Whole frames averaged to `pooled_px` × `pooled_px`, `patch_frames` of them a token.
+
+    The averaged clip is cut as any cine is, in patches as large as its frames.
+    """
 
     num_frames: int
     size_px: int
     patch_frames: int
     pooled_px: int
+    averaged: CinePatches = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.num_frames % self.patch_frames or self.size_px % self.pooled_px:
+        if self.size_px % self.pooled_px:
             raise ConfigError(
-                f"num_frames: expected a multiple of patch_frames {self.patch_frames}, got "
-                f"{self.num_frames}; size_px: a multiple of pooled_px {self.pooled_px}, got "
-                f"{self.size_px}"
+                f"size_px: expected a multiple of pooled_px {self.pooled_px}, got {self.size_px}"
             )
+        cut = CinePatches(self.num_frames, self.pooled_px, self.patch_frames, self.pooled_px)
+        object.__setattr__(self, "averaged", cut)
 
     @property
     def grid(self) -> tuple[int, int, int]:
         """(time, 1, 1): a step of the cycle is one token."""
-        return self.num_frames // self.patch_frames, 1, 1
+        return self.averaged.grid
 
     @property
     def patch_size(self) -> int:
         """Averaged pixels of one token over its frames."""
-        return self.patch_frames * self.pooled_px * self.pooled_px
+        return self.averaged.patch_size
 
     @property
     def num_target_values(self) -> int:
         """All of them are predicted by a masked autoencoder."""
-        return self.patch_size
+        return self.averaged.num_target_values
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -97,14 +102,13 @@ class PooledCinePatches:
     @property
     def accepted_shapes(self) -> tuple[tuple[int, ...], ...]:
         """Whole frames, and frames that were averaged before."""
-        return self.input_shape, (self.num_frames, self.pooled_px, self.pooled_px)
+        return self.input_shape, self.averaged.input_shape
 
     def patchify(
         self, batch: Float[Tensor, "batch frame height width"]
     ) -> Float[Tensor, "batch token value"]:
         """Clips, averaged before or not; the values of a token run over frame, row, column."""
-        averaged = average_frames(batch, self.pooled_px)
-        return averaged.reshape(len(batch), -1, self.patch_size)
+        return self.averaged.patchify(average_frames(batch, self.pooled_px))
 
 
 def average_frames(

@@ -18,6 +18,7 @@ from ptacl_core.losses import masked_reconstruction_loss
 from ptacl_core.models import (
     EncoderView,
     PatchTransformer,
+    PooledCinePatches,
     build_cine_encoder,
     build_ecg_encoder,
     build_masked_autoencoder,
@@ -155,3 +156,15 @@ def test_normalised_targets_have_mean_zero_and_variance_one_per_token():
     batch = torch.randn(4, 13, 99, generator=torch.manual_seed(6))
     target = model(batch, torch.Generator().manual_seed(0)).target
     assert torch.equal(target, normalise_per_token(batch[:, :, :96]))
+
+
+def test_pooled_tokens_are_whole_frames_of_the_averaged_clip():
+    layout = PooledCinePatches(num_frames=26, size_px=84, patch_frames=2, pooled_px=12)
+    clips = torch.rand(2, 26, 84, 84, generator=torch.Generator().manual_seed(0))
+    averaged = clips.reshape(2, 26, 12, 7, 12, 7).mean(dim=(3, 5))
+    tokens = averaged.reshape(2, 13, 2 * 12 * 12)
+    assert torch.equal(layout.patchify(clips), tokens)
+    assert torch.equal(layout.patchify(averaged), tokens)
+    assert layout.grid == (13, 1, 1)
+    with pytest.raises(ConfigError, match="multiple of patch_frames 2, got 25"):
+        PooledCinePatches(num_frames=25, size_px=84, patch_frames=2, pooled_px=12)
