@@ -1,11 +1,12 @@
 """Options that several commands share, defined once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ptacl_core.io.hints import ReaderHints
+if TYPE_CHECKING:
+    from ptacl_core.io.hints import ReaderHints
 
 IDENTITY_PANEL = "Who is who"
 CONTROLS_PANEL = "Layout and negative controls"
@@ -59,7 +60,7 @@ ArrayLeadsOption = Annotated[
 
 def collect_array_hints(
     sampling_rate_hz: float | None, unit: str | None, leads: str | None
-) -> ReaderHints:
+) -> "ReaderHints":
     """The options that were given, as `read_ecg` takes them."""
     hints = {
         "sampling_rate_hz": sampling_rate_hz,

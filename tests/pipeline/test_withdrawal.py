@@ -12,7 +12,8 @@ import pytest
 
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.keys import open_key
-from ptacl_core.cohort.identity.lineage import find_runs, lineage_file, read_marks, read_stages
+from ptacl_core.cohort.identity.lineage import find_runs, read_marks, read_stages
+from ptacl_core.cohort.identity.lineage_file import lineage_file
 from ptacl_core.cohort.identity.register import register_file
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.errors import CheckpointError, CohortLockedError

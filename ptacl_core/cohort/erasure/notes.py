@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ptacl_core.cohort.engine import connect_writer, execute, quote_text, readable_errors
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes.audit_heads import AuditHead, write_head
-from ptacl_core.cohort.notes.notebook import TABLES_SQL, Notes, append_entry
+from ptacl_core.cohort.notes.notebook import Notes, append_entry
+from ptacl_core.cohort.notes.notes_file import TABLES_SQL
 from ptacl_core.cohort.writing.rebuild import name_pattern, refuse_mentions, scrub_expression
 from ptacl_core.errors import CohortError
 from ptacl_core.safety.files.atomic import choose_file_mode
@@ -34,9 +35,9 @@ def erase_notes(
     """
     notes = Notes(layout, CohortDescription.read(layout).cohort_id)
     private = layout.root / f".{layout.notes.name}.private"
-    with notes.opened():
+    with notes.file.opened():
         pass  # makes the file when there is none, and merges a log that a crash left
-    with notes.locked():
+    with notes.file.locked():
         private.unlink(missing_ok=True)
         connection = connect_writer(private)
         try:

@@ -2,53 +2,28 @@
 """`lineage.duckdb`: who was in which stage of which run, as keyed hashes, written at its start.
 
 A training is recorded before its first step, so that an erasure knows of it whatever happens
-afterwards: more people come in, splits are assigned anew, the run is embedded late or never. The
-file is rewritten whole at every change: removed rows leave no bytes. Runs of before lineage was
-kept, and trainings on machines without the cohort's key, are told apart as unknown.
+afterwards: more people come in, splits are assigned anew, the run is embedded late or never.
+Runs of before lineage was kept, and trainings on machines without the cohort's key, are told
+apart as unknown.
 """
 
 import hmac
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import (
-    connect_reader,
-    connect_writer,
-    descriptor_path,
     execute,
-    quote_text,
-    readable_errors,
 )
 from ptacl_core.cohort.identity.keys import CohortKey
+from ptacl_core.cohort.identity.lineage_file import change_tables, lineage_file, read_rows
 from ptacl_core.cohort.layout import CohortLayout
-from ptacl_core.errors import CohortError, CohortLockedError
-from ptacl_core.safety.files.atomic import atomic_path
-from ptacl_core.safety.files.lock import hold_lock
 
 if TYPE_CHECKING:
     import duckdb
 
-FILE_NAME = "lineage.duckdb"
-_LOCK_NAME = ".lineage.lock"
 _HASH_BYTES = 16
-_WAIT_S = 60.0
-
-_TABLES: Mapping[str, str] = {
-    "stages": "run VARCHAR NOT NULL, stage VARCHAR NOT NULL, started_at TIMESTAMP NOT NULL, "
-    "is_known BOOLEAN NOT NULL, num_people BIGINT NOT NULL, data_sha256 VARCHAR, "
-    "weights_sha256 VARCHAR",
-    "members": "run VARCHAR NOT NULL, stage VARCHAR NOT NULL, person BLOB NOT NULL",
-    "parents": "run VARCHAR NOT NULL, stage VARCHAR NOT NULL, parent VARCHAR NOT NULL",
-    "files": "run VARCHAR NOT NULL, part VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, "
-    "recorded_at TIMESTAMP NOT NULL",
-    "withdrawals": "run VARCHAR NOT NULL, num_people BIGINT NOT NULL, "
-    "is_certain BOOLEAN NOT NULL, erased_at TIMESTAMP NOT NULL",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +57,6 @@ class MarkedRun:
     run: str
     num_people: int
     is_certain: bool
-
-
-def lineage_file(layout: CohortLayout) -> Path:
-    """Where the lineage of a cohort lies."""
-    return layout.root / FILE_NAME
 
 
 def record_stage(
@@ -140,7 +110,7 @@ def record_stage(
             [run, stage, sorted(set(parents) - {run})],
         )
 
-    _change(layout, change)
+    change_tables(layout, change)
 
 
 def record_weights(
@@ -162,7 +132,7 @@ def record_weights(
             [run, log_part(stage), log_sha256, moment],
         )
 
-    _change(layout, change)
+    change_tables(layout, change)
 
 
 def record_file(layout: CohortLayout, *, run: str, part: str, sha256: str) -> None:
@@ -181,7 +151,7 @@ def record_file(layout: CohortLayout, *, run: str, part: str, sha256: str) -> No
         )
         execute(connection, "INSERT INTO files VALUES (?, ?, ?, ?)", [run, part, sha256, moment])
 
-    _change(layout, change)
+    change_tables(layout, change)
 
 
 def read_files(layout: CohortLayout) -> dict[str, dict[str, frozenset[str]]]:
@@ -191,9 +161,9 @@ def read_files(layout: CohortLayout) -> dict[str, dict[str, frozenset[str]]]:
     """
     known: dict[str, dict[str, frozenset[str]]] = {}
     tables = "SELECT table_name FROM information_schema.tables WHERE table_name = 'files'"
-    if not _read(layout, tables):
+    if not read_rows(layout, tables):
         return known
-    for run, part, sha256 in _read(layout, "SELECT run, part, sha256 FROM files"):
+    for run, part, sha256 in read_rows(layout, "SELECT run, part, sha256 FROM files"):
         hashes = known.setdefault(str(run), {})
         hashes[str(part)] = hashes.get(str(part), frozenset()) | {str(sha256)}
     return known
@@ -208,7 +178,7 @@ def read_stages(layout: CohortLayout) -> list[StageRecord]:
     """Every recorded stage, by run and stage; none without a lineage file. Raises CohortError."""
     return [
         StageRecord(*row)
-        for row in _read(
+        for row in read_rows(
             layout,
             "SELECT run, stage, started_at, is_known, num_people, data_sha256, weights_sha256 "
             "FROM stages ORDER BY run, stage",
@@ -232,13 +202,13 @@ def find_runs(
     trained: set[str] = set()
     if key is not None and people:
         members = [hash_member(key, person) for person in people]
-        rows = _read(
+        rows = read_rows(
             layout,
             "SELECT DISTINCT run FROM members WHERE list_contains(?::BLOB[], person)",
             [members],
         )
         trained = {str(row[0]) for row in rows}
-    parents = _read(layout, "SELECT DISTINCT run, parent FROM parents")
+    parents = read_rows(layout, "SELECT DISTINCT run, parent FROM parents")
     unknown = {
         run
         for run, stages in existing.items()
@@ -282,12 +252,12 @@ def forget_people(
         execute(connection, "DELETE FROM members WHERE list_contains(?::BLOB[], person)", [members])
 
     if lineage_file(layout).exists() or runs.trained or runs.unknown:
-        _change(layout, change)
+        change_tables(layout, change)
 
 
 def read_marks(layout: CohortLayout) -> dict[str, MarkedRun]:
     """Runs that were trained with people erased since, by name. Raises CohortError."""
-    rows = _read(
+    rows = read_rows(
         layout,
         "SELECT run, sum(num_people)::BIGINT, bool_or(is_certain) FROM withdrawals GROUP BY run",
     )
@@ -326,104 +296,6 @@ def _with_children(runs: set[str], parents: Sequence[tuple[Any, ...]]) -> set[st
         if not more:
             return reached
         reached |= more
-
-
-def _read(
-    layout: CohortLayout, query: str, parameters: Sequence[Any] = ()
-) -> list[tuple[Any, ...]]:
-    file = lineage_file(layout)
-    try:
-        stream = file.open("rb")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise CohortError(
-            f"{file}: cannot be read ({error.strerror}); it is open to the cohort's owner alone"
-        ) from None
-    with stream:
-        connection = connect_reader(descriptor_path(stream.fileno()), label=file)
-        try:
-            with readable_errors(file):
-                return execute(connection, query, parameters)
-        finally:
-            connection.close()
-
-
-def _change(layout: CohortLayout, change: Callable[["duckdb.DuckDBPyConnection"], None]) -> None:
-    """Write the file anew with a change applied, one process at a time."""
-    from ptacl_core.cohort.notes.notebook import note_file
-
-    file = lineage_file(layout)
-    is_new = not file.exists()
-    with _hold_in_turn(layout):
-        try:
-            with atomic_path(file, mode=0o600) as temporary:
-                temporary.unlink()
-                connection = connect_writer(temporary)
-                try:
-                    with readable_errors(file):
-                        _copy(connection, file)
-                        change(connection)
-                        execute(connection, "CHECKPOINT")
-                finally:
-                    connection.close()
-                _rewrite_without_holes(temporary)
-        except OSError as error:
-            raise CohortError(
-                f"{file}: could not be written ({error.strerror or error}); free some space, then "
-                "run the same command again"
-            ) from None
-    if is_new and layout.description.exists():
-        note_file(layout, "lineage")
-
-
-def _copy(connection: "duckdb.DuckDBPyConnection", source: Path) -> None:
-    for table, columns in _TABLES.items():
-        execute(connection, f"CREATE TABLE {table} ({columns})")
-    if source.exists():
-        execute(connection, f"ATTACH {quote_text(str(source))} AS old (READ_ONLY)")
-        rows = execute(
-            connection,
-            "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'old'",
-        )
-        for table in {str(row[0]) for row in rows} & _TABLES.keys():
-            execute(connection, f"INSERT INTO {table} SELECT * FROM old.{table}")
-        execute(connection, "DETACH old")
-
-
-def _rewrite_without_holes(file: Path) -> None:
-    """Copy once more, so that rows deleted by a change leave no bytes in free blocks."""
-    first = file.with_name(file.name + ".first")
-    file.rename(first)
-    try:
-        connection = connect_writer(file)
-        try:
-            with readable_errors(file):
-                _copy(connection, first)
-                execute(connection, "CHECKPOINT")
-        finally:
-            connection.close()
-    finally:
-        first.unlink(missing_ok=True)
-
-
-@contextmanager
-def _hold_in_turn(layout: CohortLayout) -> Iterator[None]:
-    deadline = time.monotonic() + _WAIT_S
-    while True:
-        lock = hold_lock(layout.root / _LOCK_NAME, purpose="lineage")
-        try:
-            lock.__enter__()
-        except CohortLockedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-            continue
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
-        return
 
 
 def _now() -> datetime:

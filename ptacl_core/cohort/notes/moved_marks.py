@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ptacl_core.cohort.engine import execute
-from ptacl_core.cohort.notes.notebook import Notes, has_table, name_actor
+from ptacl_core.cohort.notes.notebook import Notes, name_actor
+from ptacl_core.cohort.notes.notes_file import has_table
 from ptacl_core.errors import CohortError
 from ptacl_core.records.marks import MARK_NAMES, REPRESENTATIVE_BEAT
 
@@ -34,7 +35,7 @@ def move_mark(
         raise CohortError(f"expected a mark among {', '.join(MARK_NAMES)}, got {mark!r}")
     if beat < REPRESENTATIVE_BEAT or (sample is not None and sample < 0):
         raise CohortError(f"expected a beat from -1 and a sample from 0, got {beat} and {sample}")
-    with notes.opened() as connection:
+    with notes.file.opened() as connection:
         execute(
             connection,
             "INSERT INTO moved_marks VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -44,7 +45,7 @@ def move_mark(
 
 def read_moved_marks(notes: Notes, patient: str, visit: int) -> list[MovedMark]:
     """Every move on one ECG, the oldest first."""
-    with notes.read() as connection:
+    with notes.file.read() as connection:
         if not has_table(connection, "moved_marks"):
             return []  # written before marks could be moved
         rows = execute(

@@ -1,62 +1,28 @@
 """What people write about a cohort: tags, notes, saved cohorts, and the audit log.
 
-It lives in `notes.duckdb`, apart from the store, so that a note never copies a cohort. A change is
-made to a copy, under a lock, and the copy takes the file's place; readers take no lock.
+It lives in `notes.duckdb`, apart from the store (`notes_file.py`).
 """
 
 import getpass
 import json
-import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ptacl_core.cohort.engine import (
-    connect_reader,
-    connect_writer,
-    descriptor_path,
     execute,
-    readable_errors,
 )
 from ptacl_core.cohort.layout import CohortDescription, CohortLayout
 from ptacl_core.cohort.notes import audit
 from ptacl_core.cohort.notes.audit_heads import AuditHead, read_heads, write_head
+from ptacl_core.cohort.notes.notes_file import NotesFile
 from ptacl_core.errors import CohortError
 from ptacl_core.json_values import JsonObject
-from ptacl_core.safety.files.atomic import choose_file_mode, sync
-from ptacl_core.safety.files.lock import wait_for_lock
 
 if TYPE_CHECKING:
     import duckdb
-
-_NOTES_VERSION = 1
-_WAIT_S = 20.0
-
-MOVED_MARKS_SQL = (
-    "CREATE TABLE IF NOT EXISTS moved_marks (patient VARCHAR NOT NULL, visit INTEGER NOT NULL, "
-    "beat INTEGER NOT NULL, mark VARCHAR NOT NULL, sample INTEGER, actor VARCHAR NOT NULL, "
-    "moved_at TIMESTAMP NOT NULL)"
-)
-"""Made at every change: notes that were begun before it existed get it then."""
-
-TABLES_SQL = (
-    "CREATE TABLE notes_version (version INTEGER NOT NULL)",
-    "CREATE TABLE tags (patient VARCHAR NOT NULL, tag VARCHAR NOT NULL, "
-    "created_at TIMESTAMP NOT NULL)",
-    "CREATE TABLE notes (note_id VARCHAR NOT NULL, patient VARCHAR NOT NULL, "
-    "text VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)",
-    "CREATE TABLE saved_cohorts (name VARCHAR NOT NULL, attrition_json VARCHAR NOT NULL, "
-    "store_version BIGINT NOT NULL, created_at TIMESTAMP NOT NULL)",
-    "CREATE TABLE saved_cohort_members (name VARCHAR NOT NULL, patient VARCHAR NOT NULL, "
-    "visit INTEGER NOT NULL)",
-    "CREATE TABLE audit_log (number BIGINT NOT NULL, logged_at TIMESTAMP NOT NULL, "
-    "actor VARCHAR NOT NULL, action VARCHAR NOT NULL, details_json VARCHAR, "
-    "details_sha256 VARCHAR NOT NULL, previous_hash VARCHAR NOT NULL, hash VARCHAR NOT NULL)",
-    MOVED_MARKS_SQL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +61,13 @@ class Notes:
     def __init__(self, layout: CohortLayout, cohort_id: str) -> None:
         self.layout = layout
         self.cohort_id = cohort_id
+        self.file = NotesFile(layout)
 
     def add_tag(self, patient: str, tag: str) -> None:
         """Tag a patient; a second time changes nothing."""
         if not tag.strip():
             raise CohortError("expected a tag, got empty text")
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             execute(
                 connection,
                 "INSERT INTO tags SELECT $1, $2, $3 WHERE NOT EXISTS "
@@ -110,12 +77,12 @@ class Notes:
 
     def remove_tag(self, patient: str, tag: str) -> None:
         """Take a tag away."""
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             execute(connection, "DELETE FROM tags WHERE patient = ? AND tag = ?", [patient, tag])
 
     def tags(self, patient: str | None = None) -> dict[str, list[str]]:
         """Patient to tags, of one patient or of all that have any."""
-        with self.read() as connection:
+        with self.file.read() as connection:
             rows = execute(
                 connection,
                 "SELECT patient, list(tag ORDER BY tag) FROM tags "
@@ -129,7 +96,7 @@ class Notes:
         if not text.strip():
             raise CohortError("expected the text of a note, got empty text")
         note_id = uuid.uuid4().hex
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             execute(
                 connection,
                 "INSERT INTO notes VALUES (?, ?, ?, ?)",
@@ -139,12 +106,12 @@ class Notes:
 
     def remove_note(self, note_id: str) -> None:
         """Delete a note."""
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             execute(connection, "DELETE FROM notes WHERE note_id = ?", [note_id])
 
     def notes(self, patient: str | None = None) -> list[Note]:
         """Notes about a patient, or all, the oldest first."""
-        with self.read() as connection:
+        with self.file.read() as connection:
             rows = execute(
                 connection,
                 "SELECT note_id, patient, text, created_at FROM notes "
@@ -173,7 +140,7 @@ class Notes:
             }
             for step in attrition
         ]
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             _delete_saved(connection, name)
             execute(
                 connection,
@@ -189,7 +156,7 @@ class Notes:
 
     def saved_cohorts(self) -> list[SavedCohort]:
         """Saved cohorts by name."""
-        with self.read() as connection:
+        with self.file.read() as connection:
             rows = execute(connection, "SELECT * FROM saved_cohorts ORDER BY name")
         return [
             SavedCohort(
@@ -203,7 +170,7 @@ class Notes:
 
     def saved_cohort_members(self, name: str) -> list[tuple[str, int]]:
         """(patient, visit) of a saved cohort. Raises CohortError when there is none."""
-        with self.read() as connection:
+        with self.file.read() as connection:
             if not execute(connection, "SELECT 1 FROM saved_cohorts WHERE name = ?", [name]):
                 raise CohortError(f"expected the name of a saved cohort, got {name!r}")
             rows = execute(
@@ -216,20 +183,20 @@ class Notes:
 
     def remove_saved_cohort(self, name: str) -> None:
         """Forget a saved cohort."""
-        with self.opened() as connection:
+        with self.file.opened() as connection:
             _delete_saved(connection, name)
 
     def append_audit(self, action: str, **details: Any) -> int:
         """Add an entry to the audit log; returns its number."""
-        with self.locked():
-            with self._transaction() as connection:
+        with self.file.locked():
+            with self.file.transaction() as connection:
                 head = append_entry(connection, action, details)
             write_head(self.layout, self.cohort_id, number=head.number, entry_hash=head.hash)
         return head.number
 
     def audit_log(self) -> list[audit.AuditEntry]:
         """All entries, the oldest first."""
-        with self.read() as connection:
+        with self.file.read() as connection:
             return [entry for entry, _ in read_entries(connection)]
 
     def find_tampering(self) -> list[str]:
@@ -237,120 +204,10 @@ class Notes:
         if not self.layout.notes.exists():
             heads = read_heads(self.layout, self.cohort_id)
             return ["the audit log is gone"] if any(head.number for head in heads) else []
-        with self.read() as connection:
+        with self.file.read() as connection:
             pairs = read_entries(connection)
         entries, texts = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return audit.find_tampering(entries, texts, read_heads(self.layout, self.cohort_id))
-
-    @contextmanager
-    def opened(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """The open file, in one transaction, under the lock; made when it is not there."""
-        with self.locked(), self._transaction() as connection:
-            yield connection
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the lock of the notes, waiting for others. Raises CohortLockedError."""
-        with wait_for_lock(self.layout.notes_lock, purpose="notes", patience_s=_WAIT_S):
-            yield
-
-    @contextmanager
-    def read(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """The file as it is now, for reading: no lock is taken and nothing is written."""
-        try:
-            file = self.layout.notes.open("rb")
-        except FileNotFoundError:
-            with self._nothing_written() as connection:
-                yield connection
-            return
-        except OSError as error:
-            raise CohortError(
-                f"{self.layout.notes}: cannot be read ({error.strerror}); its owner can share it "
-                "with `ptacl share`"
-            ) from None
-        with file:
-            connection = connect_reader(descriptor_path(file.fileno()), label=self.layout.notes)
-            try:
-                with readable_errors(self.layout.notes):
-                    self._check_version(connection)
-                    yield connection
-            finally:
-                connection.close()
-
-    @contextmanager
-    def _nothing_written(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        import duckdb
-
-        connection = duckdb.connect(":memory:")
-        try:
-            for statement in TABLES_SQL:
-                execute(connection, statement)
-            yield connection
-        finally:
-            connection.close()
-
-    @contextmanager
-    def _transaction(self) -> "Iterator[duckdb.DuckDBPyConnection]":
-        """Change a copy and put it in the file's place, so that readers need no lock."""
-        private = self.layout.root / f".{self.layout.notes.name}.private"
-        log = private.with_name(private.name + ".wal")
-        try:
-            for left_over in (private, log):
-                left_over.unlink(missing_ok=True)
-            if self.layout.notes.exists():
-                self._merge_stray_log()
-                shutil.copyfile(self.layout.notes, private)
-            connection = connect_writer(private)
-            try:
-                with readable_errors(self.layout.notes):
-                    execute(connection, "BEGIN TRANSACTION")
-                    self._make_tables(connection)
-                    yield connection
-                    execute(connection, "COMMIT")
-                    execute(connection, "CHECKPOINT")
-            finally:
-                connection.close()
-            private.chmod(choose_file_mode(self.layout.root))
-            sync(private)
-            private.replace(self.layout.notes)
-        except OSError as error:
-            raise CohortError(
-                f"{self.layout.notes}: could not be written ({error.strerror or error}); what was "
-                "there before is intact: free some space, then try again"
-            ) from None
-        finally:
-            for left_over in (private, log):
-                left_over.unlink(missing_ok=True)
-
-    def _merge_stray_log(self) -> None:
-        """Of a writer of an earlier version that was killed."""
-        if self.layout.notes.with_name(self.layout.notes.name + ".wal").exists():
-            connect_writer(self.layout.notes).close()
-
-    def _make_tables(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        known = execute(
-            connection, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'notes_version'"
-        )
-        if known[0][0] == 0:
-            for statement in TABLES_SQL:
-                execute(connection, statement)
-            execute(connection, "INSERT INTO notes_version VALUES (?)", [_NOTES_VERSION])
-        self._check_version(connection)
-        execute(connection, MOVED_MARKS_SQL)
-
-    def _check_version(self, connection: "duckdb.DuckDBPyConnection") -> None:
-        version = execute(connection, "SELECT max(version) FROM notes_version")[0][0]
-        if version != _NOTES_VERSION:
-            raise CohortError(
-                f"{self.layout.notes}: expected version {_NOTES_VERSION} of the notes, got "
-                f"{version}; use the version of PTACL that wrote them"
-            )
-
-
-def has_table(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
-    """Whether the notes that are open hold a table: older ones lack some."""
-    query = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
-    return bool(execute(connection, query, [name])[0][0])
 
 
 def note_file(layout: CohortLayout, action: str) -> None:

@@ -12,11 +12,11 @@ from ptacl_core.cohort.engine import connect_reader, read_every_row, readable_er
 from ptacl_core.cohort.health.defects import Defect
 from ptacl_core.cohort.identity.lineage import (
     StageRecord,
-    lineage_file,
     log_part,
     read_files,
     read_stages,
 )
+from ptacl_core.cohort.identity.lineage_file import lineage_file
 from ptacl_core.cohort.identity.register import register_file
 from ptacl_core.cohort.notes.notebook import Notes
 from ptacl_core.documents.health import HEALTH_FILE

@@ -12,7 +12,6 @@ from ptacl_core.cohort.identity.lineage import (
     find_runs,
     forget_people,
     hash_member,
-    lineage_file,
     log_part,
     read_files,
     read_marks,
@@ -21,6 +20,7 @@ from ptacl_core.cohort.identity.lineage import (
     record_stage,
     record_weights,
 )
+from ptacl_core.cohort.identity.lineage_file import lineage_file
 
 KEY = CohortKey(bytes(range(32)))
 
