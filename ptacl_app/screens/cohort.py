@@ -7,15 +7,13 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.reactive import reactive
-from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import DataTable, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.data.patient_view import CohortSummary, Facet
+from ptacl_app.screens.cohort_preview import CohortPreview
 from ptacl_app.screens.side_panel import toggle_side
-from ptacl_app.screens.worker_faults import WorkerFaults
 from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
 from ptacl_app.text.formatting import format_count, format_plural, safe
@@ -27,11 +25,10 @@ from ptacl_app.widgets.tables.patients import ALL_COLUMNS, PAGE_ROWS, PatientTab
 from ptacl_app.widgets.title_line import TitleLine
 from ptacl_core.errors import PtaclError
 
-PREVIEW_DELAY_S = 0.15
 EMPTY_COHORT = "this cohort has no patients yet: fill it with  ptacl simulate  or  ptacl preprocess"
 
 
-class CohortScreen(WorkerFaults, Screen[None]):
+class CohortScreen(CohortPreview):
     """Every sort and filter is a query of the store; the screen holds one page."""
 
     BINDINGS: ClassVar = build_bindings("cohort")
@@ -44,10 +41,6 @@ class CohortScreen(WorkerFaults, Screen[None]):
     """The column sorted by."""
     is_descending: reactive[bool] = reactive(False)
     """The other way round."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._preview_timer: Timer | None = None
 
     @property
     def where(self) -> str:
@@ -179,7 +172,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
             shown = "no row" if self.where else ""
         condition = f"   where {self.where}" if self.where else ""
         self.query_one("#status", Static).update(f" {shown}{condition}")
-        self._preview_when_resting()
+        self.preview_when_resting()
 
     def on_facets_loaded(self, message: messages.FacetsLoaded) -> None:
         """Show the counts."""
@@ -241,7 +234,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """The summary follows the cursor, once it rests."""
         event.stop()
-        self._preview_when_resting()
+        self.preview_when_resting()
 
     def action_open(self) -> None:
         """Open the patient under the cursor; `[` and `]` then walk this page."""
@@ -298,7 +291,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
     def action_side(self) -> None:
         """Facets and summary on and off; in a small terminal the facets instead of the table."""
         toggle_side(self, side="#facet-list", main="#table")
-        self._preview_when_resting()
+        self.preview_when_resting()
 
     def action_maximise_pane(self) -> None:
         """The table alone."""
@@ -307,45 +300,7 @@ class CohortScreen(WorkerFaults, Screen[None]):
 
     def on_resize(self) -> None:
         """A summary that has just come into sight is read."""
-        self._preview_when_resting()
-
-    # --- the summary
-
-    def _preview_when_resting(self) -> None:
-        # a timer rings once: every move of the cursor sets another
-        if self._preview_timer is not None:
-            self._preview_timer.stop()
-        self._preview_timer = self.set_timer(PREVIEW_DELAY_S, self._load_preview)
-
-    def _load_preview(self) -> None:
-        row = self.query_one("#table", PatientTable).selected
-        if row is None:
-            self.query_one("#preview", Preview).show(None)
-        elif self.query_one("#preview").display:
-            self.load_preview(row.patient, row.visit)
-
-    @work(thread=True, exclusive=True, group="preview", exit_on_error=False)
-    def load_preview(self, patient: str, visit: int) -> None:
-        """Read the patient under the cursor; `PreviewLoaded` follows."""
-        reader = self._app.reader
-        if reader is None:
-            return
-        try:
-            view = reader.load_patient(patient, visit, num_neighbours=0)
-        except PtaclError as error:
-            self.post_message(messages.PaneFailed("preview", safe(error, max_length=400)))
-            return
-        self.post_message(messages.PreviewLoaded(view))
-
-    def on_preview_loaded(self, message: messages.PreviewLoaded) -> None:
-        """Show it, unless the cursor has gone on."""
-        row = self.query_one("#table", PatientTable).selected
-        if row is not None and (row.patient, row.visit) == (
-            message.patient.patient,
-            message.patient.visit,
-        ):
-            name = self._app.names.name_of(row.patient)
-            self.query_one("#preview", Preview).show(message.patient, name=name)
+        self.preview_when_resting()
 
     # --- out of the app
 
