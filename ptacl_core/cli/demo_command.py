@@ -84,13 +84,9 @@ def _run_quick(directory: Path, *, seed: int, as_json: bool) -> None:
 def print_summary(summary: "DemoSummary", directory: Path) -> None:
     """One screen: what has not learned, the two headlines, rows, and the next two commands."""
     from ptacl_core.cli.tables.evaluation import print_headlines
-    from ptacl_core.documents.evaluation import EvaluationDocument
     from ptacl_core.recipes.demo import GLOBAL_RUN, PTACL_RUN
 
-    ptacl, global_ = (
-        EvaluationDocument.parse(summary.evaluations[name], source=f"demo, run {name}")
-        for name in (PTACL_RUN, GLOBAL_RUN)
-    )
+    ptacl, global_ = (summary.evaluations[name] for name in (PTACL_RUN, GLOBAL_RUN))
     for run, stages in {**ptacl.health, **global_.health}.items():
         for name, stage in stages.items():
             if not stage.learned:

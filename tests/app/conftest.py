@@ -190,7 +190,7 @@ def _add_model(root: Path, values: np.ndarray) -> None:
         for modality, missing in (("ecg", NO_ECG), ("cmr", NO_CMR)):
             keep = [index for index, patient in enumerate(patients) if patient != missing]
             writer.put_embeddings(
-                RUN, modality, "projected", [patients[each] for each in keep],
+                RUN, modality, "projected", [patients[row] for row in keep],
                 [2] * len(keep), vectors[keep],
             )  # fmt: skip
         writer.put_predictions(pa.Table.from_pylist(rows))
@@ -215,7 +215,7 @@ def _add_model(root: Path, values: np.ndarray) -> None:
             ]
         )  # fmt: skip
         writer.put_evaluation(RUN, results, document=document)
-    _write_maps(root, [each for each in patients if each not in {NO_ECG, NO_CMR}])
+    _write_maps(root, [patient for patient in patients if patient not in {NO_ECG, NO_CMR}])
 
 
 def draw_map(patient: str) -> np.ndarray:
@@ -226,7 +226,7 @@ def draw_map(patient: str) -> np.ndarray:
 
 
 def _write_maps(root: Path, patients: list[str]) -> None:
-    maps = np.stack([draw_map(each) for each in patients])
+    maps = np.stack([draw_map(patient) for patient in patients])
     with Cohort.write(root, purpose="maps") as writer:
         writer.put_alignment_maps(RUN, patients, [2] * len(patients), maps)
 

@@ -26,7 +26,7 @@ def make_chart(x, y):
 
 
 def test_a_lasso_holds_what_lies_inside():
-    x, y = (each.ravel() for each in np.meshgrid(np.arange(6) + 0.5, np.arange(6) + 0.5))
+    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(6) + 0.5, np.arange(6) + 0.5))
     ell = np.array([(0, 0), (4, 0), (4, 2), (2, 2), (2, 5), (0, 5)], float)  # not convex
     expected = ((x < 4) & (y < 2)) | ((x < 2) & (y < 5))
     assert np.array_equal(is_inside(x, y, ell), expected)
@@ -49,7 +49,7 @@ def test_agreement_and_correlation_are_the_closed_forms():
     first, second = np.array([10.0, 12.0, 9.0, 15.0]), np.array([8.0, 12.0, 10.0, 12.0])
     levels, words = compute_agreement(first, second)
     sd = np.std([2.0, 0.0, -1.0, 3.0], ddof=1)
-    assert [each.value for each in levels] == pytest.approx([1 + 1.96 * sd, 1, 1 - 1.96 * sd])
+    assert [level.value for level in levels] == pytest.approx([1 + 1.96 * sd, 1, 1 - 1.96 * sd])
     assert "bias 1" in words[1]
     line = describe_correlation(np.arange(20.0), 3 * np.arange(20.0) - 1)
     assert "r 1.00" in line[1]
@@ -60,7 +60,7 @@ def test_agreement_and_correlation_are_the_closed_forms():
 def test_ticks_are_round_and_few(low, high):
     ticks = choose_ticks(low, high, most=6)
     assert 2 <= len(ticks) <= 6
-    assert all(low <= each <= high for each in ticks)
+    assert all(low <= tick <= high for tick in ticks)
 
 
 def test_points_are_drawn_where_their_values_lie():
@@ -69,7 +69,7 @@ def test_points_are_drawn_where_their_values_lie():
     codes = draw_chart(chart, frame, selected=None, lasso=None, radius=1).codes
     for row, column in zip(*np.nonzero(codes), strict=True):
         x, y = frame.data_of(column + 0.5, row + 0.5)
-        assert min(abs(x - each) for each in (0, 5, 10)) <= 10.8 / 220
+        assert min(abs(x - edge) for edge in (0, 5, 10)) <= 10.8 / 220
         assert y == pytest.approx(2 * x, abs=0.4)
     assert np.count_nonzero(codes) == 3
 
@@ -99,7 +99,7 @@ async def test_a_lasso_becomes_a_cohort(make_app, settle, tmp_path):
         await pilot.mouse_up(plot, offset=(MARGIN, rows - 1))
         await settle(pilot)
         edge = plot.frame.data_of(middle + 0.5, 0)[0]
-        held = {screen.shown.people[each] for each in np.flatnonzero(plot.selected)}
+        held = {screen.shown.people[row] for row in np.flatnonzero(plot.selected)}
         expected = {
             person
             for person, x in zip(screen.shown.people, screen.shown.chart.x, strict=True)
@@ -150,12 +150,14 @@ async def test_notes_and_tags_are_written_and_taken_back(make_app, settle, tmp_p
         await settle(pilot)
         await pilot.press(*"low EF?", "enter")
         await settle(pilot)
-        assert [each.text for each in app.reader.load_notes("p0001").notes] == ["low EF?"]
+        assert [note.text for note in app.reader.load_notes("p0001").notes] == ["low EF?"]
         app.screen.query_one("#tag-text", SafeInput).focus()
         await pilot.press(*"review", "enter")
         await settle(pilot)
         assert "review" in str(app.screen.query_one("#tags", Static).content)
-        facet = next(each for each in app.reader.load_facets() if each.group == "tag")
+        facet = next(
+            group_facet for group_facet in app.reader.load_facets() if group_facet.group == "tag"
+        )
         assert (facet.label, facet.count) == ("review", 1)
         assert app.reader.load_page(where=facet.predicate).total == 1
         await pilot.press(*"review", "enter")
@@ -163,8 +165,8 @@ async def test_notes_and_tags_are_written_and_taken_back(make_app, settle, tmp_p
         await settle(pilot)
         await pilot.press("home", "delete")
         await settle(pilot)
-        found = app.reader.load_notes("p0001")
-        assert (found.tags, found.notes) == ((), ())
+        kept = app.reader.load_notes("p0001")
+        assert (kept.tags, kept.notes) == ((), ())
 
 
 async def test_columns_are_chosen_and_sorted_by(make_app, settle):
@@ -176,9 +178,9 @@ async def test_columns_are_chosen_and_sorted_by(make_app, settle):
         await pilot.press("space", "enter")  # the first of the list: without the visit
         await settle(pilot)
         table = app.screen.query_one("#table", PatientTable)
-        keys = [each.key for each in table.chosen]
+        keys = [column.key for column in table.chosen]
         assert "visit" not in keys
-        assert [str(each.value) for each in table.columns] == keys
+        assert [str(column.value) for column in table.columns] == keys
         table.choose(("patient", "bmi_kg_m2", "rvef_pct"))
         app.screen.sort = "rvef_pct"
         app.screen.load_page()

@@ -201,5 +201,5 @@ async def test_facts_come_as_messages(make_app, settle):
     kinds = [type(message) for message in seen]
     for kind in (messages.CohortOpened, messages.PageLoaded, messages.PatientLoaded):
         assert kind in kinds
-    loaded = next(each for each in seen if isinstance(each, messages.PatientLoaded))
+    loaded = next(message for message in seen if isinstance(message, messages.PatientLoaded))
     assert loaded.patient.patient == "p0000"

@@ -42,11 +42,17 @@ async def test_a_dragged_mark_is_kept_with_who_and_when(
         ecg = ecg_of(app)
         marks = ecg.visible_marks
         assert {mark.name for mark in marks} >= {"qrs_onset", "qrs_offset", "t_end"}
-        mark = next(each for each in marks if each.name == "qrs_onset" and each.beat == 3)
+        mark = next(
+            candidate
+            for candidate in marks
+            if candidate.name == "qrs_onset" and candidate.beat == 3
+        )
         ecg.drop_mark(mark, mark.time_s - 0.0121)
         await settle(pilot)
         kept = next(
-            each for each in ecg.visible_marks if (each.name, each.beat) == ("qrs_onset", 3)
+            candidate
+            for candidate in ecg.visible_marks
+            if (candidate.name, candidate.beat) == ("qrs_onset", 3)
         )
         assert kept.time_s == pytest.approx(mark.time_s - 0.012, abs=1e-6)  # on a sample
         assert any("moved by −12 ms" in text and "kept as moved by" in text for text in said)
@@ -143,9 +149,9 @@ async def test_the_report_holds_the_page_of_the_same_raster(make_app, settle):
     assert (page.px_per_mm, page.px_per_s, page.gain_mm_per_mv) == (10.0, 250.0, 10.0)
     assert "width:257mm;height:100mm" in html
     assert "25 mm/s  10 mm/mV when printed at 100 %" in html
-    found = re.search(r"class='paper'[^>]*src='data:image/png;base64,([^']+)'", html)
-    assert found is not None
-    image = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    match = re.search(r"class='paper'[^>]*src='data:image/png;base64,([^']+)'", html)
+    assert match is not None
+    image = Image.open(io.BytesIO(base64.b64decode(match[1])))
     assert image.size == (2570, 1000)
     drawn = draw_page(page, patient.ecg.model_trace, PINK).to_rgb()
     assert np.array_equal(np.asarray(image.convert("RGB")), drawn)

@@ -25,10 +25,10 @@ from ptacl_core.cohort import Cohort
 
 @pytest.fixture
 def reader(cohort_dir, tmp_path, monkeypatch):
-    found = CohortReader.open(cohort_dir)
+    opened = CohortReader.open(cohort_dir)
     monkeypatch.setattr(CohortReader, "export_dir", property(lambda self: tmp_path / "exports"))
-    yield found
-    found.close()
+    yield opened
+    opened.close()
 
 
 def read_csv(path):
@@ -63,7 +63,7 @@ def test_two_exports_in_one_second_do_not_overwrite_each_other(reader):
     assert first != second
     with Cohort.open(reader.path) as cohort:
         log = cohort.notes.audit_log()
-    logged = [(each.action, (each.details or {}).get("name")) for each in log]
+    logged = [(entry.action, (entry.details or {}).get("name")) for entry in log]
     assert logged[-2:] == [("export", first.name), ("export", second.name)]
 
 
@@ -123,7 +123,7 @@ async def test_report_from_the_patient_screen(make_app, settle, cohort_dir, tmp_
         (path,) = (tmp_path / "exports").glob("report-*.html")
         assert "p0002" in path.read_text()
         assert path.stat().st_mode & 0o777 == 0o600
-        assert any(str(path.name) in each.message for each in app._notifications)
+        assert any(str(path.name) in notification.message for notification in app._notifications)
         await pilot.press("y")
         await pilot.pause()
         assert "~" in (tmp_path / "state" / "clipboard.txt").read_text()

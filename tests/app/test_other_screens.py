@@ -38,16 +38,16 @@ async def test_neighbours_follow_direction_number_and_filter(make_app, settle):
         await settle(pilot)
         table = app.screen.query_one("#table", NeighbourList)
         assert len(table.neighbours) == 25
-        similarities = [each.similarity for each in table.neighbours]
+        similarities = [neighbour.similarity for neighbour in table.neighbours]
         assert similarities == sorted(similarities, reverse=True)
-        assert "p0003" not in {each.patient for each in table.neighbours}  # it has no CMR
+        assert "p0003" not in {neighbour.patient for neighbour in table.neighbours}  # it has no CMR
         await pilot.press("d")
         await settle(pilot)
         assert app.screen.direction == "ecg-ecg"
-        assert "p0005" not in {each.patient for each in table.neighbours}  # it has no ECG
+        assert "p0005" not in {neighbour.patient for neighbour in table.neighbours}  # it has no ECG
         await pilot.press("slash", *"sex = 'M'", "enter")
         await settle(pilot)
-        assert {each.sex for each in table.neighbours} == {"M"}
+        assert {neighbour.sex for neighbour in table.neighbours} == {"M"}
         await pilot.press("k")
         await settle(pilot)
         assert app.screen.count == 50
@@ -118,7 +118,7 @@ async def test_neighbour_distributions_count_every_neighbour(make_app, settle):
         await pilot.press("3")
         await settle(pilot)
         panel = app.screen.query_one("#distributions", DistributionPanel)
-        text = ["".join(each.text for each in panel.render_line(y)) for y in range(22)]
+        text = ["".join(segment.text for segment in panel.render_line(y)) for y in range(22)]
         assert "LVEDV" in text[2]
         assert "median" in text[3]
     assert count_bins(np.array([1.0, 1.1, 5.0]), low=1.0, high=5.0, num_bins=4).tolist() == [
@@ -283,7 +283,9 @@ async def test_using_another_run_changes_predictions_and_compares_both(make_app,
         runs = app.screen.query_one("#runs")
         assert str(runs.get_cell_at((runs.cursor_row, 0))) == "● older"
         predicted = {
-            each.name: each.predicted.value for each in app.patient.phenotypes if each.predicted
+            phenotype.name: phenotype.predicted.value
+            for phenotype in app.patient.phenotypes
+            if phenotype.predicted
         }
         assert predicted == {"lvm_g": 77.0}
         table = app.screen.by_run

@@ -30,7 +30,10 @@ def cine_of(app):
 
 
 def text_of(widget):
-    return ["".join(each.text for each in widget.render_line(y)) for y in range(widget.size.height)]
+    return [
+        "".join(segment.text for segment in widget.render_line(y))
+        for y in range(widget.size.height)
+    ]
 
 
 async def test_cursor_step_and_frame_are_one_phase_at_every_size(make_app, settle, fake_time):
@@ -366,7 +369,7 @@ async def test_enter_on_a_neighbour_opens_it(make_app, settle):
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
         table = app.screen.query_one("#neighbours", NeighbourList)
-        ids = [each.patient for each in table.neighbours]
+        ids = [neighbour.patient for neighbour in table.neighbours]
         assert "p0002" not in ids
         await pilot.press("tab", "tab", "down", "enter")
         await settle(pilot)
@@ -444,9 +447,11 @@ async def test_impossible_voltages_are_a_finding_not_an_ecg(make_app, settle, tm
     async with app.run_test(size=(146, 40)) as pilot:
         await settle(pilot)
         assert app.patient.ecg is None
-        found = [str(each) for each in app.patient.findings if each.code == "ecg_unreadable"]
-        assert "damaged" in found[0]
-        assert "ptacl verify" in found[0]
+        texts = [
+            str(finding) for finding in app.patient.findings if finding.code == "ecg_unreadable"
+        ]
+        assert "damaged" in texts[0]
+        assert "ptacl verify" in texts[0]
 
 
 async def test_shown_voltages_are_the_stored_ones(make_app, settle):

@@ -255,5 +255,5 @@ def test_no_sequence_from_data_leaves_the_app(open_terminal, tmp_path, hostile_f
     status, _ = terminal.end()
     assert status == 0
     written = POINTER_SHAPE.sub(b"", bytes(terminal.written))
-    found = FORBIDDEN.search(written)
-    assert found is None, written[max(found.start() - 30, 0) : found.end() + 30]
+    match = FORBIDDEN.search(written)
+    assert match is None, written[max(match.start() - 30, 0) : match.end() + 30]

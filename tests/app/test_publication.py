@@ -13,7 +13,7 @@ from ptacl_core.records import PHENOTYPE_UNITS
 from tests.app.conftest import RUN, build_cohort
 
 SIZE = (146, 40)
-WHY = Saliency("lvef_pct", tuple(float(each) for each in range(12)), (0.5,) * 13)
+WHY = Saliency("lvef_pct", tuple(float(change) for change in range(12)), (0.5,) * 13)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ async def test_playback_page_and_overlay_survive_a_publication(
         publish_prediction(written_cohort, value=41.5)
         app.check_publication()
         await settle(pilot)
-        shown = {each.name: each.predicted for each in app.patient.phenotypes}
+        shown = {phenotype.name: phenotype.predicted for phenotype in app.patient.phenotypes}
         assert shown["lvef_pct"].value == 41.5
         assert app.screen.clock is clock
         assert ecg.saliency is None, "an explanation of another prediction stayed"

@@ -21,7 +21,7 @@ async def test_all_columns_of_the_table_fit(make_app, settle, read_screen):
         await settle(pilot)
         rows = read_screen(app)
         heading = next(row for row in rows if "patient" in row and "sex" in row)
-        assert [each for each in COLUMNS if each.heading not in heading] == []
+        assert [column for column in COLUMNS if column.heading not in heading] == []
         assert "simulated" in app.screen.query_one("#title", TitleLine).detail[:30]
 
 
@@ -79,8 +79,8 @@ async def test_intervals_are_numbers_at_every_width(make_app, settle):
             assert len(rows) >= 6
             for row in rows:
                 predicted, *others = row.split("~")[1].split()
-                interval = next(each for each in others if "–" in each)  # the z stands before it
-                low, high = (float(each) for each in interval.split("–"))
+                interval = next(text for text in others if "–" in text)  # the z stands before it
+                low, high = (float(bound) for bound in interval.split("–"))
                 assert low < float(predicted) < high
 
 

@@ -54,8 +54,8 @@ async def test_hostile_text_is_text_in_every_dialog(make_app, settle, empty_coho
             FindingsScreen(patient),
             ExportScreen(patient),
             *(
-                KeepFileScreen(dataclasses.replace(SOURCE, path=Path(each)))
-                for each in HOSTILE[::11]
+                KeepFileScreen(dataclasses.replace(SOURCE, path=Path(name)))
+                for name in HOSTILE[::11]
             ),
         ):
             app.push_screen(screen)
@@ -64,11 +64,11 @@ async def test_hostile_text_is_text_in_every_dialog(make_app, settle, empty_coho
             app.pop_screen()
         app.push_screen(saved := SavedCohortsScreen())
         await settle(pilot)
-        cohorts = tuple(SavedCohortView(each, ((each, 1, 1),), (each,)) for each in HOSTILE)
+        cohorts = tuple(SavedCohortView(name, ((name, 1, 1),), (name,)) for name in HOSTILE)
         saved.post_message(messages.SavedCohortsLoaded(cohorts))
         await settle(pilot)
         assert "title" in look(app)
-        table = RunTable("t", HOSTILE[:3], tuple((each, each, each) for each in HOSTILE))
+        table = RunTable("t", HOSTILE[:3], tuple((text, text, text) for text in HOSTILE))
         saved.post_message(messages.CohortsCompared(table))
         saved.post_message(messages.PaneFailed("saved", HOSTILE[0]))
         await settle(pilot)
@@ -91,8 +91,8 @@ async def test_hostile_text_is_text_on_the_screens_of_pairs_and_runs(
             make_patient(HOSTILE[0]),
             origin="file",
             map_note=" ".join(HOSTILE),
-            findings=tuple(Finding("x", "warning", each) for each in HOSTILE),
-            neighbours=tuple(Neighbour(each, 1, 0.5, each, 50.0) for each in HOSTILE),
+            findings=tuple(Finding("x", "warning", text) for text in HOSTILE),
+            neighbours=tuple(Neighbour(text, 1, 0.5, text, 50.0) for text in HOSTILE),
         )
         app.show_patient(hostile)
         await settle(pilot)
@@ -113,10 +113,10 @@ async def test_hostile_text_is_text_on_the_screens_of_pairs_and_runs(
             look(app)
         await pilot.press("5")
         await settle(pilot)
-        table = RunTable(HOSTILE[2], HOSTILE[:4], tuple((each,) * 4 for each in HOSTILE))
+        table = RunTable(HOSTILE[2], HOSTILE[:4], tuple((text,) * 4 for text in HOSTILE))
         runs = tuple(
-            RunView(each, each, each, ((each, each),), (table,), np.eye(13, dtype=np.float32))
-            for each in HOSTILE
+            RunView(text, text, text, ((text, text),), (table,), np.eye(13, dtype=np.float32))
+            for text in HOSTILE
         )
         app.screen.post_message(messages.RunsLoaded(runs, HOSTILE[1], table))
         await settle(pilot)

@@ -62,7 +62,9 @@ def assert_harmless(strips):
             assert segment.control is None
             if holds_only_cells(segment.text):
                 continue  # cells of the app's own pictures, by a terminal with pixels
-            bad = [each for each in segment.text if unicodedata.category(each) in HIDDEN]
+            bad = [
+                character for character in segment.text if unicodedata.category(character) in HIDDEN
+            ]
             assert not bad, ascii(segment.text)
             meta = segment.style.meta if segment.style is not None else {}
             assert "@click" not in meta, meta
@@ -151,7 +153,7 @@ def test_guard_lets_printable_text_through_untouched():
 @pytest.mark.parametrize("text", HOSTILE)
 def test_guard_alone_stops_every_sequence(text):
     shown = OutputGuard().apply([Segment(text)], Color(0, 0, 0))[0].text
-    assert not [each for each in shown if unicodedata.category(each) in HIDDEN]
+    assert not [character for character in shown if unicodedata.category(character) in HIDDEN]
 
 
 async def test_hostile_cohort_is_shown_as_text_on_every_screen(make_app, settle, tmp_path):
@@ -268,7 +270,9 @@ async def test_fault_in_a_handler_ends_quietly(make_app, settle, tmp_path):
             app.call_later(fail)
             await pilot.pause()
     shown = "".join(
-        segment.text for each in app._exit_renderables for segment in getattr(each, "segments", [])
+        segment.text
+        for renderable in app._exit_renderables
+        for segment in getattr(renderable, "segments", [])
     )
     notes = list((tmp_path / "state").glob("crash-*.txt"))
     assert len(notes) == 1
@@ -288,6 +292,6 @@ async def test_fault_in_a_worker_is_a_toast_and_the_app_goes_on(make_app, settle
         app.open_patient("p0001")
         await pilot.pause(0.2)
         toasts = [notification.message for notification in app._notifications]
-        assert any("RuntimeError" in each for each in toasts)
-        assert not any("Jane" in each for each in toasts)
+        assert any("RuntimeError" in toast for toast in toasts)
+        assert not any("Jane" in toast for toast in toasts)
         assert app.is_running

@@ -100,9 +100,9 @@ def test_rows_are_reproduced_in_bf16(cuda, cohort):
     """All rows in both precisions: `tests/integration/test_cuda_reproduce.py`."""
     figures = reproduce_on_device(cohort, "bf16", ["ptacl-no-pretraining"])
     assert set(figures) == {"ptacl-no-pretraining-ecg"}
-    for found in figures.values():
-        assert found.document["device"] == "cuda"
-        assert math.isfinite(found.predicted.sum())
+    for row in figures.values():
+        assert row.document["device"] == "cuda"
+        assert math.isfinite(row.predicted.sum())
 
 
 def test_a_read_in_the_loop_is_found(cuda, cohort, monkeypatch):

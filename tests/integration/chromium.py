@@ -194,11 +194,11 @@ async def run_chromium(folder: Path, *, density: float = 1.0) -> AsyncIterator[B
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        told = folder / "DevToolsActivePort"
+        port_file = folder / "DevToolsActivePort"
         async with asyncio.timeout(START_TIMEOUT_S):
-            while not told.exists() or not told.read_text().strip():
+            while not port_file.exists() or not port_file.read_text().strip():
                 await asyncio.sleep(0.05)
-        port = int(told.read_text().split()[0])
+        port = int(port_file.read_text().split()[0])
         async with ClientSession() as session:
             yield Browser(session, port)
     finally:

@@ -18,6 +18,6 @@ def test_every_row_is_trained_and_measured(tmp_path, precision):
         figures = reproduce_on_device(cohort, precision)
     plan = load_plan()
     assert set(figures) == {m.row(modality) for m in plan.methods for modality in m.modalities}
-    for row, found in figures.items():
-        assert found.document["device"].startswith("cuda"), row
-        assert np.isfinite(found.predicted).all(), row
+    for row, row_figures in figures.items():
+        assert row_figures.document["device"].startswith("cuda"), row
+        assert np.isfinite(row_figures.predicted).all(), row

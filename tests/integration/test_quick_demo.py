@@ -38,7 +38,9 @@ def demo(surroundings, tmp_path_factory) -> Path:
     document = ptacl(surroundings, "demo", folder, "--quick")
     assert document["embeddings"] == {"ecg": 160, "cmr": 160}
     assert len(document["predictions"]) >= 7
-    assert all("low" in each["phenotypes"]["lvef_pct"] for each in document["predictions"])
+    assert all(
+        "low" in prediction["phenotypes"]["lvef_pct"] for prediction in document["predictions"]
+    )
     return folder
 
 

@@ -85,7 +85,7 @@ def test_r_peaks_lie_where_their_times_say(page, sheet, tmp_path):
     assert ecg is not None
     layout = lay_out_paper(Trace(ecg.signal_mv, 500.0, ecg.model_trace.lead_names))
     sheets = print_page(page, sheet, tmp_path)
-    image = max(sheets, key=lambda each: (np.abs(each - PINK.paper).max(axis=2) < 4).sum())
+    image = max(sheets, key=lambda sheet: (np.abs(sheet - PINK.paper).max(axis=2) < 4).sum())
     rows, columns = np.nonzero(np.abs(image - PINK.paper).max(axis=2) < 4)
     top, left = rows.min(), columns.min()
     strip = image[top + 770 : top + 1000, left + 80 : left + 2570]
@@ -95,8 +95,8 @@ def test_r_peaks_lie_where_their_times_say(page, sheet, tmp_path):
     for time_s in ecg.r_peak_times_s[1:-1]:
         expected = layout.x_of(time_s) - 80
         near = slice(int(expected) - 15, int(expected) + 16)
-        found = near.start + np.flatnonzero(heights[near] == heights[near].min()).mean()
-        assert found == pytest.approx(expected, abs=6)  # within 12 ms of the sample
+        peak = near.start + np.flatnonzero(heights[near] == heights[near].min()).mean()
+        assert peak == pytest.approx(expected, abs=6)  # within 12 ms of the sample
         millivolts = ecg.signal_mv[1, round(time_s * 500) - 5 : round(time_s * 500) + 6].max()
         crest = panel.baseline_px - millivolts * 100 - 770
         assert heights[near].min() == pytest.approx(crest, abs=4)

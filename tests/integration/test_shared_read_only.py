@@ -31,7 +31,7 @@ def find_interpreter() -> str:
         os.path.realpath(sys.executable),
         f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}",
     ):
-        closed = [each for each in Path(candidate).parents if not each.stat().st_mode & 0o001]
+        closed = [parent for parent in Path(candidate).parents if not parent.stat().st_mode & 0o001]
         if Path(candidate).exists() and not closed:
             return candidate
     pytest.skip("no Python of this version that another user may run")
@@ -92,8 +92,8 @@ def place(trained_cohort: Path) -> Iterator[Path]:
 
 
 def list_state(cohort: Path) -> list[tuple[str, int, int]]:
-    found = [(path, path.lstat()) for path in sorted(cohort.rglob("*"))]
-    return [(str(path), status.st_size, status.st_mtime_ns) for path, status in found]
+    entries = [(path, path.lstat()) for path in sorted(cohort.rglob("*"))]
+    return [(str(path), status.st_size, status.st_mtime_ns) for path, status in entries]
 
 
 def open_app(user: int, home: Path, cohort: Path) -> tuple[subprocess.Popen, int]:

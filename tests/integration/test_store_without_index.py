@@ -70,7 +70,7 @@ def test_search_is_exact_and_a_stale_index_goes(tmp_path: Path) -> None:
     indexed = Path(shutil.copytree(path, tmp_path / "indexed"))
     with Cohort.open(indexed) as cohort:
         cohort.build_index("r", "cmr")
-        near = [each.patient for each in cohort.neighbours("sim-000003", k=5, run="r")]
+        near = [neighbour.patient for neighbour in cohort.neighbours("sim-000003", k=5, run="r")]
     with Cohort.write(indexed, purpose="more") as writer:
         writer.put_embeddings("r", "cmr", "projected", ["new"], [0], np.ones((1, 16), "f4"))
     done = subprocess.run(
@@ -81,8 +81,8 @@ def test_search_is_exact_and_a_stale_index_goes(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found, message, verified = done.stdout.splitlines()
-    assert found.split() == near
+    patients, message, verified = done.stdout.splitlines()
+    assert patients.split() == near
     assert "hnswlib is not installed" in message
     assert "search is exact without it" in message
     assert verified == "['index'] ['index'] True"

@@ -74,16 +74,16 @@ class Bench:
         assert done.returncode == 0, f"{name}: {done.stderr[-3000:]}"
         assert "cannot be recorded" not in " ".join(done.stderr.split())
         return {
-            each.name: carry(each.expr.eval(known, library), each.type, folder)
-            for each in task.outputs
-            if each.expr is not None
+            output.name: carry(output.expr.eval(known, library), output.type, folder)
+            for output in task.outputs
+            if output.expr is not None
         }
 
 
 def bring(value: Any, folder: Path) -> Any:
     """Input files as copies in the task's own folder; the rest as it is."""
     if isinstance(value, list):
-        return [bring(each, folder) for each in value]
+        return [bring(item, folder) for item in value]
     if not isinstance(value, Path):
         return value
     place = folder / "inputs" / str(len(list((folder / "inputs").glob("*"))))
@@ -146,9 +146,9 @@ def test_every_task_does_its_work_alone(given, tmp_path):
         "train", stage="align", run="main", set_train=taken,
         earlier_runs=[ecg["runs"], cmr["runs"]], **how,
     )  # fmt: skip
-    each = {"cohort": cohort, "key": key, "runs": aligned["runs"], "run": "main", "image": IMAGE}
-    embedded = [bench.run("embed", index=index, count=2, **each)["part"] for index in (1, 2)]
-    merged = bench.run("merge_embeddings", parts=embedded, **each)["embedded"]
+    inputs = {"cohort": cohort, "key": key, "runs": aligned["runs"], "run": "main", "image": IMAGE}
+    embedded = [bench.run("embed", index=index, count=2, **inputs)["part"] for index in (1, 2)]
+    merged = bench.run("merge_embeddings", parts=embedded, **inputs)["embedded"]
     evaluated = bench.run(
         "evaluate", cohort=merged, key=key, run="main", resamples=100, image=IMAGE
     )["evaluated"]  # fmt: skip

@@ -18,10 +18,10 @@ def equation_map():
 
 
 def test_every_equation_of_the_paper_and_of_ours_has_a_function_and_tests(equation_map):
-    found = [(method, number) for method, number, *_ in equation_map.find_equations()]
+    numbers = [(method, number) for method, number, *_ in equation_map.find_equations()]
     paper = [("PTACL", number) for number in (1, 2, 3, 4)]
-    assert found == [*paper, *(("PTACL-2", number) for number in (1, 2, 3))]
-    for method, number in found:
+    assert numbers == [*paper, *(("PTACL-2", number) for number in (1, 2, 3))]
+    for method, number in numbers:
         assert equation_map.find_tests(method, number), f"no test is named for {method} ({number})"
 
 

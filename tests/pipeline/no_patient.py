@@ -35,7 +35,7 @@ def read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 def derive(matrices: list[np.ndarray], maps: list[np.ndarray], dim: int):
     """Rows of `dim` numbers: as they stand, and after the maps, their inverses and shifts."""
-    shifts = [np.zeros((1, dim)), *(each for each in maps if each.shape == (1, dim))]
+    shifts = [np.zeros((1, dim)), *(array for array in maps if array.shape == (1, dim))]
     ways = [np.eye(dim)]
     for way in maps:
         if dim in way.shape and min(way.shape) > 1 and max(way.shape) <= 64:

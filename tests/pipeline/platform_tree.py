@@ -183,7 +183,7 @@ def write_table(path: Path, style: str, people: range) -> Path:
     """Phenotypes, sex and age of `people`, with the columns of one export."""
     subject, sex, name = STYLES[style]
     columns = [
-        *((title, PHENOTYPE_FIELD_IDS[each]) for each, title in header_styles.TITLES.items()),
+        *((title, PHENOTYPE_FIELD_IDS[name]) for name, title in header_styles.TITLES.items()),
         (AGE, 21003),
     ]
     header = [subject, sex]

@@ -130,10 +130,10 @@ def test_nothing_that_leaves_names_or_holds_anybody(leaving, trained_cohort, cap
         labels = reader.phenotypes(rows)
         covariates = reader.covariates(rows)
         hashes = [
-            each
+            digest
             for name in ("ecg_sha256", "cmr_sha256")
-            for each in reader.table.column(name).take(rows).to_pylist()
-            if each
+            for digest in reader.table.column(name).take(rows).to_pylist()
+            if digest
         ]
     needles = [needle for text in (*people, *hashes) for needle in text_needles(text)]
     for values in (signals, signals.astype(np.float32), labels, labels.astype(np.float32)):
@@ -155,11 +155,11 @@ def test_nothing_that_leaves_names_or_holds_anybody(leaving, trained_cohort, cap
     matrices, maps = matrices + of_run, maps + maps_of_run
     train = set(people)
     least = {}
-    for found in embeddings:
-        at = np.flatnonzero([patient in train for patient in found.patients])
-        points = found.vectors[at].astype(np.float64)
+    for stored in embeddings:
+        at = np.flatnonzero([patient in train for patient in stored.patients])
+        points = stored.vectors[at].astype(np.float64)
         gap = least_gap(points, derive(matrices, maps, points.shape[1]))
-        least[f"{found.modality} {found.space}"] = gap
+        least[f"{stored.modality} {stored.space}"] = gap
         assert gap > 1e-3
     for name, values in (("phenotypes", labels), ("sex, age and size", covariates)):
         known = values[np.isfinite(values).all(axis=1)]
@@ -174,20 +174,20 @@ def test_nothing_that_leaves_names_or_holds_anybody(leaving, trained_cohort, cap
     }
     assert all(f"{value:.3g}" == f"{value:.12g}" for value in offsets), "a person's own residual"
     assert len(COVARIATE_NAMES) == covariates.shape[1]
-    told = [
+    lines = [
         f"{len(train)} people, {len(needles)} needles in {report.num_files} files "
         f"({report.num_bytes:,} bytes) of the packed model, the egress folder and the run: none "
         f"found; {len(matrices)} matrices through "
         f"{len(maps)} maps, nearest row by kind in SD: "
         + ", ".join(f"{name} {gap:.3f}" for name, gap in least.items()),
         *(
-            f"membership by {each.figure}: AUC {each.auc.value:.3f} "
-            f"[{each.auc.low:.3f}, {each.auc.high:.3f}]"
-            for each in ModelFile(leaving / "tiny.ptacl").document.membership
+            f"membership by {figure.figure}: AUC {figure.auc.value:.3f} "
+            f"[{figure.auc.low:.3f}, {figure.auc.high:.3f}]"
+            for figure in ModelFile(leaving / "tiny.ptacl").document.membership
         ),
     ]
     with capsys.disabled():
-        sys.stdout.write("\n" + "\n".join(told) + "\n")
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
 def test_no_count_of_one_to_nine_people_leaves(leaving):
@@ -195,20 +195,20 @@ def test_no_count_of_one_to_nine_people_leaves(leaving):
         if isinstance(values, dict):
             own = [values["n"]] if isinstance(values.get("n"), int) else []
             own += [values["patients"]] if isinstance(values.get("patients"), int) else []
-            return own + [each for child in values.values() for each in counts(child)]
-        return [each for child in values for each in counts(child)] if isinstance(
+            return own + [count for child in values.values() for count in counts(child)]
+        return [count for child in values for count in counts(child)] if isinstance(
             values, list
         ) else []  # fmt: skip
 
     model = ModelFile(leaving / "tiny.ptacl")
     aggregates = model.evaluation()
     assert aggregates is not None
-    found = counts(aggregates.as_dict()) + counts(model.document.as_dict())
-    assert len(found) > 30
-    assert min(found) >= 10
+    published = counts(aggregates.as_dict()) + counts(model.document.as_dict())
+    assert len(published) > 30
+    assert min(published) >= 10
     readout = model.tensors("readout.safetensors")
     numbers = [values for name, values in readout.items() if "num_" in name]
-    assert all(((each == 0) | (each >= 10)).all() for each in numbers)
+    assert all(((values == 0) | (values >= 10)).all() for values in numbers)
     manifest = json.loads((leaving / "manifest.json").read_text())
     assert {file["name"] for file in manifest["files"]} == {
         path.name for path in leaving.iterdir()

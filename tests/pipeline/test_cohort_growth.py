@@ -202,9 +202,9 @@ def test_what_recordings_and_tables_say_against_each_other_is_told(at_once, tmp_
     table = tmp_path / "table.csv"
     table.write_text(f"eid,sex,24103-2.0\n{EIDS[0]},M,60\n{EIDS[1]},F,61\n")
     summary = preprocess.run(table, cohort, num_workers=1)
-    told = [note for note in summary.notes if note.startswith("WARNING")]
-    assert "1 cines are the very same files under 2 people" in told[0]
-    assert "1 people have another sex in their recordings than in a table" in told[1]
+    warnings = [note for note in summary.notes if note.startswith("WARNING")]
+    assert "1 cines are the very same files under 2 people" in warnings[0]
+    assert "1 people have another sex in their recordings than in a table" in warnings[1]
     lists = tmp_path / "w12345_20250101.csv"
     lists.write_text(f"{EIDS[0]}\n")
     summary = preprocess.run(Sources((tmp_path / "w12345_20250101.csv",)), cohort, num_workers=1)

@@ -66,8 +66,8 @@ def find_needles(cohort: Path) -> list:
     with Cohort.open(cohort) as opened:
         for modality in ("ecg", "cmr"):
             for space in ("projected", "pooled"):
-                found = opened.embeddings("tiny", modality, space)
-                vector = found.vectors[found.patients.index(PERSON)]
+                stored = opened.embeddings("tiny", modality, space)
+                vector = stored.vectors[stored.patients.index(PERSON)]
                 needles.append(binary_needle(vector.tobytes()[:32]))
     with ShardReader.open(cohort) as reader:
         row = np.array([reader.patients.index(PERSON)])
@@ -188,8 +188,8 @@ def test_an_erased_person_comes_back_by_no_way_of_importing(ptacl, tmp_path):
     assert not any("HR06000" in text for text in (imported.out, imported.err))
     identities = cohort / "identities.duckdb"
     assert identities.stat().st_mode & 0o777 == 0o600
-    found = {hit.path for hit in search_directories([cohort], text_needles("HR06000")).hits}
-    assert found == {identities}
+    paths = {hit.path for hit in search_directories([cohort], text_needles("HR06000")).hits}
+    assert paths == {identities}
     erased = ptacl("erase", cohort, "HR06000", "--yes", "--json")
     assert erased.exit_code == 0, erased.err
     assert json.loads(erased.out)["removed_shard_rows"] == 1
@@ -242,7 +242,7 @@ def test_verify_names_every_damage_and_repairs_what_is_derived(ptacl, cohort):
     (cohort / "shards" / "part-00009").mkdir(mode=0o700)
     repaired = ptacl("verify", cohort, "--repair", "--json")
     assert repaired.exit_code == 0, repaired.out
-    codes = {each["code"] for each in json.loads(repaired.out)["repaired"]}
+    codes = {defect["code"] for defect in json.loads(repaired.out)["repaired"]}
     assert codes >= {"manifest", "shard_manifest", "shard_cut_off"}
     assert ptacl("verify", cohort).exit_code == 0
     nowhere = ptacl("verify", cohort / "runs")
@@ -260,8 +260,8 @@ def test_selftest_prints_the_counts_of_every_goal(ptacl, monkeypatch):
     answer = ptacl("selftest", "--json")
     assert answer.exit_code == 0, answer.err
     checks = json.loads(answer.out)["checks"]
-    assert [each["goal"] for each in checks] == ["R12", "R36"]
-    assert all(each["num_passed"] == each["num_tried"] > 0 for each in checks)
+    assert [goal["goal"] for goal in checks] == ["R12", "R36"]
+    assert all(goal["num_passed"] == goal["num_tried"] > 0 for goal in checks)
     table = ptacl("selftest")
     assert "6/6    held     R12" in table.out
     assert table.out.endswith("2 of 2 goals held\n")

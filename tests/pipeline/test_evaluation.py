@@ -93,8 +93,8 @@ def test_figures_follow_from_the_rows_of_the_store(document, evaluation, trained
     for row in document["rows"]:
         part = frame[(frame.variant == row["key"]) & (frame.phenotype == "lvm_g")]
         assert len(part) == document["patients"]["test"]
-        found = float(r2(part.observed.to_numpy(), part.predicted.to_numpy()))
-        assert found == pytest.approx(row["phenotypes"]["lvm_g"]["r2"])
+        value = float(r2(part.observed.to_numpy(), part.predicted.to_numpy()))
+        assert value == pytest.approx(row["phenotypes"]["lvm_g"]["r2"])
     finetuned = frame[
         (frame.variant == "finetuned-ecg") & (frame.phenotype == "lvef_pct")
     ].predicted
@@ -121,7 +121,7 @@ def test_every_control_is_in_the_document(document):
         assert low <= control["top1"] <= high
         assert control["top1"] <= control["within1"]
     rhythms = controls["irregular_rhythm"], controls["irregular_rhythm"]["regular"]
-    assert sum(each["n"] for each in rhythms) == num_pairs
+    assert sum(rhythm["n"] for rhythm in rhythms) == num_pairs
     assert len(controls["shifted_frames"]["shifts"]) == 13
 
 
@@ -141,8 +141,8 @@ def test_evaluating_again_gives_the_same_document(ptacl, trained_cohort, documen
     answer = ptacl("evaluate", trained_cohort, "--run", "tiny", "--resamples", 100, "--json")
     assert answer.exit_code == 0, answer.err
     again = json.loads(answer.out)
-    for each in (again, document):
-        each["provenance"].pop("code")  # the checkout may be edited while the tests run
+    for evaluation in (again, document):
+        evaluation["provenance"].pop("code")  # the checkout may be edited while the tests run
     assert again == document
 
 
@@ -239,11 +239,11 @@ def test_drift_says_that_intervals_fail_on_a_shifted_cohort(ptacl, trained_cohor
     answer = ptacl("drift", trained_cohort, other, "--run", "tiny", "--permutations", 20, "--json")
     assert answer.exit_code == 0, answer.err
     document = json.loads(answer.out)
-    assert {"lvedv_ml", "rvedv_ml", "age_years"} <= {each["name"] for each in document["shifted"]}
+    assert {"lvedv_ml", "rvedv_ml", "age_years"} <= {shift["name"] for shift in document["shifted"]}
     assert not document["phenotypes"]["lvm_g"]["is_shifted"]
     summary = document["embeddings"]["coverage_summary"]
     assert summary["verdict"] == "failed"
-    assert "lvedv_ml" in {each["phenotype"] for each in summary["failed"]}
+    assert "lvedv_ml" in {failure["phenotype"] for failure in summary["failed"]}
     assert "FAILED" in document["text"]
     assert "DRIFT in" in ptacl("drift", trained_cohort, other, "--run", "tiny").out
 

@@ -74,13 +74,13 @@ def find_all(cohort: Path, modality: Modality = "ecg") -> tuple[dict[str, int], 
         aligned = load_aligned_run(cohort, RUN, device="cpu")
         source = FeatureSource.of(aligned, modality)
         rows = reader.rows(needs=(modality,))
-        found = FeatureCache(reader, source, home=cohort).find(rows, progress=heard)
+        features = FeatureCache(reader, source, home=cohort).find(rows, progress=heard)
         made = source.encode(
             reader, rows, with_steps=False, task="again", progress=Encoded()
         )  # what they must be
-    np.testing.assert_array_equal(found.pooled, made.pooled)
-    np.testing.assert_array_equal(found.projected, made.projected)
-    np.testing.assert_array_equal(found.is_step_valid, made.is_step_valid)
+    np.testing.assert_array_equal(features.pooled, made.pooled)
+    np.testing.assert_array_equal(features.projected, made.projected)
+    np.testing.assert_array_equal(features.is_step_valid, made.is_step_valid)
     return heard.counts, len(rows)
 
 

@@ -26,7 +26,7 @@ def test_an_encoder_of_ones_own_stands_beside_the_rows_without_learning(trained_
     row = next(row for row in document["rows"] if row["key"] == "foreign-ecg")
     assert row["mean"]["low"] < row["mean"]["r2"] < row["mean"]["high"] < 1
     assert row["label_curve"]
-    assert [each["key"] for each in document["nested"]] == ["ecg", "mean-beat"]
+    assert [question["key"] for question in document["nested"]] == ["ecg", "mean-beat"]
 
 
 def test_features_without_information_say_nothing(trained_cohort):

@@ -115,8 +115,8 @@ def test_it_predicts_what_it_predicted(ptacl, migrated, tmp_path):
     assert answer.exit_code == 0, answer.err
     (now,), (before,) = json.loads(answer.out), json.loads((FORMER / "predicted.json").read_text())
     assert now["heart_rate_bpm"] == pytest.approx(before["heart_rate_bpm"])
-    assert [each["patient"] for each in now["neighbours"]] == [
-        each["patient"] for each in before["neighbours"]
+    assert [neighbour["patient"] for neighbour in now["neighbours"]] == [
+        neighbour["patient"] for neighbour in before["neighbours"]
     ]
     for name, figure in before["phenotypes"].items():
         width = figure["high"] - figure["low"]

@@ -29,7 +29,9 @@ def whole(trained_cohort, tmp_path_factory):
         for variable, name in (("PTACL_KEYS", "keys"), ("XDG_STATE_HOME", "state")):
             patch.setenv(variable, str(folder / name))
         cohort = Path(shutil.copytree(trained_cohort, folder / "cohort"))
-        for name in (each.name for each in (cohort / "runs").iterdir() if each.name != "tiny"):
+        for name in (
+            folder.name for folder in (cohort / "runs").iterdir() if folder.name != "tiny"
+        ):
             shutil.rmtree(cohort / "runs" / name)
         put_identities(CohortLayout(cohort), {"S000001": "9000001", "S000002": "9000002"})
         withdraw.run(cohort, ["9000777"])
@@ -139,8 +141,8 @@ def test_a_whole_cohort_has_nothing_missing(cohort):
 def test_what_is_missing_cut_or_foreign_is_named_where_it_lies(cohort, code):
     place, damage = DAMAGES[code]
     damage(cohort)
-    found = {(each.code, each.place) for each in check_inventory(CohortLayout(cohort))}
-    assert (code, place) in found
+    defects = {(defect.code, defect.place) for defect in check_inventory(CohortLayout(cohort))}
+    assert (code, place) in defects
 
 
 def test_an_evaluation_that_the_store_holds_is_written_again(cohort):

@@ -65,13 +65,13 @@ def test_a_prediction_leads_to_the_very_files_in_one_query(ask, ptacl, cohort):
         "preprocessing_settings_json FROM prediction_provenance "
         f"WHERE patient = '{PERSON}' AND name = 'lvef_pct'"
     )
-    (found,) = ask(statement)
+    (lineage,) = ask(statement)
     run = cohort / "runs" / "tiny"
     weights = run / "checkpoints" / "align" / "final" / "weights.safetensors"
-    assert found["checkpoint_sha256"] == compute_sha256(weights)
-    assert found["data_sha256"] == compute_sha256(cohort / "shards" / "manifest.parquet")
-    assert found["code_version"] == __version__
-    assert json.loads(found["run_config_json"]) == load_run_config(run).model_dump(mode="json")
+    assert lineage["checkpoint_sha256"] == compute_sha256(weights)
+    assert lineage["data_sha256"] == compute_sha256(cohort / "shards" / "manifest.parquet")
+    assert lineage["code_version"] == __version__
+    assert json.loads(lineage["run_config_json"]) == load_run_config(run).model_dump(mode="json")
     with ShardReader.open(cohort) as reader:
         row = np.array([reader.patients.index(PERSON)])
         stored = {
@@ -81,14 +81,14 @@ def test_a_prediction_leads_to_the_very_files_in_one_query(ask, ptacl, cohort):
         preprocessing = reader.preprocessing.model_dump(mode="json")
     key = open_key(CohortLayout(cohort))
     stored = {modality: key.file_hash(plain) for modality, plain in stored.items()}
-    assert found["file_hash"] == stored["ecg"]
-    assert json.loads(found["preprocessing_settings_json"]) == preprocessing
+    assert lineage["file_hash"] == stored["ecg"]
+    assert json.loads(lineage["preprocessing_settings_json"]) == preprocessing
     recordings = ask(f"SELECT modality, file_hash FROM recordings WHERE patient = '{PERSON}'")
-    assert {each["modality"]: each["file_hash"] for each in recordings} == stored
+    assert {recording["modality"]: recording["file_hash"] for recording in recordings} == stored
     # who leaves later changes the data that are there, not those that the run was trained on
     assert ptacl("erase", cohort, "S000001", "--yes").exit_code == 0
     (later,) = ask(statement)
-    assert later == found
+    assert later == lineage
     assert later["data_sha256"] != compute_sha256(cohort / "shards" / "manifest.parquet")
 
 
@@ -110,9 +110,9 @@ def test_every_figure_of_a_run_leads_to_weights_data_code_and_settings(ask):
 def test_no_plain_hash_of_a_recording_is_shown_to_sql_or_leaves_the_shards(ptacl, cohort):
     with ShardReader.open(cohort) as reader:
         plain = {
-            each
+            digest
             for name in ("ecg_sha256", "cmr_sha256")
-            for each in reader.table.column(name).to_pylist()
+            for digest in reader.table.column(name).to_pylist()
         }
     assert len(plain) > 100
     with duckdb.connect(str(cohort / "cohort.duckdb"), read_only=True) as store:
@@ -126,10 +126,10 @@ def test_no_plain_hash_of_a_recording_is_shown_to_sql_or_leaves_the_shards(ptacl
             if isinstance(cell, str)
         }
     assert not plain & cells
-    assert not [each for each in cells if "sha256" in each and any(one in each for one in plain)]
+    assert not [cell for cell in cells if "sha256" in cell and any(one in cell for one in plain)]
     answer = ptacl("query", cohort, "FROM prediction_provenance", "--format", "parquet")
     assert answer.exit_code == 0, answer.err
-    needles = [each.encode() for each in plain] + [bytes.fromhex(each) for each in plain]
+    needles = [digest.encode() for digest in plain] + [bytes.fromhex(digest) for digest in plain]
     seen = b"".join(
         path.read_bytes()
         for path in cohort.rglob("*")

@@ -84,8 +84,8 @@ def test_merged_parts_are_the_cohort_made_at_once(made, parts, tmp_path, ptacl):
     assert all(np.array_equal(merged[1][key], value) for key, value in whole[1].items())
     assert merged[2] == whole[2]
     rejected = [
-        pq.read_table(each / "shards" / "rejected.parquet").num_rows
-        for each in (made / "whole", tmp_path / "merged")
+        pq.read_table(folder / "shards" / "rejected.parquet").num_rows
+        for folder in (made / "whole", tmp_path / "merged")
     ]
     assert rejected[0] == rejected[1]
     assert ptacl("verify", tmp_path / "merged").exit_code == 0
@@ -147,7 +147,7 @@ def test_a_part_with_somebody_who_withdrew_before_is_refused(parts, tmp_path, pt
         people = {row[0] for row in cohort.fetch("SELECT patient FROM patients")}
     key = open_key(CohortLayout(part))
     theirs = [str(9_000_000 + row) for row in range(6)]
-    member = next(each for each in theirs if key.pseudonym(each) in people)
+    member = next(subject for subject in theirs if key.pseudonym(subject) in people)
     listed = tmp_path / "list.csv"
     listed.write_text(f'"eid"\r\n"EID=00{member}.0"\r\n')
     answer = ptacl("withdraw", target, listed, "--yes", "--json")

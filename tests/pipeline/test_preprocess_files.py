@@ -105,14 +105,14 @@ def test_measurements_and_formats_are_stored_with_the_recording(paired):
     assert recordings["ecg"].format == "wfdb"
     assert recordings["ecg"].qrs_ms == pytest.approx(92, abs=15)
     assert recordings["cmr"].format == "nifti"
-    assert {len(each.file_hash or "") for each in recordings.values()} == {64}
+    assert {len(recording.file_hash or "") for recording in recordings.values()} == {64}
 
 
 def test_no_identifier_is_left_anywhere_in_the_cohort(paired):
     cohort, _ = paired
     for name in ECG_NAMES:
-        found = search_directories([cohort], text_needles(name))
-        assert (found.hits, found.unread) == ((), ()), name
+        search = search_directories([cohort], text_needles(name))
+        assert (search.hits, search.unread) == ((), ()), name
     assert not (cohort / "identities.duckdb").exists()
     for row in pq.read_table(cohort / "shards" / "rejected.parquet").to_pylist():
         assert not any(name in json.dumps(row) for name in ECG_NAMES)

@@ -94,8 +94,8 @@ def test_every_row_has_both_seeds_intervals_and_the_papers_figure(resumed):
     for row in rows.values():
         mean = row["mean"]
         assert mean["low"] < mean["r2"] < mean["high"]
-        each = [row["phenotypes"][name]["r2"] for name in PHENOTYPE_NAMES]
-        assert mean["r2"] == pytest.approx(sum(each) / 10)
+        scores = [row["phenotypes"][name]["r2"] for name in PHENOTYPE_NAMES]
+        assert mean["r2"] == pytest.approx(sum(scores) / 10)
     ptacl = {**rows["ptacl-ecg"]["phenotypes"], "mean": rows["ptacl-ecg"]["mean"]}
     assert len(ptacl["mean"]["per_seed"]) == NUM_SEEDS
     assert ptacl["mean"]["seed_sd"] > 0
@@ -142,7 +142,7 @@ def test_retrieval_and_alignment_come_from_the_evaluations(killed, resumed):
     document = resumed[0].document.as_dict()
     methods = {method["key"]: method for method in document["retrieval"]["methods"]}
     assert set(methods) == {"global", "ptacl"}
-    found = [
+    precisions = [
         json.loads(
             (killed / "runs" / name_run("tiny", seed, "ptacl") / "evaluation/evaluation.json")
             .read_text()
@@ -150,7 +150,7 @@ def test_retrieval_and_alignment_come_from_the_evaluations(killed, resumed):
         for seed in range(NUM_SEEDS)
     ]  # fmt: skip
     cell = methods["ptacl"]["own"]["excluded"]["lvm_g"]["p_at_10"]
-    assert cell["value"] == pytest.approx(sum(found) / NUM_SEEDS)
+    assert cell["value"] == pytest.approx(sum(precisions) / NUM_SEEDS)
     assert cell["low"] <= cell["value"] <= cell["high"]
     kinds = {entry["key"]: entry["kind"] for entry in document["alignment"]}
     assert kinds == {"global": "global only", "ptacl": "soft"}
@@ -232,23 +232,23 @@ def test_a_fresh_cohort_reports_from_the_archive_without_training(archived, resu
     assert sum(after for _, after in sizes) < 0.6 * sum(before for before, _ in sizes)
     names = {path.name for path in archive.iterdir()}
     assert len(names) == NUM_SEEDS * len(KEYS)
-    found = reproduce.run(
+    document = reproduce.run(
         fresh, rows=ROWS.split(","), num_seeds=NUM_SEEDS, size="tiny", num_resamples=200,
         archive=archive,
     ).document  # fmt: skip
     assert not list(fresh.glob("runs/reproduce-*"))
-    assert isinstance(found.retrieval, RetrievalSection)
-    assert found.provenance.from_archive == tuple(sorted(Path(name).stem for name in names))
+    assert isinstance(document.retrieval, RetrievalSection)
+    assert document.provenance.from_archive == tuple(sorted(Path(name).stem for name in names))
     before = {row.key: row for row in resumed[0].document.rows}
-    for row in found.rows:
+    for row in document.rows:
         assert row.mean.r2 == pytest.approx(before[row.key].mean.r2, abs=0.01)
-    assert found.retrieval.methods == resumed[0].document.retrieval.methods
-    for entry, same in zip(found.alignment, resumed[0].document.alignment, strict=True):
+    assert document.retrieval.methods == resumed[0].document.retrieval.methods
+    for entry, same in zip(document.alignment, resumed[0].document.alignment, strict=True):
         for name in ("top1", "centred_top1", "others_behind", "own_rank"):
             assert getattr(entry, name) == pytest.approx(getattr(same, name), abs=1e-6)
         assert isinstance(entry, MethodAlignment)
         assert entry.map == same.map
-    assert found.alignment_comparisons
+    assert document.alignment_comparisons
 
 
 def test_runs_of_other_patients_or_settings_are_not_taken(archived):

@@ -63,8 +63,8 @@ def test_a_table_without_visits_holds_for_every_visit_and_is_said(ecgs, cohort, 
     assert "table.csv: 1 of its 2 people have recordings" in both.out
     alone = ptacl("preprocess", cohort, table)
     assert SAID in " ".join(alone.err.split())
-    for each in (tmp_path / "both", cohort):
-        rows = read_rows(each)
+    for folder in (tmp_path / "both", cohort):
+        rows = read_rows(folder)
         assert {visit: row["lvef_pct"] for visit, row in rows.items()} == {2: 61.0, 3: 61.0}
 
 

@@ -54,8 +54,8 @@ def list_real_ecgs(folder: Path) -> list[Path]:
     """Ten-second recordings of the samples and of the tests' data, unpacked."""
     for path in (ROOT / "tests" / "data" / "ecg").glob("*.gz"):
         (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
-    found = [*SAMPLES.iterdir(), *folder.iterdir()]
-    return sorted(path for path in found if path.suffix in {".hea", ".xml", ".dcm", ".edf", ".scp"})
+    files = [*SAMPLES.iterdir(), *folder.iterdir()]
+    return sorted(path for path in files if path.suffix in {".hea", ".xml", ".dcm", ".edf", ".scp"})
 
 
 def prepare(path: Path) -> np.ndarray:
@@ -63,7 +63,12 @@ def prepare(path: Path) -> np.ndarray:
     prepared = prepare_ecg(read_ecg(path))
     assert prepared.unfiltered_mv is not None
     signal = np.array(prepared.unfiltered_mv, np.float32)
-    off = [lead for found in prepared.findings if found.code == "lead_off" for lead in found.leads]
+    off = [
+        lead
+        for finding in prepared.findings
+        if finding.code == "lead_off"
+        for lead in finding.leads
+    ]
     signal[[LEAD_NAMES.index(lead) for lead in off]] = 0.0
     return signal
 
@@ -72,8 +77,8 @@ def test_predict_app_python_torch_and_onnx_give_the_same_numbers(ptacl, folder, 
     model, ecg = folder / "heart.ptacl", folder / "HR06000.hea"
     answer = ptacl("predict", ecg, "--model", model, "--json")
     assert answer.exit_code == 0, answer.err
-    told = json.loads(answer.out)[0]["phenotypes"]
-    doors = {"predict": [[told[name][end] for end in ("value", "low", "high")]
+    predicted_there = json.loads(answer.out)[0]["phenotypes"]
+    doors = {"predict": [[predicted_there[name][end] for end in ("value", "low", "high")]
                          for name in PHENOTYPE_NAMES]}  # fmt: skip
     python = ptacl_core.load_model(model).predict(ecg)[0].phenotypes
     doors["Python"] = [
@@ -83,7 +88,10 @@ def test_predict_app_python_torch_and_onnx_give_the_same_numbers(ptacl, folder, 
         with Cohort.open(cohort) as store:
             patient = store.patients()[0]["patient"]
         reader = CohortReader.open(cohort)
-        shown = {each.name: each.predicted for each in reader.load_patient(patient).phenotypes}
+        shown = {
+            phenotype.name: phenotype.predicted
+            for phenotype in reader.load_patient(patient).phenotypes
+        }
         reader.close()
         assert (cohort.parent.stat().st_mode & 0o077) == 0
     assert not cohort.parent.exists()
@@ -155,8 +163,8 @@ def test_the_example_needs_nothing_of_ours(folder, session):
     lines = finished.stdout.splitlines()
     assert lines[0].startswith("Research use only")
     assert [line.split()[0] for line in lines[1:11]] == list(PHENOTYPE_NAMES)
-    for line, each in zip(lines[1:11], predicted.phenotypes.values(), strict=True):
-        assert f"{each.value:.2f} [{each.low:.2f}, {each.high:.2f}]" in line
+    for line, phenotype in zip(lines[1:11], predicted.phenotypes.values(), strict=True):
+        assert f"{phenotype.value:.2f} [{phenotype.low:.2f}, {phenotype.high:.2f}]" in line
 
 
 def test_another_ending_is_refused(tmp_path):

@@ -120,7 +120,7 @@ def test_predict_refuses_a_file_of_a_withdrawn_person_and_tells_of_the_mark(
 def test_lineage_is_right_whatever_happens_after_the_training(ptacl, cohort):
     layout = CohortLayout(cohort)
     assert lineage_file(layout).stat().st_mode & 0o777 == 0o600
-    stages = {each.stage for each in read_stages(layout)}
+    stages = {stage.stage for stage in read_stages(layout)}
     assert stages >= {"ecg", "cmr", "align", "readout"}
     simulated = ptacl("simulate", cohort, "--preset", "tiny", "--patients", 160)
     assert simulated.exit_code == 0, simulated.err
@@ -209,12 +209,12 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
         path for kind in ("parquet", "npy", "npz") for path in cohort.glob(f"runs/**/*.{kind}")
     ]
     train = set(people_of(cohort, "train"))
-    for found in embeddings:
-        rows = np.flatnonzero([patient in train for patient in found.patients])
-        points = found.vectors[rows].astype(np.float64)
+    for stored in embeddings:
+        rows = np.flatnonzero([patient in train for patient in stored.patients])
+        points = stored.vectors[rows].astype(np.float64)
         assert least_gap(points, derive(matrices, maps, points.shape[1])) > 1e-3
         square = (points.shape[1],) * 2
-        for whitening in [each for each in maps if each.shape == square]:
+        for whitening in [matrix for matrix in maps if matrix.shape == square]:
             planted = (points[:1] - points.mean(axis=0)) @ whitening
             maps_and_mean = [*maps, points.mean(axis=0)[None]]
             derived = derive([planted], maps_and_mean, points.shape[1])
@@ -224,8 +224,8 @@ def test_no_file_of_a_run_holds_a_row_of_a_training_patient(cohort):
 def points_of(cohort: Path, run: str, people: set[str]) -> np.ndarray:
     """Pooled ECG embeddings of some people."""
     with Cohort.open(cohort) as opened:
-        found = opened.embeddings(run, "ecg", "pooled")
-    return found.vectors[[each in people for each in found.patients]].astype(np.float64)
+        stored = opened.embeddings(run, "ecg", "pooled")
+    return stored.vectors[[patient in people for patient in stored.patients]].astype(np.float64)
 
 
 def gap_to_sums(cohort: Path, run: str, readout: ReadOut, points: np.ndarray) -> float:
@@ -234,8 +234,8 @@ def gap_to_sums(cohort: Path, run: str, readout: ReadOut, points: np.ndarray) ->
     targets = np.concatenate([points, points.mean(axis=0)[None]])
     gaps = []
     for left in range(1, 2 * len(points) + 2):
-        told = ((len(rest) + left) * readout.detector.mean - rest.sum(axis=0)) / left
-        gaps.append(np.linalg.norm((targets - told) / rest.std(axis=0), axis=1).min())
+        mean = ((len(rest) + left) * readout.detector.mean - rest.sum(axis=0)) / left
+        gaps.append(np.linalg.norm((targets - mean) / rest.std(axis=0), axis=1).min())
     return float(min(gaps))
 
 
@@ -246,15 +246,15 @@ def distance_from_fit(cohort: Path, run: str, probe) -> float:
     their features times their residual.
     """
     with Cohort.open(cohort) as opened, ShardReader.open(cohort) as reader:
-        found = opened.embeddings(run, "ecg", "pooled")
-        place = {key: at for at, key in enumerate(zip(found.patients, found.visits, strict=True))}
+        stored = opened.embeddings(run, "ecg", "pooled")
+        place = {key: at for at, key in enumerate(zip(stored.patients, stored.visits, strict=True))}
         rows = [
             row
             for row, split in enumerate(reader.splits)
             if split == "train" and (reader.patients[row], reader.visits[row]) in place
         ]
         at = [place[reader.patients[row], reader.visits[row]] for row in rows]
-        features = np.c_[found.vectors[at].astype(np.float64), np.ones(len(at))]
+        features = np.c_[stored.vectors[at].astype(np.float64), np.ones(len(at))]
         labels = reader.phenotypes(np.asarray(rows))
     moment = features.T @ labels
     left = features.T @ (features @ np.r_[probe.coefficients, probe.intercept[None]]) - moment

@@ -19,7 +19,9 @@ def test_the_app_offers_every_service(make_app):
         if inspect.isfunction(asked):
             ours = inspect.signature(getattr(app, name)).parameters
             for parameter in list(inspect.signature(asked).parameters)[1:]:
-                takes_any = any(each.kind is each.VAR_POSITIONAL for each in ours.values())
+                takes_any = any(
+                    parameter.kind is parameter.VAR_POSITIONAL for parameter in ours.values()
+                )
                 assert parameter in ours or takes_any, f"{name}({parameter})"
 
 

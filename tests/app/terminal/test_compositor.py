@@ -13,7 +13,7 @@ from ptacl_app.terminal.update_runs import runs_of
 @pytest.fixture
 def cells(monkeypatch):
     """What a terminal holds after every update: (row, column) → character and style."""
-    found, widest = {}, []
+    shown, widest = {}, []
     display = PtaclApp._display
 
     def write(app, screen, renderable):
@@ -26,16 +26,16 @@ def cells(monkeypatch):
             column = x
             for segment in strip:
                 for character in segment.text:
-                    found[y, column] = character, segment.style
+                    shown[y, column] = character, segment.style
                     column += 1
 
     monkeypatch.setattr(PtaclApp, "_display", write)
-    return found, widest
+    return shown, widest
 
 
 @pytest.mark.usefixtures("in_cells")
 async def test_partial_updates_leave_what_a_full_one_draws(make_app, cells, settle, fake_time):
-    found, widest = cells
+    shown, widest = cells
     app = make_app(first_patient="p0001")
     chance = random.Random(5)
     async with app.run_test(size=(146, 40)) as pilot:
@@ -60,5 +60,5 @@ async def test_partial_updates_leave_what_a_full_one_draws(make_app, cells, sett
             column = 0
             for segment in strip:
                 for character in segment.text:
-                    assert found[y, column] == (character, segment.style), (y, column)
+                    assert shown[y, column] == (character, segment.style), (y, column)
                     column += 1

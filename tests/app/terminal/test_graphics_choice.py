@@ -40,10 +40,10 @@ def never_asked():
     ],
 )
 def test_the_environment_decides(environment, protocol):
-    found = choose_graphics("auto", environment, ask_tmux=never_asked)
-    assert found.protocol is protocol
-    assert found.reason
-    assert found.has_pixels is (protocol is not Protocol.CELLS)
+    choice = choose_graphics("auto", environment, ask_tmux=never_asked)
+    assert choice.protocol is protocol
+    assert choice.reason
+    assert choice.has_pixels is (protocol is not Protocol.CELLS)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +64,9 @@ def test_inside_tmux_its_server_tells_of_the_terminal_around_it(answer, protocol
         "TMUX": "/tmp/tmux-0/default,1,0",
         "KITTY_WINDOW_ID": "1",
     }
-    found = choose_graphics("auto", environment, ask_tmux=lambda: answer)
-    assert found.protocol is protocol
-    assert found.is_through_tmux is found.has_pixels
+    choice = choose_graphics("auto", environment, ask_tmux=lambda: answer)
+    assert choice.protocol is protocol
+    assert choice.is_through_tmux is choice.has_pixels
 
 
 def test_what_is_asked_for_goes_before_the_environment():
@@ -99,8 +99,8 @@ def test_the_installed_kitty_tells_whether_it_knows_placeholders(tmp_path, text,
     # inside tmux, where the terminal itself told nothing: placeholders or cells
     inside = {**environment, "TERM": "tmux-256color", "TMUX": "x"}
     client = TmuxClient("xterm-kitty", "", True)
-    found = choose_graphics("auto", inside, ask_tmux=lambda: client)
-    assert found.has_pixels is (protocol is Protocol.KITTY)
+    choice = choose_graphics("auto", inside, ask_tmux=lambda: client)
+    assert choice.has_pixels is (protocol is Protocol.KITTY)
 
 
 def test_a_choice_is_remembered_for_one_kind_of_terminal():

@@ -17,7 +17,7 @@ PROTOCOLS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=PROTOCOLS, ids=lambda each: each.value.replace(", ", "-"))
+@pytest.fixture(params=PROTOCOLS, ids=lambda protocol: protocol.value.replace(", ", "-"))
 def graphics(request):
     return Graphics(request.param, "asked for by a test")
 
@@ -25,19 +25,19 @@ def graphics(request):
 @pytest.fixture
 def terminals(monkeypatch):
     """A reference terminal that every update of the app is written to."""
-    found = []
+    seen = []
     display = PtaclApp._display
 
     def write(app, screen, renderable):
         display(app, screen, renderable)
         is_shown = isinstance(renderable, CompositorUpdate) and not app._batch_count
         if is_shown and app.images is not None and app._running:
-            if not found or (found[-1].columns, found[-1].rows) != app.size:
-                found.append(ReferenceTerminal(app.size.width, app.size.height, CELL_PX))
-            found[-1].feed(app.images.render(renderable, app.console))
+            if not seen or (seen[-1].columns, seen[-1].rows) != app.size:
+                seen.append(ReferenceTerminal(app.size.width, app.size.height, CELL_PX))
+            seen[-1].feed(app.images.render(renderable, app.console))
 
     monkeypatch.setattr(PtaclApp, "_display", write)
-    return found
+    return seen
 
 
 def seen_of(terminal, widget):
@@ -94,15 +94,15 @@ def assert_all_seen(app, terminal, protocol):
 @pytest.fixture
 def rendered(monkeypatch):
     """The rows that the two widgets with moving pictures were asked for."""
-    found = []
+    asked = []
     for kind in (EcgPlot, CinePlot):
 
         def render_line(widget, y, render=kind.render_line):
-            found.append((type(widget), y))
+            asked.append((type(widget), y))
             return render(widget, y)
 
         monkeypatch.setattr(kind, "render_line", render_line)
-    return found
+    return asked
 
 
 async def test_pictures_are_seen_as_they_were_drawn(
@@ -161,6 +161,8 @@ async def test_pictures_are_forgotten_when_they_are_replaced(
         assert app.screen.query_one("#ecg", EcgPlot).view.layout is Layout.THREE_BY_FOUR
         frames = len(app.patient.cine.frames)
         assert len(terminals[-1].images) <= frames + 6
-        kept = [each for slot in app.images._slots.values() for each in slot.pictures.values()]
-        assert sum(len(each.codes) for each in kept) <= frames  # of the cine alone
+        kept = [
+            picture for slot in app.images._slots.values() for picture in slot.pictures.values()
+        ]
+        assert sum(len(picture.codes) for picture in kept) <= frames  # of the cine alone
         assert sum(len(slot.patches) for slot in app.images._slots.values()) <= 2

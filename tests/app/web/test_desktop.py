@@ -216,24 +216,24 @@ def test_a_window_that_does_not_answer_is_told(tmp_path):
 @pytest.fixture
 def browser(tmp_path, monkeypatch):
     """A program called chromium that reads the page, says so, and waits for a file."""
-    told, until = tmp_path / "told", tmp_path / "close"
+    notice, until = tmp_path / "told", tmp_path / "close"
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "chromium"
-    program.write_text(BROWSER.format(python=sys.executable, told=str(told), until=str(until)))
+    program.write_text(BROWSER.format(python=sys.executable, told=str(notice), until=str(until)))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr("ptacl_app.desktop.windows.find_library", lambda _: None)  # no Qt
     for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.setenv(variable, str(tmp_path))
-    return told, until
+    return notice, until
 
 
 def test_the_window_shows_the_page_and_ends_with_its_browser(browser, tmp_path):
-    told, until = browser
+    notice, until = browser
     until.touch()
     assert main(["desktop"]) == 0
-    address, page = told.read_text().split("\n", 1)
+    address, page = notice.read_text().split("\n", 1)
     assert address.startswith("http://127.0.0.1:")
     assert "Folder of a cohort" in page
     port = int(address.split(":")[2].split("/")[0])
@@ -243,12 +243,12 @@ def test_the_window_shows_the_page_and_ends_with_its_browser(browser, tmp_path):
 
 
 def test_a_second_window_says_that_one_is_open(browser, tmp_path, capsys, cohort_dir):
-    told, until = browser
+    notice, until = browser
     code = "import sys; from ptacl_app.__main__ import main; sys.exit(main(sys.argv[1:]))"
     first = subprocess.Popen(
         [sys.executable, "-c", code, "desktop"], env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
-    while not told.exists():
+    while not notice.exists():
         assert first.poll() is None
     assert main(["desktop", str(cohort_dir)]) == 2
     error = capsys.readouterr().err

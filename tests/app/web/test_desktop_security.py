@@ -144,8 +144,8 @@ async def test_a_page_cannot_raise_with_its_cookie(desk, cohort_dir):
 def test_the_secret_is_its_owners_alone_and_goes_with_the_window(tmp_path):
     with be_the_only_one(tmp_path) as state:
         tell_address(state, 1234, "a-secret")
-        (told,) = state.glob("desktop-window.json")
-        assert stat.S_IMODE(told.stat().st_mode) == 0o600
+        (file,) = state.glob("desktop-window.json")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.rglob("desktop-window.json")) == []
 
 

@@ -258,7 +258,7 @@ def attend(query, key, value, *args, **kwargs):
     assert not kwargs
     if torch.is_autocast_enabled("cuda"):
         dtype = torch.get_autocast_dtype("cuda")
-        query, key, value = (each.to(dtype) for each in (query, key, value))
+        query, key, value = (tensor.to(dtype) for tensor in (query, key, value))
     if not query.dtype == key.dtype == value.dtype:
         raise RuntimeError("Expected query, key, and value to have the same dtype")
     with torch.autocast("cuda", enabled=False):

@@ -84,7 +84,7 @@ def containers() -> Iterator[Case]:
         yield (
             f"without {name}",
             lambda path, data, name=name: rewrite(
-                path, {key: each for key, each in members_of(data).items() if key != name}
+                path, {key: text for key, text in members_of(data).items() if key != name}
             ),
         )
     yield (
@@ -270,14 +270,14 @@ def tensor_cases() -> Iterator[tuple[str, Callable[..., None]]]:
     for prefix in ("encoder.", "projection."):
         yield (
             f"no {prefix}",
-            with_tensors(ECG_FILE, lambda each, p=prefix: each.pop(first(each, p))),
+            with_tensors(ECG_FILE, lambda tensors, p=prefix: tensors.pop(first(tensors, p))),
         )
     yield (
         "one weight more",
-        with_tensors(ECG_FILE, lambda each: each.update({"encoder.extra": np.ones(1)})),
+        with_tensors(ECG_FILE, lambda tensors: tensors.update({"encoder.extra": np.ones(1)})),
     )
     for name in ("coefficients", "offsets", "detector.mean", "num_calibration"):
-        yield f"no {name}", with_tensors(READOUT_FILE, lambda each, name=name: each.pop(name))
+        yield f"no {name}", with_tensors(READOUT_FILE, lambda tensors, name=name: tensors.pop(name))
     negative = spoil("offsets", lambda values: -np.abs(values))
     yield "intervals that are turned around", with_tensors(READOUT_FILE, negative)
 

@@ -11,7 +11,7 @@ FORMER = Path(__file__).parents[2] / "data" / "evaluation_before_kinds.json"
 
 def test_the_summary_fits_a_screen_and_names_the_rows(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    document = EvaluationDocument.read(FORMER).as_dict()
+    document = EvaluationDocument.read(FORMER)
     evaluations = {"ptacl": document, "global": document}
     print_summary(DemoSummary("demo", 0, evaluations, []), Path("demo"))
     lines = capsys.readouterr().out.splitlines()

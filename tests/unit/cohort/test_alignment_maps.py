@@ -23,10 +23,10 @@ def maps(cohort_path):
 @pytest.mark.parametrize("row", [0, 1, 39])
 def test_each_visit_has_its_own_map(cohort_path, maps, row):
     with Cohort.open(cohort_path) as cohort:
-        found = load_alignment_map(cohort.opened, RUN, f"sim-{row // 2:06d}", 2 + row % 2)
-    assert found is not None
-    np.testing.assert_array_equal(found, maps[row])
-    assert not found.flags.writeable
+        stored_map = load_alignment_map(cohort.opened, RUN, f"sim-{row // 2:06d}", 2 + row % 2)
+    assert stored_map is not None
+    np.testing.assert_array_equal(stored_map, maps[row])
+    assert not stored_map.flags.writeable
 
 
 def test_what_is_not_there_is_none_and_maps_of_a_run_are_replaced_whole(cohort_path, maps):

@@ -27,17 +27,17 @@ def test_what_is_written_later_follows_the_folder(cohort: Cohort) -> None:
     with Cohort.write(path, purpose="more") as writer:
         writer.put_patients(pa.table({"patient": ["new-1"]}))
     erase_patients(CohortLayout(path), ["sim-000001"], erase_shards=lambda *_: ShardErasure(0))
-    found = rights(path)
+    modes = rights(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o2750
     secrets = ("identities.duckdb", "lineage.duckdb", "withdrawn.json")
-    for name, mode in found.items():
+    for name, mode in modes.items():
         if name in secrets:
             assert mode == 0o600, name
         else:
             assert mode & 0o040, (name, oct(mode))
             assert not mode & 0o027, (name, oct(mode))
-    assert any(name.startswith("erasures/") for name in found)
-    assert [each.code for each in verify_cohort(path).defects if each.code == "rights"] == []
+    assert any(name.startswith("erasures/") for name in modes)
+    assert [defect.code for defect in verify_cohort(path).defects if defect.code == "rights"] == []
     share.run(path, "none")
     assert {mode & 0o077 for mode in rights(path).values()} == {0}
     assert stat.S_IMODE(path.stat().st_mode) == 0o700

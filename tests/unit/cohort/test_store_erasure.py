@@ -73,8 +73,8 @@ def _plant(path: Path) -> None:
     pq.write_table(pa.table({"patient": [PERSON, "sim-000001"]}), run / "rows.parquet")
     run.joinpath("weights.safetensors").write_bytes(b"\x01\x02" * 500)
     put_identities(CohortLayout(path), {PERSON: IDENTIFIER, "sim-000001": "NHS-1"})
-    for each in path.rglob("*"):
-        each.chmod(0o700 if each.is_dir() else 0o600)
+    for file in path.rglob("*"):
+        file.chmod(0o700 if file.is_dir() else 0o600)
 
 
 def _search(path: Path) -> list[str]:
@@ -118,9 +118,9 @@ def test_an_erased_person_leaves_no_byte_and_a_certificate(planted: Path) -> Non
             assert np.array_equal(new.vectors, old.vectors[kept])
             assert new.patients == tuple(old.patients[row] for row in kept)
         near = cohort.neighbours("sim-000001", k=59)
-        assert PERSON not in {each.patient for each in near}
+        assert PERSON not in {neighbour.patient for neighbour in near}
         assert cohort.notes.find_tampering() == []
-        assert [each.text for each in cohort.notes.notes()] == ["like [erased], but older"]
+        assert [note.text for note in cohort.notes.notes()] == ["like [erased], but older"]
         assert cohort.notes.tags() == {}
         assert cohort.notes.saved_cohort_members("some") == [("sim-000001", 0), ("sim-000001", 1)]
     assert _search(planted) == []
@@ -214,7 +214,7 @@ def test_a_trace_that_nothing_removes_is_told(planted: Path) -> None:
         "runs/align-1/predictions.bin",
         "session.json",
     }
-    assert [each.partition(":")[0] for each in certificate.not_searched] == [
+    assert [place.partition(":")[0] for place in certificate.not_searched] == [
         "runs/align-1/broken.parquet"
     ]
     assert json.loads(certificate.path.read_text())["is_complete"] is False
@@ -257,7 +257,7 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next(planted: Path) -> No
             check=False,
         )
         assert process.returncode == -signal.SIGKILL, process.stderr.decode()
-        defects = {each.code for each in verify_cohort(planted).defects}
+        defects = {defect.code for defect in verify_cohort(planted).defects}
         assert "erasure" in defects
     certificate = erase_patients(CohortLayout(planted), [PERSON], erase_shards=_erase_shards)
     assert certificate.is_complete, certificate.hits
@@ -363,7 +363,7 @@ def test_pseudonyms_are_keyed_stable_and_all_different(cohort_path: Path, keys: 
     file = next(keys.glob("*.key"))
     assert file.stat().st_mode & 0o777 == 0o600
     assert keys.stat().st_mode & 0o777 == 0o700
-    assert not [each for each in cohort_path.rglob("*") if each.name == file.name]
+    assert not [left for left in cohort_path.rglob("*") if left.name == file.name]
     assert key.secret.hex() not in cohort_path.joinpath("cohort.toml").read_text()
     with pytest.raises(CohortError, match="empty text"):
         key.pseudonym("  ")

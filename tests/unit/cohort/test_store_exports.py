@@ -47,7 +47,7 @@ def test_one_record_stays_on_one_line() -> None:
     assert "\n" not in written.replace("\r\n", "")
     assert "\x1b" not in written
     read = list(csv.reader(io.StringIO(written)))
-    assert [each[1] for each in read[1:]] == ["1", "2", "3", "4", "5"]
+    assert [line[1] for line in read[1:]] == ["1", "2", "3", "4", "5"]
     assert read[3][0] == 'e "f", g'
 
 

@@ -86,9 +86,9 @@ def _kill_writers(path: Path, *, num_kills: int, seed: int) -> None:
                 "SELECT age_years::INTEGER, count(*) FROM patients "
                 "WHERE patient LIKE 'batch-%' GROUP BY ALL"
             )
-        found = dict(rows)
-        assert set(acknowledged) <= set(found), "an acknowledged batch is lost"
-        assert set(found.values()) == {_BATCH}, "a batch is there in part"
+        num_people = dict(rows)
+        assert set(acknowledged) <= set(num_people), "an acknowledged batch is lost"
+        assert set(num_people.values()) == {_BATCH}, "a batch is there in part"
         verification = verify_cohort(path, repair=True)
         assert verification.is_whole, verification.defects
 
@@ -379,7 +379,7 @@ def test_a_full_disk_is_named_and_the_published_store_stays(cohort_path: Path) -
     assert process.returncode == 0, errors
     assert "no error" not in output
     assert store.read_bytes() == before
-    assert not [each for each in cohort_path.iterdir() if ".private" in each.name]
+    assert not [file for file in cohort_path.iterdir() if ".private" in file.name]
     assert not (cohort_path / "exports" / "big.csv").exists()
     with Cohort.open(cohort_path) as cohort:
         assert cohort.count() == 65

@@ -120,18 +120,18 @@ def test_neighbours_of_a_patient_in_every_direction(
     candidates = cohort.embeddings("align-1", target, space)
     row = queries.patients.index(NAME)
     expected = [
-        candidates.patients[each]
-        for each in _brute_force(queries.vectors[row], candidates.vectors, 60)
-        if candidates.patients[each] != NAME
+        candidates.patients[index]
+        for index in _brute_force(queries.vectors[row], candidates.vectors, 60)
+        if candidates.patients[index] != NAME
     ][:10]
-    found = cohort.neighbours(NAME, direction=direction, space=space)  # type: ignore[arg-type]
-    assert [each.patient for each in found] == expected
-    assert [each.rank for each in found] == list(range(1, 11))
-    assert all(-1 <= each.similarity <= 1 for each in found)
-    assert found[0].phenotypes["lvef_pct"] == cohort.patient(found[0].patient)["lvef_pct"]
+    nearest = cohort.neighbours(NAME, direction=direction, space=space)  # type: ignore[arg-type]
+    assert [neighbour.patient for neighbour in nearest] == expected
+    assert [neighbour.rank for neighbour in nearest] == list(range(1, 11))
+    assert all(-1 <= neighbour.similarity <= 1 for neighbour in nearest)
+    assert nearest[0].phenotypes["lvef_pct"] == cohort.patient(nearest[0].patient)["lvef_pct"]
     for _ in range(10):
         again = cohort.neighbours(NAME, direction=direction, space=space)  # type: ignore[arg-type]
-        assert again == found
+        assert again == nearest
 
 
 @pytest.mark.parametrize("exclude_self", [True, False])
@@ -141,12 +141,12 @@ def test_many_at_once_get_the_neighbours_of_one_after_another(
     embeddings = cohort.embeddings(cohort.latest_run(), "ecg")
     people = list(dict.fromkeys(embeddings.patients))[:7]
     many = cohort.neighbours_of_many(people, k=5, exclude_self=exclude_self)
-    for person, found in zip(people, many, strict=True):
+    for person, nearest in zip(people, many, strict=True):
         alone = cohort.neighbours(person, k=5, exclude_self=exclude_self)
-        assert [(n.patient, n.visit, n.rank) for n in found] == [
+        assert [(n.patient, n.visit, n.rank) for n in nearest] == [
             (n.patient, n.visit, n.rank) for n in alone
         ]
-        assert [n.similarity for n in found] == pytest.approx([n.similarity for n in alone])
+        assert [n.similarity for n in nearest] == pytest.approx([n.similarity for n in alone])
     by_vector = cohort.neighbours_of_many(embeddings.vectors[:3], k=5)
     alone = cohort.neighbours(embeddings.vectors[2], k=5)
     assert [(n.patient, n.visit) for n in by_vector[2]] == [(n.patient, n.visit) for n in alone]
@@ -160,7 +160,7 @@ def test_neighbours_of_a_vector_with_itself_included(cohort: Cohort) -> None:
     by_vector = cohort.neighbours(vector, k=60)
     by_patient = cohort.neighbours(NAME, k=60, exclude_self=False)
     assert by_vector == by_patient
-    assert NAME in {each.patient for each in by_vector}
+    assert NAME in {neighbour.patient for neighbour in by_vector}
     same = cohort.neighbours(NAME, k=1, direction="ecg-ecg", exclude_self=False)
     assert same[0].patient == NAME
     assert same[0].similarity == pytest.approx(1.0, abs=1e-12)
@@ -170,33 +170,36 @@ def test_neighbours_may_have_to_meet_any_predicate(cohort: Cohort) -> None:
     everybody = cohort.neighbours(NAME, k=59)
     women = cohort.neighbours(NAME, k=5, where="sex = 'F' AND age_years < 70")
     expected = [
-        each.patient
-        for each in everybody
-        if cohort.patient(each.patient)["sex"] == "F"
-        and cohort.patient(each.patient)["age_years"] < 70
+        neighbour.patient
+        for neighbour in everybody
+        if cohort.patient(neighbour.patient)["sex"] == "F"
+        and cohort.patient(neighbour.patient)["age_years"] < 70
     ][:5]
-    assert [each.patient for each in women] == expected
-    assert [each.rank for each in women] == [1, 2, 3, 4, 5]
+    assert [neighbour.patient for neighbour in women] == expected
+    assert [neighbour.rank for neighbour in women] == [1, 2, 3, 4, 5]
     assert cohort.neighbours(NAME, where="false") == []
     with pytest.raises(QueryError):
         cohort.neighbours(NAME, where="patient IN (SELECT * FROM read_text('/etc/passwd'))")
 
 
 def test_knn_joins_in_the_same_statement_and_agrees(cohort: Cohort) -> None:
-    found = cohort.neighbours(NAME, k=7)
+    nearest = cohort.neighbours(NAME, k=7)
     result = cohort.sql(
         f"SELECT n.patient, n.rank, n.similarity, o.lvef_pct FROM knn('{NAME}', 7) n "
         "JOIN overview o USING (patient, visit) ORDER BY n.rank"
     )
     assert result.rows == tuple(
-        (each.patient, each.rank, each.similarity, each.phenotypes["lvef_pct"]) for each in found
+        (neighbour.patient, neighbour.rank, neighbour.similarity, neighbour.phenotypes["lvef_pct"])
+        for neighbour in nearest
     )
     both = cohort.sql(
         f"SELECT count(*) FROM knn('{NAME}', 7) a JOIN knn('{NAME}', 7, 'cmr-ecg') b "
         "USING (patient)"
     )
-    backward = {each.patient for each in cohort.neighbours(NAME, k=7, direction="cmr-ecg")}
-    assert both.rows == ((len(backward & {each.patient for each in found}),),)
+    backward = {
+        neighbour.patient for neighbour in cohort.neighbours(NAME, k=7, direction="cmr-ecg")
+    }
+    assert both.rows == ((len(backward & {neighbour.patient for neighbour in nearest}),),)
 
 
 @pytest.mark.parametrize("k", [0, -1, 10_001, 2.5, "3", None, True])
@@ -257,7 +260,7 @@ def test_bad_vectors_are_refused_on_writing(cohort_path: Path, vectors: object) 
 
 @pytest.mark.parametrize(
     "vector",
-    [each[0] for each in BAD_VECTORS[:4]]
+    [case[0] for case in BAD_VECTORS[:4]]
     + [np.ones(23, np.float32), np.ones((1, 24), np.float32), np.ones(24, int), [1.0] * 24, b"x"],
     ids=range(9),
 )
@@ -333,8 +336,11 @@ def test_the_index_reaches_its_recall_and_filters_hold(clustered: Path) -> None:
             name = f"sim-{row:06d}"
             exact = cohort.neighbours(name, k=10, method="exact")
             by_index = cohort.neighbours(name, k=10, method="index")
-            shared += len({each.patient for each in exact} & {each.patient for each in by_index})
-            assert name not in {each.patient for each in by_index}
+            shared += len(
+                {neighbour.patient for neighbour in exact}
+                & {neighbour.patient for neighbour in by_index}
+            )
+            assert name not in {neighbour.patient for neighbour in by_index}
         assert shared / 200 >= 0.99
         women = cohort.neighbours("sim-000000", k=10, method="index", where="sex = 'F'")
         exact = cohort.neighbours("sim-000000", k=10, method="exact", where="sex = 'F'")
@@ -349,7 +355,7 @@ def test_a_stale_index_is_not_used_and_is_built_anew(clustered: Path) -> None:
     with Cohort.open(clustered) as cohort:
         near = cohort.neighbours(np.ones(32, np.float32), k=1, method="index")
         assert near[0].patient == "zz-new"
-        files = [each.name for each in (clustered / "index").glob("*.hnsw")]
+        files = [file.name for file in (clustered / "index").glob("*.hnsw")]
         assert len(files) == 1
         assert files != [first.file]
 
@@ -385,11 +391,11 @@ def _search_damaged(path: Path, *, num_files: int, seed: int) -> None:
     generator = random.Random(seed)
     with Cohort.open(path) as cohort:
         exact = {
-            row: {each.patient for each in cohort.neighbours(f"sim-{row:06d}", k=10)}
+            row: {neighbour.patient for neighbour in cohort.neighbours(f"sim-{row:06d}", k=10)}
             for row in range(0, 2_000, 400)
         }
         cohort.build_index("r", "cmr")
-    whole = {each: each.read_bytes() for each in (path / "index").iterdir() if each.is_file()}
+    whole = {file: file.read_bytes() for file in (path / "index").iterdir() if file.is_file()}
     for number in range(num_files):
         for file in (path / "index").glob("*.hnsw"):
             file.unlink()
@@ -398,8 +404,8 @@ def _search_damaged(path: Path, *, num_files: int, seed: int) -> None:
         _damage_index(path / "index", generator, agree=number % 4 == 0)
         with Cohort.open(path) as cohort:
             for row, expected in exact.items():
-                found = cohort.neighbours(f"sim-{row:06d}", k=10, method="index")
-                shared = len({each.patient for each in found} & expected)
+                nearest = cohort.neighbours(f"sim-{row:06d}", k=10, method="index")
+                shared = len({neighbour.patient for neighbour in nearest} & expected)
                 assert shared >= 9, f"file {number}: {shared} of 10"
 
 
@@ -427,7 +433,7 @@ def kill_index_builders(path: Path, *, num_kills: int, seed: int) -> None:
     """kill -9 while indexes are built: search stays right, and `verify` finds nothing wrong."""
     generator = random.Random(seed)
     with Cohort.open(path) as cohort:
-        exact = [each.patient for each in cohort.neighbours("sim-000400", k=10)]
+        exact = [neighbour.patient for neighbour in cohort.neighbours("sim-000400", k=10)]
     for number in range(num_kills):
         with subprocess.Popen(
             [sys.executable, "-P", "-c", _BUILD_FOREVER, str(path)], stdout=subprocess.PIPE
@@ -440,8 +446,11 @@ def kill_index_builders(path: Path, *, num_kills: int, seed: int) -> None:
         verification = verify_cohort(path, repair=True)
         assert verification.is_whole, (number, verification.defects)
         with Cohort.open(path) as cohort:
-            found = [each.patient for each in cohort.neighbours("sim-000400", k=10, method="index")]
-        assert len(set(found) & set(exact)) >= 9, number
+            nearest = [
+                neighbour.patient
+                for neighbour in cohort.neighbours("sim-000400", k=10, method="index")
+            ]
+        assert len(set(nearest) & set(exact)) >= 9, number
     assert not list((path / "index").glob(".*.tmp"))
 
 
@@ -463,11 +472,11 @@ def test_a_damaged_manifest_of_the_index_counts_as_none(clustered: Path) -> None
 def test_a_predicate_may_ask_for_neighbours_itself_and_nothing_waits_for_itself(
     cohort: Cohort,
 ) -> None:
-    near = {each.patient for each in cohort.neighbours("sim-000003", k=8)}
+    near = {neighbour.patient for neighbour in cohort.neighbours("sim-000003", k=8)}
     predicate = "patient IN (SELECT patient FROM knn('sim-000003', 8))"
-    found = cohort.neighbours("sim-000001", k=5, where=predicate)
-    assert len(found) == 5
-    assert {each.patient for each in found} <= near
+    nearest = cohort.neighbours("sim-000001", k=5, where=predicate)
+    assert len(nearest) == 5
+    assert {neighbour.patient for neighbour in nearest} <= near
     rows = cohort.sql(
         "SELECT count(*) FROM knn('sim-000001', 5) a JOIN knn('sim-000002', 5) b USING (visit)"
     ).rows

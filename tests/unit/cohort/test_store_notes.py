@@ -39,12 +39,12 @@ def test_tags_and_notes_come_and_go(cohort: Cohort) -> None:
     assert notes.tags(NAME) == {NAME: ["check"]}
     first = notes.add_note(NAME, 'long QT?\nlook again; it\'s "odd"')
     notes.add_note(NAME, "looked")
-    assert [each.text for each in notes.notes(NAME)] == [
+    assert [note.text for note in notes.notes(NAME)] == [
         'long QT?\nlook again; it\'s "odd"',
         "looked",
     ]
     notes.remove_note(first)
-    assert [each.text for each in notes.notes()] == ["looked"]
+    assert [note.text for note in notes.notes()] == ["looked"]
     for call in (lambda: notes.add_tag(NAME, " "), lambda: notes.add_note(NAME, "")):
         with pytest.raises(CohortError, match="empty text"):
             call()
@@ -69,7 +69,7 @@ def test_a_saved_cohort_keeps_how_it_came_about(cohort: Cohort) -> None:
     members = cohort.notes.saved_cohort_members("women")
     assert len(members) == steps[3].num_rows
     again = cohort.save_cohort("women", [("men", "sex = 'M'")])
-    assert [each.name for each in cohort.notes.saved_cohorts()] == ["women"]
+    assert [saved.name for saved in cohort.notes.saved_cohorts()] == ["women"]
     assert len(cohort.notes.saved_cohort_members("women")) == again.attrition[-1].num_rows
     cohort.notes.remove_saved_cohort("women")
     with pytest.raises(CohortError, match="name of a saved cohort"):

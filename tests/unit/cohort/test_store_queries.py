@@ -27,7 +27,7 @@ def test_an_empty_cohort_has_the_version_and_folders_of_the_design(tmp_path: Pat
         assert cohort.runs() == []
         with pytest.raises(CohortError, match="no embeddings yet"):
             cohort.latest_run()
-    assert {"shards", "runs", "exports"} <= {each.name for each in path.iterdir()}
+    assert {"shards", "runs", "exports"} <= {file.name for file in path.iterdir()}
     with pytest.raises(CohortError, match="there is a cohort already"):
         Cohort.create(path, name="x", source="files", preprocessing_hash="ff")
 
@@ -57,7 +57,7 @@ def test_patients_can_be_filtered_and_ordered(cohort: Cohort) -> None:
 
 
 def test_a_filter_may_use_neighbours(cohort: Cohort) -> None:
-    near = {each.patient for each in cohort.neighbours(NAME, k=5)}
+    near = {neighbour.patient for neighbour in cohort.neighbours(NAME, k=5)}
     predicate = f"visit = 0 AND patient IN (SELECT patient FROM knn('{NAME}', 5))"
     assert {row["patient"] for row in cohort.patients(predicate)} == near
 
@@ -80,7 +80,7 @@ def test_one_patient_with_everything_known_about_them(cohort: Cohort) -> None:
         cohort.patient("sim-999999")
     assert "999999" not in str(caught.value)
     recordings = cohort.recordings(NAME)
-    assert [(each.visit, each.modality) for each in recordings] == [
+    assert [(recording.visit, recording.modality) for recording in recordings] == [
         (0, "ecg"),
         (0, "cmr"),
         (1, "ecg"),
@@ -89,7 +89,7 @@ def test_one_patient_with_everything_known_about_them(cohort: Cohort) -> None:
     assert recordings[0].findings[0].leads == ("V1",)
     assert recordings[0].heart_rate_bpm == 63.0
     phenotypes = cohort.phenotypes(NAME)
-    assert tuple(each.name for each in phenotypes) == PHENOTYPE_NAMES
+    assert tuple(phenotype.name for phenotype in phenotypes) == PHENOTYPE_NAMES
     assert phenotypes[3].unit == "%"
     prediction = cohort.predictions(NAME)[0]
     assert prediction.low < prediction.value < prediction.high
@@ -200,12 +200,19 @@ def test_a_prediction_leads_to_file_weights_and_settings_in_one_query(
             "code_version, shard, shard_row, split FROM prediction_provenance "
             f"WHERE patient = '{NAME}' AND name = 'lvef_pct'"
         )
-    found = dict(zip(result.columns, result.rows[0], strict=True))
-    assert found["file_hash"] == key.file_hash("e" * 64)
-    assert found["checkpoint_sha256"] == "c" * 64
-    assert json.loads(str(found["preprocessing_settings_json"])) == {"wavelet": "db6", "level": 8}
-    assert (found["shard"], found["shard_row"], found["split"]) == ("part-00000", 3, "train")
-    assert found["code_version"]
+    provenance = dict(zip(result.columns, result.rows[0], strict=True))
+    assert provenance["file_hash"] == key.file_hash("e" * 64)
+    assert provenance["checkpoint_sha256"] == "c" * 64
+    assert json.loads(str(provenance["preprocessing_settings_json"])) == {
+        "wavelet": "db6",
+        "level": 8,
+    }
+    assert (provenance["shard"], provenance["shard_row"], provenance["split"]) == (
+        "part-00000",
+        3,
+        "train",
+    )
+    assert provenance["code_version"]
 
 
 def test_the_schema_is_described_and_the_description_is_true(cohort: Cohort) -> None:

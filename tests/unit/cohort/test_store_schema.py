@@ -27,17 +27,17 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str,
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
         "WHERE NOT internal ORDER BY table_name, column_index",
     )
-    found: dict[str, list[tuple[str, str, bool]]] = {}
+    columns: dict[str, list[tuple[str, str, bool]]] = {}
     for table, name, kind, is_nullable in rows:
-        found.setdefault(table, []).append((name, kind, bool(is_nullable)))
-    return found
+        columns.setdefault(table, []).append((name, kind, bool(is_nullable)))
+    return columns
 
 
 def test_the_migrations_make_exactly_the_tables_that_are_documented(tmp_path: Path) -> None:
     migrated = connect_writer(tmp_path / "migrated.duckdb")
     assert schema.read_schema_version(migrated) == 0
     applied = schema.migrate(migrated, file=tmp_path)
-    assert applied == [each.version for each in schema.MIGRATIONS]
+    assert applied == [migration.version for migration in schema.MIGRATIONS]
     assert applied == list(range(1, len(applied) + 1))
     assert schema.migrate(migrated, file=tmp_path) == []
     declared = connect_writer(tmp_path / "declared.duckdb")
@@ -59,7 +59,7 @@ def test_a_cohort_of_an_older_release_opens(release: Path, tmp_path: Path) -> No
     with Cohort.open(path) as cohort:
         assert [row["patient"] for row in cohort.patients()] == expected["patients"]
         near = cohort.neighbours(expected["patients"][0], k=2)
-        assert [each.patient for each in near] == expected["neighbours"]
+        assert [neighbour.patient for neighbour in near] == expected["neighbours"]
         assert cohort.predictions(expected["patients"][0])[0].value == expected["prediction"]
     with Cohort.write(path, purpose="newer") as writer:
         writer.put_patients(pa.table({"patient": ["new"]}))
@@ -103,7 +103,7 @@ def test_an_older_schema_is_brought_up_to_date_by_the_next_writer(
     monkeypatch.setattr("ptacl_core.cohort.opened_store.SCHEMA_VERSION", extra.version)
     with pytest.raises(CohortVersionError, match="verify --repair"):
         Cohort.open(cohort_path)
-    assert "schema" in {each.code for each in verify_cohort(cohort_path).defects}
+    assert "schema" in {defect.code for defect in verify_cohort(cohort_path).defects}
     verify_cohort(cohort_path, repair=True)
     with Cohort.open(cohort_path) as cohort:
         assert cohort.count() == 65
@@ -154,8 +154,8 @@ def test_query_prints_the_tables_views_and_columns_that_are_there(ptacl, cohort_
     ]
     with duckdb.connect(str(cohort_path / "cohort.duckdb"), read_only=True) as store:
         for name, columns in printed.items():
-            found = store.execute(f"DESCRIBE {name}").fetchall()
-            assert [(row[0], row[1]) for row in found] == columns, name
+            described = store.execute(f"DESCRIBE {name}").fetchall()
+            assert [(row[0], row[1]) for row in described] == columns, name
         there = store.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     named = {line.split("`")[1] for line in views.splitlines() if line.startswith("- `")}
     assert named == {"overview"} | {row[0] for row in there}

@@ -10,9 +10,9 @@ from ptacl_core.cohort.health import self_test
 def test_every_goal_of_the_self_test_holds_and_the_environment_is_left_alone() -> None:
     before = dict(os.environ)
     checks = self_test.run_self_test()
-    assert [each for each in checks if not each.is_passed] == []
-    assert {each.goal for each in checks} >= {"R1, R4", "R5", "R6", "R7", "R13", "R32", "R35"}
-    assert all(each.num_tried > 0 for each in checks)
+    assert [check for check in checks if not check.is_passed] == []
+    assert {check.goal for check in checks} >= {"R1, R4", "R5", "R6", "R7", "R13", "R32", "R35"}
+    assert all(check.num_tried > 0 for check in checks)
     assert dict(os.environ) == before
 
 

@@ -65,11 +65,13 @@ def _ask(path: Path) -> tuple[list[tuple[str, float]], bool]:
         near = cohort.neighbours(NAME, k=5, direction="ecg-ecg")
         vectors = cohort.embeddings("align-1", "ecg").vectors
         assert not vectors.flags.writeable
-        return [(each.patient, each.similarity) for each in near], not vectors.flags.owndata
+        return [
+            (neighbour.patient, neighbour.similarity) for neighbour in near
+        ], not vectors.flags.owndata
 
 
 def _index_faults(path: Path) -> int:
-    return sum(each.code == "index" for each in verify_cohort(path).defects)
+    return sum(defect.code == "index" for defect in verify_cohort(path).defects)
 
 
 def _files(path: Path) -> list[Path]:

@@ -52,8 +52,8 @@ def _state(cohort: Cohort, secrets: Path) -> tuple[object, ...]:
     store = cohort.layout.store
     return (
         hashlib.sha256(store.read_bytes()).hexdigest(),
-        sorted(each.name for each in secrets.iterdir()),
-        sorted(each.name for each in cohort.path.iterdir() if "notes" not in each.name),
+        sorted(file.name for file in secrets.iterdir()),
+        sorted(file.name for file in cohort.path.iterdir() if "notes" not in file.name),
     )
 
 

@@ -101,7 +101,7 @@ def test_the_process_may_not_grow_beyond_its_limit(shared: Cohort) -> None:
     shared.run_statement("SELECT 1", max_rows=1)
     process_id = shared.opened.console.process_id
     limits = Path(f"/proc/{process_id}/limits").read_text(encoding="ascii")
-    line = next(each for each in limits.splitlines() if each.startswith("Max address space"))
+    line = next(text for text in limits.splitlines() if text.startswith("Max address space"))
     assert int(line.split()[3]) == ADDRESS_SPACE_BYTES <= 4 * 2**30
 
 

@@ -85,7 +85,9 @@ def test_changed_vectors_are_noticed(whole: Path) -> None:
         "UPDATE embeddings_24 SET vector = list_transform(vector::FLOAT[], "
         "lambda v: v * 2)::FLOAT[24] WHERE patient = 'sim-000009'",
     )
-    messages = [each.message for each in verify_cohort(whole).defects if each.code == "embeddings"]
+    messages = [
+        defect.message for defect in verify_cohort(whole).defects if defect.code == "embeddings"
+    ]
     assert messages == ["the vectors are not those that were written"] * 2
 
 
@@ -131,8 +133,8 @@ def test_every_fault_of_a_file_is_named_and_what_is_derived_is_repaired(
 ) -> None:
     break_it, is_repairable = FILE_FAULTS[code]
     break_it(whole)
-    found = verify_cohort(whole)
-    assert code in {defect.code for defect in found.defects}
+    verification = verify_cohort(whole)
+    assert code in {defect.code for defect in verification.defects}
     repaired = verify_cohort(whole, repair=True)
     if is_repairable:
         assert repaired.is_whole, repaired.defects

@@ -66,7 +66,7 @@ def test_the_commands(tmp_path):
     assert "Temperature of the patient loss, Eq. (1)." in explained.stdout
     listed = json.loads(runner.invoke(app, ["settings", "list", "--json"]).stdout)
     assert {"kind": "run", "name": "tiny"}.items() <= next(
-        each.items() for each in listed if each["name"] == "tiny" and each["kind"] == "run"
+        preset.items() for preset in listed if preset["name"] == "tiny" and preset["kind"] == "run"
     )
     shown = runner.invoke(app, ["settings", "show", "tiny"]).stdout
     file = tmp_path / "mine.toml"

@@ -37,7 +37,7 @@ def test_an_evaluation_of_the_version_before_is_read():
     document = EvaluationDocument.read(FORMER)
     row = document.row("aligned-ecg")
     assert row is not None
-    before = next(each for each in former["rows"] if each["key"] == "aligned-ecg")
+    before = next(row for row in former["rows"] if row["key"] == "aligned-ecg")
     cell, old = row.phenotypes["lvm_g"], before["phenotypes"]["lvm_g"]
     assert (cell.r2, cell.mean_absolute_error, cell.concordance) == (
         old["r2"], old["mae"], old["ccc"]

@@ -49,7 +49,7 @@ def test_without_positions_order_does_not_matter_and_the_encoder_is_left_alone()
     batch = torch.randn(1, 12, 400, generator=generator)
     swapped = torch.cat([batch[:, :, 200:], batch[:, :, :200]], dim=2)
     with torch.no_grad():
-        mean, mean_swapped = (bare.tokens(each).mean(dim=1) for each in (batch, swapped))
+        mean, mean_swapped = (bare.tokens(clips).mean(dim=1) for clips in (batch, swapped))
         torch.testing.assert_close(mean, mean_swapped, rtol=1e-4, atol=1e-5)
         whole = encoder.tokens(batch).mean(dim=1)
         assert not torch.allclose(whole, encoder.tokens(swapped).mean(dim=1), atol=1e-3)

@@ -52,10 +52,10 @@ def test_saved_and_loaded_answers_are_equal(data, readout, tmp_path):
     features, _ = data
     readout.save(tmp_path / "run" / "readout")
     loaded = ReadOut.load(tmp_path / "run" / "readout")
-    expected, found = readout.predict(features[:9]), loaded.predict(features[:9])
-    np.testing.assert_array_equal(found.value, expected.value)
-    np.testing.assert_array_equal(found.high, expected.high)
-    np.testing.assert_array_equal(found.outlier_score, expected.outlier_score)
+    expected, answered = readout.predict(features[:9]), loaded.predict(features[:9])
+    np.testing.assert_array_equal(answered.value, expected.value)
+    np.testing.assert_array_equal(answered.high, expected.high)
+    np.testing.assert_array_equal(answered.outlier_score, expected.outlier_score)
     assert (loaded.coverage, loaded.checkpoint_sha256) == (0.9, "c" * 64)
 
 
@@ -107,9 +107,9 @@ def test_groups_get_their_own_intervals_and_it_is_told_whose(data):
     )
     assert made.groups == ("all", "F <55", "M <55", "M >65")
     assert made.num_calibration[:, 0].tolist() == [400, 150, 100, 150]
-    found = made.predict(features[800:804], groups=["F <55", "M >65", "F >65", "all"])
-    assert found.interval_group == ("F <55", "M >65", "all", "all")
-    width = (found.high - found.low).mean(axis=1)
+    predictions = made.predict(features[800:804], groups=["F <55", "M >65", "F >65", "all"])
+    assert predictions.interval_group == ("F <55", "M >65", "all", "all")
+    width = (predictions.high - predictions.low).mean(axis=1)
     assert width[1] > 2 * width[0]
     assert width[0] < width[2] < width[1]
     np.testing.assert_allclose(width[2], width[3])

@@ -40,24 +40,24 @@ def probe():
 
 def test_masking_a_lead_changes_what_hangs_on_it(probe):
     signal = np.full((12, 1000), 2.0, np.float32)
-    found = explain_ecg(LeadMeans(), probe, signal, np.array([100, 400, 900]), num_steps=13)
+    saliency = explain_ecg(LeadMeans(), probe, signal, np.array([100, 400, 900]), num_steps=13)
     # Target j is the mean of lead j: a flat lead takes 2 from its own and nothing from others.
-    np.testing.assert_allclose(found.leads[:10], -2.0 * np.eye(10), atol=1e-5)
-    np.testing.assert_allclose(found.leads[10:], 0.0, atol=1e-5)
+    np.testing.assert_allclose(saliency.leads[:10], -2.0 * np.eye(10), atol=1e-5)
+    np.testing.assert_allclose(saliency.leads[10:], 0.0, atol=1e-5)
     # A constant is its own straight line.
-    assert found.steps is not None
-    np.testing.assert_allclose(found.steps, np.zeros((13, 10)), atol=1e-5)
+    assert saliency.steps is not None
+    np.testing.assert_allclose(saliency.steps, np.zeros((13, 10)), atol=1e-5)
 
 
 def test_masking_a_step_takes_away_what_happens_in_it(probe):
     signal = np.zeros((12, 1000), np.float32)
     signal[3, 165:170] = 10.0  # inside step 2 of the beat from 100 to 360: samples 140 to 160 …
-    found = explain_ecg(LeadMeans(), probe, signal, np.array([100, 360]), num_steps=13)
+    saliency = explain_ecg(LeadMeans(), probe, signal, np.array([100, 360]), num_steps=13)
     step = (167 - 100) * 13 // 260
     expected = np.zeros((13, 10))
     expected[step, 3] = -10.0 * 5 / 1000
-    assert found.steps is not None
-    np.testing.assert_allclose(found.steps, expected, atol=1e-5)
+    assert saliency.steps is not None
+    np.testing.assert_allclose(saliency.steps, expected, atol=1e-5)
 
 
 def test_masked_parts_are_flat_or_straight_and_the_rest_untouched():

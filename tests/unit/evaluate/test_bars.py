@@ -121,7 +121,9 @@ def test_more_labels_are_nested_and_the_last_point_is_exact():
     ]
     assert [point.predicted.shape for point in curve.points] == [(3, 100, 2)] * 2 + [(1, 100, 2)]
     np.testing.assert_array_equal(curve.with_all, ridge.predict(labels[:400]))
-    scores = [np.mean([r2(labels[400:], each) for each in p.predicted]) for p in curve.points]
+    scores = [
+        np.mean([r2(labels[400:], predicted) for predicted in p.predicted]) for p in curve.points
+    ]
     assert scores == sorted(scores)
 
 

@@ -148,8 +148,8 @@ def test_shortfall_is_the_beta_binomial_of_both_draws():
     # 99 calibration labels at 90 %: the 95th of each tail, so Beta(90, 10).
     for covered in (40, 45, 50):
         expected = stats.betabinom(50, 90, 10).cdf(covered)
-        found = shortfall_p_value(covered, 50, num_calibration=99, level=0.9)
-        assert found == pytest.approx(expected, rel=1e-9)
+        p_value = shortfall_p_value(covered, 50, num_calibration=99, level=0.9)
+        assert p_value == pytest.approx(expected, rel=1e-9)
     assert shortfall_p_value(50, 50, num_calibration=99, level=0.9) == pytest.approx(1.0)
 
 
@@ -161,10 +161,10 @@ def test_shortfall_holds_its_level_and_sees_a_shift():
         fitted = fit_conformal(observed[:100], predicted[:100], is_asymmetric=True)
         for bias, p_values in ((0.0, alike), (2.5, shifted)):
             labels = observed[100:] + bias
-            found = measure_coverage(labels, fitted.interval(predicted[100:]))
+            coverage = measure_coverage(labels, fitted.interval(predicted[100:]))
             p_values.append(
                 shortfall_p_value(
-                    round(found.share * 150),
+                    round(coverage.share * 150),
                     150,
                     num_calibration=fitted.num_calibration["all"],
                     level=0.9,

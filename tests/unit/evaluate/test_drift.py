@@ -11,11 +11,11 @@ from ptacl_core.evaluate import (
 
 
 def test_index_of_categories_by_hand():
-    found = stability_of_categories(["F"] * 60 + ["M"] * 40, ["F"] * 30 + ["M"] * 70)
+    index = stability_of_categories(["F"] * 60 + ["M"] * 40, ["F"] * 30 + ["M"] * 70)
     share, other = np.array([60.5, 40.5]) / 101, np.array([30.5, 70.5]) / 101
-    assert found.psi == pytest.approx(((other - share) * np.log(other / share)).sum())
-    assert found.psi > 0.25
-    assert found.p_value < 1e-4
+    assert index.psi == pytest.approx(((other - share) * np.log(other / share)).sum())
+    assert index.psi > 0.25
+    assert index.p_value < 1e-4
     assert stability_of_categories(["F"] * 9, ["F"] * 5) == (0.0, 1.0, 1)
 
 
@@ -42,22 +42,22 @@ def test_p_values_of_no_shift_hold_their_level():
 
 
 def test_standardised_difference_is_cohens_d():
-    found = standardised_difference(np.array([0.0, 2.0] * 50), np.array([1.0, 3.0] * 50))
-    assert found[0] == pytest.approx(1.0)
-    assert found[1] < 1.0 < found[2]
+    difference = standardised_difference(np.array([0.0, 2.0] * 50), np.array([1.0, 3.0] * 50))
+    assert difference[0] == pytest.approx(1.0)
+    assert difference[1] < 1.0 < difference[2]
     assert np.isnan(standardised_difference(np.ones(3), np.ones(4))[0])
 
 
 def test_discrepancy_is_the_double_sum():
     generator = np.random.default_rng(2)
     first, second = generator.normal(size=(6, 2)), generator.normal(1.0, size=(5, 2))
-    found = maximum_mean_discrepancy(
+    discrepancy = maximum_mean_discrepancy(
         first, second, generator=np.random.default_rng(0), num_permutations=20
     )
 
     def mean_kernel(a, b, skip):
         values = [
-            np.exp(-((x - y) ** 2).sum() / found.bandwidth**2)
+            np.exp(-((x - y) ** 2).sum() / discrepancy.bandwidth**2)
             for i, x in enumerate(a)
             for j, y in enumerate(b)
             if not (skip and i == j)
@@ -69,7 +69,7 @@ def test_discrepancy_is_the_double_sum():
         + mean_kernel(second, second, True)
         - 2 * mean_kernel(first, second, False)
     )
-    assert found.squared == pytest.approx(expected)
+    assert discrepancy.squared == pytest.approx(expected)
 
 
 def test_discrepancy_sees_a_shift_and_holds_its_level_without_one():

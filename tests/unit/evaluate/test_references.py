@@ -10,11 +10,11 @@ from ptacl_core.records import PHENOTYPE_NAMES
 
 
 def row(method, evaluation="LP", modality="ECG"):
-    found = [
+    rows = [
         r for r in TABLE_2 if (r.method, r.evaluation, r.modality) == (method, evaluation, modality)
     ]
-    assert len(found) == 1
-    return found[0].r2
+    assert len(rows) == 1
+    return rows[0].r2
 
 
 def test_labelled_and_complete():

@@ -61,8 +61,8 @@ def test_every_figure_of_a_resample_is_that_of_its_copied_rows(pair):
         by_definition(observed, predicted),
         rtol=1e-10,
     )
-    found = terms.figures(resamples.sums(terms.terms)).reshape(30, 10, 3)
-    for counts, figures in zip(resamples.counts, found, strict=True):
+    resampled = terms.figures(resamples.sums(terms.terms)).reshape(30, 10, 3)
+    for counts, figures in zip(resamples.counts, resampled, strict=True):
         rows = copied_rows(counts)
         np.testing.assert_allclose(
             figures, by_definition(observed[rows], predicted[rows]), rtol=1e-9
@@ -92,10 +92,10 @@ def test_intervals_equal_those_of_the_loop():
         generator=np.random.default_rng(5),
         num_resamples=300,
     )
-    found = fast.mean_interval(values)
-    np.testing.assert_allclose(found.estimate, slow.estimate)
-    np.testing.assert_allclose(found.low, slow.low)
-    np.testing.assert_allclose(found.high, slow.high)
+    interval = fast.mean_interval(values)
+    np.testing.assert_allclose(interval.estimate, slow.estimate)
+    np.testing.assert_allclose(interval.low, slow.low)
+    np.testing.assert_allclose(interval.high, slow.high)
 
 
 @pytest.mark.parametrize("num_rows", [9, 10])
@@ -103,10 +103,10 @@ def test_medians_equal_those_of_copied_rows(num_rows):
     ranks = np.random.default_rng(2).integers(1, 6, num_rows)
     resamples = draw_resamples(num_rows, generator=np.random.default_rng(0), num_resamples=200)
     medians = [np.median(ranks[copied_rows(counts)]) for counts in resamples.counts]
-    found = resamples.median_interval(ranks)
-    assert found.estimate == np.median(ranks)
-    np.testing.assert_allclose([found.low, found.high], np.quantile(medians, [0.025, 0.975]))
-    np.testing.assert_allclose(found.sd, np.std(medians, ddof=1))
+    interval = resamples.median_interval(ranks)
+    assert interval.estimate == np.median(ranks)
+    np.testing.assert_allclose([interval.low, interval.high], np.quantile(medians, [0.025, 0.975]))
+    np.testing.assert_allclose(interval.sd, np.std(medians, ddof=1))
 
 
 def test_rows_of_a_patient_come_together_and_subsets_keep_the_draw():

@@ -127,13 +127,13 @@ def test_random_embeddings_have_the_gaussian_precision_and_the_closed_form():
     generator = np.random.default_rng(3)
     num = 4000
     values = generator.normal(size=(num, 2))
-    found = retrieve(
+    retrieved = retrieve(
         generator.normal(size=(num, 8)),
         generator.normal(size=(num, 8)),
         values,
         exclude_self=True,
     )
-    for result in found.values():
+    for result in retrieved.values():
         # Precision at 10 averages 40,000 dependent draws.
         assert result.precision[:, 3].mean() == pytest.approx(0.2763, abs=0.012)
         assert result.random_precision.mean() == pytest.approx(0.2763, abs=0.012)
@@ -232,9 +232,9 @@ def test_what_cannot_be_judged_is_absent():
     values[:, 1] = np.nan
     values[:, 2] = 7.0
     values[1:, 3] = np.nan
-    found = retrieval_metrics(queries, database, values)
-    assert list(found) == ["lvedv_ml"]
-    assert all(np.isfinite(list(found["lvedv_ml"].values())))
+    metrics = retrieval_metrics(queries, database, values)
+    assert list(metrics) == ["lvedv_ml"]
+    assert all(np.isfinite(list(metrics["lvedv_ml"].values())))
 
 
 def test_two_patients_and_large_k():

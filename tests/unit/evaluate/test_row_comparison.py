@@ -36,9 +36,9 @@ def test_each_resample_scores_as_its_copied_rows(labels, resamples):
 def test_seeds_are_averaged_after_scoring(labels, resamples):
     seeds = np.stack([noisy(labels, 15.0, 1), noisy(labels, 25.0, 2)])
     scores = score_row(labels, seeds, resamples)
-    each = np.stack([r2(labels, values) for values in seeds])
-    np.testing.assert_allclose(scores.mean[:3], each.mean(axis=0))
-    np.testing.assert_allclose(scores.seed_sd[:3], each.std(axis=0, ddof=1))
+    scores_by_seed = np.stack([r2(labels, values) for values in seeds])
+    np.testing.assert_allclose(scores.mean[:3], scores_by_seed.mean(axis=0))
+    np.testing.assert_allclose(scores.seed_sd[:3], scores_by_seed.std(axis=0, ddof=1))
     assert np.isnan(score_row(labels, seeds[:1], resamples).seed_sd).all()
     assert (scores.bound(0.025) < scores.mean).all()
     assert (scores.mean < scores.bound(0.975)).all()
@@ -46,9 +46,9 @@ def test_seeds_are_averaged_after_scoring(labels, resamples):
 
 def test_a_row_against_itself_is_not_separated(labels, resamples):
     row = score_row(labels, noisy(labels, 20.0, 1)[None], resamples)
-    found = compare_rows(row, row)
-    np.testing.assert_array_equal(found.difference, 0.0)
-    assert set(found.verdicts) == {"not separated"}
+    comparison = compare_rows(row, row)
+    np.testing.assert_array_equal(comparison.difference, 0.0)
+    assert set(comparison.verdicts) == {"not separated"}
 
 
 def test_better_predictions_are_separated_and_the_other_way_reversed(labels, resamples):

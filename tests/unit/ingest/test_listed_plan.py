@@ -161,7 +161,7 @@ def wards(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cell", "found"),
+    ("cell", "path"),
     [
         ("a_17.xml", "H100/a_17.xml"),
         ("a_17", "H100/a_17.xml"),
@@ -176,11 +176,11 @@ def wards(tmp_path):
         ("H200/none.xml", "H200/none.xml"),
     ],
 )
-def test_cells_are_paths_as_people_and_other_machines_write_them(wards, tmp_path, cell, found):
+def test_cells_are_paths_as_people_and_other_machines_write_them(wards, tmp_path, cell, path):
     plan = planned(wards, f"patient;ecg;cmr\nP1;{cell};\n", tmp_path)
     (visit,) = plan.visits
     assert visit.ecg is not None
-    assert visit.ecg.path == wards / found
+    assert visit.ecg.path == wards / path
 
 
 def test_a_name_that_several_files_have_or_two_people_share_is_refused(wards, tmp_path):

@@ -60,8 +60,8 @@ def _count(tree, plan: Plan, tally: Tally) -> None:
             tally.faults["pairs of two visits"] += ecg.visit != cmr.visit
             tally.pairs += ecg.person == cmr.person
     sides = {
-        person: {assign_split(subject, salt="ptacl") for subject in found}
-        for person, found in subjects.items()
+        person: {assign_split(subject, salt="ptacl") for subject in subjects_of_person}
+        for person, subjects_of_person in subjects.items()
     }
     left_out = sum(file.is_recording for file in plan.unused)
     tally.faults["people on two sides of a split"] += sum(len(s) > 1 for s in sides.values())

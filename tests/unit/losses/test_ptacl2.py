@@ -79,8 +79,8 @@ def test_ptacl2_eq2_against_numpy():
         for weight, table in ((0.3, logits), (0.7, logits.T)):
             chance = np.exp(table) / np.exp(table).sum(1, keepdims=True)
             total += weight * -np.log(np.diag(chance)).mean() / 5
-    found = same_phase_loss(ecg, cmr, temperature=0.2, ecg_to_cmr_weight=0.3)
-    assert found.item() == pytest.approx(total, abs=1e-12)
+    loss = same_phase_loss(ecg, cmr, temperature=0.2, ecg_to_cmr_weight=0.3)
+    assert loss.item() == pytest.approx(total, abs=1e-12)
 
 
 def test_ptacl2_eq2_is_blind_to_what_all_patients_share_at_a_step():

@@ -71,7 +71,7 @@ def test_a_forest_plot_places_values_in_order():
     svg = draw_forest_plot(
         [Estimate("low", 0.1), Estimate("high", 0.9)], title="t", description="d", axis_label=""
     )
-    first, second = (float(each.attrib["cx"]) for each in parse(svg).iter(f"{SVG}circle"))
+    first, second = (float(circle.attrib["cx"]) for circle in parse(svg).iter(f"{SVG}circle"))
     assert first < second
 
 
@@ -80,7 +80,11 @@ def test_a_heat_map_is_darkest_where_the_value_is_greatest():
     svg = draw_heat_maps(
         [HeatMap("m", "", values)], title="t", description="d", row_label="r", column_label="c"
     )
-    cells = [each for each in parse(svg).iter(f"{SVG}rect") if each.find(f"{SVG}title") is not None]
+    cells = [
+        rectangle
+        for rectangle in parse(svg).iter(f"{SVG}rect")
+        if rectangle.find(f"{SVG}title") is not None
+    ]
     assert [cell.get("fill") for cell in cells] == [colour_of(v) for v in (0, 0.5, 0.25, 1)]
     assert cells[2].findtext(f"{SVG}title") == "r 2, c 1: 0.250"
 

@@ -35,8 +35,8 @@ def test_workers_import_nothing_from_the_folder_they_are_started_in(tmp_path, mo
     (tmp_path / "json.py").write_text("raise SystemExit('the folder was imported from')")
     monkeypatch.chdir(tmp_path)
     with open_process_pool(1) as pool:
-        found = pool.submit(eval, "__import__('json').__file__").result()
-    assert Path(found).parent != tmp_path
+        place = pool.submit(eval, "__import__('json').__file__").result()
+    assert Path(place).parent != tmp_path
 
 
 def test_an_exception_ends_the_pool_and_is_passed_on():

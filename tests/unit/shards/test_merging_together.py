@@ -130,8 +130,8 @@ def test_jobs_registered_one_after_another_are_all_registered_at_once(tmp_path):
             columns = "*" if left_out is None else f"* EXCLUDE ({left_out})"
             query = f"SELECT {columns} FROM {table} ORDER BY ALL"
             assert one.fetch(query) == other.fetch(query), table
-        found = one.fetch("SELECT count(*) FROM phenotypes WHERE value = 41.5")
-    assert found == [(2,)]
+        counts = one.fetch("SELECT count(*) FROM phenotypes WHERE value = 41.5")
+    assert counts == [(2,)]
 
 
 def test_nothing_new_writes_nothing_and_a_changed_manifest_is_merged_again(tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_a_second_call_changes_nothing_and_an_interrupted_one_is_finished(shards
     document = json.loads(description.read_text())
     document["sha256"]["ecg.npy"] = "0" * 64
     description.write_text(json.dumps(document))
-    assert [each.code for each in verify_shards(shards)] == ["shard"]
+    assert [defect.code for defect in verify_shards(shards)] == ["shard"]
     erase_people(shards, ["p1"])
     assert verify_shards(shards) == []
     assert find_array_pieces(shards, ["p1"]) == []
@@ -80,7 +80,7 @@ def test_people_of_similar_names_stay(shards):
 def test_what_a_dead_writer_left_goes_with_them(shards):
     (shards / "part-00003").mkdir()
     (shards / "part-00003" / "ecg.npy").write_bytes(b"half of p1")
-    assert [each.code for each in verify_shards(shards)] == ["shard_cut_off"]
+    assert [defect.code for defect in verify_shards(shards)] == ["shard_cut_off"]
     erase_people(shards, ["p1"])
     assert not (shards / "part-00003").exists()
 

@@ -33,8 +33,8 @@ def settings_of(strength: float, **changes: Any) -> SimulationSettings:
 
 
 def correlations_of(settings: SimulationSettings) -> dict[str, float]:
-    found = describe_timing(collect_timing(settings, NUM_PATIENTS), num_train=2000)
-    return found["partial_correlations"]
+    timing = describe_timing(collect_timing(settings, NUM_PATIENTS), num_train=2000)
+    return timing["partial_correlations"]
 
 
 @pytest.mark.parametrize("name", HASHES_BEFORE_COUPLING)
@@ -70,15 +70,15 @@ def test_qt_and_end_systole_correlate_by_the_square_of_the_coupling(strength: fl
     settings = settings.model_copy(
         update={"coupling": settings.coupling.model_copy(update={"pep_per_qrs_ms": 0.0})}
     )
-    found = correlations_of(settings)["qt_end_systole"]
-    assert found == pytest.approx(strength**2, abs=0.03)
+    correlation = correlations_of(settings)["qt_end_systole"]
+    assert correlation == pytest.approx(strength**2, abs=0.03)
 
 
 def test_the_cohort_timing_is_coupled_in_all_three_mechanisms() -> None:
-    found = correlations_of(settings_of(0.8))
-    assert found["qt_end_systole"] == pytest.approx(0.64, abs=0.04)
-    assert found["pr_kick"] < -0.8  # a longer PR, an earlier kick
-    assert found["qrs_ejection_start"] > 0.7
+    correlations = correlations_of(settings_of(0.8))
+    assert correlations["qt_end_systole"] == pytest.approx(0.64, abs=0.04)
+    assert correlations["pr_kick"] < -0.8  # a longer PR, an earlier kick
+    assert correlations["qrs_ejection_start"] > 0.7
 
 
 def test_no_coupling_and_broken_phase_leave_nothing() -> None:

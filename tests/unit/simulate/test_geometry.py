@@ -79,5 +79,5 @@ def test_crescent_width_gives_the_area(radius_mm: float, area_mm2: float) -> Non
         exponent=0.7,
     )
     first, second = crescent_integrals(half_angle, 0.7)
-    found = radius_mm * float(width) * first + float(width) ** 2 * second / 2
-    assert found == pytest.approx(area_mm2, rel=1e-9, abs=1e-6)
+    crescent_mm2 = radius_mm * float(width) * first + float(width) ** 2 * second / 2
+    assert crescent_mm2 == pytest.approx(area_mm2, rel=1e-9, abs=1e-6)

@@ -52,16 +52,16 @@ def test_oracle_ceilings_are_those_of_the_prototype() -> None:
     settings = load_cohort_settings("easy", kappa_scale=1.0)
     document = describe_truth(collect_truth(settings, 8000), num_train=5000)
     rows = document["phenotypes"]
-    found = [rows[name]["oracle_r2"] for name in PHENOTYPE_NAMES]
-    np.testing.assert_allclose(found, PROTOTYPE_ORACLE, atol=0.05)
+    oracle_r2 = [rows[name]["oracle_r2"] for name in PHENOTYPE_NAMES]
+    np.testing.assert_allclose(oracle_r2, PROTOTYPE_ORACLE, atol=0.05)
 
 
 def test_oracle_without_kappa_is_the_heart_rate_alone() -> None:
     settings = load_cohort_settings("easy", kappa_scale=0.0)
     document = describe_truth(collect_truth(settings, 6000), num_train=4000)
     rows = document["phenotypes"]
-    found = {name: rows[name]["oracle_r2"] for name in PHENOTYPE_NAMES}
-    assert found["lvef_pct"] == pytest.approx(0.0, abs=0.01)
-    assert found["rvef_pct"] == pytest.approx(0.0, abs=0.01)
-    assert 0.02 < found["lvco_l_min"] < 0.12
-    assert max(found.values()) < 0.12
+    oracle_r2 = {name: rows[name]["oracle_r2"] for name in PHENOTYPE_NAMES}
+    assert oracle_r2["lvef_pct"] == pytest.approx(0.0, abs=0.01)
+    assert oracle_r2["rvef_pct"] == pytest.approx(0.0, abs=0.01)
+    assert 0.02 < oracle_r2["lvco_l_min"] < 0.12
+    assert max(oracle_r2.values()) < 0.12

@@ -93,8 +93,8 @@ def test_covariates_have_their_published_centre(people: Population) -> None:
 
 
 def test_heart_rates_of_two_devices_agree_as_measured(people: Population) -> None:
-    found = correlation(people.heart_rate_ecg_bpm, people.heart_rate_mri_bpm)
-    assert found == pytest.approx(0.76, abs=0.02)
+    correlation_of_rates = correlation(people.heart_rate_ecg_bpm, people.heart_rate_mri_bpm)
+    assert correlation_of_rates == pytest.approx(0.76, abs=0.02)
     ratio = (people.heart_rate_ecg_bpm / people.heart_rate_mri_bpm).median()
     assert float(ratio) == pytest.approx(1.02, abs=0.01)
 
@@ -139,8 +139,8 @@ def test_phenotypes_correlate_as_in_the_prototype(
     first: str, second: str, expected: float, tolerance: float, observed: np.ndarray
 ) -> None:
     columns = [PHENOTYPE_NAMES.index(name) for name in (first, second)]
-    found = np.corrcoef(observed[:, columns].T)[0, 1]
-    assert found == pytest.approx(expected, abs=tolerance)
+    correlation = np.corrcoef(observed[:, columns].T)[0, 1]
+    assert correlation == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize(

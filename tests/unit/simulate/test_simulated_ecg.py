@@ -97,11 +97,11 @@ def test_r_peaks_are_the_peaks_of_the_r_wave() -> None:
                 assert abs(int(window.argmax()) - 20) <= 3
 
 
-def matched(found: np.ndarray, true: np.ndarray) -> tuple[int, int, int]:
+def matched(detected: np.ndarray, true: np.ndarray) -> tuple[int, int, int]:
     """Peaks found, true peaks, and detections: those within 50 ms, away from the ends."""
     inner = true[(true >= 150) & (true < 4850)]
-    claims = found[(found >= 150) & (found < 4850)]
-    hits = sum(bool(np.abs(found - peak).min(initial=5000) <= 25) for peak in inner)
+    claims = detected[(detected >= 150) & (detected < 4850)]
+    hits = sum(bool(np.abs(detected - peak).min(initial=5000) <= 25) for peak in inner)
     right = sum(bool(np.abs(true - claim).min(initial=5000) <= 25) for claim in claims)
     return hits, len(inner), len(claims) - right
 
@@ -201,10 +201,10 @@ def test_intervals_have_the_published_size() -> None:
     assert float(qrs_ms[is_male].mean() - qrs_ms[~is_male].mean()) == pytest.approx(6.0, abs=1.0)
     assert float(pr_ms.mean()) == pytest.approx(164, abs=4)
     assert float((pr_ms > 200).double().mean()) == pytest.approx(0.08, abs=0.02)
-    found = np.corrcoef(qrs_ms, truth.population.lvm_g)[0, 1]
-    assert found == pytest.approx(0.41, abs=0.05)
-    found = np.corrcoef(qrs_ms, truth.population.lvedv_ml)[0, 1]
-    assert found == pytest.approx(0.39, abs=0.05)
+    correlation = np.corrcoef(qrs_ms, truth.population.lvm_g)[0, 1]
+    assert correlation == pytest.approx(0.41, abs=0.05)
+    correlation = np.corrcoef(qrs_ms, truth.population.lvedv_ml)[0, 1]
+    assert correlation == pytest.approx(0.39, abs=0.05)
 
 
 def test_t_end_meets_end_systole(easy_truth: PatientTruth) -> None:

@@ -118,10 +118,10 @@ KNOBS = {
 @pytest.mark.parametrize(("key", "value"), KNOBS.items())
 def test_every_knob_can_be_assigned(key: str, value: float | bool) -> None:
     settings = load_cohort_settings("tiny", assignments=[f"{key}={str(value).lower()}"])
-    found: object = settings
+    value_of_key: object = settings
     for part in key.split("."):
-        found = getattr(found, part)
-    assert found == value
+        value_of_key = getattr(value_of_key, part)
+    assert value_of_key == value
     assert settings.seed == load_cohort_settings("tiny").seed
 
 

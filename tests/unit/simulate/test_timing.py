@@ -69,8 +69,8 @@ def test_weak_ventricles_start_late_and_eject_briefly(easy_truth: PatientTruth) 
     timing, people = easy_truth.timing, easy_truth.population
     ratio = timing.ejection_start_ms / (timing.end_systole_ms - timing.ejection_start_ms)
     weak = people.lvef < 0.50
-    found = np.corrcoef(ratio[weak], people.lvef[weak])[0, 1]
-    assert found < -0.5
+    correlation = np.corrcoef(ratio[weak], people.lvef[weak])[0, 1]
+    assert correlation < -0.5
 
 
 @pytest.mark.parametrize("heart_rate_bpm", [38.0, 60.0, 120.0, 170.0])

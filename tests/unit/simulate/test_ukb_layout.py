@@ -85,10 +85,10 @@ def test_r_peaks_of_the_prepared_file_are_true_within_4_ms(
 ) -> None:
     for number in NUMBERS:
         record = read_ecg(folder / f"{ukb_identifier(number)}_20205_2_0.xml")
-        found = prepare_ecg(record).r_peak_samples
+        r_peaks = prepare_ecg(record).r_peak_samples
         true = patients.r_peak_samples[number].numpy()
         inner = true[(true > 100) & (true < 4900)]
-        nearest = np.abs(found[:, None] - inner[None]).min(axis=0)
+        nearest = np.abs(r_peaks[:, None] - inner[None]).min(axis=0)
         assert nearest.max() * 2 <= 4
 
 

@@ -205,13 +205,13 @@ def test_rows_hold_what_the_figures_came_from(table, described, retrieved, held_
 
 
 def test_absent_labels_are_null_in_the_rows(without_labels, resamples):
-    found = evaluate_retrieval(
+    table_one = evaluate_retrieval(
         embed(without_labels, 7, noise=0.5),
         embed(without_labels, 8, noise=0.2),
         without_labels.phenotypes,
         resamples,
     )
-    frame = build_retrieval("run", without_labels, found.runs).to_pandas()
+    frame = build_retrieval("run", without_labels, table_one.runs).to_pandas()
     assert frame[frame.phenotype == "lvedv_ml"].first_match_rank.isna().all()
     assert frame[frame.phenotype == "lvef_pct"].p_at_1.notna().all()
 

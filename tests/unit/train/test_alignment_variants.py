@@ -84,9 +84,9 @@ def test_beats_take_the_place_of_crops_and_train_both_encoders(batch):
 
 def test_a_recording_without_beats_leaves_the_local_loss_finite(batch):
     silent = replace(batch, r_peaks=(np.empty(0, np.int64), *batch.r_peaks[1:]))
-    found = figures_of(step_of(), silent)
-    assert found["valid_fraction"] == pytest.approx(5 / 6)
-    assert all(np.isfinite(value) for value in found.values())
+    figures = figures_of(step_of(), silent)
+    assert figures["valid_fraction"] == pytest.approx(5 / 6)
+    assert all(np.isfinite(value) for value in figures.values())
 
 
 def test_training_beats_are_drawn_by_the_step_and_evaluation_takes_all(batch):
@@ -106,11 +106,11 @@ def test_stranger_contrasts_the_ecg_with_the_patient_before(batch):
     expected = temporal_alignment_loss(
         features.ecg_steps, features.cmr_steps.roll(1, 0), temperature=0.2, sigma=0.1
     )
-    found = figures_of(step, batch)
-    assert found["temporal_loss"] == pytest.approx(expected.item(), rel=1e-5)
+    figures = figures_of(step, batch)
+    assert figures["temporal_loss"] == pytest.approx(expected.item(), rel=1e-5)
     own = figures_of(step_of(position_std=0.02), batch)
-    assert found["patient_loss"] == own["patient_loss"]
-    assert found["temporal_loss"] != own["temporal_loss"]
+    assert figures["patient_loss"] == own["patient_loss"]
+    assert figures["temporal_loss"] != own["temporal_loss"]
 
 
 def test_shuffled_pairs_leave_no_own_pair_in_either_loss(batch):
@@ -119,10 +119,10 @@ def test_shuffled_pairs_leave_no_own_pair_in_either_loss(batch):
     expected = patient_alignment_loss(
         features.ecg_features, features.cmr_features.roll(1, 0), temperature=0.1
     )
-    found = figures_of(step, batch)
-    assert found["patient_loss"] == pytest.approx(expected.item(), rel=1e-5)
+    figures = figures_of(step, batch)
+    assert figures["patient_loss"] == pytest.approx(expected.item(), rel=1e-5)
     stranger = figures_of(step_of(control="stranger", position_std=0.02), batch)
-    assert found["temporal_loss"] == pytest.approx(stranger["temporal_loss"], rel=1e-5)
+    assert figures["temporal_loss"] == pytest.approx(stranger["temporal_loss"], rel=1e-5)
 
 
 def test_break_phase_turns_each_cine_by_a_share_of_its_own_the_same_in_every_epoch(batch):
@@ -171,8 +171,8 @@ def test_same_phase_and_the_sum_are_made_of_their_equations(batch):
     both = step_of(0.0, local_loss="shift_and_phase", same_phase_share=0.25)
     shift = figures_of(step_of(0.0, local_loss="unknown_shift"), batch)["temporal_loss"]
     phase = figures_of(step_of(0.0, local_loss="same_phase"), batch)["temporal_loss"]
-    found = figures_of(both, batch)["temporal_loss"]
-    assert found == pytest.approx(0.75 * shift + 0.25 * phase, rel=1e-5)
+    loss = figures_of(both, batch)["temporal_loss"]
+    assert loss == pytest.approx(0.75 * shift + 0.25 * phase, rel=1e-5)
 
 
 def test_frames_are_turned_around_the_cycle():

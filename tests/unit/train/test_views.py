@@ -92,8 +92,8 @@ def test_augmentations_too_depend_on_the_place_in_the_global_batch_alone(reader)
     whole_clips = noisy_cine.draw(batch_of(reader), draws_of(), is_training=True)
     for size in (2, 4):
         batches = [batch_of(reader, rank=rank, size=size) for rank in range(size)]
-        crops = [noisy_ecg.draw(each, draws_of(), is_training=True)[0] for each in batches]
-        clips = [noisy_cine.draw(each, draws_of(), is_training=True) for each in batches]
+        crops = [noisy_ecg.draw(batch, draws_of(), is_training=True)[0] for batch in batches]
+        clips = [noisy_cine.draw(batch, draws_of(), is_training=True) for batch in batches]
         assert torch.allclose(torch.cat(crops), whole, atol=1e-6)
         assert torch.allclose(torch.cat(clips), whole_clips, atol=1e-6)
     assert not torch.equal(whole[0], whole[1])

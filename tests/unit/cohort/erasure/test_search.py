@@ -36,7 +36,9 @@ def find(root: Path, *texts: str) -> tuple[set[str], set[str]]:
         [needle for text in texts for needle in text_needles(text)],
         numbers=[number for text in texts if (number := number_of(text)) is not None],
     )
-    return {hit.path.name for hit in report.hits}, {each.path.name for each in report.not_searched}
+    return {hit.path.name for hit in report.hits}, {
+        place.path.name for place in report.not_searched
+    }
 
 
 def pack_zip(**members: bytes) -> bytes:
@@ -115,9 +117,9 @@ def planted(tmp_path_factory) -> Path:
 
 
 def test_every_planted_place_is_found(planted):
-    found, not_searched = find(planted)
+    hits, not_searched = find(planted)
     everything = {*PLANTED, "integers.duckdb", "text.duckdb", f"{IDENTIFIER}_20205_2_0.xml"}
-    assert found == everything
+    assert hits == everything
     assert not_searched == set()
 
 
@@ -165,7 +167,7 @@ def test_what_cannot_be_looked_into_is_told_with_the_reason(tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "sheet.png")
     os.mkfifo(tmp_path / "pipe")
     report = search_directories([tmp_path], text_needles(IDENTIFIER))
-    reasons = {each.path.name: each.reason for each in report.not_searched}
+    reasons = {place.path.name: place.reason for place in report.not_searched}
     assert set(reasons) == {"deep.gz", "damaged.gz", "other.zst", "sheet.png", "pipe"}
     assert "deeper than" in reasons["deep.gz"]
     assert "zstd" in reasons["other.zst"]

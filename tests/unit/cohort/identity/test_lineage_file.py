@@ -72,7 +72,7 @@ def test_what_was_never_recorded_is_unknown_and_without_the_key_everything_is(la
 def test_a_stage_that_begins_again_is_recorded_anew_and_keeps_its_weights(layout):
     record_weights(layout, run="first", stage="ecg", weights_sha256="b" * 64, log_sha256="c" * 64)
     record_stage(layout, key=KEY, run="first", stage="ecg", people=["p5"], data_sha256=None)
-    stages = {(each.run, each.stage): each for each in read_stages(layout)}
+    stages = {(stage.run, stage.stage): stage for stage in read_stages(layout)}
     assert stages["first", "ecg"].num_people == 1
     assert stages["first", "ecg"].weights_sha256 == "b" * 64
     assert ask(layout, "p1").trained == ()

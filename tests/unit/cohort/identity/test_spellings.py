@@ -56,7 +56,7 @@ def test_a_spelling_is_listed_for_everything_that_is_recognised_in_names_of_file
     listed = set(list_spellings("9000017.0"))
     assert {"9000017", "09000017", "9000017.0", "sub-9000017", "SUB_9000017"} <= listed
     assert {"9000017_ecg", "patient 9000017", "ID9000017"} <= listed
-    assert {canonical_identifier(each) for each in listed} == {"9000017"}
+    assert {canonical_identifier(spelling) for spelling in listed} == {"9000017"}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_identifiers_of_two_people_stay_two(one, other):
 
 @given(st.integers(min_value=1, max_value=10**9))
 def test_no_number_is_the_person_of_another_number(number):
-    forms = {canonical_identifier(each) for each in list_spellings(str(number))}
+    forms = {canonical_identifier(spelling) for spelling in list_spellings(str(number))}
     assert forms == {str(number)}
 
 

@@ -58,9 +58,9 @@ def test_a_folder_of_slices_is_found_as_one_cine(tmp_path, frames):
     folder.mkdir()
     for at_slice in range(5):
         save_nifti(folder / f"sax_b{at_slice + 1}.nii.gz", as_stored(frames, at_slice))
-    (found,) = discover(tmp_path)
-    assert (found.path, found.modality) == (folder, "cmr")
-    np.testing.assert_array_equal(read_cine(found.path).frames, frames)
+    (cine,) = discover(tmp_path)
+    assert (cine.path, cine.modality) == (folder, "cmr")
+    np.testing.assert_array_equal(read_cine(cine.path).frames, frames)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_folder_of_slices_is_found_as_one_cine(tmp_path, frames):
 def test_files_that_may_be_of_several_people_stay_apart(tmp_path, frames, names):
     for at, name in enumerate(names):
         save_nifti(tmp_path / f"{name}.nii.gz", as_stored(frames, at))
-    assert len([found for found in discover(tmp_path) if found.modality == "cmr"]) == len(names)
+    assert len([file for file in discover(tmp_path) if file.modality == "cmr"]) == len(names)
 
 
 def test_slices_of_two_planes_are_refused(tmp_path, frames):

@@ -22,8 +22,8 @@ def find(source: Path, **options) -> list[FoundFile]:
     return list(discover(source, **options))
 
 
-def keys(found: list[FoundFile]) -> list[tuple[str, str, str, str]]:
-    return [(file.modality, file.format, file.subject, file.visit) for file in found]
+def keys(files: list[FoundFile]) -> list[tuple[str, str, str, str]]:
+    return [(file.modality, file.format, file.subject, file.visit) for file in files]
 
 
 def series_files(dicom, study: str = "1.2.3", **options) -> dict[str, bytes]:
@@ -52,8 +52,8 @@ def test_uk_biobank_bulk_names(dicom, tmp_path: Path) -> None:
     )
     dicom.write_zip(tmp_path / "1000017_20209_2_0.zip", series_files(dicom))
     dicom.write_zip(tmp_path / "1000017_20208_2_0.zip", series_files(dicom))
-    found = find(tmp_path)
-    assert keys(found) == [
+    files = find(tmp_path)
+    assert keys(files) == [
         ("ecg", "cardiosoft_xml", "1000017", "2"),
         ("ecg", "cardiosoft_xml", "1000017", "3"),
         ("unknown", "", "1000017", "2"),
@@ -61,7 +61,7 @@ def test_uk_biobank_bulk_names(dicom, tmp_path: Path) -> None:
         ("unknown", "", "1000017", "0"),
         ("ecg", "cardiosoft_xml", "1000025", "2"),
     ]
-    reasons = [file.reason for file in found if file.modality == "unknown"]
+    reasons = [file.reason for file in files if file.modality == "unknown"]
     assert "long-axis" in reasons[0]
     assert "exercise" in reasons[1]
 
@@ -90,10 +90,10 @@ def test_names(name: str, subject: str, visit: str, modality: str | None) -> Non
 def test_folder_of_dicom_is_one_cine(dicom, tmp_path: Path) -> None:
     fill(tmp_path / "P1", series_files(dicom) | {"manifest.csv": b"a,b"})
     fill(tmp_path / "P2", series_files(dicom, study="1.2.4"))
-    found = find(tmp_path)
-    assert keys(found) == [("cmr", "dicom", "P1", ""), ("cmr", "dicom", "P2", "")]
-    assert [file.path for file in found] == [tmp_path / "P1", tmp_path / "P2"]
-    assert read_cine(found[0].path).frames.shape[:2] == (2, 2)
+    files = find(tmp_path)
+    assert keys(files) == [("cmr", "dicom", "P1", ""), ("cmr", "dicom", "P2", "")]
+    assert [file.path for file in files] == [tmp_path / "P1", tmp_path / "P2"]
+    assert read_cine(files[0].path).frames.shape[:2] == (2, 2)
 
 
 def test_series_folders_of_one_study_are_one_cine(dicom, tmp_path: Path) -> None:
@@ -102,21 +102,21 @@ def test_series_folders_of_one_study_are_one_cine(dicom, tmp_path: Path) -> None
         fill(tmp_path / "P1" / "dicom" / f"series{index // 2}", {name: data})
     fill(tmp_path / "P1", {"ecg.xml": XML})
     fill(tmp_path / "P2", {"ecg.xml": XML})
-    found = find(tmp_path)
-    assert keys(found) == [
+    recordings = find(tmp_path)
+    assert keys(recordings) == [
         ("ecg", "cardiosoft_xml", "P1", ""),
         ("cmr", "dicom", "P1", ""),
         ("ecg", "cardiosoft_xml", "P2", ""),
     ]
-    assert found[1].path == tmp_path / "P1" / "dicom"
+    assert recordings[1].path == tmp_path / "P1" / "dicom"
 
 
 def test_the_source_itself_may_be_the_cine(dicom, tmp_path: Path) -> None:
     folder = fill(tmp_path / "P9", series_files(dicom))
     assert keys(find(folder)) == [("cmr", "dicom", "P9", "")]
     zipped = dicom.write_zip(tmp_path / "P8.zip", series_files(dicom))
-    (found,) = find(zipped)
-    assert (found.path, found.format, found.subject) == (zipped, "dicom_zip", "P8")
+    (cine,) = find(zipped)
+    assert (cine.path, cine.format, cine.subject) == (zipped, "dicom_zip", "P8")
 
 
 def test_series_zips_of_one_study_are_one_cine(dicom, tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_series_zips_of_one_study_are_one_cine(dicom, tmp_path: Path) -> None:
             tmp_path / "P1" / f"s{part}.zip", {name: files[name] for name in names[part::2]}
         )
     dicom.write_zip(tmp_path / "P2.zip", series_files(dicom, study="1.2.9"))
-    found = find(tmp_path)
-    assert keys(found) == [("cmr", "dicom_zip", "P2", ""), ("cmr", "dicom", "P1", "")]
-    assert read_cine(found[1].path).frames.shape[:2] == (2, 2)
+    recordings = find(tmp_path)
+    assert keys(recordings) == [("cmr", "dicom_zip", "P2", ""), ("cmr", "dicom", "P1", "")]
+    assert read_cine(recordings[1].path).frames.shape[:2] == (2, 2)
 
 
 def test_zips_of_several_patients_stay_apart(dicom, tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ def test_an_archive_of_recordings_is_unpacked(dicom, tmp_path: Path) -> None:
         },
     )
     scratch = tmp_path / "scratch"
-    found = find(outer, scratch=scratch)
-    assert keys(found) == [
+    files = find(outer, scratch=scratch)
+    assert keys(files) == [
         ("ecg", "cardiosoft_xml", "file-000001", ""),  # its name stays inside the archive
         ("ecg", "cardiosoft_xml", "1000017", "2"),
         ("cmr", "dicom_zip", "1000017", "2"),
@@ -164,10 +164,10 @@ def test_an_archive_of_recordings_is_unpacked(dicom, tmp_path: Path) -> None:
         ("ecg", "cardiosoft_xml", "P1", ""),
         ("cmr", "dicom", "P1", ""),
     ]
-    for file in found:
+    for file in files:
         assert file.path.exists()
         assert scratch in file.path.parents
-    cines = [file for file in found if file.format == "dicom_zip"]
+    cines = [file for file in files if file.format == "dicom_zip"]
     assert read_cine(cines[0].path).frames.shape[:2] == (2, 2)
 
 
@@ -200,8 +200,8 @@ def test_wfdb_records_come_once(tmp_path: Path) -> None:
             "orphan.dat": bytes(120),
         },
     )
-    found = find(tmp_path)
-    assert [(file.path.name, file.modality) for file in found] == [
+    files = find(tmp_path)
+    assert [(file.path.name, file.modality) for file in files] == [
         ("orphan.dat", "unknown"),
         ("r1.hea", "ecg"),
     ]
@@ -215,8 +215,8 @@ def test_wfdb_in_an_archive_keeps_its_signal_file(dicom, tmp_path: Path) -> None
             "a/r1.dat": bytes(120),
         },
     )
-    (found,) = find(path, scratch=tmp_path / "scratch")
-    assert found.path.with_name("r1.dat").is_file()
+    (recording,) = find(path, scratch=tmp_path / "scratch")
+    assert recording.path.with_name("r1.dat").is_file()
 
 
 def test_nifti_as_ukbb_cardiac_writes_it(cmr_data: Path, tmp_path: Path) -> None:
@@ -224,8 +224,8 @@ def test_nifti_as_ukbb_cardiac_writes_it(cmr_data: Path, tmp_path: Path) -> None
     names = ("sa", "seg_sa", "la_2ch", "sa_ED", "seg_la_2ch")
     fill(tmp_path / "1000017", {f"{name}.nii.gz": data for name in names})
     fill(tmp_path, {"P7.nii.gz": data})
-    found = find(tmp_path)
-    assert [(file.path.name, file.modality, file.subject) for file in found] == [
+    files = find(tmp_path)
+    assert [(file.path.name, file.modality, file.subject) for file in files] == [
         ("P7.nii.gz", "cmr", "P7"),
         ("la_2ch.nii.gz", "unknown", "la_2ch"),
         ("sa.nii.gz", "cmr", "1000017"),
@@ -241,8 +241,8 @@ def test_slices_in_files_of_their_own_are_one_cine_and_people_are_not(tmp_path: 
         (tmp_path / folder).mkdir()
         for name in names:
             nib.save(image, tmp_path / folder / f"{name}.nii.gz")
-    found = find(tmp_path)
-    assert [(file.path.name, file.subject) for file in found] == [
+    files = find(tmp_path)
+    assert [(file.path.name, file.subject) for file in files] == [
         ("H1", "H1"),
         *((f"P{n}.nii.gz", f"P{n}") for n in (1, 2, 3)),
     ]
@@ -254,14 +254,14 @@ def test_arrays_by_their_sidecars(tmp_path: Path) -> None:
     (tmp_path / "cmr1.json").write_text(json.dumps({"axes": "ZTYX", "spacing_mm": [1, 1]}))
     (tmp_path / "ecg1.json").write_text(json.dumps({"lead_names": ["I"], "sampling_rate_hz": 500}))
     (tmp_path / "lonely.json").write_text("{}")
-    found = {file.subject: file for file in find(tmp_path)}
-    assert {name: file.modality for name, file in found.items()} == {
+    files = {file.subject: file for file in find(tmp_path)}
+    assert {name: file.modality for name, file in files.items()} == {
         "cmr1": "cmr",
         "ecg1": "ecg",
         "none": "unknown",
         "lonely": "unknown",
     }
-    assert "axes" in found["none"].reason
+    assert "axes" in files["none"].reason
 
 
 def test_tables(tmp_path: Path) -> None:
@@ -276,8 +276,8 @@ def test_tables(tmp_path: Path) -> None:
             "f.txt": b"just words",
         },
     )
-    found = find(tmp_path)
-    assert [(file.modality, file.format) for file in found] == [
+    files = find(tmp_path)
+    assert [(file.modality, file.format) for file in files] == [
         ("phenotypes", "csv"),
         ("phenotypes", "csv"),
         ("pairs", "csv"),
@@ -304,9 +304,9 @@ def test_every_useless_file_has_a_reason(dicom, tmp_path: Path) -> None:
     )
     (tmp_path / "t").unlink()
     (tmp_path / "link").symlink_to(tmp_path)
-    found = find(tmp_path)
-    assert len(found) == 8
-    for file in found:
+    files = find(tmp_path)
+    assert len(files) == 8
+    for file in files:
         assert file.modality == "unknown"
         assert len(file.reason) > 15
         assert "\n" not in file.reason
@@ -343,8 +343,8 @@ def test_archives_within_archives_end(tmp_path: Path) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("x.zip" if level else "x.xml", data)
         data = path.read_bytes()
-    (found,) = find(tmp_path / "5.zip", scratch=tmp_path / "scratch")
-    assert "nested deeper" in found.reason
+    (recording,) = find(tmp_path / "5.zip", scratch=tmp_path / "scratch")
+    assert "nested deeper" in recording.reason
 
 
 def test_what_the_simulator_writes_about_itself_is_no_recording(tmp_path: Path) -> None:

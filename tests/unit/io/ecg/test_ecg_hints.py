@@ -6,7 +6,7 @@ from ptacl_core.errors import ConfigError
 
 
 @pytest.mark.parametrize(
-    ("hints", "told"),
+    ("hints", "message"),
     [
         ({"sampling_rate": 500}, "did you mean sampling_rate_hz?"),
         ({"fs": 500}, "known are lead_names, unit"),
@@ -23,5 +23,5 @@ from ptacl_core.errors import ConfigError
         ({"array_name": ""}, "the name of an array"),
     ],
 )
-def test_hints_are_checked_before_any_file(tmp_path, refuse, hints, told):
-    assert told in refuse(tmp_path / "absent.npy", ConfigError, **hints)
+def test_hints_are_checked_before_any_file(tmp_path, refuse, hints, message):
+    assert message in refuse(tmp_path / "absent.npy", ConfigError, **hints)

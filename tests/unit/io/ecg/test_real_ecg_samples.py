@@ -184,5 +184,5 @@ def test_a_wfdb_record_by_stem_header_or_signal_file(samples, given):
 def test_no_finding_repeats_what_a_header_says(samples):
     for name in SAMPLES:
         text = " ".join(str(finding) for finding in read_ecg(samples / name).findings)
-        for told in ("HR06000", "Clark", "SBJ", "642341", "Anonymous", "FEMALE", "ZZDEMO", "9999"):
-            assert told not in text
+        for word in ("HR06000", "Clark", "SBJ", "642341", "Anonymous", "FEMALE", "ZZDEMO", "9999"):
+            assert word not in text

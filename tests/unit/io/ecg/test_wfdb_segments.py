@@ -165,8 +165,8 @@ def test_a_damaged_segment_is_told_once(files, tmp_path):
 def test_a_folder_holds_the_record_once(files, tmp_path):
     write_fixed(tmp_path, files.make_steps(3000), (1200, 800, 1000))
     write_segment(tmp_path, "other_0001", files.make_steps(5000)).wrsamp(write_dir=str(tmp_path))
-    found = [(file.path.name, file.modality) for file in discover(tmp_path)]
-    assert found == [("other_0001.hea", "ecg"), ("rec.hea", "ecg")]
+    recordings = [(file.path.name, file.modality) for file in discover(tmp_path)]
+    assert recordings == [("other_0001.hea", "ecg"), ("rec.hea", "ecg")]
 
 
 def test_the_hash_of_a_record_of_segments_counts_every_file(files, tmp_path):

@@ -44,8 +44,8 @@ def test_a_series_number_below_a_word_of_the_kind_is_nobody():
 
 
 def test_one_patients_folder_is_that_patient():
-    found = [Evidence(PurePath("P9/ecg"), "ecg"), Evidence(PurePath("P9/dicom"), "cmr")]
-    assert subjects(*found) == ["P9", "P9"]
+    evidence = [Evidence(PurePath("P9/ecg"), "ecg"), Evidence(PurePath("P9/dicom"), "cmr")]
+    assert subjects(*evidence) == ["P9", "P9"]
 
 
 def test_a_file_that_carries_anothers_identifier_is_left_out():
@@ -121,11 +121,11 @@ def test_a_list_decides_and_a_recognised_layout_yields_to_anothers_identifier():
         ecg("b", subject="H200", decided_by="list"),
     ]
     assert subjects(*firm) == ["H100", "H200"]
-    found = [
+    evidence = [
         ecg("a", "H200", subject="H100", decided_by="layout", is_firm=False),
         ecg("b", "H200", subject="H200", decided_by="layout", is_firm=False),
     ]
-    assert reasons(*found) == ["identity_contradicts", ""]
+    assert reasons(*evidence) == ["identity_contradicts", ""]
 
 
 def test_no_message_holds_an_identifier():

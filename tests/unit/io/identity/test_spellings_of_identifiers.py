@@ -24,7 +24,7 @@ SAME = [
 
 @pytest.mark.parametrize("spellings", SAME)
 def test_one_identifier_however_it_is_dressed(spellings):
-    assert len({fold_identifier(each) for each in spellings}) == 1
+    assert len({fold_identifier(spelling) for spelling in spellings}) == 1
 
 
 def test_the_issuer_is_told_apart():

@@ -50,15 +50,15 @@ def test_ways_to_save_a_table(tmp_path, text, encoding):
 )
 def test_tables_of_other_programs_are_named(tmp_path, name, content, expected):
     (tmp_path / name).write_bytes(content)
-    (found,) = discover(tmp_path)
-    assert found.modality == "unknown"
-    assert expected in found.reason
-    assert "CSV" in found.reason
+    (table,) = discover(tmp_path)
+    assert table.modality == "unknown"
+    assert expected in table.reason
+    assert "CSV" in table.reason
 
 
 def test_a_workbook_is_named_once_and_not_looked_into(tmp_path):
     with zipfile.ZipFile(tmp_path / "results.xlsx", "w") as book:
         for part in ("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"):
             book.writestr(part, "<x/>")
-    (found,) = discover(tmp_path)
-    assert "Excel workbook" in found.reason
+    (table,) = discover(tmp_path)
+    assert "Excel workbook" in table.reason

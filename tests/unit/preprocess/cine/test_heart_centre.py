@@ -39,8 +39,8 @@ def test_the_crop_holds_the_whole_left_ventricle(patient, shift: tuple[int, int]
 @pytest.mark.parametrize("spacing_mm", [(10.0, 1.8, 1.8), (8.0, 1.4, 2.0), (8.0, 2.5, 2.5)])
 def test_drawn_heart_beside_a_still_disc(heart, centre, spacing_mm) -> None:
     record = heart(centre=centre, spacing_mm=spacing_mm)
-    found = find_heart_centre(record.frames, spacing_mm=spacing_mm[1:])
-    assert distance_mm(found, centre, spacing_mm[1:]) < 6
+    heart = find_heart_centre(record.frames, spacing_mm=spacing_mm[1:])
+    assert distance_mm(heart, centre, spacing_mm[1:]) < 6
 
 
 def test_scale_and_offset_of_intensities_change_nothing(heart) -> None:

@@ -53,7 +53,9 @@ def test_the_same_beat_measures_the_same_at_any_rate(disturbance):
     for seed in range(4):
         measured = [intervals(one_beat_at(rate, seed, **disturbance)) for rate in RATES_BPM]
         for name in INTERVALS:
-            values = [value for each in measured if (value := each[name]) is not None]
+            values = [
+                value for measurements in measured if (value := measurements[name]) is not None
+            ]
             assert len(values) == len(measured), (seed, name, values)
             assert max(values) - min(values) <= 6, (seed, name, values)
 
@@ -89,7 +91,7 @@ def any_beat_at(rate_bpm, seed):
 def test_p_that_follows_t_at_once_is_told_from_it(seed):
     measured = [intervals(any_beat_at(rate, seed)) for rate in (45, 70, 100, 120, 130)]
     for name in INTERVALS:
-        values = [value for each in measured if (value := each[name]) is not None]
+        values = [value for measurements in measured if (value := measurements[name]) is not None]
         assert len(values) == len(measured), (name, values)
         assert max(values) - min(values) <= 6, (name, values)
 

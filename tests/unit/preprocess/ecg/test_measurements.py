@@ -133,7 +133,9 @@ def test_the_axis_is_the_direction_of_the_net_voltage():
 def test_deflections_are_named_in_order():
     beat_mv = beat_of({"V5": {(232, 240): -0.2, (240, 260): 1.5, (260, 275): -0.4, (280, 282): 1}})
     deflections = [find_deflections(samples, 230, 290) for samples in beat_mv]
-    assert [each.height_mv for each in deflections[10]] == pytest.approx([-0.2, 1.5, -0.4])
+    assert [deflection.height_mv for deflection in deflections[10]] == pytest.approx(
+        [-0.2, 1.5, -0.4]
+    )
     assert deflections[10][0].duration_ms == 16.0
     row = dict(zip(LEAD_FIGURE_NAMES, measure_leads(beat_mv, MARKS, deflections)[10], strict=True))
     assert row["q_mv"] == pytest.approx(-0.2)
@@ -191,8 +193,11 @@ def test_q_waves_need_width_depth_and_a_neighbour():
 
 
 def test_every_statement_names_its_criterion_and_source():
-    assert all(each.criterion and any(char.isdigit() for char in each.source) for each in CRITERIA)
-    assert len({each.code for each in CRITERIA}) == len(CRITERIA)
+    assert all(
+        criterion.criterion and any(char.isdigit() for char in criterion.source)
+        for criterion in CRITERIA
+    )
+    assert len({criterion.code for criterion in CRITERIA}) == len(CRITERIA)
 
 
 def test_phantom_rate_and_axis(phantom, as_record):

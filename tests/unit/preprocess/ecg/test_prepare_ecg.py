@@ -23,10 +23,10 @@ def test_a_good_recording_is_denoised_normalised_and_measured(phantom, as_record
     assert prepared.signal.dtype == prepared.signal_mv.dtype == np.float32
     np.testing.assert_array_equal(prepared.signal_mv, denoise_ecg(signal))
     np.testing.assert_array_equal(prepared.signal, normalise_ecg(prepared.signal_mv))
-    found = detect_r_peaks(prepared.signal_mv, sampling_rate_hz=500.0)
-    np.testing.assert_array_equal(prepared.r_peak_samples, found)
-    assert len(found) == len(true_s)
-    rr_s = np.diff(found) / 500.0
+    r_peaks = detect_r_peaks(prepared.signal_mv, sampling_rate_hz=500.0)
+    np.testing.assert_array_equal(prepared.r_peak_samples, r_peaks)
+    assert len(r_peaks) == len(true_s)
+    rr_s = np.diff(r_peaks) / 500.0
     assert prepared.heart_rate_bpm == pytest.approx(60.0 / np.median(rr_s))
 
 

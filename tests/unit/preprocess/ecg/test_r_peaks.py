@@ -35,9 +35,9 @@ def test_phantoms_of_any_rate_and_heart_rate(phantom):
             noise_mv=generator.uniform(0, 0.1),
             rr_variation=generator.uniform(0, 0.08),
         )
-        found = detect_r_peaks(signal, sampling_rate_hz=rate_hz)
-        assert found.dtype == np.int64
-        hit, miss, extra, offset = score(found / rate_hz, true_s)
+        r_peaks = detect_r_peaks(signal, sampling_rate_hz=rate_hz)
+        assert r_peaks.dtype == np.int64
+        hit, miss, extra, offset = score(r_peaks / rate_hz, true_s)
         hits, misses, extras = hits + hit, misses + miss, extras + extra
         offsets.append(offset)
     assert hits / (hits + misses) > 0.999
@@ -57,15 +57,15 @@ def test_scale_is_free(phantom):
     signal, _ = phantom(2)
     expected = detect_r_peaks(signal, sampling_rate_hz=500.0)
     for scale in (0.01, 100.0):
-        found = detect_r_peaks(scale * signal, sampling_rate_hz=500.0)
-        np.testing.assert_array_equal(found, expected)
+        r_peaks = detect_r_peaks(scale * signal, sampling_rate_hz=500.0)
+        np.testing.assert_array_equal(r_peaks, expected)
 
 
 def test_one_lead_is_enough(phantom):
     signal, true_s = phantom(4)
     for lead in (0, 1, 6, 9):
-        found = detect_r_peaks(signal[lead : lead + 1], sampling_rate_hz=500.0)
-        hits, misses, extra, _ = score(found / 500.0, true_s)
+        r_peaks = detect_r_peaks(signal[lead : lead + 1], sampling_rate_hz=500.0)
+        hits, misses, extra, _ = score(r_peaks / 500.0, true_s)
         assert (misses, extra) == (0, 0)
         assert hits > 5
 
@@ -101,9 +101,9 @@ def test_ectopic_beats_and_a_pause_are_found(phantom):
     early_s = true_s[3] + 0.55
     wide = np.exp(-0.5 * ((time_s - early_s) / 0.03) ** 2)
     signal = signal + np.outer(generator.normal(size=12), wide).astype(np.float32)
-    found = detect_r_peaks(signal, sampling_rate_hz=500.0) / 500.0
-    assert np.abs(found - early_s).min() < 0.05
-    assert len(found) == len(true_s) + 1
+    times_s = detect_r_peaks(signal, sampling_rate_hz=500.0) / 500.0
+    assert np.abs(times_s - early_s).min() < 0.05
+    assert len(times_s) == len(true_s) + 1
 
 
 def test_beats_are_a_quarter_of_a_second_apart(phantom):
@@ -115,8 +115,8 @@ def test_beats_are_a_quarter_of_a_second_apart(phantom):
 
 def test_long_recordings_are_found_piece_by_piece(phantom):
     signal, true_s = phantom(10, duration_s=200.0, rate_hz=250.0)
-    found = detect_r_peaks(signal, sampling_rate_hz=250.0)
-    hits, misses, extra, _ = score(found / 250.0, true_s, duration_s=200.0)
+    r_peaks = detect_r_peaks(signal, sampling_rate_hz=250.0)
+    hits, misses, extra, _ = score(r_peaks / 250.0, true_s, duration_s=200.0)
     assert (misses, extra) == (0, 0)
     assert hits > 200
 
@@ -136,9 +136,9 @@ def test_long_recordings_are_found_piece_by_piece(phantom):
     ],
 )
 def test_nothing_to_find_gives_an_empty_array(signal):
-    found = detect_r_peaks(signal, sampling_rate_hz=500.0)
-    assert found.shape == (0,)
-    assert found.dtype == np.int64
+    r_peaks = detect_r_peaks(signal, sampling_rate_hz=500.0)
+    assert r_peaks.shape == (0,)
+    assert r_peaks.dtype == np.int64
 
 
 @pytest.mark.parametrize("rate_hz", [0.0, -500.0, np.nan, np.inf, 10.0])
@@ -156,17 +156,17 @@ def test_impossible_rates_give_an_empty_array(rate_hz):
     st.sampled_from([100.0, 128.0, 500.0]),
 )
 def test_never_raises(signal, rate_hz):
-    found = detect_r_peaks(signal, sampling_rate_hz=rate_hz)
-    assert ((found >= 0) & (found < signal.shape[1])).all()
-    assert (np.diff(found) > 0).all()
+    r_peaks = detect_r_peaks(signal, sampling_rate_hz=rate_hz)
+    assert ((r_peaks >= 0) & (r_peaks < signal.shape[1])).all()
+    assert (np.diff(r_peaks) > 0).all()
 
 
 def test_a_gap_of_nan_costs_only_the_beats_in_it(phantom):
     signal, true_s = phantom(11)
     signal[:, 2000:2400] = np.nan
-    found = detect_r_peaks(signal, sampling_rate_hz=500.0) / 500.0
+    times_s = detect_r_peaks(signal, sampling_rate_hz=500.0) / 500.0
     outside = true_s[((true_s < 3.9) | (true_s > 4.9)) & (true_s > 0.1) & (true_s < 9.9)]
-    assert all(np.abs(found - t).min() < 0.02 for t in outside)
+    assert all(np.abs(times_s - t).min() < 0.02 for t in outside)
 
 
 def sleepecg_beats(signal, rate_hz):
@@ -214,15 +214,15 @@ def test_ectopic_beats_of_a_real_recording(real_records):
 def test_agrees_with_the_device_of_the_dicom_sample(real_records):
     record = real_records["pydicom_waveform_ecg.dcm"]
     assert record.device_r_peak_samples is not None
-    found = detect_r_peaks(record.signal_mv, sampling_rate_hz=record.sampling_rate_hz)
-    assert len(found) == len(record.device_r_peak_samples)
+    r_peaks = detect_r_peaks(record.signal_mv, sampling_rate_hz=record.sampling_rate_hz)
+    assert len(r_peaks) == len(record.device_r_peak_samples)
     # A tenth of a token is the accuracy that the phases need.
-    assert np.abs(found - record.device_r_peak_samples).max() <= 25
+    assert np.abs(r_peaks - record.device_r_peak_samples).max() <= 25
 
 
 def test_resampling_keeps_the_beats(phantom):
     signal, _ = phantom(12, rate_hz=1000.0)
     before = detect_r_peaks(signal, sampling_rate_hz=1000.0) / 1000.0
     after = resample_ecg(signal, from_hz=1000.0, to_hz=500.0)
-    found = detect_r_peaks(after, sampling_rate_hz=500.0) / 500.0
-    np.testing.assert_allclose(found, before, atol=0.004)
+    times_s = detect_r_peaks(after, sampling_rate_hz=500.0) / 500.0
+    np.testing.assert_allclose(times_s, before, atol=0.004)
