@@ -185,7 +185,7 @@ class ImageLayer:
             if self.graphics.protocol in KITTY:
                 patched = [patch.sent for patch in state.patches]
                 every = (*patched, *state.pictures.values())
-                self._uploads += [kitty.forget(each.number) for each in every]
+                self._uploads += [kitty.forget(picture.number) for picture in every]
             state.forget()
             state.on_lost()
 
@@ -304,7 +304,7 @@ class ImageLayer:
         """
         written = []
         blocks = [] if state.current is None else state.current.clip([block])
-        for sent, part in (each for one in blocks for each in state.find_patched(one)):
+        for sent, part in (piece for one in blocks for piece in state.find_patched(one)):
             red, green, blue = sent.number >> 16 & 0xFF, sent.number >> 8 & 0xFF, sent.number & 0xFF
             written.append(f"\x1b[38;2;{red};{green};{blue}m")
             for row in range(part.rows):

@@ -119,7 +119,7 @@ class PictureSlot:
                 continue
             if patch.first_column > column:
                 yield self.current, _cut(block, column, patch.first_column)
-            yield from ((patch.sent, each) for each in patch.sent.clip([part]))
+            yield from ((patch.sent, piece) for piece in patch.sent.clip([part]))
             column = min(patch.last_column, end)
         if column < end:
             yield self.current, _cut(block, column, end)

@@ -56,8 +56,8 @@ def show_in_page(number: int, slot: PictureSlot, cells: Sequence[CellBlock]) -> 
 
 def _place_patch(patch: Patch, blocks: Sequence[CellBlock]) -> str:
     """Place a patch over the blocks of its slot's picture."""
-    found = [part for block in blocks if (part := patch.find_part(block)) is not None]
-    parts = patch.sent.clip(found)
+    covered = [part for block in blocks if (part := patch.find_part(block)) is not None]
+    parts = patch.sent.clip(covered)
     if parts == patch.placed:
         return ""
     text = kitty.remove_placements(patch.sent.number) if patch.placed else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from ptacl_app.desktop.windows import TITLE
+from ptacl_app.desktop.window import TITLE
 from scripts.desktop.installed import Installed
 from scripts.desktop.screen import Place, Screen
 from tests.integration.chromium import Browser, Tab

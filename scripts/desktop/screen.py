@@ -93,9 +93,9 @@ class Screen:
     async def wait_for(self, title: str, *, timeout_s: float = 60) -> str:
         """The window of this title, as soon as it is shown. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
-            while not (found := self.find(title)):
+            while not (windows := self.find(title)):
                 await asyncio.sleep(0.05)
-        return found[-1]
+        return windows[-1]
 
     async def wait_until_gone(self, title: str, *, timeout_s: float = 60) -> None:
         """Until no window has this title. Raises TimeoutError."""
@@ -105,11 +105,11 @@ class Screen:
 
     def place_of(self, window: str) -> Place:
         """Where a window lies."""
-        told = subprocess.run(
+        answer = subprocess.run(
             ["xwininfo", "-id", window], env=self.variables, capture_output=True, text=True,
             check=True,
         ).stdout  # fmt: skip
-        values = dict(line.strip().split(":", 1) for line in told.splitlines() if ":" in line)
+        values = dict(line.strip().split(":", 1) for line in answer.splitlines() if ":" in line)
         names = ("Absolute upper-left X", "Absolute upper-left Y", "Width", "Height")
         return Place(*(int(values[name]) for name in names))
 
@@ -134,8 +134,8 @@ def open_screen(*, width_px: int = 1400, height_px: int = 950) -> Iterator[Scree
         pass_fds=[writing], stdout=NO_WORDS, stderr=NO_WORDS,
     )  # fmt: skip
     os.close(writing)
-    with os.fdopen(reading) as told:
-        number = told.readline().strip()
+    with os.fdopen(reading) as stream:
+        number = stream.readline().strip()
     assert number, "Xvfb did not start"
     screen = Screen(f":{number}")
     manager = subprocess.Popen(
