@@ -65,7 +65,10 @@ def build_data_sheet_report(document: DataSheetDocument) -> Report:
         ),
         Heading("Collection"),
         Bullets(
-            [f"{name} formats: {_list(counts)} people" for name, counts in document.formats.items()]
+            [
+                f"{name} formats: {_list(counts)}{' people' if counts else ''}"
+                for name, counts in document.formats.items()
+            ]
         ),
         Heading("Preprocessing"),
         Bullets(

@@ -113,6 +113,22 @@ def test_the_app_and_the_report_show_them(cohort):
     assert "LVEF below 50 %" in page and "Research use only" in page
 
 
+def test_the_checklist_and_the_data_sheet_tell_them(evaluation, ptacl, cohort):
+    answer = ptacl("report", cohort, RUN, "--checklist", "tripod-ai", "--json")
+    assert answer.exit_code == 0, answer.err
+    items = {item["number"]: str(item["answer"]) for item in json.loads(answer.out)["items"]}
+    for name in NAMES:
+        assert name in items["23a"]
+    assert "events) area under the curve" in items["23a"]
+    assert "retrieval" not in items["12e"] and "phenotypes" not in items["15"]
+    assert "read from files" in items["5a"] and "held-out" not in items["5a"]
+    sheet = json.loads(ptacl("report", cohort, "--data-sheet", "--egress", "--json").out)
+    variables = {variable["name"]: variable for variable in sheet["variables"]}
+    assert variables["echo_lvef"]["present"] == NUM_PEOPLE
+    assert 0 < variables["lvef_below_50"]["mean"] < 1
+    assert sheet["formats"]["cmr"] == {}
+
+
 def test_shuffled_labels_predict_nothing(cohort, tmp_path):
     """The control: the same people and ECGs, every value another person's."""
     from ptacl_core.stages.evaluate import run as evaluate

@@ -13,8 +13,11 @@ _DESCRIBED = ("age_years", "bmi_kg_m2", "heart_rate_bpm", *PHENOTYPE_NAMES)
 def tell_source(facts: RunFacts) -> str:
     """Where the recordings come from, as far as the cohort knows."""
     assert facts.cohort is not None
-    kind = "simulated" if facts.cohort.source == "simulated" else "read from files"
-    return f"Cohort {facts.cohort.name}, {kind}. {SOURCE_NOTES[facts.cohort.source]}"
+    is_simulated = facts.cohort.source == "simulated"
+    note = f" {SOURCE_NOTES['simulated']}" if is_simulated else ""
+    return (
+        f"Cohort {facts.cohort.name}, {'simulated' if is_simulated else 'read from files'}.{note}"
+    )
 
 
 def tell_formats(facts: RunFacts) -> str:
@@ -100,7 +103,14 @@ def tell_outcome(facts: RunFacts) -> str:
         for name, cell in cells.items()
         if name in PHENOTYPE_UNITS
     ]
-    return f"Continuous phenotypes from the cohort's labels: {', '.join(named)}."
+    own = [
+        f"{target.title or target.name} ({target.kind}, {target.n} held-out labels"
+        f"{f', rule {target.rule}' if target.rule else ''})"
+        for target in facts.evaluation.targets.values()
+    ]
+    if not named and not own:
+        return ""
+    return f"Labels of the cohort: {', '.join([*named, *own])}."
 
 
 def tell_predictors(facts: RunFacts) -> str:

@@ -7,6 +7,7 @@ from ptacl_core.config.optimisation import Optimisation
 from ptacl_core.config.training import RunSettings
 from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.table_two import TableTwoRow
+from ptacl_core.documents.targets import TargetEvaluation
 from ptacl_core.report.numbers import show, show_interval
 from ptacl_core.stages.report import answers_data as data
 from ptacl_core.stages.report import answers_validation as validation
@@ -106,24 +107,35 @@ def tell_learned(facts: RunFacts) -> str:
 
 def tell_output(facts: RunFacts) -> str:
     """What comes out for one ECG."""
-    assert facts.readout is not None
-    groups = ", ".join(facts.readout.groups)
+    readout = facts.readout
+    assert readout is not None
+    values = (
+        f"A value for each of {len(readout.names)} phenotypes by one linear probe on pooled "
+        f"tokens, with a split-conformal interval of {readout.coverage * 100:.0f} % (offsets of: "
+        f"{', '.join(readout.groups)}); an "
+        if readout.names
+        else "An "
+    )
     return (
-        "A value for each phenotype by one linear probe on pooled tokens, with a split-conformal "
-        f"interval of {facts.readout.coverage * 100:.0f} % (offsets of: {groups}), an embedding, "
-        "and an outlier score that flags recordings unlike those of the training above 1."
+        f"{values}embedding; and an outlier score that flags recordings unlike those of the "
+        "training above 1."
     )
 
 
 def tell_measures(facts: RunFacts) -> str:
     """Measures and how their uncertainty was had."""
     evaluation = _evaluation(facts)
-    return (
-        "R², mean absolute error, bias, limits of agreement, calibration slope and intercept, "
-        "coverage of intervals, precision at k of retrieval, and the area under the curve, Brier "
-        "score and calibration of events; compared with demographics alone and with lines of "
-        f"linear algebra. 95 % intervals over {evaluation.resamples} resamples of people."
-    )
+    targets = evaluation.targets.values()
+    has_values = bool(evaluation.rows) or any(target.kind == "continuous" for target in targets)
+    has_events = bool(evaluation.calibration) or any(target.kind == "binary" for target in targets)
+    measures = {
+        "R², mean absolute error, bias, calibration and coverage of intervals": has_values,
+        "precision at k of retrieval": bool(evaluation.retrieval),
+        "area under the curve, Brier score and calibration of events": has_events,
+    }
+    named = "; ".join(name for name, is_there in measures.items() if is_there)
+    bar = "" if evaluation.row("demographics") is None else "; beside demographics alone"
+    return f"{named}{bar}. 95 % intervals over {evaluation.resamples} resamples of people."
 
 
 def tell_held_out(facts: RunFacts) -> str:
@@ -137,19 +149,23 @@ def tell_held_out(facts: RunFacts) -> str:
 
 
 def tell_performance(facts: RunFacts) -> str:
-    """R² with intervals of the run's ECG row, beside demographics."""
+    """R² with intervals of the run's ECG row beside demographics, and the cohort's own targets."""
     evaluation = _evaluation(facts)
     row = _find_row(evaluation)
-    if row is None:
-        return ""
-    cells = "; ".join(
-        f"{name} {show(cell.r2)} {show_interval(cell.low, cell.high)}, mean absolute error "
-        f"{show(cell.mean_absolute_error, digits=2)}"
-        for name, cell in row.phenotypes.items()
-    )
-    bar = evaluation.row("demographics")
-    beside = "" if bar is None else f"; demographics alone {_show_mean(bar)}"
-    return f"{row.title}, R²: mean {_show_mean(row)}{beside}. By phenotype: {cells}."
+    texts = []
+    if row is not None:
+        cells = "; ".join(
+            f"{name} {show(cell.r2)} {show_interval(cell.low, cell.high)}, mean absolute error "
+            f"{show(cell.mean_absolute_error, digits=2)}"
+            for name, cell in row.phenotypes.items()
+        )
+        bar = evaluation.row("demographics")
+        beside = "" if bar is None else f"; demographics alone {_show_mean(bar)}"
+        texts.append(f"{row.title}, R²: mean {_show_mean(row)}{beside}. By phenotype: {cells}.")
+    if evaluation.targets:
+        listed = "; ".join(_tell_target(target) for target in evaluation.targets.values())
+        texts.append(f"The cohort's own targets: {listed}.")
+    return " ".join(texts)
 
 
 def tell_calibration(facts: RunFacts) -> str:
@@ -176,7 +192,7 @@ def tell_events(facts: RunFacts) -> str:
             continue
         auc = f"{show(event.auc.value)} {show_interval(event.auc.low, event.auc.high)}"
         parts.append(f"{name}: {event.events} of {event.n}, area under the curve {auc}")
-    return f"Events: {'; '.join(parts)}."
+    return f"Events: {'; '.join(parts)}." if parts else ""
 
 
 def tell_subgroups(facts: RunFacts) -> str:
@@ -192,6 +208,8 @@ def tell_subgroups(facts: RunFacts) -> str:
         f"{grouping} ({', '.join(f'{name} {group.n}' for name, group in groups.items())})"
         for grouping, groups in subgroups.groupings.items()
     ]
+    if not sizes:
+        return ""
     widest = f" Widest gaps (errors and bias in SD): {'; '.join(gaps)}." if gaps else ""
     return f"Figures with intervals by {'; '.join(sizes)} in the evaluation.{widest}"
 
@@ -212,6 +230,16 @@ def tell_departures(facts: RunFacts) -> str:
     """What the settings say of themselves."""
     assert facts.settings is not None
     return f"Notes of the run's settings: {facts.settings.notes or 'none'}"
+
+
+def _tell_target(target: TargetEvaluation) -> str:
+    """Name, people, and R² or the area under the curve."""
+    figure, name = (target.auc, "area under the curve") if target.auc else (target.r2, "R²")
+    if figure is None:
+        return f"{target.name} not judged ({target.why})"
+    value = f"{show(figure.value)} {show_interval(figure.low, figure.high)}"
+    events = f", {target.events} events" if target.events is not None else ""
+    return f"{target.name} ({target.n} people{events}) {name} {value}"
 
 
 def _find_optimisation(settings: RunSettings, stage: str) -> Optimisation | None:

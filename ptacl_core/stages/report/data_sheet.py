@@ -2,21 +2,26 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ptacl_core import __version__
-from ptacl_core.arrays import Array, Float64, Int64
-from ptacl_core.cohort import CohortDescription, CohortLayout
+from ptacl_core.arrays import Array, Float64
+from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
 from ptacl_core.documents.checklist import DataSheetDocument, SplitSheet, VariableSheet
 from ptacl_core.documents.figures import SOURCE_NOTES
+from ptacl_core.embedding.target_labels import load_target_labels
 from ptacl_core.errors import CohortError
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import MEASUREMENT_NAMES, REJECTED_FILE, SPLIT_NAMES
 
+_NOTES = {
+    "simulated": SOURCE_NOTES["simulated"],
+    "files": "Counted from the cohort's own recordings and tables.",
+}
 SMALL_CELL = 10
 """Fewest people that a figure may be of in a sheet that leaves a data owner's platform."""
 LEFT_TO_AUTHOR = (
@@ -51,7 +56,6 @@ def run(cohort_dir: Path, *, smallest_cell: int = 1) -> DataSheetDocument:
             for part in ("ecg", "cine")
         }
         people = np.asarray(reader.patients)
-        everyone = np.arange(reader.num_rows)
         num_people = len(set(reader.patients))
         if num_people < smallest_cell:
             raise CohortError(
@@ -79,9 +83,7 @@ def run(cohort_dir: Path, *, smallest_cell: int = 1) -> DataSheetDocument:
                 )
                 for modality in ("ecg", "cmr")
             },
-            variables=tuple(
-                _describe_variable(name, reader, everyone, people, cells) for name in VARIABLES
-            ),
+            variables=tuple(_describe_variables(cohort_dir, reader, cells)),
             rejected=_count_rejected(cohort_dir / "shards" / REJECTED_FILE, cells),
             findings={
                 modality: cells.hide(
@@ -94,7 +96,7 @@ def run(cohort_dir: Path, *, smallest_cell: int = 1) -> DataSheetDocument:
             preprocessing_hash=description.preprocessing_hash,
             manifest_sha256=reader.manifest_sha256,
             left_to_author=LEFT_TO_AUTHOR,
-            note=SOURCE_NOTES[description.source],
+            note=_NOTES[description.source],
             software=__version__,
         )
     return document.model_copy(update={"suppressed": tuple(cells.suppressed)})
@@ -176,17 +178,32 @@ def _count_formats(reader: ShardReader, modality: str, people: np.ndarray) -> di
     )
 
 
+def _describe_variables(
+    cohort_dir: Path, reader: ShardReader, cells: SmallCells
+) -> Iterator[VariableSheet]:
+    """Covariates, measurements, phenotypes, and the cohort's own targets."""
+    rows, people = np.arange(reader.num_rows), np.asarray(reader.patients)
+    for name in VARIABLES:
+        unit = _UNITS.get(name, "ms")
+        yield _describe_variable(name, unit, reader.column(name, rows), people, cells)
+    with Cohort.open(cohort_dir) as cohort:
+        labels = load_target_labels(cohort, reader, rows)
+    for target, values in zip(labels.targets, labels.values.T, strict=True):
+        unit = "share" if target.is_binary else target.unit
+        sheet = _describe_variable(target.name, unit, values, people, cells)
+        known = values[np.isfinite(values)]
+        if target.is_binary and cells.is_small(int(min((known == 1).sum(), (known == 0).sum()))):
+            sheet = sheet.model_copy(update={"mean": None, "sd": None})
+            cells.suppressed.append(f"{target.name}: fewer than {cells.smallest} on one side")
+        yield sheet
+
+
 def _describe_variable(
-    name: str,
-    reader: ShardReader,
-    rows: Int64[Array, " row"],
-    people: np.ndarray,
-    cells: SmallCells,
+    name: str, unit: str, values: Float64[Array, " row"], people: np.ndarray, cells: SmallCells
 ) -> VariableSheet:
-    values: Float64[Array, " row"] = reader.column(name, rows)
     known = np.isfinite(values)
     present, missing = len(set(people[known].tolist())), len(set(people[~known].tolist()))
-    head = VariableSheet(name=name, unit=_UNITS.get(name, "ms"), present=None, missing=None)
+    head = VariableSheet(name=name, unit=unit, present=None, missing=None)
     if cells.is_small(present) or cells.is_small(missing):
         cells.suppressed.append(f"{name}: missing in, or known of, fewer than {cells.smallest}")
         if cells.is_small(present):
