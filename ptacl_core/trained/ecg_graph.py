@@ -16,9 +16,11 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.models import mean_pool
 from ptacl_core.preprocess.denoise_operator import DenoiseOperator, build_denoise_operator
 from ptacl_core.preprocess.normalise import FLAT_STD_MV, LEAD_GROUPS
+from ptacl_core.records import PHENOTYPE_UNITS
 from ptacl_core.tensors import Bool, Float, Int, Tensor
 from ptacl_core.trained.ecg_model import EcgModel
 from ptacl_core.trained.graph_beats import BeatFinder, describe_rhythm, find_spans
+from ptacl_core.trained.graph_targets import OwnTargetsGraph
 
 _SCOPES = {
     "group": LEAD_GROUPS,
@@ -97,11 +99,22 @@ class EcgGraph(nn.Module):
         if self.beat_layout is not None:
             self.beat_finder = BeatFinder(self.num_samples, self.rate_hz)
         self.answers = ReadOutGraph(model.readout)
+        self.own_targets = OwnTargetsGraph(model.targets) if model.targets.fitted else None
+        own = [fitted.target for fitted in model.targets.fitted]
+        self.targets = (
+            *((name, PHENOTYPE_UNITS[name]) for name in model.readout.names),
+            *((target.name, "probability" if target.is_binary else target.unit) for target in own),
+        )
+        if not self.targets:
+            raise ConfigError(
+                "this model predicts nothing (no read-out of phenotypes or targets): there is no "
+                "graph to write"
+            )
 
     def forward(
         self, signal_mv: Float[Tensor, "12 sample"]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Embedding [1, dim], phenotypes, their bounds, and the outlier score (flagged above 1).
+        """Embedding [1, dim], `targets`, their bounds, and the outlier score (flagged above 1).
 
         NaN where the encoder takes beats and the recording holds no complete one.
         """
@@ -114,7 +127,14 @@ class EcgGraph(nn.Module):
             batch, is_usable = self._cut_beats(denoised, signal)
         pooled = mean_pool(self.encoder.tokens(batch))
         embedding = functional.normalize(self.projection(pooled), dim=-1)
-        outputs = (embedding, *self.answers(pooled.double()))
+        value, low, high, score = self.answers(pooled.double())
+        if self.own_targets is not None:
+            own = self.own_targets(pooled.double())
+            value, low, high = (
+                torch.cat((values, own[:, column]))
+                for column, values in enumerate((value, low, high))
+            )
+        outputs = (embedding, value, low, high, score)
         embedding, value, low, high, score = (
             torch.where(is_usable, output, output.new_full((), float("nan"))) for output in outputs
         )

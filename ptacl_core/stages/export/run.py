@@ -10,7 +10,6 @@ import torch
 
 from ptacl_core.errors import ConfigError
 from ptacl_core.json_values import JsonObject
-from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.safety.files.atomic import atomic_path
 from ptacl_core.trained.ecg_graph import EcgGraph
 from ptacl_core.trained.ecg_model import EcgModel
@@ -76,8 +75,8 @@ def describe(model: EcgModel, graph: EcgGraph) -> dict[str, str]:
         "checkpoint_sha256": model.checkpoint_sha256,
         "input": f"signal_mv [12, {graph.num_samples}]: mV at {graph.rate_hz:g} Hz, leads I II III "
         "aVR aVL aVF V1 V2 V3 V4 V5 V6; a lead that is off is zeros",
-        "targets": ",".join(PHENOTYPE_NAMES),
-        "units": ",".join(PHENOTYPE_UNITS[name] for name in PHENOTYPE_NAMES),
+        "targets": ",".join(name for name, _ in graph.targets),
+        "units": ",".join(unit for _, unit in graph.targets),
         "coverage": f"{model.readout.coverage:g}",
         "outlier_score": "above 1: unlike the recordings of the training",
         "unfit": model.unfit or "",

@@ -1,5 +1,6 @@
 """The model as one graph: its beats are those of the preprocessing, its figures the model's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,16 @@ import pytest
 import torch
 
 import ptacl_core
+from ptacl_core.embedding.target_readout import FittedTarget, TargetReadOut
+from ptacl_core.evaluate.conformal import POOLED
+from ptacl_core.evaluate.probes.calibration import Calibration
+from ptacl_core.evaluate.probes.penalised import SingleProbe
 from ptacl_core.io import read_ecg
 from ptacl_core.preprocess import denoise_ecg, prepare_ecg
 from ptacl_core.preprocess.beat_spans import beat_spans, rhythm_values
 from ptacl_core.preprocess.r_peaks import compute_slope_energy, peaks_from_energy
 from ptacl_core.preprocess.rhythm import judge_beats
+from ptacl_core.records.targets import Target
 from ptacl_core.trained.ecg_graph import EcgGraph
 from ptacl_core.trained.ecg_model import EcgModel
 from ptacl_core.trained.graph_beats import FAR, BeatFinder, describe_rhythm, find_spans
@@ -65,6 +71,39 @@ def test_without_a_beat_there_is_none():
     assert (slots == FAR).all()
     assert not find_spans(slots, num_samples=5000, rate_hz=RATE_HZ)[1].any()
     assert (describe_rhythm(slots, num_samples=5000, rate_hz=RATE_HZ) == 0).all()
+
+
+def test_own_targets_stand_behind_the_phenotypes(bundle):
+    """Values inside their range and calibrated probabilities, as `predict` gives them."""
+    model = EcgModel.of_file(bundle, device="cpu")
+    generator = np.random.default_rng(5)
+    dim = model.encoder.dim
+    low, binary = (SingleProbe(generator.normal(size=dim), shift) for shift in (50.0, 0.3))
+    covariance = np.array([[0.2, 0.05], [0.05, 0.1]])
+    fitted = (
+        FittedTarget(
+            Target("echo_lvef", unit="%", low=5.0, high=90.0), low, (POOLED, "F <55"),
+            np.array([[2.0, 3.0], [9.0, 9.0]]), (40, 12),
+        ),
+        FittedTarget(
+            Target("lvef_low", kind="binary"), binary, (POOLED,), np.zeros((1, 2)), (12, 60),
+            Calibration(np.array([-0.4, 1.2]), covariance, 0.1, 2.0, 12, 60),
+        ),
+    )  # fmt: skip
+    targets = TargetReadOut(fitted, {}, 0.9, model.checkpoint_sha256)
+    graph = EcgGraph(replace(model, targets=targets)).eval()
+    assert graph.targets[-2:] == (("echo_lvef", "%"), ("lvef_low", "probability"))
+    sample = SAMPLES / "HR06004.hea"
+    signal = np.asarray(prepare_ecg(read_ecg(sample)).unfiltered_mv, np.float32)
+    with torch.no_grad():
+        made = [part.numpy() for part in graph(torch.from_numpy(signal))]
+    pooled = ptacl_core.load_model(bundle).embed(sample, space="pooled").astype(np.float64)
+    for column, expected in enumerate(targets.predict(pooled, groups=["all"]), start=10):
+        ends = (expected.value, expected.low, expected.high)
+        for values, ours in zip(ends, made[1:4], strict=True):
+            assert ours[column] == pytest.approx(values[0], abs=1e-5)
+    assert 5 < made[2][10] < made[1][10] < made[3][10] < 90
+    assert 0 < made[2][11] < made[1][11] < made[3][11] < 1
 
 
 def test_a_graph_of_the_crop_family_gives_the_figures_of_its_model(bundle):
