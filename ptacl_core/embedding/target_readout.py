@@ -68,9 +68,11 @@ class FittedTarget:
         """Values in the plausible range, or probabilities, with intervals that hold them."""
         score = self.probe.score(features)
         if self.calibration is not None:
-            found = self.calibration.probability(score, level=level)
+            calibrated = self.calibration.probability(score, level=level)
             whose = (POOLED,) * len(score)
-            return TargetPredictions(self.target, found.value, found.low, found.high, whose)
+            return TargetPredictions(
+                self.target, calibrated.value, calibrated.low, calibrated.high, whose
+            )
         used = tuple(group if group in self.groups else POOLED for group in groups)
         offsets = self.offsets[[self.groups.index(group) for group in used]].reshape(-1, 2)
         low = -np.inf if self.target.low is None else self.target.low

@@ -184,8 +184,8 @@ def _place(
 ) -> tuple[int | None, int | None]:
     """The visit that a row is of, and the days from its ECG; None where there is none."""
     if rule.recording:
-        found = [moment.visit for moment in moments if moment.record == row.recording]
-        return (found[0] if found else None), None
+        visits_of_record = [moment.visit for moment in moments if moment.record == row.recording]
+        return (visits_of_record[0] if visits_of_record else None), None
     if row.time is not None:
         nearest = min(
             (

@@ -126,8 +126,8 @@ def _choose_default(cohort_dir: Path, finished: list[Path]) -> Path:
 
 def _list_finished(cohort_dir: Path, stage: str) -> list[Path]:
     """Folders of runs that finished a stage, the last one last."""
-    found = cohort_dir.glob(f"runs/*/checkpoints/{stage}/final/checkpoint.json")
-    return [path.parents[3] for path in sorted(found, key=lambda path: path.stat().st_mtime_ns)]
+    finished = cohort_dir.glob(f"runs/*/checkpoints/{stage}/final/checkpoint.json")
+    return [path.parents[3] for path in sorted(finished, key=lambda path: path.stat().st_mtime_ns)]
 
 
 def _is_ecg_only(directory: Path) -> bool:

@@ -63,9 +63,9 @@ class Driven:
             async with asyncio.timeout(timeout_s):
                 while True:
                     text = await self.read()
-                    found = re.search(expression, text)
-                    if found:
-                        return found
+                    match = re.search(expression, text)
+                    if match:
+                        return match
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise AssertionError(f"{expression!r} did not appear; the app shows\n{text}") from None

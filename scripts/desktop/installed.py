@@ -73,7 +73,9 @@ class Installed:
         family = self.family()
         numbers = {process.pid for process in family}
         (first,) = [
-            each for each in family if each.ppid() not in numbers and "desktop" in each.cmdline()
+            process
+            for process in family
+            if process.ppid() not in numbers and "desktop" in process.cmdline()
         ]
         return first
 

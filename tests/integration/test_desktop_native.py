@@ -49,10 +49,10 @@ def screen():
 def test_entry_and_types_are_what_a_desktop_takes(installed, screen, tmp_path):
     written = installed.install_entry(screen).split("\n")[:-1]
     entries = [written[0], str(installed.environment / "share/applications/ptacl.desktop")]
-    told = subprocess.run(
+    answer = subprocess.run(
         ["desktop-file-validate", *entries], capture_output=True, text=True, check=False
     )
-    assert (told.returncode, told.stdout) == (0, "")
+    assert (answer.returncode, answer.stdout) == (0, "")
     packed = ROOT / "ptacl_core" / "presets" / "models" / "example.ptacl"
     contents = {"model.ptacl": packed.read_bytes(), "b.edf": b"0       ".ljust(256)}
     variables = installed.variables(screen)

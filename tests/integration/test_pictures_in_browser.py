@@ -93,8 +93,8 @@ async def assert_page_shows(tab, *, ratio=1):
     }
     assert names.keys() == panes.keys()
     for name, at in panes.items():
-        left, top = min(each[0] for each in at), min(each[1] for each in at)
-        right, bottom = (max(each[n] + each[n + 2] for each in at) for n in (0, 1))
+        left, top = min(box[0] for box in at), min(box[1] for box in at)
+        right, bottom = (max(box[n] + box[n + 2] for box in at) for n in (0, 1))
         place = (left * width, top * height, (right - left) * width, (bottom - top) * height)
         assert names[name] == pytest.approx(place, abs=1.0)
     return terminal, is_picture
@@ -180,10 +180,10 @@ async def test_a_caliper_is_put_and_dragged_by_the_mouse_to_the_pixel(site, tmp_
             for pane in terminal.panes.values()
             if pane["label"].startswith("ECG on paper")
         )
-        columns = max(each[0] + each[2] for each in at)
+        columns = max(box[0] + box[2] for box in at)
         px_per_mm = columns * width / (PAGE_MM + GUTTER_MM)
         px_per_s = px_per_mm * 25.0
-        y = (min(each[1] for each in at) + 2) * height + 3
+        y = (min(box[1] for box in at) + 2) * height + 3
         await tab.press("m")
         await tab.wait_for("Δt".encode())
         places = [round((GUTTER_MM + share * PAGE_MM) * px_per_mm) for share in (0.375, 0.625)]

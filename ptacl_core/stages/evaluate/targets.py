@@ -95,7 +95,7 @@ def evaluate_targets(
             num_resamples=num_resamples,
             patients=data.names[test],
         )
-    fitted = {each.target.name: each for each in readout.fitted}
+    fitted = {answer.target.name: answer for answer in readout.fitted}
     sections = {}
     for column, target in enumerate(data.labels.targets):
         start = _describe(target, data, column)
@@ -114,7 +114,7 @@ def _find_readout(run: TrainedRun, data: _Data) -> tuple[TargetReadOut, str]:
     stored = TargetReadOut.load(run.directory / READOUT_FOLDER)
     wanted = {target.name: target for target in data.labels.targets}
     if stored is not None and stored.checkpoint_sha256 == run.checkpoint_sha256:
-        known = {each.target.name: each.target for each in stored.fitted}
+        known = {answer.target.name: answer.target for answer in stored.fitted}
         is_whole = {*known, *stored.unfitted} == wanted.keys()
         if is_whole and all(wanted[name] == target for name, target in known.items()):
             return stored, "the read-out that predictions come from"
@@ -283,5 +283,5 @@ def _join(ours: Weighted, theirs: Weighted) -> Weighted:
 
 def _bounded(interval: BootstrapInterval, index: int) -> Bounded:
     bounds: Sequence[Array] = (interval.estimate, interval.low, interval.high)
-    value, low, high = (finite(np.atleast_1d(each)[index]) for each in bounds)
+    value, low, high = (finite(np.atleast_1d(bound)[index]) for bound in bounds)
     return Bounded(value=value, low=low, high=high)

@@ -98,18 +98,18 @@ def answer_targets(
     groups = name_sex_age_groups([person.sex or ""], np.array([_number(person.age_years)]))
     predicted = targets.predict(pooled.astype(np.float64), groups=groups)
     return {
-        each.target.name: {
-            "title": each.target.shown_title,
-            "kind": each.target.kind,
-            "value": float(each.value[0]),
-            "low": float(each.low[0]),
-            "high": float(each.high[0]),
-            "unit": each.target.prediction_unit,
-            "rule": each.target.rule,
-            "reference": each.target.reference,
-            "interval_group": each.interval_group[0],
+        predicted_target.target.name: {
+            "title": predicted_target.target.shown_title,
+            "kind": predicted_target.target.kind,
+            "value": float(predicted_target.value[0]),
+            "low": float(predicted_target.low[0]),
+            "high": float(predicted_target.high[0]),
+            "unit": predicted_target.target.prediction_unit,
+            "rule": predicted_target.target.rule,
+            "reference": predicted_target.target.reference,
+            "interval_group": predicted_target.interval_group[0],
         }
-        for each in predicted
+        for predicted_target in predicted
     }
 
 

@@ -119,12 +119,12 @@ def run(
         summary = call.fill(settings, keep_identities=keep_identities, check=interrupts.check)
     _register(cohort_dir, progress)
     if definitions is not None:
-        moments = {who: each for who, each in call.moments.items() if call.is_mine(who)}
-        found = put_targets(
+        moments = {who: moment for who, moment in call.moments.items() if call.is_mine(who)}
+        placed = put_targets(
             cohort_dir, definitions, target_tables,
             key=key, moments=moments, withdrawn=plan.withdrawn,
         )  # fmt: skip
-        for line in found.lines:
+        for line in placed.lines:
             progress.say(line)
     _note_folders(cohort_dir, source, progress)
     if preview is not None:

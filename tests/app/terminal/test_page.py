@@ -25,13 +25,13 @@ HOSTILE = '\x1b\\ \x07 "} \x9c é \u202e </div><script>'
 
 def read_messages(text):
     """The messages in a text, and what is left of it."""
-    found = []
+    messages = []
     while "\x1b]7770;" in text:
         before, _, rest = text.partition("\x1b]7770;")
         body, _, after = rest.partition("\x1b\\")
-        found.append(json.loads(body))
+        messages.append(json.loads(body))
         text = before + after
-    return found, text
+    return messages, text
 
 
 def test_nothing_in_a_message_ends_it():
@@ -45,16 +45,16 @@ def test_nothing_in_a_message_ends_it():
 
 
 @pytest.mark.parametrize(
-    ("told", "cell"),
+    ("stated", "cell"),
     [("9x18", (9, 18)), ("200x200", (200, 200)), ("0x18", None), ("9x201", None), ("", None),
      ("9", None), ("-9x18", None), ("9x18x2", None), ("٩x18", None), ("9.5x18", None)],
 )  # fmt: skip
-def test_the_environment_tells_the_cell(told, cell, monkeypatch):
-    environment = {page.CELL_VARIABLE: told, "TERM_PROGRAM": "textual", "TERM": "xterm-kitty"}
+def test_the_environment_tells_the_cell(stated, cell, monkeypatch):
+    environment = {page.CELL_VARIABLE: stated, "TERM_PROGRAM": "textual", "TERM": "xterm-kitty"}
     assert page.read_page_cell(environment) == cell
     chosen = choose_graphics("auto", environment)
     assert chosen.protocol is (Protocol.CELLS if cell is None else Protocol.PAGE)
-    monkeypatch.setenv(page.CELL_VARIABLE, told)
+    monkeypatch.setenv(page.CELL_VARIABLE, stated)
     assert read_cell_px(Protocol.PAGE) == (cell or (8, 16))
 
 
@@ -82,8 +82,8 @@ def test_a_page_keeps_no_more_of_a_pane_than_it_has_room_for(monkeypatch):
     for frame in range(12):
         layer.show(slot, frame, draw(80, 160), columns=10, rows=10, num_kept=50)
     sent, _ = read_messages("".join(layer._uploads + layer._farewells))
-    kept = {each["picture"] for each in sent if each["do"] == "upload"}
-    kept -= {each["picture"] for each in sent if each["do"] == "forget"}
+    kept = {message["picture"] for message in sent if message["do"] == "upload"}
+    kept -= {message["picture"] for message in sent if message["do"] == "forget"}
     assert len(kept) == len(layer._slots[slot].pictures) == 5
     assert read_messages(layer.close())[0][0]["do"] == "forget"
 
@@ -143,13 +143,13 @@ async def test_packets_of_two_threads_stay_whole(driver):
     for thread in threads:
         thread.start()
     with os.fdopen(os.dup(reading), "rb") as stream:
-        found = []
+        bodies_written = []
         for _ in bodies:
             assert stream.read(1) == b"D"
-            found.append(stream.read(int.from_bytes(stream.read(4), "big")))
+            bodies_written.append(stream.read(int.from_bytes(stream.read(4), "big")))
     for thread in threads:
         thread.join()
-    assert sorted(found) == bodies
+    assert sorted(bodies_written) == bodies
 
 
 async def test_the_mouse_is_asked_for_by_pixel(driver, monkeypatch):

@@ -66,14 +66,14 @@ async def test_pictures_come_and_come_again_and_wait_for_a_page_that_is_slow(sit
             while await page.read(timeout_s=1.0):
                 pass
             (before,) = page.find("ECG on paper")
-            image = max(page.terminal.images.values(), key=lambda each: each.pixels.size)
+            image = max(page.terminal.images.values(), key=lambda picture: picture.pixels.size)
         address = ADDRESS.format(site.authority, "a" * 32, 12, 25)
         async with session.ws_connect(address, max_msg_size=2**26) as socket:
             again = Page(socket, cell_px=(12, 25))
             await again.read_until(lambda: again.find("ECG on paper") and again.find("cine"))
             assert "\x1b[?1016h" in again.text
             assert again.find("ECG on paper") == [before]
-            larger = max(again.terminal.images.values(), key=lambda each: each.pixels.size)
+            larger = max(again.terminal.images.values(), key=lambda picture: picture.pixels.size)
             assert larger.cells == image.cells
             assert larger.pixels.shape[1] * 8 == image.pixels.shape[1] * 12
             assert larger.pixels.shape[0] * 16 == image.pixels.shape[0] * 25
