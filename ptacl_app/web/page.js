@@ -14,6 +14,8 @@
   const SMALLEST_PX = 11;
   const LARGEST_PX = 18;
   const MAX_WAITING = 1000;
+  const COPY_COMMAND = 52;
+  const TOLD_MS = 6000;
 
   // Each tab has an app of its own; only a reload of the tab returns to it.
   function chooseApp() {
@@ -103,7 +105,7 @@
     link.click();
   }
 
-  function startTerminal(client, address) {
+  function startTerminal(client, address, notice) {
     const { terminal, fitAddon } = client;
     const connection = new Connection(address);
     terminal.options.fontFamily = FONT;
@@ -152,6 +154,7 @@
     connection.open(size, (bytes) => terminal.write(bytes));
     watchDensity();
     letBrowserPaste(terminal);
+    takeCopies(terminal, notice);
     focusTerminal();
   }
 
@@ -172,6 +175,32 @@
       const isPaste = event.key.toLowerCase() === "v" && (event.ctrlKey || event.metaKey);
       return !(isPaste && event.type === "keydown" && !event.altKey);
     });
+  }
+
+  // What the app copies goes to the browser's clipboard; what lies there is never given to the app
+  // but by a paste. The addon of textual.js would hold the terminal until the browser has decided.
+  function takeCopies(terminal, notice) {
+    terminal.parser.registerOscHandler(COPY_COMMAND, (given) => {
+      const [, text] = given.split(";");
+      if (text && text !== "?") copy(text, notice);
+      return true;
+    });
+  }
+
+  async function copy(base64, notice) {
+    try {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      await navigator.clipboard.writeText(new TextDecoder().decode(bytes));
+    } catch (error) {
+      tell(notice, `The browser did not let this be copied: ${error.message}`);
+    }
+  }
+
+  // A word above the app that goes by itself.
+  function tell(notice, text) {
+    notice.textContent = text;
+    document.body.classList.add("-told");
+    setTimeout(() => document.body.classList.remove("-told"), TOLD_MS);
   }
 
   async function watchConnection(app, notice) {
@@ -205,9 +234,7 @@
     for (const file of files) form.append("file", file, file.name);
     const answer = await fetch(`/apps/${app}/files`, { method: "POST", body: form });
     if (answer.ok) return;
-    notice.textContent = await answer.text();
-    document.body.classList.add("-told");
-    setTimeout(() => document.body.classList.remove("-told"), 6000);
+    tell(notice, await answer.text());
   }
 
   function takeDroppedFiles(app, notice) {
@@ -235,6 +262,6 @@
     const letters = ["", "bold "].map((style) => document.fonts.load(`${style}14px ${FONT}`));
     await Promise.allSettled(letters); // the terminal measures them
     const { sessionWebsocketUrl } = document.getElementById("terminal").dataset;
-    startTerminal(takeClient(build), `${sessionWebsocketUrl}/${app}`);
+    startTerminal(takeClient(build), `${sessionWebsocketUrl}/${app}`, notice);
   });
 })();

@@ -56,6 +56,12 @@ class Tab:
         await self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **named)
         await self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
+    async def paste(self) -> None:
+        """Ctrl+V, as a person presses it."""
+        key = {"key": "v", "code": "KeyV", "windowsVirtualKeyCode": 86, "modifiers": 2}
+        await self.call("Input.dispatchKeyEvent", type="keyDown", commands=["paste"], **key)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **key)
+
     async def point(
         self, x: float, y: float, *, kind: str = "mouseMoved", button: str = ""
     ) -> None:

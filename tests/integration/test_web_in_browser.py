@@ -5,6 +5,8 @@ import json
 import statistics
 import time
 
+import psutil
+
 from tests.integration.chromium import run_chromium
 from tests.integration.conftest import open_page
 
@@ -32,24 +34,88 @@ async def test_keys_work_without_a_click_and_tabs_do_not_meet(site, tmp_path):
 
 
 async def test_reloads_find_their_app_and_leave_nothing(site, tmp_path):
+    """The patient's pixels are painted again, by the same process, and neither side grows."""
     async with run_chromium(tmp_path / "profile") as browser:
         tab = await open_page(browser, site)
-        await tab.press("?")
-        await tab.wait_for(HELP)
-        times_s = []
+        await tab.wait_for(b"p0000")
+        await tab.press("Enter")
+        await tab.wait_for(b"ECG on paper")
+        times_s, sizes = [], []
         for _ in range(NUM_RELOADS):
             tab.forget()
             started_s = time.monotonic()
             await tab.call("Page.reload")
-            await tab.wait_for(HELP)  # the dialog that was open is open again
+            await tab.wait_for(b"ECG on paper")
+            await tab.wait_until("document.querySelectorAll('[role=img]').length > 1")
             times_s.append(time.monotonic() - started_s)
             assert site.num_sessions == 1
+            sizes.append(await measure(tab))
         await tab.wait_until("document.activeElement.className === 'xterm-helper-textarea'")
         print(  # noqa: T201
             f"reload to paint: median {statistics.median(times_s):.2f} s, "
-            f"longest {max(times_s):.2f} s"
+            f"longest {max(times_s):.2f} s; app {sizes[4][0]} and {sizes[-1][0]} MiB, "
+            f"page {sizes[4][1]} and {sizes[-1][1]} MiB after 5 and {NUM_RELOADS}"
         )
+        assert sizes[-1][0] < sizes[4][0] + 40
+        assert sizes[-1][1] < sizes[4][1] + 40
         await tab.close()
+
+
+async def measure(tab):
+    """Memory in MiB of the one app that runs, and of the page's scripts."""
+    (app,) = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if "--remote-debugging-port=0" not in process.cmdline()
+        and any("ptacl_app.__main__" in word for word in process.cmdline())
+    ]
+    page = await tab.evaluate("performance.memory.usedJSHeapSize")
+    return app.memory_info().rss // 2**20, page // 2**20
+
+
+async def test_letters_are_the_packages_own_and_fit_the_window(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        loaded = "[...document.fonts].filter(each => each.status === 'loaded').length"
+        assert await tab.evaluate(loaded) == 2
+        for width, height, least in ((1280, 720, 146), (1920, 1080, 146), (800, 600, 100)):
+            tab.forget()
+            await tab.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=width, height=height, deviceScaleFactor=1, mobile=False,
+                screenWidth=width, screenHeight=height,
+            )  # fmt: skip
+            async with asyncio.timeout(30):
+                while not any(text.startswith('["resize"') for text in tab.sent):
+                    await asyncio.sleep(0.05)
+            size = json.loads(next(each for each in tab.sent if each.startswith('["resize"')))[1]
+            assert size["width"] >= least
+            across, down = (size[side] * size[f"cell_{side}"] for side in ("width", "height"))
+            assert width - size["cell_width"] < across <= width
+            assert height - size["cell_height"] < down <= height
+
+
+async def test_what_is_copied_is_in_the_clipboard_and_what_is_pasted_in_the_app(site, tmp_path):
+    async with run_chromium(tmp_path / "profile") as browser:
+        tab = await open_page(browser, site)
+        allowed = ["clipboardReadWrite"]
+        await tab.call("Browser.grantPermissions", permissions=allowed)
+        await tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        await tab.wait_for(b"p0000")
+        await tab.press("y")
+        told = "document.getElementById('notice').textContent.startsWith('The browser did not let')"
+        await tab.wait_until(told)
+        allowed.append("clipboardSanitizedWrite")
+        await tab.call("Browser.grantPermissions", permissions=allowed)
+        await tab.press("y")
+        await tab.wait_until("navigator.clipboard.readText().then(text => text.includes('p0000'))")
+        await tab.evaluate("navigator.clipboard.writeText('p0007')")
+        await tab.press("/")
+        await tab.paste()
+        pasted = "\x1b[200~p0007\x1b[201~"
+        async with asyncio.timeout(30):
+            while ["stdin", pasted] not in [json.loads(text) for text in tab.sent]:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_lost_connection_is_said_and_comes_back(site, tmp_path):
