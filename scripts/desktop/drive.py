@@ -107,7 +107,8 @@ class Drive:
         target = self.installed.home / "my report.html"
 
         async def drop() -> str:
-            await driven.screen.press("Escape", "equal")
+            await driven.screen.press("Escape")
+            await driven.screen.press("equal")
             await drop_files(driven, recording)
             return f"`{recording.name}` with the model's answer"
 
@@ -133,13 +134,13 @@ class Drive:
         installed, screen = self.installed, self.screen
 
         async def second() -> str:
-            first = installed.first().pid
+            first = installed.list_starters()
             screen.do("windowminimize", "--sync", driven.window)
             await screen.wait_until_gone("^PTACL - research")
             installed.launch(screen).wait(30)
             await screen.wait_for("^PTACL - research")
             async with asyncio.timeout(30):
-                while installed.first().pid != first:
+                while installed.list_starters() != first:
                     await asyncio.sleep(0.1)
             return "the first window is back, of the same process"
 
@@ -166,7 +167,7 @@ class Drive:
             return f"{place.width}×{place.height} px at {place.left}, {place.top}; the cohort"
 
         async def kill() -> str:
-            first = self.installed.first()
+            (first,) = self.installed.list_starters()
             first.kill()
             left = await wait_for_end(self.installed)
             assert left == NOTHING, left

@@ -68,16 +68,11 @@ class Installed:
         """All processes of this environment: by their home, whoever their parent is."""
         return [process for process in psutil.process_iter() if _has_home(process, self.home)]
 
-    def first(self) -> psutil.Process:
-        """The one that the entry started: its parent is none of the family."""
+    def list_starters(self) -> list[psutil.Process]:
+        """Those that an entry started: their parent is none of the family. A second start ends."""
         family = self.family()
         numbers = {process.pid for process in family}
-        (first,) = [
-            process
-            for process in family
-            if process.ppid() not in numbers and "desktop" in process.cmdline()
-        ]
-        return first
+        return [each for each in family if _is_starter(each, numbers)]
 
     def list_ports(self) -> list[int]:
         """Where the family listens."""
@@ -88,6 +83,13 @@ def _has_home(process: psutil.Process, home: Path) -> bool:
     try:
         return process.environ().get("HOME") == str(home)
     except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return False
+
+
+def _is_starter(process: psutil.Process, family: set[int]) -> bool:
+    try:
+        return process.ppid() not in family and "desktop" in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False
 
 

@@ -113,11 +113,11 @@ class Screen:
         names = ("Absolute upper-left X", "Absolute upper-left Y", "Width", "Height")
         return Place(*(int(values[name]) for name in names))
 
-    def picture(self, path: Path, *, width_px: int = 900, colours: int = 64) -> None:
+    def picture(self, path: Path, *, width_px: int = 760, colours: int = 32) -> None:
         """The screen as a small PNG."""
         subprocess.run(
-            ["import", "-window", "root", "-resize", f"{width_px}x", "-colors", str(colours),
-             "-strip", str(path)],
+            ["import", "-window", "root", "-resize", f"{width_px}x", "+dither", "-colors",
+             str(colours), "-strip", str(path)],
             env=self.variables, check=True,
         )  # fmt: skip
 

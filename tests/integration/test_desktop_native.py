@@ -80,18 +80,19 @@ async def test_a_window_is_driven_from_its_entry_to_its_end(installed, screen, t
         assert len(set(await watch_playback(driven))) >= 5
         measured = await measure_qt(driven, cohort, "p0000")
         assert measured.error_ms <= 4.0, measured
-        await driven.screen.press("Escape", "equal")
+        await driven.screen.press("Escape")
+        await driven.screen.press("equal")
         await drop_files(driven, *RECORDING, has_model=False)
         await save_report(driven, target)
         (exported,) = (cohort / "exports").glob("report*.html")
         assert target.read_bytes() == exported.read_bytes()
         assert b"RESEARCH USE ONLY" in target.read_bytes().upper()
-        first = installed.first().pid
+        first = installed.list_starters()
         screen.do("windowminimize", "--sync", driven.window)
         installed.launch(screen).wait(30)
         await screen.wait_for("^PTACL - research")
         async with asyncio.timeout(30):
-            while installed.first().pid != first:
+            while installed.list_starters() != first:
                 await asyncio.sleep(0.1)
         assert (
             len(installed.list_ports()) == 2
@@ -105,6 +106,7 @@ async def test_a_killed_window_leaves_nothing(installed, screen, tmp_path):
     cohort = build_cohort(tmp_path / "cohort", num_patients=24)
     async with open_window(installed, screen, cohort) as driven:
         await driven.wait_for_text("RESEARCH USE ONLY")
-        installed.first().kill()
+        (first,) = installed.list_starters()
+        first.kill()
         assert await wait_for_end(installed) == {"processes": [], "ports": []}
     assert list(installed.home.rglob("crash-*")) == []
