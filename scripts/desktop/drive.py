@@ -75,7 +75,8 @@ class Drive:
 
         async def start() -> str:
             await wait_for_start_page(driven)
-            return f"window of {driven.place.width}×{driven.place.height} px, start page"
+            size = f"{driven.place.width}×{driven.place.height} px"
+            return f"a window of {size} after {driven.start_s:.1f} s, the start page"
 
         async def open_it() -> str:
             await open_cohort_by_dialog(driven, cohort)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ class Driven:
 
     def __init__(self, screen: Screen, window: str, tab: Tab) -> None:
         self.screen, self.window, self.tab = screen, window, tab
+        self.start_s = 0.0
+        """From the menu entry to the window."""
 
     @property
     def place(self) -> Place:
@@ -100,12 +103,15 @@ def find_free_port() -> int:
 async def open_window(installed: Installed, screen: Screen, *files: Path) -> AsyncIterator[Driven]:
     """Start it from its menu entry, and look into its page."""
     port = find_free_port()
+    began_s = time.monotonic()
     launcher = installed.launch(screen, *files, devtools_port=port)
+    window = await screen.wait_for(f"^{TITLE}$")
+    start_s = time.monotonic() - began_s
     async with ClientSession() as session:
-        tab = await Browser(session, port).take_first()
-        window = await screen.wait_for(f"^{TITLE}$")
+        driven = Driven(screen, window, await Browser(session, port).take_first())
+        driven.start_s = start_s
         launcher.wait(30)
-        yield Driven(screen, window, tab)
+        yield driven
 
 
 async def wait_for_end(installed: Installed, *, timeout_s: float = 30) -> dict[str, Any]:
