@@ -153,7 +153,7 @@ class Drive:
             await close_by_its_button(driven)
             left = await wait_for_end(installed)
             assert left == NOTHING, left
-            return f"of {family} processes and {len(ports)} ports none is left"
+            return f"of {family} processes and {len(ports)} ports (one is DevTools') none is left"
 
         await self.step("start it again", second)
         await self.step("close the window", close)

@@ -43,6 +43,7 @@ async def open_cohort_by_dialog(driven: Driven, cohort: Path) -> None:
     await driven.click_on("[data-kind=cohort]")
     await driven.choose("^Open folder", cohort)
     await driven.wait_for_text(r"RESEARCH USE ONLY")
+    await driven.wait_for_text(r"1–\d+ of \d+|\d+ people|\d+ patients")
 
 
 async def open_patient(driven: Driven, patient: str) -> None:
