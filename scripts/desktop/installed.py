@@ -72,7 +72,7 @@ class Installed:
         """Those that an entry started: their parent is none of the family. A second start ends."""
         family = self.family()
         numbers = {process.pid for process in family}
-        return [each for each in family if _is_starter(each, numbers)]
+        return [process for process in family if _is_starter(process, numbers)]
 
     def list_ports(self) -> list[int]:
         """Where the family listens."""
