@@ -167,6 +167,10 @@ def test_the_example_needs_nothing_of_ours(folder, session):
         assert f"{phenotype.value:.2f} [{phenotype.low:.2f}, {phenotype.high:.2f}]" in line
 
 
-def test_another_ending_is_refused(tmp_path):
+def test_another_ending_and_missing_packages_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"ends in \.onnx or \.pt2"):
         stage.run(EXAMPLE, tmp_path / "model.h5")
+    monkeypatch.setattr(stage, "_ONNX_PACKAGES", ("onnx_that_is_not_there",))
+    with pytest.raises(ConfigError, match=r"install ptacl\[export\], or write model\.pt2"):
+        stage.run(EXAMPLE, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
