@@ -133,7 +133,11 @@ def load_document(folder: Path) -> CheckpointDocument:
         document = CheckpointDocument.from_mapping(body, source=f"{_place(folder)}")
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
-    if document.lead_names != LEAD_NAMES or document.target_names != PHENOTYPE_NAMES:
+    has_own_targets = (
+        document.stage.startswith("finetune-") and document.settings.finetune.targets == "cohort"
+    )
+    is_order_ours = has_own_targets or document.target_names == PHENOTYPE_NAMES
+    if document.lead_names != LEAD_NAMES or not is_order_ours:
         raise CheckpointError(
             f"{_place(folder)}: leads or phenotypes stand in another order than this software's"
         )

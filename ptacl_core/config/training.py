@@ -148,8 +148,11 @@ class AlignSettings(Settings):
 
 
 class FinetuneSettings(Settings):
-    """Training of all weights of one encoder and a head on the ten phenotypes."""
+    """Training of all weights of one encoder and a head on phenotypes or targets."""
 
+    targets: Literal["phenotypes", "cohort"] = "phenotypes"
+    """What the head predicts: the ten phenotypes, or the cohort's own targets, of which binary
+    ones are trained by log loss (`ptacl targets list`)."""
     modality: Modality = "ecg"
     """Encoder that is fine-tuned."""
     start: Literal["align", "pretrain"] = "align"

@@ -3,6 +3,7 @@
 from ptacl_core.losses.alignment_matrix import alignment_entropy, alignment_matrix
 from ptacl_core.losses.cosine_alignment import cosine_alignment_loss, cosine_alignment_terms
 from ptacl_core.losses.cross_modal import cross_modal_loss, reconstruction_loss
+from ptacl_core.losses.masked_event import masked_event_terms
 from ptacl_core.losses.masked_reconstruction import (
     masked_reconstruction_loss,
     mean_prediction_loss,
@@ -30,6 +31,7 @@ __all__ = [
     "cosine_alignment_loss",
     "cosine_alignment_terms",
     "cross_modal_loss",
+    "masked_event_terms",
     "masked_reconstruction_loss",
     "masked_target_mse",
     "masked_target_terms",

@@ -140,7 +140,7 @@ def load_encoder(
     if stage in ("finetune", "supervised"):
         section = stored.finetune if stage == "finetune" else stored.supervised
         pooling = build_pooling(stored, modality, section.pooling)
-        head = RegressionHead(encoder.dim)
+        head = RegressionHead(encoder.dim, len(document.target_names))
         _load(pooling, _below(weights, "model.pooling."), folder)
         _load(head, _below(weights, "model.head."), folder)
         pooling.eval()

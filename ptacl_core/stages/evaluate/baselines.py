@@ -10,6 +10,7 @@ from ptacl_core.embedding.rows import encode_rows, regress_rows
 from ptacl_core.errors import CheckpointError
 from ptacl_core.models import Regressor, TokenEncoder
 from ptacl_core.progress import ProgressSink
+from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.runs.choose import AlignedRun
 from ptacl_core.runs.encoders import build_encoder, build_view, load_encoder
 from ptacl_core.runs.health import stage_failures
@@ -72,6 +73,8 @@ def add_networks(
             document = loaded.document
             if loaded.pooling is None or loaded.head is None or document is None:
                 raise CheckpointError(f"run {aligned.name}: {folder.name} holds no head")
+            if document.target_names != PHENOTYPE_NAMES:
+                continue  # a head on the cohort's own targets is no row of Table 2
             if document.preprocessing.hash() != reader.preprocessing_hash:
                 raise CheckpointError(
                     f"run {aligned.name}: {folder.name} was trained on preprocessing "

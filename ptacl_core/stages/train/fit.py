@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from ptacl_core.models.parts.transformer import recompute_blocks
 from ptacl_core.runs.folder import TrainingRun
 from ptacl_core.runs.health import read_health
 from ptacl_core.runs.lineage import record_end, record_start
+from ptacl_core.stages.train.head_targets import HeadTargets
 from ptacl_core.stages.train.health import HealthSpec, HealthWatch, choose_rows
 from ptacl_core.stages.train.usable_rows import select_rows
 from ptacl_core.train.batches import Batches, BatchOrder, FixedOrder
@@ -29,6 +31,7 @@ from ptacl_core.train.precision import autocast, require_compiler
 from ptacl_core.train.randomness import seed_step
 from ptacl_core.train.recordings import open_recordings
 from ptacl_core.train.step import StepOutput, TrainingStep
+from ptacl_core.train.steps.regression import RegressionStep
 
 Probe = Callable[[], dict[str, float]]
 
@@ -53,9 +56,8 @@ class StageTask:
 
     `module` is called as a StepFunction; `averaged_px` is the side to which the frames of
     cines may be averaged once, before training, for an encoder that sees no more of them;
-    `targets` z-scores phenotypes into a mean and a
-    standard deviation for the head; `probe` gives extra figures at some validations, `figures`
-    are constants that stand in every line of the metrics.
+    `targets` are what its head is trained on; `probe` gives extra figures at some validations,
+    `figures` are constants that stand in every line of the metrics.
     """
 
     stage: str
@@ -66,8 +68,7 @@ class StageTask:
     layer_decay: float = 1.0
     num_layers: int = 1
     layer_of: Callable[[str], int] = lambda _name: 0
-    target_mean: tuple[float, ...] | None = None
-    target_sd: tuple[float, ...] | None = None
+    targets: HeadTargets | None = None
     averaged_px: int | None = None
     probe: Probe | None = None
     figures: dict[str, float] = field(default_factory=dict)
@@ -213,18 +214,16 @@ def _attach(
         rows,
         recordings,
         r_peaks=run.reader.r_peaks(rows) if "ecg" in task.modalities else None,
-        targets=_z_score(run, task, rows),
+        targets=_z_score(task, rows),
         prefetch=0 if recordings.is_resident else data.prefetch_batches,
     )
 
 
-def _z_score(
-    run: TrainingRun, task: StageTask, rows: Int64[Array, " row"]
-) -> Float32[Array, "row target"] | None:
-    if task.target_mean is None or task.target_sd is None:
+def _z_score(task: StageTask, rows: Int64[Array, " row"]) -> Float32[Array, "row target"] | None:
+    if task.targets is None:
         return None
-    values = run.reader.phenotypes(rows)
-    return ((values - np.asarray(task.target_mean)) / np.asarray(task.target_sd)).astype(np.float32)
+    values = task.targets.read(rows) - np.asarray(task.targets.mean)
+    return (values / np.asarray(task.targets.sd)).astype(np.float32)
 
 
 def _plan(run: TrainingRun, task: StageTask, order: BatchOrder) -> FitPlan:
@@ -279,8 +278,8 @@ def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, f
     batches = _attach(run, task, rows, order)
     figures = _measure(run, task, batches, order.num_batches, is_tolerant=True)
     if batches.targets is not None:
-        present = batches.targets[torch.isfinite(batches.targets)].double()
-        figures["mean_predictor_loss"] = float(present.square().mean()) if len(present) else 1.0
+        assert isinstance(task.module, RegressionStep)
+        figures["mean_predictor_loss"] = task.module.cost_of_means(batches.targets)
     return figures
 
 
@@ -328,6 +327,14 @@ def _distribute(run: TrainingRun, module: nn.Module) -> nn.Module:
 
 
 def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:
+    described: dict[str, Any] = {}
+    if task.targets is not None:
+        described = {
+            "target_names": task.targets.names,
+            "target_units": task.targets.units,
+            "target_mean": task.targets.mean,
+            "target_sd": task.targets.sd,
+        }
     return CheckpointDocument(
         stage=task.stage,
         step=0,
@@ -335,9 +342,8 @@ def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:
         preprocessing=run.reader.preprocessing,
         preprocessing_hash=run.reader.preprocessing.hash(),
         data_sha256=run.reader.manifest_sha256,
-        target_mean=task.target_mean,
-        target_sd=task.target_sd,
         files={},
+        **described,
     )
 
 

@@ -1,8 +1,10 @@
-"""The step of fine-tuning and supervised training: z-scored phenotypes from one modality."""
+"""The step of fine-tuning and supervised training: targets from one modality."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ptacl_core.losses import masked_target_terms
+import torch
+
+from ptacl_core.losses import masked_event_terms, masked_target_terms
 from ptacl_core.models import Regressor
 from ptacl_core.tensors import Tensor
 from ptacl_core.train.batches import Batch
@@ -15,12 +17,31 @@ from ptacl_core.train.views import CineViews, EcgViews
 
 
 class RegressionStep(TrainingStep):
-    """Mean squared error over the phenotypes that are present, all processes counted."""
+    """Squared error and log loss over the targets that are present, all processes counted.
 
-    def __init__(self, model: Regressor, views: EcgViews | BeatViews | CineViews):
+    `shares` has the share of training patients of each binary target, None of z-scored ones; all
+    are z-scored without it. Predictions of binary targets begin at their shares.
+    """
+
+    def __init__(
+        self,
+        model: Regressor,
+        views: EcgViews | BeatViews | CineViews,
+        *,
+        shares: Sequence[float | None] = (),
+    ):
         super().__init__()
         self.model = model
         self.views = views
+        self._events = [at for at, share in enumerate(shares) if share is not None]
+        self._values = [at for at, share in enumerate(shares) if share is None]
+        known = torch.tensor([share for share in shares if share is not None])
+        # not part of the checkpoint: measured from the cohort whenever the stage begins
+        self.register_buffer("_shares", known, persistent=False)
+        self._shares: Tensor
+        if self._events:
+            with torch.no_grad():
+                model.head.linear.bias[self._events] = torch.logit(known)
 
     def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
         """A view of each recording, and its targets."""
@@ -34,5 +55,23 @@ class RegressionStep(TrainingStep):
 
     def measure(self, encoded: Encoded, views: Views) -> StepOutput:
         """The loss; 1 is what predicting the training mean costs."""
-        terms = masked_target_terms(encoded["prediction"], views.tensors["targets"])
-        return StepOutput(share_of_mean(*terms))
+        return StepOutput(
+            share_of_mean(*self._measure_terms(encoded["prediction"], views.tensors["targets"]))
+        )
+
+    def cost_of_means(self, targets: Tensor) -> float:
+        """The loss of predicting every target's training mean or share; 1 where none is known."""
+        means = torch.zeros_like(targets)
+        if self._events:
+            means[:, self._events] = torch.logit(self._shares.to(targets))
+        total, count = self._measure_terms(means.double(), targets.double())
+        return float(total / count) if count else 1.0
+
+    def _measure_terms(self, predicted: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        if not self._events:
+            return masked_target_terms(predicted, targets)
+        events = masked_event_terms(
+            predicted[:, self._events], targets[:, self._events], self._shares
+        )
+        values = masked_target_terms(predicted[:, self._values], targets[:, self._values])
+        return events[0] + values[0], events[1] + values[1]
