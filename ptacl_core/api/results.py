@@ -66,7 +66,9 @@ class EcgPredictions(Sequence[PredictionDocument]):
         return len(self.documents)
 
     def rows(self) -> Rows:
-        """One row per ECG and phenotype: value, interval, unit, and whether the ECG is strange.
+        """One row per ECG and phenotype or target: value, interval, unit, how strange the ECG is.
+
+        A binary target's value is a probability.
 
         An ECG that could not be used has one row with its `error` and no phenotype.
         """
@@ -95,10 +97,13 @@ class EcgPredictions(Sequence[PredictionDocument]):
                 "use": RESEARCH_USE,
             }
             empty = dict.fromkeys(("phenotype", "value", "low", "high", "unit", "z_score"))
-            if not document.phenotypes:
+            if not document.phenotypes and not document.targets:
                 yield {**head, **empty}
             for name, predicted in document.phenotypes.items():
                 yield {**head, "phenotype": name, **predicted.model_dump()}
+            for name, target in document.targets.items():
+                shown = target.model_dump(include={"value", "low", "high", "unit"})
+                yield {**head, "phenotype": name, **shown, "z_score": None}
 
 
 _COLUMNS = (

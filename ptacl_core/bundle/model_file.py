@@ -21,11 +21,12 @@ from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
 
 DOCUMENT_FILE = "bundle.json"
 READOUT_FILE = "readout.safetensors"
+TARGETS_FILE = "targets.safetensors"
 EVALUATION_FILE = "evaluation.json"
 CARD_FILE = "model_card.md"
 ENCODER_FILES: Mapping[Modality, str] = {"ecg": "ecg.safetensors", "cmr": "cmr.safetensors"}
 MEMBER_NAMES = frozenset(
-    {DOCUMENT_FILE, READOUT_FILE, EVALUATION_FILE, CARD_FILE, *ENCODER_FILES.values()}
+    {DOCUMENT_FILE, READOUT_FILE, TARGETS_FILE, EVALUATION_FILE, CARD_FILE, *ENCODER_FILES.values()}
 )
 MAX_TEXT_BYTES = 4 * 2**20
 MAX_READOUT_BYTES = 64 * 2**20
@@ -79,15 +80,21 @@ class ModelFile:
             raise BundleError(f"{self.place}: its members are not those it lists: {odd}")
         targets = tuple((target.name, target.unit) for target in document.targets)
         ours = tuple((name, PHENOTYPE_UNITS[name]) for name in PHENOTYPE_NAMES)
-        if document.lead_names != LEAD_NAMES or targets != ours:
+        if document.lead_names != LEAD_NAMES or targets not in ((), ours):
             raise BundleError(
                 f"{self.place}: leads or phenotypes stand in another order than this software's"
             )
         held = {modality for modality, name in ENCODER_FILES.items() if name in listed}
         if set(document.encoders) != held:
             raise BundleError(f"{self.place}: lists other encoders than it holds")
+        if any(e.has_projection != (e.stage == "align") for e in document.encoders.values()):
+            raise BundleError(f"{self.place}: a projection goes with an aligned encoder alone")
         if (document.readout is not None) != (READOUT_FILE in listed):
             raise BundleError(f"{self.place}: lists a read-out that it does not hold")
+        if bool(document.own_targets) != (TARGETS_FILE in listed):
+            raise BundleError(f"{self.place}: lists targets that it does not hold")
+        if document.own_targets and document.readout is None:
+            raise BundleError(f"{self.place}: holds targets without a read-out")
 
     @property
     def num_bytes(self) -> int:
@@ -99,7 +106,8 @@ class ModelFile:
 
         Raises BundleError when size, hash or form differ from what the document says.
         """
-        limit = MAX_READOUT_BYTES if name == READOUT_FILE else MAX_FILE_BYTES
+        is_readout = name in (READOUT_FILE, TARGETS_FILE)
+        limit = MAX_READOUT_BYTES if is_readout else MAX_FILE_BYTES
         try:
             tensors = load_tensors(self._read(name, max_bytes=limit))
         except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:

@@ -8,6 +8,9 @@ from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.model import Document, Part
 from ptacl_core.json_values import JsonObject
+from ptacl_core.documents.targets import TargetPart
+
+MAX_TARGETS = 64
 
 
 class BundledFile(Part):
@@ -20,7 +23,7 @@ class BundledFile(Part):
 class BundledEncoder(Part):
     """One encoder: the stage that left it, the run's weights that it came from, its size."""
 
-    stage: Literal["pretrain", "align"]
+    stage: Literal["pretrain", "align", "finetune"]
     checkpoint_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     has_projection: bool
     num_parameters: int = Field(ge=0)
@@ -48,6 +51,13 @@ class BundledReadOut(Part):
     """What the read-out in `readout.safetensors` promises."""
 
     coverage: float = Field(gt=0, lt=1)
+    groups: tuple[str, ...] = Field(max_length=64)
+
+
+class BundledOwnTarget(Part):
+    """A target of the training cohort's own: its definition and the groups of its intervals."""
+
+    target: TargetPart
     groups: tuple[str, ...] = Field(max_length=64)
 
 
@@ -92,7 +102,7 @@ class BundleDocument(Document):
     """
 
     KIND = "ptacl-bundle"
-    VERSION = 1
+    VERSION = 2
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     software: str
@@ -107,6 +117,9 @@ class BundleDocument(Document):
     lead_names: tuple[str, ...]
     view: BundledView
     targets: tuple[BundledTarget, ...]
+    """The ten phenotypes; none where the training cohort had no CMR."""
+    own_targets: tuple[BundledOwnTarget, ...] = Field(default=(), max_length=MAX_TARGETS)
+    """What `targets.safetensors` predicts beside them."""
     encoders: dict[str, BundledEncoder]
     readout: BundledReadOut | None = None
     training: BundledTraining
@@ -114,6 +127,11 @@ class BundleDocument(Document):
     unfit: str | None = None
     membership: tuple[Membership, ...] = ()
     files: dict[str, BundledFile]
+
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Version 1 had no targets of a cohort's own."""
+        return values if version == 1 else super().upgrade(values, version)
 
 
 class PhenotypeAggregate(Part):
@@ -151,6 +169,15 @@ class CoverageAggregate(Part):
     verdict: str
 
 
+class TargetAggregate(Part):
+    """Figures of a target: R² or AUC beside sex and age, error, Brier score, calibration."""
+
+    kind: Literal["continuous", "binary"]
+    n: int
+    figures: dict[str, Bounded]
+    coverage: CoverageAggregate | None = None
+
+
 class AggregateEvaluation(Document):
     """The evaluation of a run without small cells: no count of one to nine people, in sum or part.
 
@@ -160,7 +187,7 @@ class AggregateEvaluation(Document):
     """
 
     KIND = "ptacl-aggregates"
-    VERSION = 1
+    VERSION = 2
 
     run: str
     patients: dict[str, int | None]
@@ -171,5 +198,11 @@ class AggregateEvaluation(Document):
     coverage: dict[str, CoverageAggregate]
     coverage_text: str
     subgroups: dict[str, dict[str, GroupAggregate]]
+    targets: dict[str, TargetAggregate] = Field(default_factory=dict)
     suppressed: tuple[str, ...]
     note: str
+
+    @classmethod
+    def upgrade(cls, values: dict[str, Any], version: int) -> dict[str, Any]:
+        """Version 1 had no targets of a cohort's own."""
+        return values if version == 1 else super().upgrade(values, version)

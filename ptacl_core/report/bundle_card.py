@@ -4,6 +4,7 @@ from ptacl_core.documents.bundle import AggregateEvaluation, BundleDocument
 from ptacl_core.report.blocks import Block, Bullets, Heading, Paragraph, Report, Table
 
 RESEARCH_USE = "Research use only: not a medical device, not for diagnosis."
+_STAGES = {"align": "aligned", "pretrain": "pretrained", "finetune": "fine-tuned"}
 _MODALITIES = {"ecg": "ECG", "cmr": "cine CMR"}
 
 
@@ -19,13 +20,18 @@ def build_bundle_card(document: BundleDocument, evaluation: AggregateEvaluation 
 def _describe(document: BundleDocument) -> list[Block]:
     lines = [
         f"{_MODALITIES.get(modality, modality)} encoder: {encoder.num_parameters:,} parameters, "
-        f"{'aligned' if encoder.stage == 'align' else 'pretrained'}, weights of "
+        f"{_STAGES[encoder.stage]}, weights of "
         f"{encoder.checkpoint_sha256[:16]}"
         for modality, encoder in document.encoders.items()
     ]
     if document.readout is not None:
-        names = ", ".join(f"{target.name} ({target.unit})" for target in document.targets)
-        lines.append(f"Read-out with {document.readout.coverage * 100:.0f} % intervals of: {names}")
+        names = [f"{target.name} ({target.unit})" for target in document.targets]
+        names += [
+            f"{own.target.name} ({own.target.unit or 'probability'})"
+            for own in document.own_targets
+        ]
+        coverage = document.readout.coverage * 100
+        lines.append(f"Read-out with {coverage:.0f} % intervals of: {', '.join(names) or 'none'}")
     lines += [
         f"Leads in the order {', '.join(document.lead_names)}",
         f"Preprocessing {document.preprocessing_hash}; new recordings are prepared in the same way",
@@ -81,10 +87,25 @@ def _describe_figures(evaluation: AggregateEvaluation) -> list[Block]:
     return [
         Heading("Held-out people of the same cohort"),
         Table("Mean R² over the phenotypes", ["Row", "R²", "95 % interval"], rows),
+        *_describe_targets(evaluation),
         Paragraph(evaluation.coverage_text),
         Table("Coverage of the intervals", ["Phenotype", "n", "Share", "Verdict"], covered),
         Bullets([f"Left out: {line}" for line in evaluation.suppressed] or ["Nothing left out"]),
     ]
+
+
+def _describe_targets(evaluation: AggregateEvaluation) -> list[Block]:
+    """Targets of the cohort's own, where it had some."""
+    rows = [
+        [name, str(cell.n), key, _show(figure.value), f"{_show(figure.low)} – {_show(figure.high)}"]
+        for name, cell in evaluation.targets.items()
+        for key, figure in cell.figures.items()
+        if key in ("r2", "auc", "slope", "baseline")
+    ]
+    if not rows:
+        return []
+    head = ["Target", "n", "Figure", "Value", "95 % interval"]
+    return [Table("Targets of the cohort (baseline: sex and age)", head, rows)]
 
 
 def _describe_membership(document: BundleDocument) -> list[Block]:

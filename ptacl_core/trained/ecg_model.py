@@ -6,7 +6,7 @@ from typing import Self
 
 import torch
 
-from ptacl_core.bundle.model_file import READOUT_FILE, ModelFile
+from ptacl_core.bundle.model_file import READOUT_FILE, TARGETS_FILE, ModelFile
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
 from ptacl_core.embedding.readout import ReadOut
@@ -76,8 +76,9 @@ class EcgModel:
         settings, _ = read_settings(model)
         readout = load_bundled_readout(model)
         tower = load_bundled_tower(model, "ecg")
-        if tower.projection is None:
-            raise BundleError(f"{model.place}: its ECG encoder was not aligned, so it cannot embed")
+        projection = tower.projection
+        if projection is None and model.document.encoders["ecg"].stage == "align":
+            raise BundleError(f"{model.place}: its ECG encoder lacks its projection")
         if readout.probe.coefficients.shape[0] != tower.encoder.dim:
             raise BundleError(f"{model.place}: its read-out does not fit its encoder")
         return cls(
@@ -86,9 +87,9 @@ class EcgModel:
             preprocessing=tower.preprocessing,
             checkpoint_sha256=readout.checkpoint_sha256,
             encoder=tower.encoder.to(target),
-            projection=tower.projection.to(target),
+            projection=(projection or torch.nn.Identity()).to(target),
             readout=readout,
-            targets=TargetReadOut.none(readout.checkpoint_sha256, readout.coverage),
+            targets=load_bundled_targets(model, readout),
             unfit=model.document.unfit,
         )
 
@@ -108,6 +109,31 @@ def load_bundled_readout(model: ModelFile) -> ReadOut:
             coverage=described.coverage,
             checkpoint_sha256=encoder.checkpoint_sha256,
             preprocessing_hash=model.document.preprocessing_hash,
+            names=[target.name for target in model.document.targets],
         )
     except CheckpointError as error:
         raise BundleError(f"{model.place}: {error}") from None
+
+
+def load_bundled_targets(model: ModelFile, readout: ReadOut) -> TargetReadOut:
+    """What predicts the training cohort's own targets; empty where the file holds none.
+
+    Raises BundleError when its parts do not belong together.
+    """
+    own = model.document.own_targets
+    if not own:
+        return TargetReadOut.none(readout.checkpoint_sha256, readout.coverage)
+    try:
+        targets = TargetReadOut.from_parts(
+            [entry.model_dump(mode="json") for entry in own],
+            model.tensors(TARGETS_FILE),
+            unfitted={},
+            coverage=readout.coverage,
+            checkpoint_sha256=readout.checkpoint_sha256,
+        )
+    except CheckpointError as error:
+        raise BundleError(f"{model.place}: {error}") from None
+    dim = readout.probe.coefficients.shape[0]
+    if any(len(fitted.probe.coefficients) != dim for fitted in targets.fitted):
+        raise BundleError(f"{model.place}: its targets do not fit its encoder")
+    return targets

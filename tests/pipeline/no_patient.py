@@ -25,10 +25,10 @@ def read_matrices(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     matrices, maps = [], []
     for name, tensors in list_tensors(folder):
         for values in tensors.values():
-            if values.ndim and values.dtype.kind == "f":
+            if values.size and values.ndim and values.dtype.kind == "f":
                 rows = values.reshape(-1, values.shape[-1]).astype(np.float64)
                 matrices += [rows] if min(rows.shape) == 1 else [rows, rows.T]
-                if name == "readout.safetensors":
+                if name in ("readout.safetensors", "targets.safetensors"):
                     maps.append(rows)
     return matrices, maps
 

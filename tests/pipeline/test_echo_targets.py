@@ -12,9 +12,12 @@ import pytest
 
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.output.report import write_report
+from ptacl_core.api.model import load_model
+from ptacl_core.checkpoint import load_document
 from ptacl_core.cohort import Cohort
 from ptacl_core.documents.evaluation import EvaluationDocument
 from tests.pipeline.echo_cohort import EchoSource, make_source
+from tests.pipeline.no_patient import derive, least_gap, read_matrices
 
 NUM_PEOPLE = 220
 RUN = "ecg"
@@ -127,6 +130,55 @@ def test_the_checklist_and_the_data_sheet_tell_them(evaluation, ptacl, cohort):
     assert variables["echo_lvef"]["present"] == NUM_PEOPLE
     assert 0 < variables["lvef_below_50"]["mean"] < 1
     assert sheet["formats"]["cmr"] == {}
+
+
+def test_a_packed_model_answers_the_same_without_the_cohort(
+    cohort, source, tmp_path, ptacl, evaluation
+):
+    packed = tmp_path / "echo.ptacl"
+    answer = ptacl("pack", cohort, RUN, "--out", packed, "--accept-membership")
+    assert answer.exit_code == 0, answer.err
+    assert "loss of the targets" in answer.err
+    file = next(source.folder.rglob("*.hea"))
+    (here,) = json.loads(ptacl("predict", file, "--cohort", cohort, "--json").out)
+    (there,) = json.loads(ptacl("predict", file, "--model", packed, "--json").out)
+    assert there["targets"] == here["targets"] and there["phenotypes"] == {}
+    assert load_model(packed).predict([file]).rows().to_arrow().column("phenotype").to_pylist() == (
+        NAMES
+    )
+    shown = json.loads(ptacl("unpack", "--show", packed, "--json").out)
+    assert [own["target"]["name"] for own in shown["document"]["own_targets"]] == NAMES
+    assert "baseline" in shown["evaluation"]["targets"]["echo_lvef"]["figures"]
+    with Cohort.open(cohort) as store:
+        vectors = store.embeddings(RUN, "ecg", "pooled").vectors.astype(np.float64)
+        values = np.array([value.value for value in store.target_values()]).reshape(-1, 2)
+    matrices, maps = read_matrices(tmp_path)
+    for points in (vectors, values):
+        assert least_gap(points, derive(matrices, maps, points.shape[1])) > 1e-3
+    for words in (("validate", packed, cohort), ("export", packed, "--out", tmp_path / "x.pt2")):
+        refused = ptacl(*words)
+        assert refused.exit_code == 2 and "Traceback" not in refused.err
+
+
+def test_fine_tuning_takes_the_cohorts_targets(cohort, tmp_path, ptacl):
+    copy = tmp_path / "tuned"
+    shutil.copytree(cohort, copy)
+    trained = ptacl(
+        "train", copy, "--preset", "tiny", "--run", "tuned", "--set", 'stages=["finetune"]',
+        "--set", f"pretrained_from.ecg={RUN}", "--set", "finetune.start=pretrain",
+        "--set", "finetune.targets=cohort", "--set", "finetune.pooling=mean",
+    )  # fmt: skip
+    assert trained.exit_code == 0, trained.err
+    document = load_document(copy / "runs" / "tuned" / "checkpoints" / "finetune-ecg" / "final")
+    assert list(document.target_names) == NAMES
+    assert document.target_units == ("%", "probability", "mL")
+    assert ptacl("embed", copy, "--run", "tuned").exit_code == 0
+    with Cohort.open(copy) as store:
+        kinds = {run.run: run.kind for run in store.runs()}
+        names = store.fetch("SELECT DISTINCT name FROM predictions WHERE run = 'tuned'")
+    assert kinds == {RUN: "ecg", "tuned": "finetune-ecg"}
+    assert {row[0] for row in names} == set(NAMES)
+    assert ptacl("verify", copy).exit_code == 0
 
 
 def test_shuffled_labels_predict_nothing(cohort, tmp_path):

@@ -14,7 +14,8 @@ from ptacl_core.evaluate.resampling import Resamples
 
 _CHUNK = 100
 _NEWTON_STEPS = 25
-_MAX_LINE = 50.0
+_SETTLED = 1e-4
+"""Last step of a line that has settled; where both sides are parted it never does."""
 
 Weighted = Callable[[Float64[Array, "resample row"]], Float64[Array, "resample figure"]]
 """Figures of weighted rows, NaN where they are not defined."""
@@ -73,7 +74,7 @@ def weigh_calibration(
         from scipy.special import expit
 
         slope, intercept = np.zeros(len(weights)), np.zeros(len(weights))
-        is_solved = np.ones(len(weights), bool)
+        size = np.full(len(weights), np.inf)
         for _ in range(_NEWTON_STEPS):
             fitted = expit(intercept[:, None] + slope[:, None] * log_odds)
             left = weights * (events - fitted)
@@ -86,9 +87,10 @@ def weigh_calibration(
             step = np.stack([(h11 * first - h01 * second), (h00 * second - h01 * first)]) * scale
             step *= np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(axis=0), 1e-30))
             intercept, slope = intercept + step[0], slope + step[1]
-            if np.abs(step).max() < 1e-9:
+            size = np.where(is_solved, np.abs(step).max(axis=0), np.inf)
+            if size.max() < 1e-9:
                 break
-        is_finite = (np.abs(slope) < _MAX_LINE) & (np.abs(intercept) < _MAX_LINE) & is_solved
-        return np.where(is_finite[:, None], np.stack([slope, intercept], axis=1), np.nan)
+        is_settled = (size < _SETTLED)[:, None]
+        return np.where(is_settled, np.stack([slope, intercept], axis=1), np.nan)
 
     return line

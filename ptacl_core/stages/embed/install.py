@@ -27,7 +27,7 @@ from ptacl_core.runs.lineage import record_end, record_start
 from ptacl_core.safety.files.atomic import close_folder, write_json
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.train.metrics_log import METRICS_FILE, MetricsLog
-from ptacl_core.trained.ecg_model import load_bundled_readout
+from ptacl_core.trained.ecg_model import load_bundled_readout, load_bundled_targets
 
 PACKED_FILE = "packed.json"
 """In the folder of a run that came as a file: what the file said. Its read-out stays as it is."""
@@ -63,6 +63,7 @@ def install(cohort_dir: Path, path: Path, progress: ProgressSink) -> str:
         )
     settings, preprocessing = read_settings(model)
     readout = load_bundled_readout(model)
+    targets = load_bundled_targets(model, readout)
     for modality in ENCODER_FILES:
         load_bundled_tower(model, modality)
     close_folder(directory)
@@ -83,6 +84,7 @@ def install(cohort_dir: Path, path: Path, progress: ProgressSink) -> str:
         write_health(directory, _tell_health(model, settings.health))
         save_checkpoint(final, document, {WEIGHTS_FILE: _collect_weights(model)})
         sha256 = load_document(final).files[WEIGHTS_FILE].sha256
+        targets.renamed(sha256).save(directory / READOUT_FOLDER)
         readout.renamed(sha256).save(directory / READOUT_FOLDER)
         record_start(
             cohort_dir, run=name, stage=ALIGN, people=[], data_sha256=None, progress=progress

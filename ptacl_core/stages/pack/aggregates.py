@@ -14,17 +14,22 @@ from ptacl_core.documents.bundle import (
     NumberAggregate,
     PhenotypeAggregate,
     RowAggregate,
+    TargetAggregate,
 )
 from ptacl_core.documents.evaluation import EvaluationDocument
 from ptacl_core.documents.figures import Bounded, finite
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.table_two import PhenotypeCell, TableTwoRow
+from ptacl_core.documents.targets import TargetEvaluation
 from ptacl_core.documents.uncertainty import PhenotypeCoverage, Subgroup, SubgroupCell
 from ptacl_core.embedding.patients import describe_rows
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import COVARIATE_NAMES, MEASUREMENT_NAMES, SPLIT_NAMES
 
+_TARGET_FIGURES = (
+    "r2", "mean_absolute_error", "auc", "brier", "slope", "intercept", "baseline", "gain",
+)  # fmt: skip
 MIN_CELL = 10
 """Fewest people that a figure may be of."""
 
@@ -118,6 +123,11 @@ def aggregate_evaluation(evaluation: EvaluationDocument) -> AggregateEvaluation:
             for grouping, groups in evaluation.subgroups.groupings.items()
             if (shown := _aggregate_groups(grouping, groups, suppressed))
         },
+        targets={
+            name: cell
+            for name, entry in evaluation.targets.items()
+            if (cell := _aggregate_target(name, entry, suppressed)) is not None
+        },
         suppressed=tuple(suppressed),
         note=evaluation.note,
     )
@@ -179,6 +189,39 @@ def _aggregate_coverage(
     at_least = max(0.0, (cell.n - MIN_CELL) / cell.n)
     suppressed.append(f"coverage of {name}: fewer than {MIN_CELL} people outside")
     return CoverageAggregate(n=cell.n, share=None, at_least=at_least, verdict=cell.verdict)
+
+
+def _aggregate_target(
+    name: str, entry: TargetEvaluation, suppressed: list[str]
+) -> TargetAggregate | None:
+    """Figures of a target that ten people and more have, an event ten on each side."""
+    if entry.why is not None:
+        return None
+    smallest = entry.n if entry.events is None else min(entry.events, entry.n - entry.events)
+    if smallest < MIN_CELL:
+        side = "people" if entry.events is None else "people on a side"
+        suppressed.append(f"target {name}: fewer than {MIN_CELL} {side}")
+        return None
+    figures = {key: getattr(entry, key) for key in _TARGET_FIGURES}
+    covered = None
+    if entry.coverage is not None:
+        share, num = entry.coverage.share, entry.coverage.n
+        outside = num - round(share * num)
+        is_told = min(outside, num - outside) >= MIN_CELL
+        if not is_told:
+            suppressed.append(f"coverage of {name}: fewer than {MIN_CELL} people outside")
+        covered = CoverageAggregate(
+            n=num,
+            share=share if is_told else None,
+            at_least=None if is_told else max(0.0, (num - MIN_CELL) / num),
+            verdict=f"nominal {entry.coverage.nominal:g}",
+        )
+    return TargetAggregate(
+        kind=entry.kind,
+        n=entry.n,
+        figures={key: _bounded(figure) for key, figure in figures.items() if figure is not None},
+        coverage=covered,
+    )
 
 
 def _aggregate_groups(

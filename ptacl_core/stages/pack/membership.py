@@ -1,7 +1,8 @@
 """How well what a packed model answers tells its training people from held-out ones.
 
-Three figures, by what somebody must already hold of a person: the ECG (outlier score), the ECG
-and the measured phenotypes (loss of the read-out), the ECG and the cine (similarity of the pair).
+Figures by what somebody must already hold of a person: the ECG (outlier score), the ECG and the
+measured phenotypes or targets (loss of the read-outs), the ECG and the cine (similarity of the
+pair).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from ptacl_core.cohort import Cohort
 from ptacl_core.documents.bundle import Membership
 from ptacl_core.documents.figures import Bounded
 from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.embedding.target_labels import load_target_labels
+from ptacl_core.embedding.target_readout import TargetReadOut
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate import rank_events
 from ptacl_core.shards import ShardReader
@@ -24,7 +27,13 @@ MIN_PEOPLE = 10
 
 
 def measure_membership(
-    cohort_dir: Path, reader: ShardReader, run: str, readout: ReadOut, *, with_cine: bool
+    cohort_dir: Path,
+    reader: ShardReader,
+    run: str,
+    readout: ReadOut,
+    targets: TargetReadOut,
+    *,
+    with_cine: bool,
 ) -> tuple[Membership, ...]:
     """Areas under the curve with DeLong's intervals, training people against those of test.
 
@@ -32,6 +41,7 @@ def measure_membership(
     either side. Raises CohortError when the run was not embedded.
     """
     with Cohort.open(cohort_dir) as cohort:
+        own = load_target_labels(cohort, reader, np.arange(reader.num_rows))
         pooled = cohort.embeddings(run, "ecg", "pooled")
         pairs = {}
         if with_cine:
@@ -48,21 +58,36 @@ def measure_membership(
         raise CohortError(f"run {run}: its embeddings are of other recordings; embed it again")
     rows = np.asarray([place[key] for key in keys], np.int64)
     splits = np.asarray([reader.splits[row] for row in rows])
-    features, labels = pooled.vectors.astype(np.float64), reader.phenotypes(rows)
-    spread = np.nanstd(labels, axis=0)
-    errors = np.square((readout.probe.predict(features) - labels) / np.where(spread > 0, spread, 1))
-    is_known = np.isfinite(errors).any(axis=1)
-    loss = np.full(len(keys), np.nan)
-    loss[is_known] = np.nanmean(errors[is_known], axis=1)
-    figures = [
-        ("outlier score", "the ECG", -readout.detector.score(features)),
-        ("loss of the read-out", "the ECG and the measured phenotypes", -loss),
-    ]
+    features = pooled.vectors.astype(np.float64)
+    figures = [("outlier score", "the ECG", -readout.detector.score(features))]
+    if readout.names:
+        loss = _average_errors(readout.probe.predict(features), reader.phenotypes(rows))
+        figures.append(("loss of the read-out", "the ECG and the measured phenotypes", -loss))
+    if targets.fitted:
+        predicted = targets.predict(features, groups=["all"] * len(rows))
+        columns = [own.targets.index(each.target) for each in predicted]
+        loss = _average_errors(
+            np.stack([each.value for each in predicted], axis=1), own.values[rows][:, columns]
+        )
+        figures.append(("loss of the targets", "the ECG and the measured targets", -loss))
     if with_cine:
         similarity = _compare_pairs(keys, pairs["ecg"], pairs["cmr"])
         figures.append(("similarity of ECG and cine", "the ECG and the cine", similarity))
     measured = [_rank(name, needs, score, splits) for name, needs, score in figures]
     return tuple(figure for figure in measured if figure is not None)
+
+
+def _average_errors(
+    predicted: Float64[Array, "recording target"], labels: Float64[Array, "recording target"]
+) -> Float64[Array, " recording"]:
+    """Mean squared error in variances of the labels; NaN of a recording without any."""
+    is_any = np.isfinite(labels).any(axis=0)
+    spread = np.nanstd(labels[:, is_any], axis=0)
+    errors = np.square((predicted - labels)[:, is_any] / np.where(spread > 0, spread, 1))
+    is_known = np.isfinite(errors).any(axis=1)
+    loss = np.full(len(labels), np.nan)
+    loss[is_known] = np.nanmean(errors[is_known], axis=1)
+    return loss
 
 
 def find_telling(measured: Sequence[Membership]) -> list[Membership]:

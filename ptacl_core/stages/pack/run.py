@@ -1,7 +1,7 @@
 """`ptacl pack`: a trained run as one file without patients."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ptacl_core.bundle.container import SUFFIX
 from ptacl_core.bundle.model_file import (
     ENCODER_FILES,
     READOUT_FILE,
+    TARGETS_FILE,
     ModelFile,
     write_model_file,
 )
@@ -23,6 +24,7 @@ from ptacl_core.documents.bundle import (
     AggregateEvaluation,
     BundledEncoder,
     BundleDocument,
+    BundledOwnTarget,
     BundledReadOut,
     BundledTarget,
     BundledView,
@@ -30,8 +32,10 @@ from ptacl_core.documents.bundle import (
 )
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.figures import SOURCE_NOTES
-from ptacl_core.embedding.readout import ReadOut
+from ptacl_core.documents.targets import TargetPart
+from ptacl_core.embedding.readout import DOCUMENT_FILE, ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER
+from ptacl_core.embedding.target_readout import FittedTarget, TargetReadOut, load_targets_of
 from ptacl_core.errors import BundleError, CheckpointError, CohortError, ConfigError
 from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
@@ -127,12 +131,14 @@ def run(
     with ShardReader.open(cohort_dir) as reader:
         readout = _load_readout(directory, encoders, progress)
         membership: tuple[Membership, ...] = ()
+        targets = None
         if readout is not None:
+            targets = _load_targets(directory, readout, progress)
             membership = measure_membership(
-                cohort_dir, reader, name, readout, with_cine="cmr" in encoders
+                cohort_dir, reader, name, readout, targets, with_cine="cmr" in encoders
             )
         document = _describe(
-            directory, settings, encoders, readout, membership, options,
+            directory, settings, encoders, readout, targets, membership, options,
             reader=reader, description=CohortDescription.read(layout),
         )  # fmt: skip
     is_simulated = document.training.source == "simulated"
@@ -143,6 +149,8 @@ def run(
     }
     if readout is not None:
         tensors[READOUT_FILE] = _without_small_counts(readout.as_tensors())
+    if targets is not None and targets.fitted:
+        tensors[TARGETS_FILE] = targets.as_tensors()
     card = render_markdown(build_bundle_card(document, evaluation))
     write_model_file(out, document, tensors=tensors, evaluation=evaluation, card=card)
     written = ModelFile(out)
@@ -186,6 +194,8 @@ def _load_encoders(
     if (directory / _ALIGNED).exists():
         return {modality: load_encoder(directory, modality, "align") for modality in modalities}
     loaded: dict[Modality, LoadedEncoder] = {}
+    if "ecg" in modalities and (directory / "checkpoints/finetune-ecg/final").is_dir():
+        return {"ecg": load_encoder(directory, "ecg", "finetune")}
     for modality in modalities:
         if (directory / f"checkpoints/{modality}/final/checkpoint.json").exists():
             settings = load_run_config(directory)
@@ -213,8 +223,13 @@ def _load_readout(
     directory: Path, encoders: Mapping[Modality, LoadedEncoder], progress: ProgressSink
 ) -> ReadOut | None:
     ecg = encoders.get("ecg")
-    if ecg is None or ecg.projection is None:
-        progress.say(f"run {directory.name}: no aligned ECG encoder, so the file will not predict")
+    folder = directory / READOUT_FOLDER
+    is_alone = ecg is not None and ecg.projection is None and (folder / DOCUMENT_FILE).exists()
+    if ecg is None or (ecg.projection is None and not is_alone):
+        progress.say(
+            f"run {directory.name}: no aligned ECG encoder and no read-out, so the file will not "
+            "predict"
+        )
         return None
     readout = ReadOut.load(directory / READOUT_FOLDER)
     if readout.checkpoint_sha256 != ecg.sha256:
@@ -225,11 +240,29 @@ def _load_readout(
     return readout
 
 
+def _load_targets(directory: Path, readout: ReadOut, progress: ProgressSink) -> TargetReadOut:
+    """The read-out of the cohort's own targets, without those that fewer than ten people give."""
+    stored = load_targets_of(
+        directory / READOUT_FOLDER, readout.checkpoint_sha256, coverage=readout.coverage
+    )
+    kept = []
+    for fitted in stored.fitted:
+        if min(fitted.counts) < MIN_CELL:
+            progress.say(
+                f"target {fitted.target.name} is left out: its intervals come from fewer than "
+                f"{MIN_CELL} people on a side"
+            )
+        else:
+            kept.append(fitted)
+    return replace(stored, fitted=tuple(kept), unfitted={})
+
+
 def _describe(
     directory: Path,
     settings: RunSettings,
     encoders: Mapping[Modality, LoadedEncoder],
     readout: ReadOut | None,
+    targets: TargetReadOut | None,
     membership: tuple[Membership, ...],
     options: PackOptions,
     *,
@@ -261,8 +294,10 @@ def _describe(
             precision=view.precision,
         ),
         targets=tuple(
-            BundledTarget(name=name, unit=PHENOTYPE_UNITS[name]) for name in PHENOTYPE_NAMES
+            BundledTarget(name=name, unit=PHENOTYPE_UNITS[name])
+            for name in (PHENOTYPE_NAMES if readout is None else readout.names)
         ),
+        own_targets=() if targets is None else tuple(map(_describe_target, targets.fitted)),
         encoders={modality: _describe_encoder(encoder) for modality, encoder in encoders.items()},
         readout=None
         if readout is None
@@ -275,11 +310,22 @@ def _describe(
     )
 
 
+def _describe_target(fitted: FittedTarget) -> BundledOwnTarget:
+    target = fitted.target
+    names = ("name", "kind", "unit", "title", "low", "high", "rule", "reference")
+    definition = TargetPart.model_validate({name: getattr(target, name) for name in names})
+    return BundledOwnTarget(target=definition, groups=fitted.groups)
+
+
 def _describe_encoder(loaded: LoadedEncoder) -> BundledEncoder:
     if loaded.sha256 is None:
         raise BundleError("an encoder with random weights cannot be packed")
     return BundledEncoder(
-        stage="pretrain" if loaded.projection is None else "align",
+        stage="finetune"
+        if loaded.head is not None
+        else "pretrain"
+        if loaded.projection is None
+        else "align",
         checkpoint_sha256=loaded.sha256,
         has_projection=loaded.projection is not None,
         num_parameters=sum(weight.numel() for weight in loaded.encoder.parameters()),

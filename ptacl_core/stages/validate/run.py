@@ -104,6 +104,11 @@ def _describe(
     num_resamples: int,
 ) -> ValidationDocument:
     observed, readout = people.phenotypes, model.readout
+    if not readout.names:
+        raise BundleError(
+            f"{packed.place}: its training cohort had no CMR, so it predicts none of the ten "
+            "phenotypes that a validation measures"
+        )
     resamples = draw_resamples(
         len(people),
         generator=np.random.default_rng(BOOTSTRAP_SEED),

@@ -6,20 +6,28 @@ import numpy as np
 import pytest
 
 from ptacl_core.arrays import Modality
-from ptacl_core.bundle.model_file import ENCODER_FILES, READOUT_FILE, write_model_file
+from ptacl_core.bundle.model_file import (
+    ENCODER_FILES,
+    READOUT_FILE,
+    TARGETS_FILE,
+    write_model_file,
+)
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.documents.bundle import (
     BundledEncoder,
     BundleDocument,
+    BundledOwnTarget,
     BundledReadOut,
     BundledTarget,
     BundledTraining,
     BundledView,
 )
 from ptacl_core.embedding.readout import fit_readout
+from ptacl_core.embedding.target_fit import fit_targets
+from ptacl_core.embedding.target_labels import TargetLabels
 from ptacl_core.models import ProjectionHead, TokenEncoder
-from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS
+from ptacl_core.records import LEAD_NAMES, PHENOTYPE_NAMES, PHENOTYPE_UNITS, Target
 from ptacl_core.runs.encoders import build_towers, build_view
 
 SHA256 = "0" * 64
@@ -38,6 +46,18 @@ def build_parts() -> tuple[BundleDocument, dict[str, dict[str, np.ndarray]]]:
         features[:110], targets[:110], features[110:], targets[110:],
         checkpoint_sha256=SHA256, preprocessing_hash=preprocessing.hash(),
     )  # fmt: skip
+    own = fit_targets(
+        features,
+        TargetLabels(
+            (Target("value", unit="mL"), Target("event", "binary")),
+            np.column_stack([targets[:, 0], targets[:, 1] > 50.0]),
+        ),
+        splits=["train"] * 110 + ["val"] * 50,
+        people=[str(row) for row in range(160)],
+        groups=["all"] * 160,
+        checkpoint_sha256=SHA256,
+    )
+    assert len(own.fitted) == 2
     view = build_view(settings)
     document = BundleDocument(
         name="random",
@@ -59,6 +79,7 @@ def build_parts() -> tuple[BundleDocument, dict[str, dict[str, np.ndarray]]]:
         targets=tuple(
             BundledTarget(name=name, unit=PHENOTYPE_UNITS[name]) for name in PHENOTYPE_NAMES
         ),
+        own_targets=tuple(BundledOwnTarget.model_validate(each) for each in own.describe()),
         encoders={
             modality: BundledEncoder(
                 stage="align", checkpoint_sha256=SHA256, has_projection=True, num_parameters=1
@@ -84,7 +105,7 @@ def build_parts() -> tuple[BundleDocument, dict[str, dict[str, np.ndarray]]]:
         }
         for modality, pair in modules.items()
     }
-    return document, {**tensors, READOUT_FILE: readout.as_tensors()}
+    return document, {**tensors, READOUT_FILE: readout.as_tensors(), TARGETS_FILE: own.as_tensors()}
 
 
 @pytest.fixture(scope="session")

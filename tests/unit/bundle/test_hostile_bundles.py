@@ -18,6 +18,7 @@ from ptacl_core.bundle.model_file import (
     DOCUMENT_FILE,
     MEMBER_NAMES,
     READOUT_FILE,
+    TARGETS_FILE,
     ModelFile,
     write_model_file,
 )
@@ -206,7 +207,7 @@ def documents() -> Iterator[Case]:
     ):  # fmt: skip
         yield f"a document that is {name}", with_text(text)
     for key, value in (
-        ("version", 2), ("version", 999), ("version", -1), ("version", 0), ("version", "1"),
+        ("version", 3), ("version", 999), ("version", -1), ("version", 0), ("version", "1"),
         ("version", None), ("kind", "ptacl-checkpoint"), ("kind", 7), ("name", "../../etc"),
         ("name", "\x1b[2J"), ("name", "a" * 100), ("name", None), ("unknown", 1),
         ("lead_names", ["I"]), ("lead_names", None), ("targets", []), ("encoders", {}),
@@ -224,6 +225,7 @@ def documents() -> Iterator[Case]:
         ("settings.data.num_steps", 10**9), ("preprocessing.ecg.level", 10**9),
         ("preprocessing.ecg.duration_s", 1e12), ("preprocessing.cine.size_px", 10**6),
         ("preprocessing_hash", "0"), ("preprocessing.ecg.unknown", 1), ("files", {}),
+        ("own_targets", []), ("own_targets", [{}]), ("own_targets", [1] * 65),
         ("files.other", {"sha256": "0" * 64, "num_bytes": 1}), ("training", {}),
     ):  # fmt: skip
         yield f"{key} = {str(value)[:30]}", with_document(put(key, value))
@@ -280,6 +282,14 @@ def tensor_cases() -> Iterator[tuple[str, Callable[..., None]]]:
         yield f"no {name}", with_tensors(READOUT_FILE, lambda tensors, name=name: tensors.pop(name))
     negative = spoil("offsets", lambda values: -np.abs(values))
     yield "intervals that are turned around", with_tensors(READOUT_FILE, negative)
+    for what, make in makers.items():
+        for prefix in ("value.coefficients", "value.offsets", "event.line", "event.covariance"):
+            yield f"{prefix} {what}", with_tensors(TARGETS_FILE, spoil(prefix, make))
+    for name in ("value.counts", "event.standard"):
+        yield f"no {name}", with_tensors(TARGETS_FILE, lambda each, name=name: each.pop(name))
+    for prefix in ("value.offsets", "event.covariance", "event.standard"):
+        turned = spoil(prefix, lambda values: -np.abs(values))
+        yield f"{prefix} turned around", with_tensors(TARGETS_FILE, turned)
 
 
 FILE_CASES = [*cut_offs(), *containers(), *documents()]

@@ -41,6 +41,7 @@ def test_the_cohort_comes_first_wherever_it_is_required():
         "schema",
         "selftest",
         "settings",
+        "targets",
         "unpack",
         "validate",
         "export",
