@@ -1,14 +1,14 @@
 """The documents inside a packed model (`.ptacl`): what it is, and aggregates of its evaluation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from ptacl_core.documents.figures import Bounded
 from ptacl_core.documents.health import StageHealth
 from ptacl_core.documents.model import Document, Part
-from ptacl_core.json_values import JsonObject
 from ptacl_core.documents.targets import TargetPart
+from ptacl_core.json_values import JsonObject
 
 MAX_TARGETS = 64
 

@@ -54,11 +54,6 @@ def run(model_path: Path, out: Path) -> ExportSummary:
             f"{out.stem}{TORCH_SUFFIX}"
         )
     model = EcgModel.of_file(model_path, device="cpu")
-    if not model.readout.names:
-        raise ConfigError(
-            f"{model_path.name}: its training cohort had no CMR, so it predicts no phenotype that "
-            "a graph could answer; `ptacl predict --model` answers its own targets"
-        )
     graph = EcgGraph(model).eval().requires_grad_(False)
     signal = torch.randn(12, graph.num_samples, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
