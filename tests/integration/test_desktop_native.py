@@ -24,12 +24,16 @@ from scripts.desktop.steps import (
 from tests.app.conftest import build_cohort
 
 RECORDING = tuple(ROOT / "assets" / "samples" / f"HR06000.{end}" for end in ("hea", "mat"))
-TYPES = {
-    "model.ptacl": "application/x-ptacl-model",
-    "cohort.toml": "application/x-ptacl-cohort",
-    "a.hea": "application/x-wfdb-header",
-    "b.edf": "application/x-edf",
-    "c.scp": "application/x-scp-ecg",
+PACKED = ROOT / "ptacl_core" / "presets" / "models" / "example.ptacl"
+TYPES = {  # a file manager looks at names and beginnings
+    "model.ptacl": ("application/x-ptacl-model", PACKED.read_bytes()[:4096]),
+    "without a suffix": ("application/x-ptacl-model", PACKED.read_bytes()[:4096]),
+    "cohort.toml": ("application/x-ptacl-cohort", b'kind = "ptacl-cohort"\n'),
+    "a.hea": ("application/x-wfdb-header", b"a 12 500 5000\n"),
+    "b.edf": ("application/x-edf", b"0       ".ljust(256)),
+    "c.bdf": ("application/x-edf", b"\xffBIOSEMI".ljust(256)),
+    "d.scp": ("application/x-scp-ecg", bytes(16) + b"SCPECG"),
+    "e.ecg": ("application/x-ishne-ecg", b"ISHNE1.0"),
 }
 
 
@@ -53,8 +57,6 @@ def test_entry_and_types_are_what_a_desktop_takes(installed, screen, tmp_path):
         ["desktop-file-validate", *entries], capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stdout) == (0, "")
-    packed = ROOT / "ptacl_core" / "presets" / "models" / "example.ptacl"
-    contents = {"model.ptacl": packed.read_bytes(), "b.edf": b"0       ".ljust(256)}
     variables = installed.variables(screen)
 
     def ask(*words):
@@ -62,9 +64,9 @@ def test_entry_and_types_are_what_a_desktop_takes(installed, screen, tmp_path):
             words, env=variables, capture_output=True, text=True, check=False
         ).stdout
 
-    for name, kind in TYPES.items():
+    for name, (kind, content) in TYPES.items():
         path = tmp_path / name
-        path.write_bytes(contents.get(name, b""))
+        path.write_bytes(content)
         assert kind in ask("gio", "info", "-a", "standard::content-type", str(path))
         assert ask("xdg-mime", "query", "default", kind).strip() == "ptacl.desktop"
     assert "ptacl.desktop" in ask("gio", "mime", "inode/directory")
