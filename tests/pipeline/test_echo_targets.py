@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ptacl_app.data.cohort_reader import CohortReader
 from ptacl_app.output.report import write_report
@@ -16,6 +17,10 @@ from ptacl_core.api.model import load_model
 from ptacl_core.checkpoint import load_document
 from ptacl_core.cohort import Cohort
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.io import read_ecg
+from ptacl_core.preprocess import prepare_ecg
+from ptacl_core.trained.ecg_graph import EcgGraph
+from ptacl_core.trained.ecg_model import EcgModel
 from tests.pipeline.echo_cohort import EchoSource, make_source
 from tests.pipeline.no_patient import derive, least_gap, read_matrices
 
@@ -146,6 +151,14 @@ def test_a_packed_model_answers_the_same_without_the_cohort(
     assert load_model(packed).predict([file]).rows().to_arrow().column("phenotype").to_pylist() == (
         NAMES
     )
+    graph = EcgGraph(EcgModel.of_file(packed, device="cpu")).eval()
+    assert [name for name, _unit in graph.targets] == NAMES
+    signal = np.asarray(prepare_ecg(read_ecg(file)).unfiltered_mv, np.float32)
+    with torch.no_grad():
+        outputs = [part.numpy() for part in graph(torch.from_numpy(signal))]
+    for column, name in enumerate(NAMES):
+        ends = [there["targets"][name][end] for end in ("value", "low", "high")]
+        np.testing.assert_allclose([part[column] for part in outputs[1:4]], ends, rtol=1e-4)
     shown = json.loads(ptacl("unpack", "--show", packed, "--json").out)
     assert [own["target"]["name"] for own in shown["document"]["own_targets"]] == NAMES
     assert "baseline" in shown["evaluation"]["targets"]["echo_lvef"]["figures"]
