@@ -10,7 +10,7 @@ from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
 from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.cohort.identity.register import open_register
-from ptacl_core.errors import ConfigError
+from ptacl_core.errors import CohortError, ConfigError
 from ptacl_core.ingest.labels import number_visit
 from ptacl_core.io.identity.facts import fold_identifier
 from ptacl_core.io.targets.definitions import TargetFile, TargetTable
@@ -202,6 +202,36 @@ def _place(
         return (nearest[1].visit, round(days)) if abs(days) <= rule.within_days else (None, None)
     visit = number_visit(patient, row.visit, known)
     return (visit if visit == EVERY_VISIT or visit in visits else None), None
+
+
+def check_targets(cohorts: Sequence[Path]) -> None:
+    """Raise CohortError where cohorts that are merged define one target in two ways."""
+    known: dict[str, tuple[Target, str]] = {}
+    for path in cohorts:
+        with Cohort.open(path) as cohort:
+            for target in cohort.targets():
+                before, where = known.setdefault(target.name, (target, path.name))
+                if before != target:
+                    raise CohortError(
+                        f"{path.name}: its target {target.name} is defined otherwise than that of "
+                        f"{where}; remove one of them, then merge again"
+                    )
+
+
+def merge_targets(cohort_dir: Path, parts: Sequence[Path]) -> None:
+    """Bring the targets of parts and their values into a cohort that holds the parts' people."""
+    with Cohort.open(cohort_dir) as cohort:
+        targets = {target.name: target for target in cohort.targets()}
+        values: dict[tuple[str, int, str], tuple[float, int | None]] = {}
+    for path in parts:
+        with Cohort.open(path) as part:
+            targets |= {target.name: target for target in part.targets()}
+            values |= {
+                (value.patient, value.visit, value.name): (value.value, value.days_apart)
+                for value in part.target_values()
+            }
+    if targets:
+        _publish(cohort_dir, tuple(targets.values()), values)
 
 
 def _check_placeable(table: TargetValues, moments: Moments | None) -> None:

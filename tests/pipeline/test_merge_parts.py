@@ -97,6 +97,29 @@ def test_merged_parts_are_the_cohort_made_at_once(made, parts, tmp_path, ptacl):
     assert read_cohort(one_by_one)[0] == whole[0]
 
 
+def test_merged_parts_bring_their_targets(parts, tmp_path, ptacl):
+    import pyarrow as pa
+
+    from ptacl_core.records import Target
+
+    people = []
+    for number, part in enumerate(parts):
+        with Cohort.open(part) as store:
+            people.append(store.fetch("SELECT min(patient) FROM recordings")[0][0])
+        row = {"patient": people[-1], "visit": 0, "name": "strain", "value": -20.0 + number}
+        with Cohort.write(part, purpose="targets") as writer:
+            writer.put_targets([Target("strain", unit="%")])
+            writer.put_target_values(pa.Table.from_pylist([row]))
+    assert ptacl("merge", tmp_path / "merged", *parts).exit_code == 0
+    with Cohort.open(tmp_path / "merged") as store:
+        held = {value.patient: value.value for value in store.target_values(name="strain")}
+    assert held == dict(zip(people, [-20.0, -19.0], strict=True))
+    with Cohort.write(parts[1], purpose="targets") as writer:
+        writer.put_targets([Target("strain", unit="mm")])
+    refused = ptacl("merge", tmp_path / "other", *parts)
+    assert refused.exit_code == 2 and "defined otherwise" in refused.err
+
+
 def test_a_part_that_was_changed_is_refused_and_nothing_is_written(parts, tmp_path, ptacl):
     array = next((parts[1] / "shards").glob("*/ecg.npy"))
     data = bytearray(array.read_bytes())

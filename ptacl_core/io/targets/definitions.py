@@ -15,6 +15,8 @@ _MAX_BYTES = 2**20
 _TARGET_TEXTS = ("kind", "unit", "title", "rule", "reference", "column")
 _TARGET_NUMBERS = ("low", "high")
 MAX_TEXT = 200
+DEFAULT_PERSON = "subject_id"
+DEFAULT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,11 @@ class TargetTable:
     """
 
     file: str = ""
-    person: str = "subject_id"
+    person: str = DEFAULT_PERSON
     visit: str = ""
     recording: str = ""
     time: str = ""
-    within_days: int = 30
+    within_days: int = DEFAULT_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,10 @@ def _parse_table(section: object) -> TargetTable:
     given = [key for key in ("visit", "recording", "time") if texts[key]]
     if len(given) > 1:
         raise ConfigError(f"tables: {' and '.join(given)} exclude each other: give one")
-    days = values.get("within_days", TargetTable.within_days)
+    days = values.get("within_days", DEFAULT_DAYS)
     if isinstance(days, bool) or not isinstance(days, int) or days < 0:
         raise ConfigError(f"tables: expected within_days as a whole number, got {days!r}")
-    person = texts.pop("person") or TargetTable.person
+    person = texts.pop("person") or DEFAULT_PERSON
     return TargetTable(person=person, within_days=days, **texts)
 
 
