@@ -152,7 +152,7 @@ def main() -> int:
     parser.add_argument("--trace", action="append", default=[], help="text that must not be in it")
     parser.add_argument("--report", type=Path, required=True)
     given = parser.parse_args()
-    traces = [str(ROOT), str(Path.home()), os.uname().nodename, *given.trace]
+    traces = [str(ROOT), sys.base_prefix, *given.trace]
     folder = Path(tempfile.mkdtemp(prefix="ptacl-bundle-"))
     try:
         (folder / "home").mkdir()
