@@ -24,6 +24,7 @@ from ptacl_app.drawing.picture import Picture
 from ptacl_app.terminal import iterm, kitty, page
 from ptacl_app.terminal.cell_owners import CellBlock, CellOwners
 from ptacl_app.terminal.graphics import Graphics, Protocol
+from ptacl_app.terminal.picture_numbers import PictureNumbers
 from ptacl_app.terminal.picture_slots import MAX_CODES, Patch, PictureSlot, ShownPicture
 from ptacl_app.terminal.placed_pictures import place_pictures, show_in_page
 from ptacl_app.terminal.placeholders import (
@@ -31,7 +32,6 @@ from ptacl_app.terminal.placeholders import (
     MAX_SLOT,
     PLACEHOLDER,
     build_row,
-    compute_image_id,
 )
 from ptacl_app.terminal.sixel import encode_sixel
 from ptacl_app.terminal.tmux import pass_graphics_through
@@ -39,6 +39,8 @@ from ptacl_app.terminal.update_runs import PicturedUpdate, move_to, pieces_of, r
 
 KITTY = (Protocol.KITTY, Protocol.KITTY_PLACED)
 SIXEL_COLOURS = 64
+SIXEL_GREYS = 32
+"""Of pictures that come again, a cine's frames: half the bytes of 64, one step in 8 of 255."""
 
 
 class ImageLayer:
@@ -54,7 +56,7 @@ class ImageLayer:
         self._is_asked = False
         self._slots: dict[int, PictureSlot] = {}
         self._free = list(range(MAX_SLOT, 0, -1))
-        self._last_number = 0
+        self._numbers = PictureNumbers(is_reused=graphics.protocol is Protocol.KITTY_PLACED)
         self._uploads: list[str] = []
         self._farewells: list[str] = []
         self._owners = CellOwners()
@@ -131,7 +133,8 @@ class ImageLayer:
             return
         for first, last, picture in patches:
             if last <= state.current.columns:
-                sent = self._send(slot, picture, columns=last - first, rows=state.current.rows)
+                rows = state.current.rows
+                sent = self._send(slot, picture, columns=last - first, rows=rows)
                 state.patches.append(Patch(first, sent))
                 state.note_change(first, last)
 
@@ -195,6 +198,8 @@ class ImageLayer:
             self.release(slot)
         text = "".join(self._farewells)
         self._farewells.clear()
+        self._numbers.note_written()
+        text += "".join(kitty.forget(number) for number in self._numbers.list_free())
         return self._wrap(text)
 
     # --- for the app
@@ -221,6 +226,7 @@ class ImageLayer:
         farewells = "".join(self._farewells)
         self._uploads.clear()
         self._farewells.clear()
+        self._numbers.note_written()
         return self._wrap(uploads) + "".join(body) + after + self._wrap(farewells)
 
     # --- parts
@@ -236,8 +242,7 @@ class ImageLayer:
                 yield x, y, strip.crop(0, columns - x) if is_cut else strip
 
     def _send(self, slot: int, picture: Picture, *, columns: int, rows: int) -> ShownPicture:
-        self._last_number += 1
-        number = compute_image_id(slot, self._last_number)
+        number = self._numbers.take(slot)
         protocol = self.graphics.protocol
         if protocol is Protocol.PAGE:
             png = picture.encode_png()
@@ -262,8 +267,11 @@ class ImageLayer:
     def _forget(self, shown: ShownPicture) -> None:
         if self.graphics.protocol is Protocol.PAGE:
             self._farewells.append(page.forget(shown.number))
-        elif self.graphics.protocol in KITTY:
+        elif self.graphics.protocol is Protocol.KITTY:
             self._farewells.append(kitty.forget(shown.number))
+        elif self.graphics.protocol is Protocol.KITTY_PLACED:
+            self._farewells.append(kitty.remove_placements(shown.number))
+        self._numbers.give_back(shown.number)
 
     def _limit_kept(self, num_kept: int, state: PictureSlot) -> int:
         """A page keeps pictures decoded: so many of the last one's size, at most."""
@@ -367,7 +375,8 @@ class ImageLayer:
         assert shown.picture is not None
         picture = shown.picture.cropped(left=left, top=top, width=width, height=height)
         if self.graphics.protocol is Protocol.SIXEL:
-            text = encode_sixel(picture, max_colours=SIXEL_COLOURS)
+            max_colours = SIXEL_GREYS if is_kept else SIXEL_COLOURS
+            text = encode_sixel(picture, max_colours=max_colours)
         else:
             png = picture.encode_png()
             text = iterm.show_png(png, columns=block.columns, rows=block.rows)

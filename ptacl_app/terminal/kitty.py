@@ -27,16 +27,12 @@ def place(
     source_px: tuple[int, int, int, int],
     columns: int,
     rows: int,
-    height: int = 0,
 ) -> str:
-    """Show a part (left, top, width, height) of a picture where the text cursor is.
-
-    Of pictures in the same cells the one of the greater `height` is seen.
-    """
+    """Show a part (left, top, width, height) of a picture where the text cursor is."""
     left, top, width, height = source_px
     return _command(
         f"a=p,q=2,i={image_id},p={placement_id},x={left},y={top},w={width},h={height},"
-        f"c={columns},r={rows},C=1" + (f",z={height}" if height else "")
+        f"c={columns},r={rows},C=1"
     )
 
 

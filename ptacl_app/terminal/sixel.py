@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ptacl_app.drawing.picture import Picture
-from ptacl_core.arrays import Array, Bool, Int64, UInt8
+from ptacl_core.arrays import Array, Bool, Float64, Int64, UInt8
 
 BAND_PX = 6
 MAX_REGISTERS = 256
@@ -23,7 +23,7 @@ _END = "\x1b\\"
 
 
 def encode_sixel(picture: Picture, *, max_colours: int = MAX_REGISTERS) -> str:
-    """The whole sequence; colours beyond `max_colours` become the nearest of the others."""
+    """The whole sequence; colours beyond `max_colours` become the nearest of those kept."""
     indices, palette = _reduce(picture, max_colours)
     height, width = indices.shape
     registers = "".join(
@@ -43,12 +43,28 @@ def _reduce(
     """Indices from 0 without gaps, and their colours."""
     counts = np.bincount(picture.indices.ravel(), minlength=picture.palette.shape[0])
     used = np.flatnonzero(counts)
-    kept = np.sort(used[np.argsort(-counts[used], kind="stable")[:max_colours]])
-    colours = picture.palette.astype(np.float64)
-    distance = ((colours[used][:, None, :] - colours[kept][None, :, :]) ** 2).sum(axis=2)
+    colours = picture.palette[used].astype(np.float64)
+    kept = _choose_colours(colours, int(counts[used].argmax()), max_colours)
+    distance = ((colours[:, None, :] - colours[kept][None, :, :]) ** 2).sum(axis=2)
     table = np.zeros(picture.palette.shape[0], np.uint8)
     table[used] = distance.argmin(axis=1)
-    return table[picture.indices], picture.palette[kept]
+    return table[picture.indices], picture.palette[used[kept]]
+
+
+def _choose_colours(
+    colours: Float64[Array, "colour rgb"], commonest: int, max_colours: int
+) -> Int64[Array, " kept"]:
+    """Those that leave no colour far from all of them: the farthest is the next one kept.
+
+    The commonest ones would leave out what is rare and matters: a bright rim, a thin line.
+    """
+    if len(colours) <= max_colours:
+        return np.arange(len(colours))
+    kept, distance = [], np.full(len(colours), np.inf)
+    while len(kept) < max_colours:
+        kept.append(int(distance.argmax()) if kept else commonest)
+        distance = np.minimum(distance, ((colours - colours[kept[-1]]) ** 2).sum(axis=1))
+    return np.sort(np.array(kept))
 
 
 def _find_lines(
