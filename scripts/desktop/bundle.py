@@ -28,8 +28,13 @@ sys.path.insert(0, str(ROOT))
 from scripts.desktop.driving import open_window, wait_for_end  # noqa: E402
 from scripts.desktop.installed import Installed  # noqa: E402
 from scripts.desktop.screen import Screen, open_screen  # noqa: E402
-from scripts.desktop.steps import close_by_its_button, wait_for_start_page  # noqa: E402
+from scripts.desktop.steps import (  # noqa: E402
+    close_by_its_button,
+    open_patient,
+    wait_for_start_page,
+)
 
+FIRST = "S000000"
 NUM_STARTS = 5
 PEERS = {"EDFbrowser": "edfbrowser", "AMIDE": "amide"}
 MIB = 2**20
@@ -120,8 +125,8 @@ async def drive(bundle: Bundle, screen: Screen, cohort: Path) -> list[str]:
         seen.append("nothing left after its end")
     async with open_window(bundle, screen, cohort) as driven:
         await driven.wait_for_text("RESEARCH USE ONLY")
-        await driven.screen.press("Return")
-        await driven.find_pane("ECG on paper")
+        await driven.wait_for_text(r"1–\d+ of")
+        await open_patient(driven, FIRST)
         seen.append("a cohort's folder, a patient with ECG and cine")
         await close_by_its_button(driven)
         assert await wait_for_end(bundle) == {"processes": [], "ports": []}
@@ -147,7 +152,7 @@ async def measure(bundle: Bundle, cohort: Path) -> tuple[list[str], dict[str, li
 def main() -> int:
     """Search, drive, weigh, time, report."""
     parser = argparse.ArgumentParser(description="The bundle beside EDFbrowser and AMIDE.")
-    parser.add_argument("cohort", type=Path)
+    parser.add_argument("cohort", type=Path, help="one of `ptacl demo`")
     parser.add_argument("--dist", type=Path, required=True)
     parser.add_argument("--trace", action="append", default=[], help="text that must not be in it")
     parser.add_argument("--report", type=Path, required=True)
