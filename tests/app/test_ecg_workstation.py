@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from textual import events
 
 from ptacl_app.data.inference import build_view
 from ptacl_app.drawing.ecg_page import Layout
@@ -95,6 +96,15 @@ async def test_the_mouse_drags_calipers_and_the_page(make_app, settle):
         await pilot.mouse_up("#ecg", offset=(column + 5, 3))
         expected_s = page.time_of((column + 5.5) * 8)
         assert ecg.calipers.times_s[0] == pytest.approx(expected_s, abs=0.0011)
+        app.images.has_pixel_mouse = True  # a press between cells, whose click tells the cell alone
+        place = {"y": 3, "delta_x": 0, "delta_y": 0, "button": 1, "shift": False, "meta": False,
+                 "ctrl": False}  # fmt: skip
+        ecg.on_mouse_down(events.MouseDown(ecg, x=50.375, **place))
+        ecg.on_mouse_up(events.MouseUp(ecg, x=50.375, **place))
+        ecg.on_click(events.Click(ecg, x=50, **place))
+        expected_s = page.time_of(50.375 * 8 + 0.5)
+        assert ecg.calipers.times_s[0] == pytest.approx(expected_s, abs=0.0011)
+        app.images.has_pixel_mouse = False
         await pilot.press("escape", "plus", "plus")
         start_s = ecg.page.start_shown_s
         await pilot.mouse_down("#ecg", offset=(60, 3))
