@@ -172,8 +172,10 @@ class PhenotypePanel(Widget):
             segments.append(Segment(_format_z(value.z_score).rjust(_Z), ink))
         segments.append(Segment(interval.rjust(_INTERVAL), ink))
         segments.append(Segment(" ", self._style("label")))
-        segments.extend(self._build_bar(value, columns.bar))
         measured = format_number(value.measured, unit=unit)
+        texts = ((shown, _VALUE), (interval, _INTERVAL), (measured, _MEASURED))
+        wider = sum(max(len(text) - width, 0) for text, width in texts)
+        segments.extend(self._build_bar(value, max(columns.bar - wider, 0)))
         is_known = value.measured is not None
         segments.append(
             Segment(measured.rjust(_MEASURED), self._style("measured" if is_known else "quiet"))
