@@ -197,7 +197,7 @@ def describe(
         *rows,
         "",
         "PTACL's bundle brings everything but libc and X; the packages' third column sums every "
-        "Debian package that they depend on, libc and X among them. What fills the bundle is torch "
+        "installed Debian package that they depend on, libc and X among them. What fills the bundle is torch "
         "and Qt's browser.",
         "",
         "Driven from its menu entry in an empty home: " + "; ".join(seen) + ".",
