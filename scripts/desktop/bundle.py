@@ -197,8 +197,8 @@ def describe(
         *rows,
         "",
         "PTACL's bundle brings everything but libc and X; the packages' third column sums every "
-        "installed Debian package that they depend on, libc and X among them. What fills the bundle is torch "
-        "and Qt's browser.",
+        "installed Debian package that they depend on, libc and X among them. What fills "
+        "the bundle is torch and Qt's browser.",
         "",
         "Driven from its menu entry in an empty home: " + "; ".join(seen) + ".",
         "",
