@@ -34,6 +34,8 @@ class EcgPixels:
         self._layer = layer
         self._slot = layer.claim(on_lost)
         self._serial = 0
+        self._is_doubted = True
+        self._drawn: tuple[Trace, PageDetails, PaperInks] | None = None
         self._base: tuple[Hashable, Picture] | None = None
         self._lines = MovingLines()
         self._laid: MovingLines | None = None
@@ -48,9 +50,8 @@ class EcgPixels:
         self._layer.release(self._slot)
 
     def forget(self) -> None:
-        """Another page is to be drawn."""
-        self._serial += 1
-        self._base = None
+        """The page may be another one: what is on it is looked at before it is next shown."""
+        self._is_doubted = True
 
     def move(self, page: PaperPage, lines: MovingLines, *, size: tuple[int, int]) -> bool:
         """Take over new lines; False when the page is to be rendered for them."""
@@ -59,7 +60,7 @@ class EcgPixels:
         is_same_page = _find_fixed(lines) == _find_fixed(self._lines)
         self._lines = lines
         key = self._find_key(page, size)
-        if not is_same_page or not self._layer.has_picture(self._slot, key):
+        if self._is_doubted or not is_same_page or not self._layer.has_picture(self._slot, key):
             return False
         self._lay_lines(page, size[0])
         self._layer.ask_to_paint()
@@ -86,6 +87,10 @@ class EcgPixels:
             self._show(page, trace, details, inks, size)
         return self._layer.build_strip(self._slot, y, first_column=0, count=size[0], ground=ground)
 
+    def repeat_row(self, y: int, columns: int, *, ground: Style) -> Strip:
+        """The cells of one row of the page that is there."""
+        return self._layer.build_strip(self._slot, y, first_column=0, count=columns, ground=ground)
+
     def _find_key(self, page: PaperPage, size: tuple[int, int]) -> Hashable:
         return self._serial, size, page, _find_fixed(self._lines)
 
@@ -97,6 +102,11 @@ class EcgPixels:
         inks: PaperInks,
         size: tuple[int, int],
     ) -> None:
+        if self._drawn is None or (
+            self._is_doubted and not _is_same(self._drawn, trace, details, inks)
+        ):
+            self._serial += 1
+        self._drawn, self._is_doubted = (trace, details, inks), False
         key = self._find_key(page, size)
         if self._base is None or self._base[0] != key:
             base = draw_page(page, trace, inks, details)
@@ -154,3 +164,26 @@ class EcgPixels:
 def _find_fixed(lines: MovingLines) -> tuple[float, ...]:
     """The lines that are drawn into the page."""
     return lines.calipers_s if len(lines.calipers_s) > MAX_CALIPERS else ()
+
+
+def _is_same(
+    drawn: tuple[Trace, PageDetails, PaperInks],
+    trace: Trace,
+    details: PageDetails,
+    inks: PaperInks,
+) -> bool:
+    """True when a page with these on it looks as it did."""
+    old = drawn[1]
+    return (
+        drawn[0] is trace
+        and drawn[2] is inks
+        and (old.selected_lead, old.marks, old.lead_notes)
+        == (details.selected_lead, details.marks, details.lead_notes)
+        and len(old.ghosts) == len(details.ghosts)
+        and all(one is other for one, other in zip(old.ghosts, details.ghosts, strict=True))
+        and (
+            old.tints is details.tints
+            if old.tints is None or details.tints is None
+            else np.array_equal(old.tints, details.tints)
+        )
+    )

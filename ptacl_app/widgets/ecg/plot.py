@@ -137,6 +137,8 @@ class EcgPlot(EcgMouse, can_focus=True):
             return Strip.blank(width, margin)
         page = self.page
         if self._pixels is not None and isinstance(page, PaperPage):
+            if self.view.num_rows != self.size.height:  # its resize is on the way
+                return self._pixels.repeat_row(y, width, ground=margin)
             return self._pixels.render_row(
                 y,
                 page,

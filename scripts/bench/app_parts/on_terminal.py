@@ -69,13 +69,22 @@ def measure_pixel_play(cohort: Path, patient: str, *, seconds: float) -> dict[st
         figures[f"play_{protocol}_kB_per_s"] = (harness.num_bytes - count) / elapsed / 1000
         figures[f"play_{protocol}_key_to_paint_ms"] = measure_speed_key(harness)
         harness.close()
+        figures |= measure_first_screen(cohort, patient, protocol)
+    return figures
+
+
+def measure_first_screen(cohort: Path, patient: str, protocol: str) -> dict[str, float]:
+    """The first screen with its pictures over 2 Mbit/s: kilobytes, and key to paint of a page."""
     harness = Harness(
-        str(cohort), "--patient", patient, "--graphics", "kitty", "--no-animation",
+        str(cohort), "--patient", patient, "--graphics", protocol, "--no-animation",
         size=(146, 40), bits_per_s=BITS_PER_S,
     )  # fmt: skip
     harness.wait_for("mm/s", timeout_s=60.0)
-    time.sleep(4.0)
-    figures["slow_line_pixel_page_ms"] = measure_speed_key(harness)
+    time.sleep(6.0)
+    figures = {
+        f"first_screen_{protocol}_kB": harness.num_bytes / 1000,
+        f"slow_line_{protocol}_page_ms": measure_speed_key(harness),
+    }
     harness.close()
     return figures
 
