@@ -10,7 +10,8 @@ from ptacl_app.text.formatting import safe
 DEMOGRAPHICS = "demographics"
 Fetch = Callable[..., list[tuple[Any, ...]]]
 _RUNS = (
-    "SELECT run, config_json, coalesce(kind, 'align') FROM runs WHERE run IN "
+    "SELECT run, config_json, CASE WHEN kind IN ('ecg', 'finetune-ecg') THEN kind "
+    "ELSE 'align' END FROM runs WHERE run IN "
     "(SELECT run FROM embedding_sets UNION SELECT run FROM predictions) "
     "ORDER BY created_at DESC, run DESC"
 )

@@ -80,7 +80,8 @@ VIEWS: dict[str, tuple[str, str]] = {
            AND run NOT IN (
                SELECT e.run FROM evaluation_results e JOIN runs k USING (run)
                WHERE section = 'health'
-               AND ((variant = coalesce(k.kind, 'align') AND metric = 'learned' AND value = 0)
+               AND ((variant = CASE WHEN k.kind IN ('ecg', 'finetune-ecg') THEN k.kind
+                       ELSE 'align' END AND metric = 'learned' AND value = 0)
                    OR (variant = 'align' AND metric = 'is_control' AND value = 1)))
            ORDER BY created_at DESC, run DESC LIMIT 1""",
     ),
