@@ -86,7 +86,9 @@ def verify_cohort(path: Path, *, repair: bool = False, is_light: bool = False) -
             _rewrite_manifest(layout)
     if codes & {"schema", "derived"}:
         with write_cohort(layout, purpose="repair") as writer:
-            writer.changed_tables |= OVERVIEW_SOURCES  # publishing migrates, makes what is derived
+            writer.changed_tables.update(
+                OVERVIEW_SOURCES
+            )  # publishing migrates, makes what is derived
     if "index" in codes:
         _rebuild_indexes(layout)
     again = _run_checks(layout, is_light=is_light)

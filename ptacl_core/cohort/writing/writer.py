@@ -2,10 +2,9 @@
 """Bulk writes to the private copy of a store."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,11 @@ from ptacl_core.cohort.engine import execute, readable_errors
 from ptacl_core.cohort.identity.lineage import read_marks
 from ptacl_core.cohort.identity.tombstones import find_erased, refuse_erased
 from ptacl_core.cohort.layout import CohortLayout
-from ptacl_core.cohort.schema.tables import INTERNAL_TABLES, TABLE_BY_NAME
+from ptacl_core.cohort.schema.tables import TABLE_BY_NAME
 from ptacl_core.cohort.search.vectors import check_vectors, compute_fingerprint
 from ptacl_core.cohort.writing.ecg_rows import ANALYSIS_COLUMNS, unfold_analyses
 from ptacl_core.cohort.writing.keyed_hashes import key_hashes
+from ptacl_core.cohort.writing.table_writer import TableWriter, now
 from ptacl_core.errors import CohortError
 from ptacl_core.records.targets import Target
 
@@ -49,23 +49,27 @@ class CohortWriter:
         self._file = file
         self._layout = layout
         self.audit_entries: list[tuple[str, dict[str, object]]] = []
-        self.changed_tables: set[str] = set()
+        self._tables = TableWriter(connection, file, layout)
+
+    @property
+    def changed_tables(self) -> set[str]:
         """Tables that were written to: what is derived from others stays as it is."""
+        return self._tables.changed
 
     def put_patients(self, table: "pa.Table") -> int:
         """Add or replace people; returns the number of rows."""
-        return self._put("patients", table)
+        return self._tables.put("patients", table)
 
     def put_visits(self, table: "pa.Table") -> int:
         """Add or replace visits; returns the number of rows."""
-        return self._put("visits", table)
+        return self._tables.put("visits", table)
 
     def put_recordings(self, table: "pa.Table") -> int:
         """Add or replace recordings with their findings; returns the number of rows.
 
         A column `file_sha256` is stored keyed, as `file_hash`.
         """
-        return self._put("recordings", key_hashes(table, self._layout))
+        return self._tables.put("recordings", key_hashes(table, self._layout))
 
     def put_ecg_analyses(self, table: "pa.Table") -> int:
         """Replace what was measured on some visits' ECGs: marks, figures, leads, statements.
@@ -85,15 +89,15 @@ class CohortWriter:
                     )
         finally:
             self._connection.unregister("incoming_analyses")
-        return sum(self._put(name, unfolded) for name, unfolded in rows.items())
+        return sum(self._tables.put(name, unfolded) for name, unfolded in rows.items())
 
     def put_phenotypes(self, table: "pa.Table") -> int:
         """Add or replace measured phenotypes; returns the number of rows."""
-        return self._put("phenotypes", table)
+        return self._tables.put("phenotypes", table)
 
     def put_scanner_phenotypes(self, table: "pa.Table") -> int:
         """Add or replace what the scanner's own contours gave; returns the number of rows."""
-        return self._put("scanner_phenotypes", table)
+        return self._tables.put("scanner_phenotypes", table)
 
     def put_targets(self, targets: Sequence[Target]) -> int:
         """Add or replace definitions of the cohort's own targets; returns the number of rows."""
@@ -105,11 +109,11 @@ class CohortWriter:
             name: pa.array([row[name] for row in rows], numbers.get(name, pa.string()))
             for name in TABLE_BY_NAME["targets"].column_names
         }
-        return self._put("targets", pa.table(columns))
+        return self._tables.put("targets", pa.table(columns))
 
     def put_target_values(self, table: "pa.Table") -> int:
         """Add or replace measured values of targets; returns the number of rows."""
-        return self._put("target_values", table)
+        return self._tables.put("target_values", table)
 
     def forget_predictions(self, run: str, *, but: Sequence[str]) -> None:
         """Remove what `run` predicted before of other names than those it predicts now."""
@@ -122,7 +126,7 @@ class CohortWriter:
 
     def remove_target(self, name: str) -> int:
         """Remove a target with all its values and predictions; returns how many values it had."""
-        count = self._scalar("SELECT count(*) FROM target_values WHERE name = ?", [name])
+        count = self._tables.ask("SELECT count(*) FROM target_values WHERE name = ?", [name])
         with readable_errors(self._file):
             for table in ("target_values", "targets", "predictions"):
                 execute(self._connection, f"DELETE FROM {table} WHERE name = ?", [name])
@@ -130,22 +134,22 @@ class CohortWriter:
 
     def put_shards(self, table: "pa.Table") -> int:
         """Add or replace where arrays lie; returns the number of rows."""
-        return self._put("shards", table)
+        return self._tables.put("shards", table)
 
     def put_predictions(self, table: "pa.Table") -> int:
         """Add or replace predictions; interval and unit are required. Returns the rows.
 
         A column `file_sha256` is stored keyed, as `file_hash`.
         """
-        return self._put("predictions", key_hashes(table, self._layout))
+        return self._tables.put("predictions", key_hashes(table, self._layout))
 
     def put_out_of_distribution(self, table: "pa.Table") -> int:
         """Add or replace out-of-distribution scores; returns the number of rows."""
-        return self._put("out_of_distribution", table)
+        return self._tables.put("out_of_distribution", table)
 
     def put_splits(self, table: "pa.Table") -> int:
         """Assign people to parts of a split; a person in use by a run cannot change part."""
-        moved = self._scalar(
+        moved = self._tables.ask(
             "SELECT count(*) FROM incoming i JOIN splits s USING (split_name, patient) "
             "WHERE i.split <> s.split AND split_name IN (SELECT split_name FROM runs)",
             incoming=table.select(["split_name", "patient", "split"]),
@@ -155,16 +159,16 @@ class CohortWriter:
                 f"splits: {moved} people would change their part of a split that a run was "
                 "trained on; give the new split another name"
             )
-        return self._put("splits", table, default_now="assigned_at")
+        return self._tables.put("splits", table, default_now="assigned_at")
 
     def put_preprocessing(self, preprocessing_hash: str, settings: Mapping[str, Any]) -> None:
         """Record the settings behind `preprocessing_hash`."""
-        self._put_row(
+        self._tables.put_row(
             "preprocessing",
             {
                 "hash": preprocessing_hash,
                 "settings_json": json.dumps(settings, sort_keys=True),
-                "created_at": _now(),
+                "created_at": now(),
             },
         )
 
@@ -186,7 +190,7 @@ class CohortWriter:
         if not run:
             raise CohortError("runs: expected the id of a run, got empty text")
         mark = read_marks(self._layout).get(run)
-        self._put_row(
+        self._tables.put_row(
             "runs",
             {
                 "run": run,
@@ -198,7 +202,7 @@ class CohortWriter:
                 "data_sha256": data_sha256,
                 "code_version": code_version,
                 "seed": seed,
-                "created_at": created_at or _now(),
+                "created_at": created_at or now(),
                 "withdrawn_people": mark.num_people if mark is not None else None,
             },
         )
@@ -226,7 +230,7 @@ class CohortWriter:
                 f"embeddings: expected modality in {MODALITIES} and space in {SPACES}, "
                 f"got {modality!r} and {space!r}"
             )
-        if not self._scalar("SELECT count(*) FROM runs WHERE run = ?", [run]):
+        if not self._tables.ask("SELECT count(*) FROM runs WHERE run = ?", [run]):
             raise CohortError(f"{where}: run {run!r} is not in the store; call put_run first")
         single = check_vectors(vectors, where=where)
         if not len(patients) == len(visits) == single.shape[0]:
@@ -255,16 +259,16 @@ class CohortWriter:
 
         `predictions` and `retrieval` are the same patient by patient.
         """
-        num_rows = self._replace_run("evaluation_results", run, table)
+        num_rows = self._tables.replace_run("evaluation_results", run, table)
         for name, by_patient in (
             ("evaluation_predictions", predictions),
             ("evaluation_retrieval", retrieval),
         ):
             if by_patient is not None:
-                self._replace_run(name, run, by_patient)
+                self._tables.replace_run(name, run, by_patient)
         if document is not None:
-            row = {"run": run, "document_json": json.dumps(document), "created_at": _now()}
-            self._put_row("evaluation_documents", row)
+            row = {"run": run, "document_json": json.dumps(document), "created_at": now()}
+            self._tables.put_row("evaluation_documents", row)
         return num_rows
 
     def put_alignment_maps(
@@ -275,7 +279,7 @@ class CohortWriter:
         maps: Float32[Array, "visit 13 13"],
     ) -> int:
         """Replace a run's maps of ECG steps against CMR steps; returns the number of rows."""
-        return self._replace_run(
+        return self._tables.replace_run(
             "alignment_maps", run, build_map_table(run, patients, visits, maps)
         )
 
@@ -287,7 +291,7 @@ class CohortWriter:
         maps: Float32[Array, "visit 13 13"],
     ) -> int:
         """Add or replace the maps of some visits; returns the number of rows."""
-        return self._put("alignment_maps", build_map_table(run, patients, visits, maps))
+        return self._tables.put("alignment_maps", build_map_table(run, patients, visits, maps))
 
     def put_health(self, run: str, learned: Mapping[str, bool], *, is_control: bool) -> None:
         """Replace the verdicts on a run's stages; `latest_run` leaves out what has not learned.
@@ -315,7 +319,7 @@ class CohortWriter:
             "low": pa.array([None] * len(rows), pa.float64()),
             "high": pa.array([None] * len(rows), pa.float64()),
         }
-        self._put("evaluation_results", pa.table(columns))
+        self._tables.put("evaluation_results", pa.table(columns))
 
     def find_erased(self, patients: Sequence[str]) -> set[str]:
         """Those of `patients` that were erased: leave them out, every `put_` refuses them."""
@@ -328,7 +332,7 @@ class CohortWriter:
 
     def count(self, table: str) -> int:
         """Rows of `table` as written so far."""
-        return int(self._scalar(f'SELECT count(*) FROM "{TABLE_BY_NAME[table].name}"'))
+        return int(self._tables.ask(f'SELECT count(*) FROM "{TABLE_BY_NAME[table].name}"'))
 
     def _merge_embeddings(
         self,
@@ -353,7 +357,7 @@ class CohortWriter:
         keys, vectors = [keys[index] for index in order], vectors[order]
         patients, visits = [row_key[0] for row_key in keys], [row_key[1] for row_key in keys]
         write_vectors(self._connection, key, patients, visits, vectors)
-        self._put_row(
+        self._tables.put_row(
             "embedding_sets",
             {
                 **key._asdict(),
@@ -361,103 +365,6 @@ class CohortWriter:
                 "num_vectors": vectors.shape[0],
                 "fingerprint": compute_fingerprint(patients, visits, vectors),
                 "checkpoint_sha256": checkpoint_sha256,
-                "created_at": _now(),
+                "created_at": now(),
             },
         )
-
-    def _replace_run(self, name: str, run: str, table: "pa.Table") -> int:
-        with readable_errors(self._file):
-            execute(self._connection, f"DELETE FROM {name} WHERE run = ?", [run])
-        return self._put(name, table)
-
-    def _put_row(self, name: str, row: Mapping[str, Any]) -> None:
-        import pyarrow as pa
-
-        table = pa.Table.from_pylist([dict(row)])
-        self._put(name, table, is_internal=True)
-
-    def _put(
-        self,
-        name: str,
-        table: "pa.Table",
-        *,
-        default_now: str | None = None,
-        is_internal: bool = False,
-    ) -> int:
-        spec = TABLE_BY_NAME[name]
-        if name in INTERNAL_TABLES and not is_internal:
-            raise CohortError(f"{name}: this table is written by the store itself")
-        if table.num_rows == 0:
-            return 0
-        names = list(table.column_names)
-        unknown = sorted(set(names) - set(spec.column_names))
-        required = {column.name for column in spec.columns if column.is_required}
-        missing = sorted(required - set(names))
-        if unknown or missing or len(set(names)) != len(names):
-            raise CohortError(
-                f"{name}: expected columns among {list(spec.column_names)}, "
-                f"got unknown {unknown}, missing {missing}"
-            )
-        if default_now is not None and default_now not in names:
-            import pyarrow as pa
-
-            moment = pa.array([_now()] * table.num_rows, type=pa.timestamp("us"))
-            table = table.append_column(default_now, moment)
-            names.append(default_now)
-        if spec.patient_column is not None:
-            people = set(table.column(spec.patient_column).to_pylist())
-            with readable_errors(self._file):
-                refuse_erased(self._connection, self._layout, people - {None})
-        self.changed_tables.add(name)
-        self._replace(name, spec.key, names, table)
-        return table.num_rows
-
-    def _replace(
-        self, name: str, key: Sequence[str], names: Sequence[str], table: "pa.Table"
-    ) -> None:
-        keys = ", ".join(key)
-        with readable_errors(self._file), self._registered(table):
-            distinct = self._one(f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM incoming)")
-            if distinct != table.num_rows:
-                raise CohortError(
-                    f"{name}: {table.num_rows - distinct} rows repeat a key ({keys}); "
-                    "give each key once"
-                )
-            nulls = self._one(
-                "SELECT count(*) FROM incoming WHERE "
-                + " OR ".join(f"{column} IS NULL" for column in key)
-            )
-            if nulls:
-                raise CohortError(f"{name}: {nulls} rows have an empty key ({keys})")
-            match = " AND ".join(f"t.{column} = i.{column}" for column in key)
-            if self._one(f"SELECT count(*) FROM {name}"):
-                execute(self._connection, f"DELETE FROM {name} t USING incoming i WHERE {match}")
-            columns = ", ".join(f'"{column}"' for column in names)
-            execute(
-                self._connection, f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming"
-            )
-
-    def _scalar(
-        self, query: str, parameters: list[Any] | None = None, *, incoming: "pa.Table | None" = None
-    ) -> Any:
-        with readable_errors(self._file):
-            if incoming is None:
-                return self._one(query, parameters)
-            with self._registered(incoming):
-                return self._one(query, parameters)
-
-    def _one(self, query: str, parameters: list[Any] | None = None) -> Any:
-        rows = execute(self._connection, query, parameters or ())
-        return rows[0][0] if rows else None
-
-    @contextmanager
-    def _registered(self, table: "pa.Table") -> Iterator[None]:
-        self._connection.register("incoming", table)
-        try:
-            yield
-        finally:
-            self._connection.unregister("incoming")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
