@@ -38,8 +38,8 @@ from ptacl_app.shell import messages
 from ptacl_app.shell.actions import build_bindings
 from ptacl_app.shell.commands import AppCommands
 from ptacl_app.shell.crash import describe_fault, write_crash_note
-from ptacl_app.shell.patient_flow import PatientFlow
-from ptacl_app.shell.session import SessionState, get_session_path, load_session, save_session
+from ptacl_app.shell.kept_session import KeptSession
+from ptacl_app.shell.session import SessionState, get_session_path, load_session
 from ptacl_app.shell.settings import AppSettings, get_state_dir
 from ptacl_app.shell.themes import DEFAULT_THEME, DEFAULT_VARIABLES, LIGHT_VARIABLES, build_themes
 from ptacl_app.terminal.back_pressure import MAX_QUEUED_WRITES, count_queued_writes
@@ -58,7 +58,7 @@ STALE_CHECK_S = 5.0
 MODE_NAMES = ("cohort", "patient", "neighbours", "sql", "runs", "charts")
 
 
-class PtaclApp(PatientFlow):
+class PtaclApp(KeptSession):
     """Opens one cohort read-only. `time_source` is the only clock that playback knows."""
 
     TITLE = "PTACL"
@@ -341,40 +341,6 @@ class PtaclApp(PatientFlow):
         except OSError:
             place = ""
         self.notify(f"copied{place}", markup=False)
-
-    # --- the session
-
-    @property
-    def remembers(self) -> bool:
-        """True when the session is kept: not with `--privacy`, not when told not to."""
-        return self.settings.remember and not self.settings.use_privacy
-
-    def exit(self, *arguments: Any, **keywords: Any) -> None:
-        """Keep the session, then leave; say so where it could not be kept."""
-        if self.remembers and self.is_running and not self.keep_session():
-            folder = safe(self._session_path.parent)
-            keywords["message"] = f"the session was not kept: {folder} cannot be written to"
-        super().exit(*arguments, **keywords)
-
-    def keep_session(self) -> bool:
-        """Write where each screen stands; False when the folder takes nothing."""
-        session = self.session.model_dump()
-        for stack in self._screen_stacks.values():
-            for screen in stack:
-                describe = getattr(screen, "describe_session", None)
-                if describe is not None:
-                    session |= describe()
-        shown = self.patient if self.patient and self.patient.origin == "cohort" else None
-        session |= {
-            "mode": self.current_mode,
-            "patient": None if shown is None else shown.patient,
-            "visit": None if shown is None else shown.visit,
-            "theme": self.theme,
-        }
-        self.session = SessionState(**session)
-        if self.reader is not None and self.reader.has_erased():
-            self.session = self.session.without_people()
-        return save_session(self._session_path, self.session)
 
     # --- faults of ours
 
