@@ -14,8 +14,7 @@ from ptacl_core.documents.doctor import (
 )
 from ptacl_core.documents.drift import DriftDocument
 from ptacl_core.documents.egress import EgressDocument
-from ptacl_core.documents.evaluation import EvaluationDocument
-from ptacl_core.documents.foreign import ForeignEvaluationDocument
+from ptacl_core.documents.evaluation import EvaluationDocument, ForeignEvaluationDocument
 from ptacl_core.documents.health import RunHealth
 from ptacl_core.documents.model import Document
 from ptacl_core.documents.prediction import PredictionDocument

@@ -1,4 +1,4 @@
-"""The document of `ptacl evaluate`: runs/<run>/evaluation/evaluation.json, store and stdout."""
+"""The documents of `ptacl evaluate`: of a run (evaluation.json, store, stdout), of `--encoder`."""
 
 from typing import Any
 
@@ -148,6 +148,28 @@ class EvaluationDocument(Document):
             "checkpoint_sha256": values.pop("checkpoint_sha256"),
         }
         return values
+
+
+class ForeignEvaluationDocument(Document):
+    """What a frozen encoder that was not trained here says of the held-out patients.
+
+    `rows` are demographics, the rows without learning and the encoder; `nested` asks what it
+    adds to demographics. `encoder_sha256` is the hash of the file that it came from.
+    """
+
+    KIND = "ptacl-foreign-evaluation"
+    VERSION = 1
+
+    encoder: str
+    encoder_sha256: str | None
+    num_features: int
+    rows: tuple[TableTwoRow, ...]
+    nested: tuple[NestedQuestion, ...]
+    unjudged: dict[str, str] = Field(default_factory=dict)
+    patients: PatientCounts
+    resamples: int
+    data_sha256: str
+    note: str
 
 
 def _rename(value: Any) -> Any:

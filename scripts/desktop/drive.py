@@ -2,7 +2,7 @@
 """The window from its menu entry to its end, with the wheel installed into an empty home.
 
     nice -n 10 python scripts/desktop/drive.py COHORT ECG_FILE --pictures docs/pictures \
-        --report assets/reports/desktop.md
+        --report PATH
 
 COHORT is one of `ptacl demo`, ECG_FILE a public recording. Everything is done by mouse and keyboard
 on a screen of its own (Xvfb, openbox); DevTools only read what the page shows. Exit status 1 when

@@ -13,9 +13,8 @@ from ptacl_core.cli.tables.grid import (
     show_figure,
     start_table,
 )
-from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.evaluation import EvaluationDocument, ForeignEvaluationDocument
 from ptacl_core.documents.figures import Bounded
-from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.documents.table_two import Headline, TableTwoRow
 from ptacl_core.documents.targets import TargetEvaluation
 from ptacl_core.safety.text.printable import clean_text

@@ -14,8 +14,8 @@ import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort
+from ptacl_core.documents.evaluation import ForeignEvaluationDocument
 from ptacl_core.documents.figures import SOURCE_NOTES
-from ptacl_core.documents.foreign import ForeignEvaluationDocument
 from ptacl_core.embedding.patients import EvaluationSplit, load_split
 from ptacl_core.errors import EncoderError
 from ptacl_core.evaluate import draw_resamples
