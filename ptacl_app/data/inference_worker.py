@@ -74,7 +74,7 @@ def _explain(request: Message) -> dict[str, object]:
             _, prepared = predictor.prepare(Path(request["file"]), request["hints"])
         else:
             prepared = _load_prepared(cohort, request["patient"], request["visit"])
-        return {"saliency": predictor.explain(prepared)}
+        return {"saliency": predictor.explain(prepared).model_dump(mode="json")}
     except PtaclError as error:
         return {"error": clean_text(str(error), max_length=600)}
 

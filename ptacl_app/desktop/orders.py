@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web as aiohttp_web
 
 from ptacl_app.desktop.wishes import Wish, understand
 from ptacl_app.text.formatting import safe
 from ptacl_core.errors import ConfigError, PtaclError
+from ptacl_core.json_values import JsonObject
 
 HEADER_SUFFIX = ".hea"
 
@@ -24,7 +24,7 @@ def tell_page() -> Iterator[None]:
         raise aiohttp_web.HTTPBadRequest(text=safe(error, max_length=400)) from None
 
 
-async def read_order(request: aiohttp_web.Request) -> dict[str, Any]:
+async def read_order(request: aiohttp_web.Request) -> JsonObject:
     """The object that was sent. Raises HTTPBadRequest, or HTTPRequestEntityTooLarge past 1 MiB."""
     try:
         order = json.loads(await request.text())
@@ -35,13 +35,13 @@ async def read_order(request: aiohttp_web.Request) -> dict[str, Any]:
     return order
 
 
-def read_wish(order: dict[str, Any]) -> Wish:
+def read_wish(order: JsonObject) -> Wish:
     """What a second start wants to open. Raises ConfigError, CohortError."""
     paths, model = order.get("paths", []), order.get("model")
-    are_texts = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
-    if not are_texts or not (model is None or isinstance(model, str)):
+    texts = [path for path in paths if isinstance(path, str)] if isinstance(paths, list) else None
+    if texts is None or texts != paths or not (model is None or isinstance(model, str)):
         raise ConfigError('expected {"paths": [PATH...], "model": PATH or null}')
-    return understand([Path(path) for path in paths], model=None if model is None else Path(model))
+    return understand([Path(path) for path in texts], model=None if model is None else Path(model))
 
 
 def understand_drop(saved: list[Path]) -> Wish:

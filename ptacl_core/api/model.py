@@ -1,6 +1,5 @@
 """A trained model in a Python session, from a packed file or a run of a cohort."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,6 @@ from ptacl_core.stages.predict.run import (
     EcgPredictor,
     HowToAnswer,
     answer_record,
-    as_document,
     refuse_record,
 )
 
@@ -94,16 +92,14 @@ class Model:
         """
         whose = parse_person(person) if isinstance(person, str) else person
         how = HowToAnswer(person=whose, with_saliency=with_saliency)
-        documents = []
+        documents: list[PredictionDocument] = []
         for name, source in read_sources(sources, sampling_rate_hz=sampling_rate_hz, hints=hints):
-            answer = self._answer(name, source, how)
-            values = as_document(answer, with_saliency=with_saliency)
-            documents.append(PredictionDocument.parse(values, source=name))
+            documents.append(self._answer(name, source, how))
         return EcgPredictions(tuple(documents))
 
     def _answer(
         self, name: str, source: EcgRecord | RecordError, how: HowToAnswer
-    ) -> Mapping[str, Any]:
+    ) -> PredictionDocument:
         if isinstance(source, RecordError):
             return refuse_record(name, self._predictor, str(source), ())
         return answer_record(name, source, self._predictor, how)

@@ -1,5 +1,6 @@
 """Commands around a model as one file: pack, unpack, egress, validate, export."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -152,7 +153,7 @@ def unpack(
         _print_contents(answer, is_whole=show)
 
 
-def _print_contents(answer: dict[str, Any], *, is_whole: bool) -> None:
+def _print_contents(answer: Mapping[str, Any], *, is_whole: bool) -> None:
     import json
 
     from ptacl_core.safety.text.printable import clean_text

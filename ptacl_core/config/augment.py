@@ -1,5 +1,6 @@
 """Strengths of the augmentations; the defaults are those of contrastive training."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -47,7 +48,7 @@ class EcgAugmentSettings(Settings):
                 "which aligns the order of the beat; set it false or beta = 0"
             )
 
-    def strengths(self) -> dict[str, Any]:
+    def strengths(self) -> Mapping[str, Any]:
         """Keyword arguments of `augment.augment_ecg`."""
         return dict(self)
 
@@ -97,7 +98,7 @@ class CineAugmentSettings(Settings):
         )  # fmt: skip
         return self.crop_scale == self.crop_ratio == (1.0, 1.0) and not any(shares)
 
-    def strengths(self) -> dict[str, Any]:
+    def strengths(self) -> Mapping[str, Any]:
         """Keyword arguments of `augment.augment_cine`."""
         return dict(self)
 

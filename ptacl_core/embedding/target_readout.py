@@ -22,6 +22,7 @@ from ptacl_core.errors import CheckpointError, ConfigError
 from ptacl_core.evaluate.conformal import POOLED
 from ptacl_core.evaluate.probes.calibration import Calibration
 from ptacl_core.evaluate.probes.penalised import SingleProbe
+from ptacl_core.json_values import JsonObject
 from ptacl_core.records.targets import MAX_TARGETS, Target, as_kind
 from ptacl_core.safety.files.atomic import write_bytes, write_json
 
@@ -164,7 +165,7 @@ class TargetReadOut:
             for name, values in fitted.as_arrays().items()
         }
 
-    def describe(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[JsonObject]:
         """Definitions and groups of the targets, as `from_parts` takes them."""
         return [
             {"target": asdict(fitted.target), "groups": list(fitted.groups)}

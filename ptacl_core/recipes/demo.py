@@ -6,11 +6,12 @@ on where it stopped.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ptacl_core import __version__
 from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes import evaluate
 from ptacl_core.recipes.finished_steps import FinishedSteps
@@ -36,9 +37,9 @@ class DemoSummary:
     directory: str
     seed: int
     evaluations: dict[str, EvaluationDocument]
-    predictions: list[dict[str, Any]]
+    predictions: list[JsonObject]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return {
             "directory": self.directory,
@@ -46,7 +47,7 @@ class DemoSummary:
             "evaluations": {
                 name: document.as_dict() for name, document in self.evaluations.items()
             },
-            "predictions": self.predictions,
+            "predictions": [*self.predictions],
         }
 
 

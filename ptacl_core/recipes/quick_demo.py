@@ -6,11 +6,11 @@ is not done again.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ptacl_core import __version__
 from ptacl_core.config.run_presets import load_run_settings
 from ptacl_core.errors import CohortError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.recipes.finished_steps import FinishedSteps
 from ptacl_core.recipes.samples import find_sample_ecgs
@@ -35,9 +35,9 @@ class QuickSummary:
     patients: int
     steps: int
     embeddings: dict[str, int]
-    predictions: list[dict[str, Any]]
+    predictions: list[JsonObject]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """The JSON document."""
         return asdict(self)
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def timed(work: Callable[[], object], *, repeats: int = 1) -> tuple[float, float
     return statistics.median(cpu), statistics.median(wall)
 
 
-def draw(num_patients: int) -> dict[str, Any]:
+def draw(num_patients: int) -> Mapping[str, Any]:
     """Tables, names and vectors by what they are called."""
     generator = np.random.default_rng(0)
     names = [f"sim-{row:06d}" for row in range(num_patients)]

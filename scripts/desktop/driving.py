@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientSession
 
@@ -114,7 +113,7 @@ async def open_window(installed: Installed, screen: Screen, *files: Path) -> Asy
         yield driven
 
 
-async def wait_for_end(installed: Installed, *, timeout_s: float = 30) -> dict[str, Any]:
+async def wait_for_end(installed: Installed, *, timeout_s: float = 30) -> dict[str, object]:
     """Until no process of the environment is left; what is left then."""
     try:
         async with asyncio.timeout(timeout_s):

@@ -93,7 +93,7 @@ def test_embedding_evaluation_and_prediction_run_in_bf16(cuda, cohort, whole_run
     predictor = EcgPredictor.of_run(cohort, name, device="cuda")
     _, prepared = predictor.prepare(sample, {})
     assert torch.isfinite(torch.from_numpy(predictor.encode(prepared).pooled)).all()
-    assert set(predictor.explain(prepared)) == {"leads", "steps"}
+    assert set(predictor.explain(prepared).model_dump()) == {"leads", "steps"}
 
 
 def test_rows_are_reproduced_in_bf16(cuda, cohort):

@@ -13,6 +13,7 @@ import pytest
 from ptacl_core.arrays import Modality
 from ptacl_core.cohort import Cohort
 from ptacl_core.config.run_presets import load_run_settings
+from ptacl_core.documents.prediction import PredictionDocument
 from ptacl_core.embedding.feature_cache import FeatureCache, FeatureSource, open_caches
 from ptacl_core.embedding.stored_features import StoredFeatures
 from ptacl_core.progress import SilentProgress
@@ -231,6 +232,7 @@ def test_a_file_that_is_added_is_the_only_one_encoded(cohort, tmp_path):
     with Cohort.open(cohort) as store:
         assert len(store.neighbours(values[0][2], k=3, run=RUN)) == 3
     # the shards hold half-precision samples: what predict says of the file, but for that
-    answer = predict.run([tmp_path / "JS20000.hea"], cohort, run=RUN, device="cpu")[0]
+    (answer,) = predict.run([tmp_path / "JS20000.hea"], cohort, run=RUN, device="cpu")
+    prediction = PredictionDocument.parse(answer, source="predict")
     for name, value, _ in values:
-        assert value == pytest.approx(answer["phenotypes"][name]["value"], rel=2e-3)
+        assert value == pytest.approx(prediction.phenotypes[name].value, rel=2e-3)

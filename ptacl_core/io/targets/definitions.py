@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ptacl_core.errors import ConfigError
+from ptacl_core.json_values import JsonObject
 from ptacl_core.records.targets import Target, as_kind, check_targets
 from ptacl_core.safety.text.printable import clean_text
 
@@ -126,7 +127,7 @@ def _parse_table(section: object) -> TargetTable:
     return TargetTable(person=person, within_days=days, **texts)
 
 
-def _take(values: object, known: set[str] | None, *, place: str) -> dict[str, Any]:
+def _take(values: object, known: set[str] | None, *, place: str) -> JsonObject:
     if not isinstance(values, dict):
         raise ConfigError(f"{place}: expected a section with keys")
     unknown = [] if known is None else sorted(str(key) for key in values if key not in known)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ptacl_core import __version__
 from ptacl_core.documents.alignment import AlignmentSection
-from ptacl_core.documents.evaluation import EvaluationDocument
+from ptacl_core.documents.evaluation import EvaluationDocument, R2Cell
 from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage, Subgroups
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
@@ -120,10 +120,10 @@ def _cover(
     return coverage, summary.model_copy(update={"read_out": source})
 
 
-def _summarise(table: tuple[TableTwoRow, ...]) -> dict[str, Any]:
+def _summarise(table: tuple[TableTwoRow, ...]) -> dict[str, R2Cell]:
     row = next(row for row in table if row.key == ROW)
     return {
-        name: {key: getattr(cell, key) for key in ("r2", "low", "high")}
+        name: R2Cell(r2=cell.r2, low=cell.low, high=cell.high)
         for name, cell in row.phenotypes.items()
     }
 

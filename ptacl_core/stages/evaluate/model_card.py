@@ -1,7 +1,7 @@
 """`runs/<run>/model_card.md`: what a run is, from what is on disk about it."""
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ptacl_core.embedding.patients import EvaluationSplit, describe_rows
 from ptacl_core.errors import CohortError
 from ptacl_core.evaluate.resampling import BOOTSTRAP_SEED, Resamples, draw_resamples
 from ptacl_core.evaluate.row_comparison import score_row
+from ptacl_core.json_values import JsonObject
 from ptacl_core.records import PHENOTYPE_NAMES
 from ptacl_core.report.markdown import render_markdown
 from ptacl_core.report.model_card import build_model_card
@@ -27,6 +28,60 @@ from ptacl_core.stages.evaluate.measure_row import hash_patients, list_rows, loa
 
 CARD_FILE = "model_card.md"
 _NUM_RESAMPLES = 1000
+
+
+class Moments(TypedDict):
+    """Mean and standard deviation; None of nobody."""
+
+    mean: float | None
+    sd: float | None
+
+
+class SplitFacts(TypedDict):
+    """Who is in a split."""
+
+    name: str
+    pairs: int
+    patients: int
+    share_female: float | None
+    age_years: Moments
+    bmi_kg_m2: Moments
+
+
+class StageFacts(TypedDict):
+    """How far a stage was trained, and the hash of its weights."""
+
+    stage: str
+    step: int
+    last_loss: object
+    sha256: str
+
+
+class HealthFacts(TypedDict):
+    """Whether a stage has learned."""
+
+    stage: str
+    learned: bool
+    reasons: tuple[str, ...]
+    hints: tuple[str, ...]
+
+
+class Interval(TypedDict):
+    """R² with its interval."""
+
+    r2: float | None
+    low: float | None
+    high: float | None
+
+
+class RowFacts(TypedDict):
+    """R² of a row by phenotype."""
+
+    key: str
+    name: str
+    modality: str
+    phenotypes: dict[str, Interval]
+    mean: Interval
 
 
 def run(cohort_dir: Path, run_name: str) -> Path:
@@ -73,7 +128,7 @@ def run(cohort_dir: Path, run_name: str) -> Path:
     return path
 
 
-def _describe_split(name: str, split: EvaluationSplit) -> dict[str, Any]:
+def _describe_split(name: str, split: EvaluationSplit) -> SplitFacts:
     known = [sex for sex in split.sex if sex]
     return {
         "name": name,
@@ -85,15 +140,15 @@ def _describe_split(name: str, split: EvaluationSplit) -> dict[str, Any]:
     }
 
 
-def _moments(values: Float64[Array, " row"]) -> dict[str, float | None]:
+def _moments(values: Float64[Array, " row"]) -> Moments:
     present = values[np.isfinite(values)]
     if not present.size:
         return {"mean": None, "sd": None}
     return {"mean": float(present.mean()), "sd": float(present.std())}
 
 
-def _describe_stages(directory: Path) -> list[dict[str, Any]]:
-    described = []
+def _describe_stages(directory: Path) -> list[StageFacts]:
+    described: list[StageFacts] = []
     for path in sorted((directory / "checkpoints").glob(f"*/{FINAL}/{DOCUMENT_FILE}")):
         document = load_document(path.parent)
         described.append(
@@ -107,7 +162,7 @@ def _describe_stages(directory: Path) -> list[dict[str, Any]]:
     return described
 
 
-def _read_evaluation(directory: Path) -> dict[str, Any] | None:
+def _read_evaluation(directory: Path) -> JsonObject | None:
     path = directory / "evaluation" / EVALUATION_FILE
     if not path.exists():
         return None
@@ -119,36 +174,44 @@ def _read_evaluation(directory: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def _describe_health(directory: Path) -> list[dict[str, Any]]:
+def _describe_health(directory: Path) -> list[HealthFacts]:
     """The verdict on each stage; empty of a run trained before it was measured."""
     health = read_health(directory)
     if health is None:
         return []
     return [
-        {"stage": name, **stage_health.model_dump(include={"learned", "reasons", "hints"})}
+        {
+            "stage": name,
+            "learned": stage_health.learned,
+            "reasons": stage_health.reasons,
+            "hints": stage_health.hints,
+        }
         for name, stage_health in health.stages.items()
     ]
 
 
-def _describe_rows(cohort_dir: Path, run_name: str) -> list[dict[str, Any]]:
+def _describe_rows(cohort_dir: Path, run_name: str) -> list[RowFacts]:
     """R² with intervals of the rows that were measured of this run."""
     rows = [load_row(cohort_dir, run_name, row) for row in list_rows(cohort_dir, run_name)]
-    described = []
+    described: list[RowFacts] = []
     for row in rows:
         resamples = _resample(row.patients)
         scores = score_row(row.observed, row.predicted[None], resamples)
         low, high = scores.bound(0.025), scores.bound(0.975)
-        cells = [
-            {"r2": finite(scores.mean[index]), "low": finite(low[index]),
-             "high": finite(high[index])}
+        cells: list[Interval] = [
+            {
+                "r2": finite(scores.mean[index]),
+                "low": finite(low[index]),
+                "high": finite(high[index]),
+            }
             for index in range(len(PHENOTYPE_NAMES) + 1)
-        ]  # fmt: skip
+        ]
         described.append(
             {
                 "key": row.document["row"],
                 "name": row.document["row"],
                 "modality": row.document["modality"],
-                "phenotypes": dict(zip(PHENOTYPE_NAMES, cells[:-1], strict=True)),
+                "phenotypes": {**dict(zip(PHENOTYPE_NAMES, cells[:-1], strict=True))},
                 "mean": cells[-1],
             }
         )

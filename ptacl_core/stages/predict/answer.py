@@ -1,13 +1,20 @@
 """The figures of one new ECG, as `ptacl predict` answers them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Neighbour
+from ptacl_core.documents.ecg_figures import BeatPart, DevicePart, MarksPart, StatementPart
 from ptacl_core.documents.figures import finite
+from ptacl_core.documents.prediction import (
+    NeighbourPhenotype,
+    OutOfDistribution,
+    PredictedPhenotype,
+    PredictedTarget,
+)
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.target_readout import TargetReadOut
 from ptacl_core.evaluate import describe_neighbours, name_sex_age_groups
@@ -23,17 +30,27 @@ NUM_DESCRIBED = 50
 """Nearest patients whose measured phenotypes are described."""
 
 
-NO_MEASUREMENTS: dict[str, Any] = {
-    "measurements": {},
-    "leads_mv": {},
-    "statements": [],
-    "marks": None,
-    "device": None,
-}
-"""The part of an answer about measurements, for an ECG that cannot be used."""
+class MeasuredEcg(TypedDict):
+    """The part of an answer about measurements, ours and the device's."""
+
+    measurements: dict[str, float | None]
+    leads_mv: dict[str, dict[str, float]]
+    statements: tuple[StatementPart, ...]
+    marks: MarksPart
+    device: DevicePart
 
 
-def answer_measurements(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, Any]:
+class PredictedFigures(TypedDict):
+    """The part of an answer about phenotypes: whose intervals they are, how strange the ECG is."""
+
+    phenotypes: dict[str, PredictedPhenotype]
+    z_score_note: str
+    coverage: float
+    interval_group: str
+    out_of_distribution: OutOfDistribution
+
+
+def answer_measurements(analysis: EcgAnalysis, record: EcgRecord) -> MeasuredEcg:
     """Figures, amplitudes by lead, statements and marks, and what the device itself wrote."""
     device = record.device_marks
     return {
@@ -41,19 +58,21 @@ def answer_measurements(analysis: EcgAnalysis, record: EcgRecord) -> dict[str, A
             name: value for name, value in analysis.figures.items() if name != "heart_rate_bpm"
         },
         "leads_mv": analysis.leads_as_dict(),
-        "statements": [statement.as_dict() for statement in analysis.statements],
-        "marks": analysis.marks_as_dict(),
-        "device": {
-            "measurements": dict(record.device_measurements),
-            "marks": None if device is None else device.as_dict(),
-            "statements": list(record.device_statements),
-        },
+        "statements": tuple(
+            StatementPart.model_validate(statement.as_dict()) for statement in analysis.statements
+        ),
+        "marks": MarksPart.model_validate(analysis.marks_as_dict()),
+        "device": DevicePart(
+            measurements=dict(record.device_measurements),
+            marks=None if device is None else BeatPart.model_validate(device.as_dict()),
+            statements=tuple(record.device_statements),
+        ),
     }
 
 
 def answer_phenotypes(
     readout: ReadOut, pooled: Float32[Array, "1 dim"], person: Person
-) -> dict[str, Any]:
+) -> PredictedFigures:
     """Phenotypes with intervals and z-scores, whose intervals they are, and how strange it is.
 
     A z-score is the distance of the prediction from what is usual for the person's sex, age,
@@ -70,65 +89,65 @@ def answer_phenotypes(
     distances = readout.detector.distances(features)[0] / readout.detector.scales
     return {
         "phenotypes": {
-            name: {
-                "value": float(predictions.value[0, column]),
-                "low": float(predictions.low[0, column]),
-                "high": float(predictions.high[0, column]),
-                "unit": PHENOTYPE_UNITS[name],
-                "z_score": finite(z_scores[column]),
-            }
+            name: PredictedPhenotype(
+                value=float(predictions.value[0, column]),
+                low=float(predictions.low[0, column]),
+                high=float(predictions.high[0, column]),
+                unit=PHENOTYPE_UNITS[name],
+                z_score=finite(z_scores[column]),
+            )
             for column, name in enumerate(readout.names)
         },
         "z_score_note": _explain_scores(readout, z_scores, person),
         "coverage": readout.coverage,
         "interval_group": predictions.interval_group[0],
-        "out_of_distribution": {
-            "flag": bool(predictions.is_outlier[0]),
-            "score": float(predictions.outlier_score[0]),
-            "mahalanobis": float(distances[0]),
-            "nearest": float(distances[1]),
-        },
+        "out_of_distribution": OutOfDistribution(
+            flag=bool(predictions.is_outlier[0]),
+            score=float(predictions.outlier_score[0]),
+            mahalanobis=float(distances[0]),
+            nearest=float(distances[1]),
+        ),
     }
 
 
 def answer_targets(
     targets: TargetReadOut, pooled: Float32[Array, "1 dim"], person: Person
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PredictedTarget]:
     """The cohort's own targets: values, or probabilities of binary ones, with intervals."""
     groups = name_sex_age_groups([person.sex or ""], np.array([_number(person.age_years)]))
     predicted = targets.predict(pooled.astype(np.float64), groups=groups)
     return {
-        predicted_target.target.name: {
-            "title": predicted_target.target.shown_title,
-            "kind": predicted_target.target.kind,
-            "value": float(predicted_target.value[0]),
-            "low": float(predicted_target.low[0]),
-            "high": float(predicted_target.high[0]),
-            "unit": predicted_target.target.prediction_unit,
-            "rule": predicted_target.target.rule,
-            "reference": predicted_target.target.reference,
-            "interval_group": predicted_target.interval_group[0],
-        }
+        predicted_target.target.name: PredictedTarget(
+            title=predicted_target.target.shown_title,
+            kind=predicted_target.target.kind,
+            value=float(predicted_target.value[0]),
+            low=float(predicted_target.low[0]),
+            high=float(predicted_target.high[0]),
+            unit=predicted_target.target.prediction_unit,
+            rule=predicted_target.target.rule,
+            reference=predicted_target.target.reference,
+            interval_group=predicted_target.interval_group[0],
+        )
         for predicted_target in predicted
     }
 
 
-def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, dict[str, Any]]:
+def answer_neighbours(neighbours: Sequence[Neighbour]) -> dict[str, NeighbourPhenotype]:
     """Measured phenotypes of the nearest patients: median with interval, middle 90 %."""
     answer = {}
     for name in PHENOTYPE_NAMES:
         values = [_number(neighbour.phenotypes.get(name)) for neighbour in neighbours]
         description = describe_neighbours(np.array(values))
         if description is not None:
-            answer[name] = {
-                "n": description.num_neighbours,
-                "median": description.median,
-                "median_low": finite(description.median_low),
-                "median_high": finite(description.median_high),
-                "low": description.low,
-                "high": description.high,
-                "unit": PHENOTYPE_UNITS[name],
-            }
+            answer[name] = NeighbourPhenotype(
+                n=description.num_neighbours,
+                median=description.median,
+                median_low=finite(description.median_low),
+                median_high=finite(description.median_high),
+                low=description.low,
+                high=description.high,
+                unit=PHENOTYPE_UNITS[name],
+            )
     return answer
 
 

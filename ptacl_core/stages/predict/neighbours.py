@@ -1,11 +1,14 @@
 """Nearest patients of a patient of the cohort, or of a new ECG."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ptacl_core.cohort import Cohort, Direction, Neighbour
 from ptacl_core.cohort.notes.readings import log_reading
 from ptacl_core.errors import CohortError
+
+NeighbourRow = dict[str, str | int | float | None]
+"""Patient, rank, similarity and measured phenotypes of one neighbour."""
 
 
 def run(
@@ -17,7 +20,7 @@ def run(
     where: str | None = None,
     run: str | None = None,
     device: str = "auto",
-) -> list[dict[str, Any]]:
+) -> list[NeighbourRow]:
     """Rows of (rank, patient, similarity, phenotypes), the nearest first.
 
     `query` is a patient, or the path of an ECG when a file of that name exists. Raises
@@ -50,7 +53,7 @@ def run(
     return [neighbour_row(neighbour) for neighbour in neighbours]
 
 
-def neighbour_row(neighbour: Neighbour) -> dict[str, Any]:
+def neighbour_row(neighbour: Neighbour) -> NeighbourRow:
     """One neighbour as the JSON documents have it."""
     return {
         "patient": neighbour.patient,

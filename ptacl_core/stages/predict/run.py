@@ -10,12 +10,14 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, Neighbour
 from ptacl_core.cohort.notes.readings import log_reading
-from ptacl_core.documents.prediction import PredictionDocument
+from ptacl_core.documents.ecg_figures import FindingPart
+from ptacl_core.documents.prediction import NeighbourPart, PredictionDocument, Saliency
 from ptacl_core.embedding.ecg_input import find_beat_layout
 from ptacl_core.embedding.encoding import Features, encode_ecgs
 from ptacl_core.embedding.saliency import explain_ecg
 from ptacl_core.errors import CohortError, PtaclError, RecordError
 from ptacl_core.io import read_ecg
+from ptacl_core.json_values import JsonObject
 from ptacl_core.preprocess import analyse_ecg, prepare_ecg
 from ptacl_core.preprocess.beat_spans import beat_spans
 from ptacl_core.progress import SILENT, ProgressSink
@@ -28,7 +30,6 @@ from ptacl_core.records import (
 )
 from ptacl_core.safety.text.printable import clean_text
 from ptacl_core.stages.predict.answer import (
-    NO_MEASUREMENTS,
     NUM_DESCRIBED,
     answer_measurements,
     answer_neighbours,
@@ -109,11 +110,11 @@ class EcgPredictor:
             )
         return None if self.can_encode(prepared) else NO_COMPLETE_BEAT
 
-    def explain(self, prepared: PreparedEcg) -> dict[str, Any]:
+    def explain(self, prepared: PreparedEcg) -> Saliency:
         """How each prediction changes when a lead, or a phase of the beat, is masked.
 
-        {"leads": {phenotype: {lead: change}}, "steps": {phenotype: [13 changes]}}, masked minus
-        as recorded, in the phenotype's unit; `steps` is None without a complete beat.
+        Changes are masked minus as recorded, in the phenotype's unit; `steps` is None without a
+        complete beat.
         """
         settings = self._model.settings
         saliency = explain_ecg(
@@ -124,18 +125,18 @@ class EcgPredictor:
             num_steps=settings.data.num_steps,
             precision=settings.precision,
         )
-        return {
-            "leads": {
+        return Saliency(
+            leads={
                 name: dict(zip(LEAD_NAMES, saliency.leads[:, column].tolist(), strict=True))
                 for column, name in enumerate(self.readout.names)
             },
-            "steps": None
+            steps=None
             if saliency.steps is None
             else {
-                name: saliency.steps[:, column].tolist()
+                name: tuple(saliency.steps[:, column].tolist())
                 for column, name in enumerate(self.readout.names)
             },
-        }
+        )
 
     def embed_file(self, path: Path) -> Float32[Array, " embedding"]:
         """Embedding of one file in the shared space. Raises RecordError."""
@@ -160,7 +161,7 @@ def run(
     with_saliency: bool = False,
     device: str = "auto",
     progress: ProgressSink = SILENT,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """One answer per file, in order.
 
     `model` is a packed file in place of a run; nearest patients are then those of `cohort_dir`,
@@ -229,7 +230,7 @@ def _answer_all(
     searched: Searched | None,
     is_withdrawn: IsWithdrawn,
     progress: ProgressSink,
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     answers = []
     progress.start("predict", len(files), "ECGs")
     for path in files:
@@ -237,16 +238,15 @@ def _answer_all(
             answer = refuse_record(str(path), predictor, WITHDRAWN, ())
         else:
             answer = _answer(path, predictor, how, searched)
-        answers.append(as_document(answer, with_saliency=how.with_saliency))
+        answers.append(as_plain(answer, with_saliency=how.with_saliency))
         progress.advance("predict")
     progress.finish("predict")
     return answers
 
 
-def as_document(answer: Mapping[str, Any], *, with_saliency: bool) -> dict[str, Any]:
-    """The answer as the published document has it; saliency only where it was asked for."""
-    values = {"version": PredictionDocument.VERSION, **answer}
-    document = PredictionDocument.parse(values, source="prediction").as_dict()
+def as_plain(answer: PredictionDocument, *, with_saliency: bool) -> JsonObject:
+    """The document as it is printed; saliency only where it was asked for."""
+    document = answer.as_dict()
     if not with_saliency:
         document.pop("saliency")
     return document
@@ -254,7 +254,7 @@ def as_document(answer: Mapping[str, Any], *, with_saliency: bool) -> dict[str, 
 
 def _answer(
     path: Path, predictor: EcgPredictor, how: HowToAnswer, searched: Searched | None
-) -> dict[str, Any]:
+) -> PredictionDocument:
     try:
         record = read_ecg(path, **how.hints)
         return answer_record(str(path), record, predictor, how, searched)
@@ -268,7 +268,7 @@ def answer_record(
     predictor: EcgPredictor,
     how: HowToAnswer,
     searched: Searched | None = None,
-) -> dict[str, Any]:
+) -> PredictionDocument:
     """What one recording says; `name` is what the answer calls it. Raises RecordError."""
     prepared = predictor.prepare_record(record)
     why = predictor.explain_rejection(prepared)
@@ -280,40 +280,38 @@ def answer_record(
     if how.k and searched is not None:
         nearest = searched(features.projected[0], max(how.k, NUM_DESCRIBED))
     analysis = analyse_ecg(prepared, record)
-    return {
-        "file": name,
-        "accepted": True,
-        "run": predictor.run_name,
-        "model_warning": predictor.unfit,
-        "findings": [finding.as_dict() for finding in (*prepared.findings, *analysis.findings)],
-        "heart_rate_bpm": prepared.heart_rate_bpm,
+    return PredictionDocument(
+        file=name,
+        accepted=True,
+        run=predictor.run_name,
+        model_warning=predictor.unfit,
+        findings=_list_findings((*prepared.findings, *analysis.findings)),
+        heart_rate_bpm=prepared.heart_rate_bpm,
         **answer_measurements(analysis, record),
         **answer_phenotypes(predictor.readout, features.pooled, how.person),
-        "targets": answer_targets(predictor.targets, features.pooled, how.person),
-        "neighbours": [
-            {"patient": neighbour.patient, "similarity": neighbour.similarity}
+        targets=answer_targets(predictor.targets, features.pooled, how.person),
+        neighbours=tuple(
+            NeighbourPart(patient=neighbour.patient, similarity=neighbour.similarity)
             for neighbour in nearest[: how.k]
-        ],
-        "neighbour_phenotypes": answer_neighbours(nearest[:NUM_DESCRIBED]),
-        **({"saliency": predictor.explain(prepared)} if how.with_saliency else {}),
-    }
+        ),
+        neighbour_phenotypes=answer_neighbours(nearest[:NUM_DESCRIBED]),
+        saliency=predictor.explain(prepared) if how.with_saliency else None,
+    )
 
 
 def refuse_record(
     name: str, predictor: EcgPredictor, error: str, findings: Sequence[Finding]
-) -> dict[str, Any]:
+) -> PredictionDocument:
     """The answer of an ECG that cannot be used, with the reason."""
-    return {
-        "file": name,
-        "accepted": False,
-        "run": predictor.run_name,
-        "model_warning": predictor.unfit,
-        "error": error,
-        "findings": [finding.as_dict() for finding in findings],
-        "heart_rate_bpm": None,
-        **NO_MEASUREMENTS,
-        "phenotypes": {},
-        "out_of_distribution": None,
-        "neighbours": [],
-        "neighbour_phenotypes": {},
-    }
+    return PredictionDocument(
+        file=name,
+        accepted=False,
+        run=predictor.run_name,
+        model_warning=predictor.unfit,
+        error=error,
+        findings=_list_findings(findings),
+    )
+
+
+def _list_findings(findings: Sequence[Finding]) -> tuple[FindingPart, ...]:
+    return tuple(FindingPart.model_validate(finding.as_dict()) for finding in findings)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -55,19 +54,20 @@ def list_targets(cohort_dir: Path) -> TargetsDocument:
             present = labels.values[has_value, column]
             listed.append(
                 ListedTarget(
-                    **describe_target(target),
+                    name=target.name,
+                    kind=target.kind,
+                    unit=target.unit,
+                    title=target.title,
+                    low=target.low,
+                    high=target.high,
+                    rule=target.rule,
+                    reference=target.reference,
                     people={name: owners.get(name, 0) for name in ("train", "val", "test")},
                     mean=float(present.mean()) if present.size else None,
                     sd=float(present.std()) if present.size and not target.is_binary else None,
                 )
             )
     return TargetsDocument(targets=tuple(listed))
-
-
-def describe_target(target: Any) -> dict[str, Any]:
-    """A target's definition as documents have it."""
-    names = ("name", "kind", "unit", "title", "low", "high", "rule", "reference")
-    return {name: getattr(target, name) for name in names}
 
 
 def remove(cohort_dir: Path, name: str) -> int:
