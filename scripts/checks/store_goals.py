@@ -59,7 +59,7 @@ GOALS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "R37": ("files 0600, folders 0700", "owner", (
         FAULTS, "tests/pipeline/test_private_and_offline.py")),
     "R38": ("every command without sockets", "", ("tests/pipeline/test_private_and_offline.py",)),
-    "R39": ("every figure leads to its files", "", ("tests/pipeline/test_lineage.py",)),
+    "R39": ("every figure leads to its files", "", ("tests/pipeline/custody/test_lineage.py",)),
     "R41": ("no person in two parts of a split", "one_part_of_a_split", (f"{UNIT}queries.py",)),
     "R43": ("stores of every release open", "", (f"{UNIT}schema.py",)),
 }  # fmt: skip

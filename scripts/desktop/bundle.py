@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """The one-folder bundle: built, searched for traces of this machine, driven, weighed, timed.
 
-    nice -n 10 python scripts/desktop/bundle.py --dist FOLDER --report assets/reports/bundle.md
+    nice -n 10 python scripts/desktop/bundle.py --dist FOLDER --report PATH
 
 FOLDER is where `pyinstaller --distpath FOLDER assets/desktop/ptacl.spec` left `ptacl/`. Beside it
 stand Debian's EDFbrowser and AMIDE: installed size, and the time from start to the first window
@@ -52,16 +52,16 @@ class Bundle(Installed):
 
 def find_traces(folder: Path, traces: list[str]) -> list[str]:
     """Files that hold one of these texts, as bytes."""
-    found = []
+    left = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             content = path.read_bytes()
-            found += [
+            left += [
                 f"{path.relative_to(folder)}: {trace}"
                 for trace in traces
                 if trace.encode() in content
             ]
-    return found
+    return left
 
 
 def measure_folder(folder: Path) -> float:
@@ -72,12 +72,12 @@ def measure_folder(folder: Path) -> float:
 
 def measure_package(package: str) -> tuple[float, float]:
     """MiB of a Debian package, and with all that it depends on (Essential packages too)."""
-    told = subprocess.run(
+    answer = subprocess.run(
         ["apt-cache", "depends", "--recurse", "--no-recommends", "--no-suggests", "--no-conflicts",
          "--no-breaks", "--no-replaces", "--no-enhances", package],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    names = {line.strip() for line in told.splitlines() if line[:1].isalnum()}
+    names = {line.strip() for line in answer.splitlines() if line[:1].isalnum()}
     sizes = subprocess.run(
         ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Installed-Size}\\n"],
         check=True, capture_output=True, text=True,
@@ -162,8 +162,8 @@ def main() -> int:
     try:
         (folder / "home").mkdir()
         bundle = Bundle(given.dist.absolute() / "ptacl", folder / "home")
-        found = find_traces(bundle.environment, traces)
-        for line in found:
+        left = find_traces(bundle.environment, traces)
+        for line in left:
             print(line)
         seen, times = asyncio.run(measure(bundle, given.cohort.absolute()))
         sizes = {"PTACL": (measure_folder(bundle.environment),) * 2}
@@ -174,14 +174,14 @@ def main() -> int:
             for name, (own, whole) in sizes.items()
         ]
         load = os.getloadavg()[0]
-        given.report.write_text("\n".join(describe(rows, seen, found, len(traces), load)) + "\n")
+        given.report.write_text("\n".join(describe(rows, seen, left, len(traces), load)) + "\n")
     finally:
         shutil.rmtree(folder)
-    return 1 if found else 0
+    return 1 if left else 0
 
 
 def describe(
-    rows: list[str], seen: list[str], found: list[str], num_traces: int, load: float
+    rows: list[str], seen: list[str], traces: list[str], num_traces: int, load: float
 ) -> list[str]:
     """The report."""
     return [
@@ -203,7 +203,7 @@ def describe(
         "Driven from its menu entry in an empty home: " + "; ".join(seen) + ".",
         "",
         f"Searched for {num_traces} traces of the building machine (folders, its name): "
-        + ("none found." if not found else f"{len(found)} found."),
+        + ("none found." if not traces else f"{len(traces)} found."),
     ]
 
 

@@ -286,7 +286,7 @@ def kill_erasures(folder: Path, count: int) -> Count:
 
 
 def work_together(folder: Path, count: int) -> Count:
-    module = load("pipeline/test_store_processes.py")
+    module = load("pipeline/custody/test_store_processes.py")
     module._run_together(folder / "cohort", num_readers=8, seconds=count)
     return count, count
 

@@ -70,12 +70,12 @@ def main() -> None:
             preprocess.run(source.folder, cohort, targets=source.definitions, num_workers=1)
             train.run(cohort, settings, run_name=RUN)
             embed.run(cohort, run=RUN)
-            found = evaluate.run(cohort, run=RUN, num_resamples=200)
-            print(f"{draw} as measured  {describe(found.targets)}", flush=True)
+            evaluation = evaluate.run(cohort, run=RUN, num_resamples=200)
+            print(f"{draw} as measured  {describe(evaluation.targets)}", flush=True)
             shuffle(cohort, draw)
             embed.run(cohort, run=RUN)
-            found = evaluate.run(cohort, run=RUN, num_resamples=200)
-            print(f"{draw} shuffled     {describe(found.targets)}", flush=True)
+            evaluation = evaluate.run(cohort, run=RUN, num_resamples=200)
+            print(f"{draw} shuffled     {describe(evaluation.targets)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,10 @@ PATIENT = "p0002"
 
 
 def text_of(widget):
-    return ["".join(each.text for each in widget.render_line(y)) for y in range(widget.size.height)]
+    return [
+        "".join(segment.text for segment in widget.render_line(y))
+        for y in range(widget.size.height)
+    ]
 
 
 async def test_targets_stand_beside_the_phenotypes(cohort_dir, tmp_path, make_app, settle):
@@ -55,11 +58,11 @@ async def test_a_run_without_cines_finds_its_neighbours_among_ecgs(
     root = tmp_path / "ecg"
     shutil.copytree(cohort_dir, root)
     with Cohort.open(root) as cohort:
-        found = cohort.embeddings(RUN, "ecg")
+        stored = cohort.embeddings(RUN, "ecg")
     with Cohort.write(root, purpose="ecg alone") as writer:
         writer.put_run("alone", kind="ecg", config={})
         writer.put_embeddings(
-            "alone", "ecg", "projected", found.patients, found.visits.tolist(), found.vectors
+            "alone", "ecg", "projected", stored.patients, stored.visits.tolist(), stored.vectors
         )
     app = make_app(root, first_patient=PATIENT)
     async with app.run_test(size=(146, 40)) as pilot:

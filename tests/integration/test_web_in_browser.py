@@ -88,7 +88,9 @@ async def test_letters_are_the_packages_own_and_fit_the_window(site, tmp_path):
             async with asyncio.timeout(30):
                 while not any(text.startswith('["resize"') for text in tab.sent):
                     await asyncio.sleep(0.05)
-            size = json.loads(next(each for each in tab.sent if each.startswith('["resize"')))[1]
+            size = json.loads(
+                next(message for message in tab.sent if message.startswith('["resize"'))
+            )[1]
             assert size["width"] >= least
             across, down = (size[side] * size[f"cell_{side}"] for side in ("width", "height"))
             assert width - size["cell_width"] < across <= width
@@ -103,8 +105,10 @@ async def test_what_is_copied_is_in_the_clipboard_and_what_is_pasted_in_the_app(
         await tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
         await tab.wait_for(b"p0000")
         await tab.press("y")
-        told = "document.getElementById('notice').textContent.startsWith('The browser did not let')"
-        await tab.wait_until(told)
+        notice = (
+            "document.getElementById('notice').textContent.startsWith('The browser did not let')"
+        )
+        await tab.wait_until(notice)
         allowed.append("clipboardSanitizedWrite")
         await tab.call("Browser.grantPermissions", permissions=allowed)
         await tab.press("y")

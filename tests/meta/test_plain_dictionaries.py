@@ -8,6 +8,7 @@ ROOMS = ("ptacl_core", "ptacl_app", "scripts")
 
 ALLOWED = {
     "ptacl_core/cohort/rows.py": "rows of statements that a person writes",
+    "ptacl_core/documents/bundle.py": "values of older versions, before they are validated",
     "ptacl_core/documents/evaluation.py": "values of older versions, before they are validated",
     "ptacl_core/documents/model.py": "what pydantic's validators and serialisers take and give",
     "ptacl_core/io/ecg/arrays/hdf5.py": "datasets and attributes of h5py, which has no types",
@@ -15,7 +16,6 @@ ALLOWED = {
     "ptacl_core/safety/processes/worker.py": "JSON over a pipe to a child of its own",
     "ptacl_core/shards/spec.py": "rows as Arrow gives them; the schema beside it has the types",
     "ptacl_core/stages/evaluate/ecg_alone.py": "sections for pydantic's validation",
-    "scripts/checks/app_web.py": "the browser's debugging protocol",
     "scripts/checks/app_xtermjs.py": "the browser's debugging protocol",
 }
 """File → why. Parsed JSON of our own is `JsonObject`; a document is a model or a TypedDict."""

@@ -65,9 +65,9 @@ def measure_membership(
         figures.append(("loss of the read-out", "the ECG and the measured phenotypes", -loss))
     if targets.fitted:
         predicted = targets.predict(features, groups=["all"] * len(rows))
-        columns = [own.targets.index(each.target) for each in predicted]
+        columns = [own.targets.index(answer.target) for answer in predicted]
         loss = _average_errors(
-            np.stack([each.value for each in predicted], axis=1), own.values[rows][:, columns]
+            np.stack([answer.value for answer in predicted], axis=1), own.values[rows][:, columns]
         )
         figures.append(("loss of the targets", "the ECG and the measured targets", -loss))
     if with_cine:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -326,8 +326,17 @@ def _distribute(run: TrainingRun, module: nn.Module) -> nn.Module:
     )
 
 
+class DescribedTargets(TypedDict, total=False):
+    """What a checkpoint says of the targets that its head predicts; nothing without a head."""
+
+    target_names: tuple[str, ...]
+    target_units: tuple[str, ...]
+    target_mean: tuple[float, ...]
+    target_sd: tuple[float, ...]
+
+
 def _describe(run: TrainingRun, task: StageTask) -> CheckpointDocument:
-    described: dict[str, Any] = {}
+    described: DescribedTargets = {}
     if task.targets is not None:
         described = {
             "target_names": task.targets.names,

@@ -84,9 +84,9 @@ def read_cohort_targets(run: TrainingRun, stage: str, modality: Modality) -> Hea
     return HeadTargets(
         tuple(target.name for target in targets),
         tuple(target.prediction_unit for target in targets),
-        tuple(0.0 if t.is_binary else each for t, each in zip(targets, mean, strict=True)),
-        tuple(1.0 if t.is_binary else each for t, each in zip(targets, sd, strict=True)),
-        tuple(each if t.is_binary else None for t, each in zip(targets, mean, strict=True)),
+        tuple(0.0 if t.is_binary else moment for t, moment in zip(targets, mean, strict=True)),
+        tuple(1.0 if t.is_binary else moment for t, moment in zip(targets, sd, strict=True)),
+        tuple(moment if t.is_binary else None for t, moment in zip(targets, mean, strict=True)),
         lambda wanted: labels.values[wanted][:, kept],
     )
 

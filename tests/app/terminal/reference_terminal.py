@@ -71,10 +71,10 @@ class ReferenceTerminal:
             return self._take_text(text, place)
         kind = text[place + 1]
         if kind == "[":
-            found = re.compile(r"\x1b\[([0-9;?=<>]*)([A-Za-z])").match(text, place)
-            assert found, repr(text[place : place + 20])
-            self._control(found[1], found[2])
-            return found.end()
+            match = re.compile(r"\x1b\[([0-9;?=<>]*)([A-Za-z])").match(text, place)
+            assert match, repr(text[place : place + 20])
+            self._control(match[1], match[2])
+            return match.end()
         if kind in "_P]":
             end = text.index("\x1b\\", place) if kind != "]" else self._end_of_osc(text, place)
             if kind == "P" and text.startswith("\x1bPtmux;", place):
@@ -117,10 +117,10 @@ class ReferenceTerminal:
 
     def _control(self, parameters: str, final: str) -> None:
         if final == "H":
-            row, column = (int(each or 1) for each in (parameters + ";").split(";")[:2])
+            row, column = (int(part or 1) for part in (parameters + ";").split(";")[:2])
             self.y, self.x = row - 1, column - 1
         elif final == "m":
-            self._style([int(each or 0) for each in parameters.split(";")])
+            self._style([int(part or 0) for part in parameters.split(";")])
 
     def _style(self, codes: list[int]) -> None:
         while codes:
@@ -140,7 +140,7 @@ class ReferenceTerminal:
     def _kitty(self, body: str) -> None:
         assert body.startswith("G")
         head, _, payload = body[1:].partition(";")
-        keys = dict(each.split("=") for each in head.split(","))
+        keys = dict(pair.split("=") for pair in head.split(","))
         assert keys.get("q") == "2", "the terminal would answer"
         assert len(payload) <= 4096
         if self._pending is not None:
@@ -172,7 +172,7 @@ class ReferenceTerminal:
             image = self.images.get(number)
             if keys["d"] == "I":
                 self.images.pop(number, None)
-                for other in [each for each, one in self.images.items() if one.is_unplaced]:
+                for other in [number for number, one in self.images.items() if one.is_unplaced]:
                     del self.images[other]  # as kitty 0.26 does
             elif image is not None:
                 image.placements.clear()
@@ -234,7 +234,7 @@ class ReferenceTerminal:
         if not body.startswith("1337;File="):
             return
         head, _, payload = body.removeprefix("1337;File=").partition(":")
-        keys = dict(each.split("=") for each in head.split(";"))
+        keys = dict(pair.split("=") for pair in head.split(";"))
         assert keys["inline"] == "1"
         png = base64.b64decode(payload, validate=True)
         assert int(keys["size"]) == len(png)
@@ -319,15 +319,15 @@ def decode_sixel(body: str) -> np.ndarray:
     """The body of a DCS: [row, column, rgb], −1 where nothing was painted."""
     head, _, data = body.partition("q")
     assert re.fullmatch(r"[0-9;]*", head)
-    found = re.match(r'"(\d+);(\d+);(\d+);(\d+)', data)
-    assert found
-    assert found[1] == found[2]
-    width, height = int(found[3]), int(found[4])
+    match = re.match(r'"(\d+);(\d+);(\d+);(\d+)', data)
+    assert match
+    assert match[1] == match[2]
+    width, height = int(match[3]), int(match[4])
     pixels = np.full((-(-height // 6) * 6, width, 3), -1, np.int16)
     colours: dict[int, tuple[int, int, int]] = {}
     x = y = current = 0
     tokens = re.compile(r"#(\d+)(?:;2;(\d+);(\d+);(\d+))?|!(\d+)([?-~])|([?-~])|(\$)|(-)")
-    place = found.end()
+    place = match.end()
     while place < len(data):
         token = tokens.match(data, place)
         assert token, repr(data[place : place + 20])

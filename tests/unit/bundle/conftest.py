@@ -79,7 +79,7 @@ def build_parts() -> tuple[BundleDocument, dict[str, dict[str, np.ndarray]]]:
         targets=tuple(
             BundledTarget(name=name, unit=PHENOTYPE_UNITS[name]) for name in PHENOTYPE_NAMES
         ),
-        own_targets=tuple(BundledOwnTarget.model_validate(each) for each in own.describe()),
+        own_targets=tuple(BundledOwnTarget.model_validate(part) for part in own.describe()),
         encoders={
             modality: BundledEncoder(
                 stage="align", checkpoint_sha256=SHA256, has_projection=True, num_parameters=1

@@ -286,7 +286,7 @@ def tensor_cases() -> Iterator[tuple[str, Callable[..., None]]]:
         for prefix in ("value.coefficients", "value.offsets", "event.line", "event.covariance"):
             yield f"{prefix} {what}", with_tensors(TARGETS_FILE, spoil(prefix, make))
     for name in ("value.counts", "event.standard"):
-        yield f"no {name}", with_tensors(TARGETS_FILE, lambda each, name=name: each.pop(name))
+        yield f"no {name}", with_tensors(TARGETS_FILE, lambda tensors, name=name: tensors.pop(name))
     for prefix in ("value.offsets", "event.covariance", "event.standard"):
         turned = spoil(prefix, lambda values: -np.abs(values))
         yield f"{prefix} turned around", with_tensors(TARGETS_FILE, turned)

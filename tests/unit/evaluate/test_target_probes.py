@@ -38,17 +38,17 @@ def test_the_interval_of_a_probability_covers_the_share_it_is_of(generator, num,
         calibration = fit_calibration(score, events, np.arange(num).astype(str))
         fresh = 1.7 * generator.normal(size=100) + 0.4
         truth = expit(intercept + slope * (fresh - 0.4) / 1.7)
-        found = calibration.probability(fresh, level=0.9)
-        covered.append(((found.low <= truth) & (truth <= found.high)).mean())
+        calibrated = calibration.probability(fresh, level=0.9)
+        covered.append(((calibrated.low <= truth) & (truth <= calibrated.high)).mean())
     assert 0.85 < np.mean(covered) < 0.95
 
 
 def test_a_score_that_parts_both_sides_keeps_a_finite_line():
     score = np.r_[np.linspace(-3, -1, 20), np.linspace(1, 3, 20)]
     calibration = fit_calibration(score, (score > 0).astype(float), np.arange(40).astype(str))
-    found = calibration.probability(np.array([-50.0, 0.0, 50.0]), level=0.9)
-    assert np.isfinite(found).all() and (found.low <= found.value).all()
-    assert found.value[0] < 0.01 < 0.99 < found.value[2]
+    calibrated = calibration.probability(np.array([-50.0, 0.0, 50.0]), level=0.9)
+    assert np.isfinite(calibrated).all() and (calibrated.low <= calibrated.value).all()
+    assert calibrated.value[0] < 0.01 < 0.99 < calibrated.value[2]
     assert (calibration.num_events, calibration.num_others) == (20, 20)
     with pytest.raises(EvaluationError, match="5 people with the event"):
         fit_calibration(score, np.r_[np.ones(4), np.zeros(36)], np.arange(40).astype(str))

@@ -43,13 +43,13 @@ def test_a_time_goes_to_the_nearest_ecg_within_the_days(match):
     table = "who,when,echo_lvef\n" + "".join(
         f"9000001,{(DAY + timedelta(days=days)).isoformat()},{value}\n" for days, value in rows
     )
-    matched, found = match('time = "when"\nwithin_days = 30', f"{table}9000002,,55\n9,x,3\n")
+    matched, notes = match('time = "when"\nwithin_days = 30', f"{table}9000002,,55\n9,x,3\n")
     assert matched.values == {
         (ANNA, 0, "echo_lvef"): (50.0, 0),
         (ANNA, 1, "echo_lvef"): (60.0, -5),
     }
     assert (matched.num_unplaced, matched.num_repeated) == (2, 1)
-    assert "2 rows without a time were left out" in " ".join(found)
+    assert "2 rows without a time were left out" in " ".join(notes)
 
 
 def test_a_recording_is_told_by_its_number(match):
@@ -74,9 +74,9 @@ def test_visits_by_number_and_rows_for_every_visit(match):
 def test_values_that_are_none_are_counted(match):
     cells = ["55", "NA", "", "abc", "1e3", "-1", "90"]
     table = "who,echo_lvef\n" + "".join(f"9000001,{cell}\n" for cell in cells)
-    _, found = match("", table)
-    assert "1 cells are not finite numbers" in found[0]
-    assert "2 values outside 5 to 90 were left out" in found[1]
+    _, notes = match("", table)
+    assert "1 cells are not finite numbers" in notes[0]
+    assert "2 values outside 5 to 90 were left out" in notes[1]
 
 
 def test_json_says_the_same_and_faults_are_one_line(tmp_path):
