@@ -1,5 +1,6 @@
 """The report on paper: printed by a browser on A4 and Letter, a second measures 25 millimetres."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ import pytest
 from PIL import Image
 
 from ptacl_app.__main__ import main as run_app
+from ptacl_app.drawing.ecg_picture import draw_page
 from ptacl_app.drawing.paper_inks import PINK
 from ptacl_app.drawing.trace import Trace
 from ptacl_app.output.report import lay_out_paper
 from tests.app.conftest import build_cohort
+from tests.app.drawing.test_ecg_picture import FINDINGS, Beats
 
 DPI = 254  # ten pixels to the millimetre
 SHEETS_MM = {"A4": (297.0, 210.0), "Letter": (279.4, 215.9)}
@@ -100,6 +103,36 @@ def test_r_peaks_lie_where_their_times_say(page, sheet, tmp_path):
         millivolts = ecg.signal_mv[1, round(time_s * 500) - 5 : round(time_s * 500) + 6].max()
         crest = panel.baseline_px - millivolts * 100 - 770
         assert heights[near].min() == pytest.approx(crest, abs=4)
+
+
+@pytest.mark.parametrize("sheet", SHEETS_MM)
+def test_each_finding_is_seen_on_paper(page, sheet, tmp_path):
+    """As on the screen: 50 pixels of the rhythm strip, a hundredth of a square millimetre each."""
+    html = page.read_text()
+    found = re.search(r"<section class='ecg'>.*?</section>", html, re.DOTALL)
+    assert found
+    normal = Beats()
+    changed = [normal, normal, *(change(normal) for change in FINDINGS.values())]
+    layout = lay_out_paper(normal.draw())
+    sections = ""
+    for beats in changed:
+        png = draw_page(layout, beats.draw(), PINK).encode_png()
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        section = re.sub("src='[^']*'", f"src='{source}'", found[0])
+        sections += section.replace("<section", "<section style='break-before: page'")
+    copy = tmp_path / "findings.html"
+    copy.write_text(html.replace(found[0], sections))
+    strips = []
+    for image in print_page(copy, sheet, tmp_path):
+        is_paper = np.abs(image - PINK.paper).max(axis=2) < 4
+        if is_paper.sum() > 250_000:
+            rows, columns = np.nonzero(is_paper)
+            top, left = rows.min(), columns.min()
+            strips.append(image[top + 770 : top + 990, left + 80 : left + 2560])
+    assert len(strips) == len(changed)
+    counts = [int((np.abs(strip - strips[0]).max(axis=2) >= 32).sum()) for strip in strips]
+    assert counts[1] == 0, "the same page is printed the same"
+    assert min(counts[2:]) >= 50, dict(zip(FINDINGS, counts[2:], strict=True))
 
 
 def test_the_page_is_made_for_both_sheets(page):
