@@ -3,7 +3,6 @@
 from pydantic.json_schema import JsonSchemaValue
 
 from ptacl_core.documents.bundle import AggregateEvaluation, BundleDocument
-from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
 from ptacl_core.documents.doctor import (
     CineReport,
     EcgReport,
@@ -13,13 +12,13 @@ from ptacl_core.documents.doctor import (
     SourceReport,
 )
 from ptacl_core.documents.drift import DriftDocument
-from ptacl_core.documents.egress import EgressDocument
 from ptacl_core.documents.evaluation import EvaluationDocument, ForeignEvaluationDocument
 from ptacl_core.documents.health import RunHealth
 from ptacl_core.documents.model import Document
 from ptacl_core.documents.prediction import PredictionDocument
 from ptacl_core.documents.preprocess import PlanDocument, PreprocessDocument
 from ptacl_core.documents.reproduction import ReproductionDocument
+from ptacl_core.documents.reviews import ChecklistDocument, DataSheetDocument, EgressDocument
 from ptacl_core.documents.targets import TargetsDocument
 from ptacl_core.documents.validation import ValidationDocument
 from ptacl_core.errors import ConfigError

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
+from ptacl_core.documents.reviews import ChecklistDocument, DataSheetDocument
 from ptacl_core.report.blocks import Block, Bullets, Heading, Paragraph, Report, Table
 from ptacl_core.report.numbers import ABSENT
 from ptacl_core.report.reproduction import RESEARCH_USE

@@ -109,8 +109,8 @@ def test_r_peaks_lie_where_their_times_say(page, sheet, tmp_path):
 def test_each_finding_is_seen_on_paper(page, sheet, tmp_path):
     """As on the screen: 50 pixels of the rhythm strip, a hundredth of a square millimetre each."""
     html = page.read_text()
-    found = re.search(r"<section class='ecg'>.*?</section>", html, re.DOTALL)
-    assert found
+    ecg_section = re.search(r"<section class='ecg'>.*?</section>", html, re.DOTALL)
+    assert ecg_section
     normal = Beats()
     changed = [normal, normal, *(change(normal) for change in FINDINGS.values())]
     layout = lay_out_paper(normal.draw())
@@ -118,10 +118,10 @@ def test_each_finding_is_seen_on_paper(page, sheet, tmp_path):
     for beats in changed:
         png = draw_page(layout, beats.draw(), PINK).encode_png()
         source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-        section = re.sub("src='[^']*'", f"src='{source}'", found[0])
+        section = re.sub("src='[^']*'", f"src='{source}'", ecg_section[0])
         sections += section.replace("<section", "<section style='break-before: page'")
     copy = tmp_path / "findings.html"
-    copy.write_text(html.replace(found[0], sections))
+    copy.write_text(html.replace(ecg_section[0], sections))
     strips = []
     for image in print_page(copy, sheet, tmp_path):
         is_paper = np.abs(image - PINK.paper).max(axis=2) < 4

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EGRESS = Path("ptacl_core/documents/egress.py")
+EGRESS = Path("ptacl_core/documents/reviews.py")
 ROOMS = ("ptacl_core", "ptacl_app", "scripts", "tests")
 EMPTY_NAMES = {"each", "found", "told"}
 

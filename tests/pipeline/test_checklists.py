@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ptacl_core.documents.checklist import ChecklistDocument, DataSheetDocument
+from ptacl_core.documents.reviews import ChecklistDocument, DataSheetDocument
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.pack import run as pack

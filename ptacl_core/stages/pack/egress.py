@@ -10,7 +10,7 @@ from ptacl_core.cohort import CohortDescription, CohortLayout
 from ptacl_core.cohort.erasure.byte_search import search_directories
 from ptacl_core.cohort.erasure.needles import Needle, number_of, text_needles
 from ptacl_core.cohort.identity.identities import read_all_identities
-from ptacl_core.documents.egress import EgressDocument, EgressFile, IdentifierScan
+from ptacl_core.documents.reviews import EgressDocument, EgressFile, IdentifierScan
 from ptacl_core.errors import CohortError
 from ptacl_core.json_values import JsonValue
 from ptacl_core.progress import SILENT, ProgressSink

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from ptacl_core.documents.checklist import DataSheetDocument, VariableSheet
 from ptacl_core.documents.figures import SOURCE_NOTES
+from ptacl_core.documents.reviews import DataSheetDocument, VariableSheet
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS
 from ptacl_core.stages.report.facts import RunFacts
 

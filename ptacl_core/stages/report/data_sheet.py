@@ -10,8 +10,8 @@ import numpy as np
 from ptacl_core import __version__
 from ptacl_core.arrays import Array, Float64
 from ptacl_core.cohort import Cohort, CohortDescription, CohortLayout
-from ptacl_core.documents.checklist import DataSheetDocument, SplitSheet, VariableSheet
 from ptacl_core.documents.figures import SOURCE_NOTES
+from ptacl_core.documents.reviews import DataSheetDocument, SplitSheet, VariableSheet
 from ptacl_core.embedding.target_labels import load_target_labels
 from ptacl_core.errors import CohortError
 from ptacl_core.records import PHENOTYPE_NAMES, PHENOTYPE_UNITS

@@ -8,9 +8,9 @@ from ptacl_core.checkpoint import DOCUMENT_FILE, FINAL, WEIGHTS_FILE, load_docum
 from ptacl_core.cohort import CohortDescription, CohortLayout
 from ptacl_core.config.preprocess import PreprocessSettings
 from ptacl_core.config.training import RunSettings
-from ptacl_core.documents.checklist import DataSheetDocument
 from ptacl_core.documents.evaluation import EVALUATION_FILE, EvaluationDocument
 from ptacl_core.documents.health import RunHealth, read_health
+from ptacl_core.documents.reviews import DataSheetDocument
 from ptacl_core.documents.validation import ValidationDocument
 from ptacl_core.embedding.readout import ReadOut
 from ptacl_core.embedding.readout_fit import READOUT_FOLDER

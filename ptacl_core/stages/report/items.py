@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ptacl_core.documents.checklist import ChecklistItem
+from ptacl_core.documents.reviews import ChecklistItem
 from ptacl_core.stages.report.answers_model import ANSWERS
 from ptacl_core.stages.report.facts import RunFacts
 

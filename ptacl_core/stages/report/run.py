@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from ptacl_core import __version__
-from ptacl_core.documents.checklist import ChecklistDocument
 from ptacl_core.documents.figures import SOURCE_NOTES
+from ptacl_core.documents.reviews import ChecklistDocument
 from ptacl_core.runs.health import explain_unfit
 from ptacl_core.stages.report import claim, tripod_ai
 from ptacl_core.stages.report.facts import RunFacts, collect_facts, name_sources
