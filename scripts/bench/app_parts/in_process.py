@@ -26,6 +26,7 @@ from ptacl_app.screens.patient import PatientScreen
 from ptacl_app.shell.settings import AppSettings
 from ptacl_app.terminal.graphics import Graphics, Protocol
 from ptacl_app.terminal.image_layer import ImageLayer
+from ptacl_app.terminal.update_runs import PicturesOnly
 from ptacl_app.widgets.cine_view import CinePlot
 from ptacl_app.widgets.ecg.plot import EcgPlot
 from ptacl_app.widgets.tables.patients import PatientTable
@@ -155,15 +156,18 @@ def measure_pixels(cohort: Path, patient: str) -> dict[str, float]:
     upload_ms = (time.process_time() - started) * 1000 / len(frames)
     numbers = iter(list(range(len(frames))) * 4)
 
-    def switch() -> None:
-        show(next(numbers))
+    def write_cells() -> None:
         strips: list[Iterable[Strip]] = [
             [layer.build_strip(slot, row, first_column=0, count=42, ground=Style())]
             for row in range(21)
         ]
         layer.render(LayoutUpdate(strips, Region(0, 0, 42, 21)), console)
 
-    switch()
+    def switch() -> None:
+        show(next(numbers))
+        layer.render(PicturesOnly(), console)
+
+    write_cells()
     return {
         "ecg_pixel_page_ms_cpu": repeat_cpu_ms(lambda: draw_page_picture(page, trace, DARK), 20),
         "ecg_pixel_page_kB": len(draw_page_picture(page, trace, DARK).encode_png()) / 1000,
