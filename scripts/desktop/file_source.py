@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false, reportUntypedBaseClass=false
 """A small window like a file manager's: what is dragged out of it are the files named.
 
 Run by a Python that has PySide6: `python file_source.py FILE...`. A real source of X's drag and
