@@ -21,6 +21,7 @@ from ptacl_core.cli import (
     settings_command,
     target_commands,
     training_commands,
+    vector_commands,
 )
 from ptacl_core.cli.output import (
     COMMAND_MARK,
@@ -65,6 +66,7 @@ bundle_commands.register(app)
 cohort_commands.register(app)
 report_command.register(app)
 target_commands.register(app)
+vector_commands.register(app)
 doctor_command.register(app)
 drift_command.register(app)
 settings_command.register(app)

@@ -7,6 +7,8 @@ from ptacl_core.cohort.opened_store import OpenedStore
 from ptacl_core.cohort.queries import patients as patient_queries
 from ptacl_core.cohort.queries import runs as run_queries
 from ptacl_core.cohort.queries import targets as target_queries
+from ptacl_core.cohort.queries import vectors as vector_queries
+from ptacl_core.cohort.queries.vectors import GivenVectors, VectorSummary
 from ptacl_core.cohort.rows import (
     Embeddings,
     EvaluationResult,
@@ -73,6 +75,14 @@ class StoreQueries:
     ) -> list[TargetValue]:
         """Measured values of the cohort's own targets: of one target or person, or all."""
         return target_queries.list_target_values(self._opened, name=name, patient=patient)
+
+    def vector_sets(self) -> list[VectorSummary]:
+        """Sets of vectors that other models made, by name."""
+        return vector_queries.list_vector_sets(self._opened)
+
+    def vectors(self, name: str) -> GivenVectors:
+        """One of those sets, by patient and visit. Raises CohortError without it."""
+        return vector_queries.load_vector_set(self._opened, name)
 
     def shard_rows(self, modality: str, patients: Sequence[str] | None = None) -> list[ShardRow]:
         """Where arrays of `modality` lie, of `patients` or all, by patient and visit."""

@@ -73,9 +73,10 @@ class EcgEncoderSettings(TransformerSettings):
 class CineEncoderSettings(TransformerSettings):
     """The cine encoder: 13 × 7 × 7 tokens of 2 frames × 12 × 12 px, 4 blocks."""
 
-    family: Literal["vit", "resnet", "pooled"] = "vit"
-    """The paper's transformer, a residual network that takes the frames as channels, or the
-    same transformer over the steps of the cycle, whole frames averaged to few pixels (ours)."""
+    family: Literal["vit", "resnet", "pooled", "vectors"] = "vit"
+    """The paper's transformer, a residual network that takes the frames as channels, the same
+    transformer over the steps of the cycle, whole frames averaged to few pixels (ours), or a layer
+    over precomputed vectors, which `align.vectors` sets."""
     num_frames: int = Field(default=26, ge=1)
     """Frames fed to the encoder; 26 gives the paper's 13 steps."""
     size_px: int = Field(default=84, ge=1)
@@ -88,6 +89,8 @@ class CineEncoderSettings(TransformerSettings):
     """Family pooled only: side that frames are averaged to, in pixels; must divide `size_px`."""
     depth: int = Field(default=4, ge=1)
     """Transformer blocks."""
+    num_values: int = Field(default=0, ge=0)
+    """Family vectors only: values of a vector; taken from the vectors of the cohort."""
 
     @model_validator(mode="after")
     def _patches_fill_the_clip(self) -> "CineEncoderSettings":

@@ -140,6 +140,9 @@ class AlignSettings(Settings):
         epochs=100, batch_size=256, learning_rate=1e-4, betas=(0.9, 0.999), patience=20
     )
     """Optimiser and length."""
+    vectors: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    """Vectors of the cohort (`ptacl vectors add`) that stand in the place of the cines; unset:
+    cines. Only the patient loss is then left: beta = 0 or local_loss = "none"."""
 
     @property
     def has_local_loss(self) -> bool:
@@ -297,4 +300,29 @@ class RunSettings(Settings):
             )
         if uses_steps:
             self.align.ecg_augmentation.require_beat_order()
+        self._check_vectors()
         return self
+
+    def _check_vectors(self) -> None:
+        """Vectors have neither steps nor pixels. Raises ValueError."""
+        if self.align.vectors is None:
+            if self.cmr_encoder.family == "vectors":
+                raise ValueError("cmr_encoder.family 'vectors': align.vectors names the vectors")
+            return
+        if self.align.has_local_loss:
+            raise ValueError(
+                "align.vectors: a vector has no steps for the local loss: set align.beta = 0 or "
+                'align.local_loss = "none"'
+            )
+        if self.align.method != "contrast" or self.align.control not in ("none", "shuffled_pairs"):
+            raise ValueError(
+                f"align.vectors: goes with align.method contrast and align.control none or "
+                f"shuffled_pairs, got {self.align.method} and {self.align.control}"
+            )
+        trained = {"supervised": self.supervised.modalities, "finetune": (self.finetune.modality,)}
+        names = [name for name in self.stages if "cmr" in trained.get(name, ())]
+        if names:
+            raise ValueError(
+                f"align.vectors: stage {names[0]} trains a cine encoder, and there are no cines; "
+                "leave it out of stages, or train the ECG encoder there"
+            )

@@ -9,7 +9,13 @@ import torch
 from ptacl_core.arrays import Array, Bool, Float32, Int64, UInt8
 from ptacl_core.augment import cine_frame_indices
 from ptacl_core.embedding.ecg_input import build_ecg_input, build_step_matrices
-from ptacl_core.models import TokenEncoder, cine_step_features, ecg_step_features, mean_pool
+from ptacl_core.models import (
+    TokenEncoder,
+    VectorEncoder,
+    cine_step_features,
+    ecg_step_features,
+    mean_pool,
+)
 from ptacl_core.models.encoder_view import EncoderView
 from ptacl_core.tensors import move_to_device, scale_bytes
 from ptacl_core.train.precision import autocast, encoding_precision
@@ -70,6 +76,19 @@ def encode_cines(
     num_steps = encoder.grid[0]
     steps = _to_numpy(cine_step_features(tokens, num_steps=num_steps)) if with_steps else None
     return _collect(tokens, projection, steps, np.ones(len(frames), bool))
+
+
+@torch.no_grad()
+def encode_vectors(
+    encoder: VectorEncoder,
+    projection: torch.nn.Module | None,
+    vectors: Float32[Array, "patient value"],
+    view: EncoderView,
+) -> Features:
+    """Features of precomputed vectors, which have no steps."""
+    batch = move_to_device(torch.from_numpy(vectors), encoder.mean.device)
+    tokens = apply_encoder(encoder, batch, view.precision)
+    return _collect(tokens, projection, None, np.ones(len(vectors), bool))
 
 
 @torch.no_grad()

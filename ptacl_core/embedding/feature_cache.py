@@ -67,8 +67,14 @@ class FeatureSource:
         """All that features of these recordings depend on."""
         device = next(self.encoder.parameters()).device
         view = {name: str(value) for name, value in asdict(self.view).items()}
+        given = (
+            {}
+            if self.modality == "ecg" or reader.cmr_sha256 is None
+            else {"cmr_sha256": reader.cmr_sha256}
+        )
         return {
             **view,
+            **given,
             "precision": encoding_precision(device, self.view.precision),
             "run": self.run,
             "modality": self.modality,

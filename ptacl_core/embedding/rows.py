@@ -12,9 +12,10 @@ from ptacl_core.embedding.encoding import (
     choose_frames,
     encode_cines,
     encode_ecgs,
+    encode_vectors,
     join_pieces,
 )
-from ptacl_core.models import Regressor, TokenEncoder
+from ptacl_core.models import Regressor, TokenEncoder, VectorEncoder
 from ptacl_core.models.encoder_view import EncoderView
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.shards import ShardReader
@@ -43,10 +44,13 @@ def encode_rows(
             signals, r_peaks = reader.read_ecg(piece), reader.r_peaks(piece)
             return encode_ecgs(encoder, projection, signals, r_peaks, view, with_steps=with_steps)
         frames = reader.read_cine_bytes(piece)
+        if isinstance(encoder, VectorEncoder):
+            return encode_vectors(encoder, projection, frames, view)
         return encode_cines(encoder, projection, frames, view, with_steps=with_steps)
 
-    task = task or f"encode {_NOUNS[modality]}"
-    pieces = _take_pieces(rows, task, _NOUNS[modality], progress)
+    noun = "vectors" if isinstance(encoder, VectorEncoder) else _NOUNS[modality]
+    task = task or f"encode {noun}"
+    pieces = _take_pieces(rows, task, noun, progress)
     return join_pieces([encode(piece) for piece in pieces])
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
+from ptacl_core.arrays import Array, Float32
 from ptacl_core.cohort import Cohort, CohortLayout
 from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
 from ptacl_core.cohort.identity.keys import CohortKey
@@ -28,6 +31,9 @@ class Moment:
     time: datetime | None = None
     record: str = ""
 
+
+GivenSet = dict[tuple[str, int], Float32[Array, " value"]]
+"""Vectors that another model made, by (pseudonym, visit)."""
 
 Moments = Mapping[str, Sequence[Moment]]
 """By pseudonym; only the call that walks the recordings knows them."""
@@ -205,8 +211,9 @@ def _place(
 
 
 def check_targets(cohorts: Sequence[Path]) -> None:
-    """Raise CohortError where cohorts that are merged define one target in two ways."""
+    """Raise CohortError where cohorts that are merged define a target, or vectors, in two ways."""
     known: dict[str, tuple[Target, str]] = {}
+    widths: dict[str, tuple[int, str]] = {}
     for path in cohorts:
         with Cohort.open(path) as cohort:
             for target in cohort.targets():
@@ -215,6 +222,13 @@ def check_targets(cohorts: Sequence[Path]) -> None:
                     raise CohortError(
                         f"{path.name}: its target {target.name} is defined otherwise than that of "
                         f"{where}; remove one of them, then merge again"
+                    )
+            for given in cohort.vector_sets():
+                dim, where = widths.setdefault(given.name, (given.dim, path.name))
+                if dim != given.dim:
+                    raise CohortError(
+                        f"{path.name}: its vectors {given.name} have {given.dim} values, those of "
+                        f"{where} {dim}; remove one of them, then merge again"
                     )
 
 
@@ -232,6 +246,42 @@ def merge_targets(cohort_dir: Path, parts: Sequence[Path]) -> None:
             }
     if targets:
         _publish(cohort_dir, tuple(targets.values()), values)
+
+
+def merge_vectors(cohort_dir: Path, parts: Sequence[Path]) -> None:
+    """Bring vectors that parts were given into a cohort that holds the parts' people."""
+    sets: dict[str, GivenSet] = defaultdict(dict)
+    for path in parts:
+        with Cohort.open(path) as part:
+            for summary in part.vector_sets():
+                given = part.vectors(summary.name)
+                places = zip(given.patients, given.visits, strict=True)
+                sets[summary.name] |= dict(zip(places, given.values, strict=True))
+    if sets:
+        publish_vectors(cohort_dir, sets)
+
+
+def publish_vectors(cohort_dir: Path, sets: Mapping[str, GivenSet]) -> None:
+    """Write sets of vectors by name, each by (pseudonym, visit)."""
+    import pyarrow as pa
+
+    with Cohort.write(cohort_dir, purpose="vectors", waits=True) as writer:
+        for name, vectors in sets.items():
+            places = sorted(vectors)
+            gone = writer.find_erased([place[0] for place in places])
+            places = [place for place in places if place[0] not in gone]
+            if not places:
+                continue
+            values = np.stack([vectors[place] for place in places])
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+            columns: dict[str, object] = {
+                "patient": pa.array([place[0] for place in places]),
+                "visit": pa.array([place[1] for place in places], pa.int32()),
+                "name": pa.array([name] * len(places)),
+                "vector": lists.cast(pa.list_(pa.float32())),
+            }
+            writer.put_vectors(pa.table(columns))
+        writer.put_audit("vectors", names=sorted(sets))
 
 
 def _check_placeable(table: TargetValues, moments: Moments | None) -> None:

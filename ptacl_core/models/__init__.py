@@ -22,6 +22,7 @@ from ptacl_core.models.pooled_encoder import Regressor, SimclrModel
 from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
 from ptacl_core.models.token_encoder import TokenEncoder, count_parameters
 from ptacl_core.models.two_tower import PairFeatures, TwoTower
+from ptacl_core.models.vector_encoder import VectorEncoder
 from ptacl_core.models.weights import load_encoder_weights
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "TokenEncoder",
     "TokenMask",
     "TwoTower",
+    "VectorEncoder",
     "build_cine_encoder",
     "build_ecg_encoder",
     "build_masked_autoencoder",

@@ -18,6 +18,7 @@ from ptacl_core.models.patch_transformer import PatchTransformer
 from ptacl_core.models.residual_cine_encoder import ResidualCineEncoder
 from ptacl_core.models.token_encoder import TokenEncoder
 from ptacl_core.models.two_tower import TwoTower
+from ptacl_core.models.vector_encoder import VectorEncoder
 from ptacl_core.preprocess.beat_spans import NUM_RHYTHM_VALUES
 from ptacl_core.tensors import Generator
 
@@ -55,6 +56,8 @@ def build_cine_encoder(
 ) -> TokenEncoder:
     """The cine encoder; by default the paper's, with 13,086,720 parameters."""
     settings = settings or CineEncoderSettings()
+    if settings.family == "vectors":
+        return VectorEncoder(num_values=settings.num_values, dim=settings.dim, generator=generator)
     if settings.family == "resnet":
         return ResidualCineEncoder(
             num_frames=settings.num_frames,

@@ -48,10 +48,12 @@ class TwoTower(nn.Module):
     def forward(
         self,
         ecg: Float[Tensor, "patient lead sample"],
-        cine: Float[Tensor, "patient frame height width"],
+        cine: Float[Tensor, "patient frame height width"] | Float[Tensor, "patient value"],
         beat_matrix: Float[Tensor, "patient step slot"] | None = None,
     ) -> PairFeatures:
         """Global embeddings of both, and their steps where `beat_matrix` is given.
+
+        In the place of cines an encoder of vectors takes those.
 
         Raises ConfigError if the cine encoder keeps no time axis of as many steps.
         """

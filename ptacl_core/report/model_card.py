@@ -62,10 +62,17 @@ def _describe_model(facts: Mapping[str, Any]) -> list[str]:
     ]
     if settings["notes"]:
         lines.append(f"Notes of its settings: {settings['notes']}")
+    vectors = settings["align"].get("vectors")
+    second = (
+        f"{settings['data']['num_cine_frames']} frames over the cycle of a mid-ventricular "
+        "short-axis cine"
+        if vectors is None
+        else f"no cine, in its place vectors of another model ({vectors}, "
+        f"{settings['cmr_encoder']['num_values']} values)"
+    )
     lines.append(
         f"Inputs: the first {settings['data']['ecg_crop_samples']} samples at 500 Hz of a "
-        f"12-lead ECG; {settings['data']['num_cine_frames']} frames over the cycle of a "
-        "mid-ventricular short-axis cine."
+        f"12-lead ECG; {second}."
     )
     lines.append(
         "Outputs: embeddings of both, and ten phenotypes "
@@ -75,6 +82,8 @@ def _describe_model(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _describe_encoder(encoder: Mapping[str, Any]) -> str:
+    if encoder["family"] == "vectors":
+        return f"none: one layer of width {encoder['dim']} over precomputed vectors"
     if encoder["family"] != "vit":
         return f"{encoder['family']}, width {encoder['dim']}"
     return (

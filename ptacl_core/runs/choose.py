@@ -49,6 +49,11 @@ class TrainedRun:
         return build_view(self.settings)
 
     @property
+    def vectors(self) -> str | None:
+        """Name of the vectors that stand in the place of cines; None: cines, or ECGs alone."""
+        return self.settings.align.vectors if self.stage == ALIGN else None
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """What it has encoders of."""
         return ("ecg",)

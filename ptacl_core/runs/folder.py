@@ -16,6 +16,7 @@ from ptacl_core.errors import ConfigError
 from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.lineage import STOP_FILE, check_may_train
+from ptacl_core.runs.vectors import open_reader
 from ptacl_core.safety.files.atomic import close_folder, write_text
 from ptacl_core.safety.files.lock import hold_lock
 from ptacl_core.shards import ShardReader
@@ -76,7 +77,7 @@ def open_training_run(
     name = run_name or settings.name
     RunSettings.from_mapping({"name": name}, source=f"run name '{name}'")
     device_type = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
-    with join_world(device_type) as world, ShardReader.open(cohort_dir) as reader:
+    with join_world(device_type) as world, open_reader(cohort_dir, settings) as reader:
         device = resolve_device(settings.device, local_rank=world.local_rank)
         directory = cohort_dir / "runs" / name
         with watch_signals() as stop, _hold_run(directory, world):

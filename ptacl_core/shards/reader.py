@@ -41,6 +41,9 @@ class ShardReader:
     lists every recording with its own hash, its split and its phenotypes.
     """
 
+    cmr_sha256: str | None = None
+    """Hash of what stands in the place of the cines; None: the cines of the manifest."""
+
     def __init__(
         self,
         directory: Path,

@@ -40,7 +40,10 @@ class Batch:
     global_size: int
     ecg: Float[Tensor, "batch 12 sample"] | None = None
     cine: (
-        UInt8[Tensor, "batch frame height width"] | Float[Tensor, "batch frame side side"] | None
+        UInt8[Tensor, "batch frame height width"]
+        | Float[Tensor, "batch frame side side"]
+        | Float[Tensor, "batch value"]
+        | None
     ) = None
     r_peaks: tuple[Int64[Array, " _"], ...] | None = None
     targets: Float[Tensor, "batch target"] | None = None

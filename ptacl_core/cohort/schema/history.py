@@ -322,6 +322,17 @@ COHORT_TARGETS = (
     """,
 )
 
+GIVEN_VECTORS = (
+    """
+    CREATE TABLE vectors (
+        patient VARCHAR NOT NULL,
+        visit INTEGER NOT NULL,
+        name VARCHAR NOT NULL,
+        vector FLOAT[] NOT NULL
+    )
+    """,
+)
+
 KEYED_HASHES = tuple(
     statement
     for table in ("recordings", "predictions")

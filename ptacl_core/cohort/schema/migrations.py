@@ -10,6 +10,7 @@ from ptacl_core.cohort.schema.history import (
     COHORT_TARGETS,
     ECG_ANALYSES,
     FIRST_SCHEMA,
+    GIVEN_VECTORS,
     INTERVAL_GROUPS,
     KEYED_HASHES,
     PATIENT_TABLES_OF_RUNS,
@@ -40,6 +41,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(5, "what the scanner's own contours gave", SCANNER_PHENOTYPES),
     Migration(6, "hashes of files are keyed", KEYED_HASHES, reads_keyed_hashes=True),
     Migration(7, "the cohort's own targets", COHORT_TARGETS),
+    Migration(8, "vectors that other models made", GIVEN_VECTORS),
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

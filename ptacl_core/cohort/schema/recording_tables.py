@@ -192,6 +192,17 @@ RECORDING_TABLES: tuple[Table, ...] = (
         ("patient", "visit", "name"),
     ),
     describe_table(
+        "vectors",
+        "Vectors that another model made of people (of an echo, a CMR): given, not computed here.",
+        (
+            PATIENT,
+            ("visit", "INTEGER!", "number of the visit; -1: every visit of the person"),
+            ("name", "VARCHAR!", "set that it belongs to, e.g. echo_model"),
+            ("vector", "FLOAT[]!", "as it was given; of one length within a set"),
+        ),
+        ("patient", "visit", "name"),
+    ),
+    describe_table(
         "shards",
         "Where the training-ready array of a recording lies.",
         (

@@ -132,6 +132,17 @@ class CohortWriter:
                 execute(self._connection, f"DELETE FROM {table} WHERE name = ?", [name])
         return int(count)
 
+    def put_vectors(self, table: "pa.Table") -> int:
+        """Add or replace vectors that another model made; returns the number of rows."""
+        return self._tables.put("vectors", table)
+
+    def remove_vectors(self, name: str) -> int:
+        """Remove a set of given vectors; returns how many there were."""
+        count = self._tables.ask("SELECT count(*) FROM vectors WHERE name = ?", [name])
+        with readable_errors(self._file):
+            execute(self._connection, "DELETE FROM vectors WHERE name = ?", [name])
+        return int(count)
+
     def put_shards(self, table: "pa.Table") -> int:
         """Add or replace where arrays lie; returns the number of rows."""
         return self._tables.put("shards", table)

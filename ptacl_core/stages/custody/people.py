@@ -77,6 +77,7 @@ def find_members(cohort: Cohort) -> set[str]:
     """Pseudonyms of everybody of whom the cohort holds anything."""
     rows = cohort.fetch(
         "SELECT patient FROM overview UNION SELECT patient FROM splits "
-        "UNION SELECT patient FROM predictions UNION SELECT patient FROM target_values"
+        "UNION SELECT patient FROM predictions UNION SELECT patient FROM target_values "
+        "UNION SELECT patient FROM vectors"
     )
     return {row[0] for row in rows} | find_people(cohort.layout.shards)

@@ -8,7 +8,7 @@ import numpy as np
 from ptacl_core.arrays import Array, Float32
 from ptacl_core.documents.drift import Discrepancy, EmbeddingDrift
 from ptacl_core.documents.figures import finite
-from ptacl_core.embedding.coverage import evaluate_coverage, predict_split
+from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
 from ptacl_core.embedding.feature_cache import FeatureCache
 from ptacl_core.embedding.patients import describe_rows
 from ptacl_core.embedding.readout import Predictions, ReadOut
@@ -75,7 +75,9 @@ def compare_embeddings(
         generator=np.random.default_rng(_SEED),
         num_permutations=num_permutations,
     )
-    coverage, summary = evaluate_coverage(readout, predicted[1], splits[1])
+    coverage, summary = no_coverage("the run predicts no phenotypes")
+    if readout.names:
+        coverage, summary = evaluate_coverage(readout, predicted[1], splits[1])
     return EmbeddingDrift(
         run=aligned.name,
         ecgs=_name_both(len(features) for features in pooled),
@@ -114,5 +116,7 @@ def _whiten(readout: ReadOut, pooled: Float32[Array, "row dim"]) -> Array:
 
 
 def _score(observed: Array, predictions: Predictions) -> dict[str, float | None]:
+    if not predictions.value.shape[1]:
+        return {}  # a cohort of targets of its own
     scores = np.asarray(r2(observed, predictions.value))
     return {name: finite(score) for name, score in zip(PHENOTYPE_NAMES, scores, strict=True)}

@@ -18,6 +18,7 @@ from ptacl_core.ingest.new_files import add_files
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import TrainedRun, check_preprocessing, load_trained_run
 from ptacl_core.runs.lineage import refuse_withdrawn
+from ptacl_core.runs.vectors import open_reader
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed import run as embed
 from ptacl_core.stages.embed.parts import MODALITIES, find_no_features
@@ -47,7 +48,7 @@ def run(
         return embed.run(cohort_dir, run=run, files=files, device=device, progress=progress)
     before = _read_hashes(cohort_dir)
     add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
-    with ShardReader.open(cohort_dir) as reader:
+    with open_reader(cohort_dir, aligned.settings) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         refuse_withdrawn(cohort_dir, reader.patients, progress)
         rows = _find_changed(reader, before)

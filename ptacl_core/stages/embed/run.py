@@ -21,6 +21,7 @@ from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.choose import TrainedRun, check_preprocessing, load_trained_run
 from ptacl_core.runs.health import is_control, learned_stages
 from ptacl_core.runs.lineage import record_start, refuse_withdrawn
+from ptacl_core.runs.vectors import open_reader
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.embed.install import install, is_packed
 from ptacl_core.stages.embed.parts import (
@@ -78,7 +79,7 @@ def run(
     aligned = load_trained_run(cohort_dir, run, device=device)
     if files:
         add_files(cohort_dir, files, aligned.preprocessing, progress=progress)
-    with ShardReader.open(cohort_dir) as reader:
+    with open_reader(cohort_dir, aligned.settings) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         refuse_withdrawn(cohort_dir, reader.patients, progress)
         features = encode_cohort(reader, aligned, progress=progress)
@@ -98,7 +99,7 @@ def run_part(
     A part that is there already is kept, so that a job can be repeated. Raises as `run`.
     """
     aligned = load_trained_run(cohort_dir, run, device=device)
-    with ShardReader.open(cohort_dir) as reader:
+    with open_reader(cohort_dir, aligned.settings) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         return _summarise(aligned, write_part(reader, aligned, part, progress=progress))
 
@@ -112,7 +113,7 @@ def merge(
     cohort or the run; the store is left as it was.
     """
     aligned = load_trained_run(cohort_dir, run, device="cpu")
-    with ShardReader.open(cohort_dir) as reader:
+    with open_reader(cohort_dir, aligned.settings) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
         features = gather_parts(reader, aligned)
         summary = _finish(cohort_dir, reader, aligned, features, progress)
@@ -215,7 +216,7 @@ def _publish(
                     checkpoint_sha256=aligned.checkpoint_sha256,
                 )
         pairs = encoded.pair_rows
-        if "cmr" in aligned.modalities:
+        if "cmr" in aligned.modalities and aligned.vectors is None:
             writer.put_alignment_maps(
                 aligned.name,
                 [reader.patients[row] for row in pairs],

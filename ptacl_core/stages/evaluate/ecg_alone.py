@@ -1,4 +1,4 @@
-"""Evaluation of a run that was trained on ECGs alone: no cine, so no retrieval and no alignment."""
+"""Evaluation of a run without cines: on ECGs alone, or aligned with another model's vectors."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 from ptacl_core import __version__
 from ptacl_core.documents.alignment import AlignmentSection
 from ptacl_core.documents.evaluation import EvaluationDocument, R2Cell
+from ptacl_core.documents.retrieval import PairRecall
 from ptacl_core.documents.table_two import TableTwoRow
 from ptacl_core.documents.uncertainty import CoverageSummary, PhenotypeCoverage, Subgroups
 from ptacl_core.embedding.coverage import evaluate_coverage, no_coverage, predict_split
@@ -22,14 +23,18 @@ from ptacl_core.runs.health import read_health, stage_failures
 from ptacl_core.runs.provenance import describe_code
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.rows import EvaluationRows
+from ptacl_core.stages.evaluate.table_one import evaluate_pairs
 
 ROW = "encoder-ecg"
 _EMPTY = (
-    "retrieval", "retrieval_mean", "retrieval_directions", "retrieval_rules", "pair_recall",
-    "calibration", "unjudged",
+    "retrieval", "retrieval_mean", "retrieval_directions", "retrieval_rules", "calibration",
+    "unjudged",
 )  # fmt: skip
 WHY = "the run was trained on ECGs alone"
-NAMES = {"ecg": "Pretrained encoder", "finetune-ecg": "Fine-tuned encoder"}
+WHY_VECTORS = "the run was aligned with vectors, which have no steps"
+NAMES = {
+    "ecg": "Pretrained encoder", "finetune-ecg": "Fine-tuned encoder", "align": "Aligned encoder",
+}  # fmt: skip
 
 
 def evaluate_ecg_alone(
@@ -59,7 +64,8 @@ def evaluate_ecg_alone(
         "regression": {} if rows is None else {"ecg": _summarise(table)},
         "rows": table,
         **{section: {} for section in _EMPTY},
-        "alignment": _no_alignment(),
+        "pair_recall": _find_pairs(reader, run, num_resamples, progress),
+        "alignment": _no_alignment(WHY if run.vectors is None else WHY_VECTORS),
         "consistency": {"phenotypes": {}, "mean_difference": None, "max_abs_difference": None},
         "coverage": coverage,
         "coverage_summary": summary,
@@ -128,9 +134,40 @@ def _summarise(table: tuple[TableTwoRow, ...]) -> dict[str, R2Cell]:
     }
 
 
-def _no_alignment() -> AlignmentSection:
+def _find_pairs(
+    reader: ShardReader, run: TrainedRun, num_resamples: int, progress: ProgressSink
+) -> dict[str, PairRecall]:
+    """Retrieval of the own vector by the ECG, and the other way, among test people who have both.
+
+    Nothing of a run on ECGs alone, or of fewer than two such people.
+    """
+    if run.vectors is None:
+        return {}
+    rows = reader.rows("test")
+    patients = [reader.patients[row] for row in rows]
+    if len(set(patients)) < 2:
+        progress.say("no retrieval: fewer than two test people have an ECG and a vector")
+        return {}
+    person = np.unique(np.asarray(patients), return_inverse=True)[1]
+    resamples = draw_resamples(
+        len(rows),
+        generator=np.random.default_rng(BOOTSTRAP_SEED),
+        num_resamples=num_resamples,
+        patients=patients,
+    )
+    projected = []
+    for modality in run.modalities:
+        made = FeatureCache.of(reader, run, modality).find(
+            rows, task="retrieval", progress=progress
+        )
+        assert made.projected is not None
+        projected.append(made.projected)
+    return evaluate_pairs(projected[0], projected[1], resamples, person=person)
+
+
+def _no_alignment(why: str) -> AlignmentSection:
     return AlignmentSection(
-        top1=None, top1_interval=None, within1=None, within1_interval=None, n=0, why=WHY,
+        top1=None, top1_interval=None, within1=None, within1_interval=None, n=0, why=why,
         top1_chance=0.0, within1_chance=0.0, mean_circular_offset=None, diagonal_mass=None,
         entropy_nats=None, rank_correlation=None, patients=0, map=None,
     )  # fmt: skip

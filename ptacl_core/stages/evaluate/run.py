@@ -42,6 +42,7 @@ from ptacl_core.runs.choose import (
     load_trained_run,
 )
 from ptacl_core.runs.provenance import describe_code
+from ptacl_core.runs.vectors import open_reader
 from ptacl_core.safety.files.atomic import write_json
 from ptacl_core.shards import ShardReader
 from ptacl_core.stages.evaluate.bars import Bars, measure_bars
@@ -84,7 +85,7 @@ def run(
     aligned = load_trained_run(cohort_dir, run, device=device)
     with Cohort.open(cohort_dir) as cohort:  # a store that cannot be read says so before the work
         note = SOURCE_NOTES[cohort.description.source]
-    if not isinstance(aligned, AlignedRun):
+    if not isinstance(aligned, AlignedRun) or aligned.vectors is not None:
         return _run_alone(cohort_dir, aligned, note, num_resamples, progress)
     with ShardReader.open(cohort_dir) as reader:
         check_preprocessing(aligned, reader.preprocessing_hash)
@@ -196,7 +197,10 @@ def _run_alone(
     progress: ProgressSink,
 ) -> EvaluationDocument:
     """The evaluation of a run without cines: its rows, where there are phenotypes, and targets."""
-    with ShardReader.open(cohort_dir) as reader, Cohort.open(cohort_dir) as cohort:
+    with (
+        open_reader(cohort_dir, trained.settings) as reader,
+        Cohort.open(cohort_dir) as cohort,
+    ):
         check_preprocessing(trained, reader.preprocessing_hash)
         values, test, rows = evaluate_ecg_alone(
             reader, trained, num_resamples=num_resamples, progress=progress

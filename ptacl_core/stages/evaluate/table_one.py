@@ -109,6 +109,22 @@ def evaluate_retrieval(
     return TableOne(tables.pop("ecg-cmr"), means, tables, pairs, tuple(runs))
 
 
+def evaluate_pairs(
+    ecg: Float32[Array, "patient embedding"],
+    cmr: Float32[Array, "patient embedding"],
+    resamples: Resamples,
+    *,
+    person: Int64[Array, " patient"],
+) -> dict[str, PairRecall]:
+    """The recall of pairs alone, in both directions, where no phenotypes are needed."""
+    embeddings = {"ecg": ecg, "cmr": cmr}
+    pairs = {}
+    for direction in ("ecg-cmr", "cmr-ecg"):
+        query, database = (embeddings[modality] for modality in direction.split("-"))
+        pairs[direction] = _pair_recall(own_pair_ranks(query, database, person=person), resamples)
+    return pairs
+
+
 def _summarise(result: PhenotypeRetrieval, resamples: Resamples) -> RetrievalCell:
     chosen = resamples.take(result.query_indices)
     ranks = result.first_match_rank

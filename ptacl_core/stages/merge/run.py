@@ -17,7 +17,7 @@ from ptacl_core.cohort.identity.register import WithdrawnPeople, read_register
 from ptacl_core.cohort.layout import CohortDescription
 from ptacl_core.errors import CohortError
 from ptacl_core.ingest.register import register_shards
-from ptacl_core.ingest.targets import check_targets, merge_targets
+from ptacl_core.ingest.targets import check_targets, merge_targets, merge_vectors
 from ptacl_core.json_values import JsonObject
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.safety.files.lock import hold_lock
@@ -93,6 +93,7 @@ def run(
         convention=_find_convention(layouts),
     )
     merge_targets(cohort_dir, [part.root for part in layouts])
+    merge_vectors(cohort_dir, [part.root for part in layouts])
     with Cohort.open(cohort_dir) as cohort:
         (counts,) = cohort.fetch(
             "SELECT (SELECT count(*) FROM patients), (SELECT count(*) FROM visits)"

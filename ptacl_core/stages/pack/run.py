@@ -126,6 +126,12 @@ def run(
             f"run {name}: people who were in its training withdrew since; train anew without them "
             "under another name, and pack that"
         )
+    vectors = load_run_config(directory).align.vectors
+    if vectors is not None and "cmr" in (options.modalities or ()):
+        raise ConfigError(
+            f"run {name}: its second tower takes the vectors '{vectors}' of another model, which "
+            "no file of ours can make of a new person; pack the ECG side: --modality ecg"
+        )
     encoders = _load_encoders(directory, options.modalities or _choose(directory, progress))
     settings = _without_paths(next(iter(encoders.values())))
     with ShardReader.open(cohort_dir) as reader:
@@ -179,6 +185,9 @@ def _choose(directory: Path, progress: ProgressSink) -> tuple[Modality, ...]:
     """The ECG side alone of an aligned run; every encoder of another."""
     if not (directory / _ALIGNED).exists():
         return _MODALITIES
+    if load_run_config(directory).align.vectors is not None:
+        progress.say("the tower of vectors is left out: no file of ours makes such a vector")
+        return ("ecg",)
     progress.say(
         "the cine encoder is left out: an aligned pair of towers remembers its pairs, so whoever "
         "holds a person's ECG and cine could tell that they were in the training; "

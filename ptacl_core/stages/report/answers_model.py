@@ -33,6 +33,12 @@ def tell_model(facts: RunFacts) -> str:
         f"{name} encoder {encoder.family}, depth {encoder.depth}, width {encoder.dim}"
         for name, encoder in encoders.items()
     ]
+    vectors = facts.settings.align.vectors
+    if vectors is not None:
+        sides[1] = (
+            f"no cine encoder, one layer of width {encoders['cine'].dim} over vectors of another "
+            f"model ({vectors}, {facts.settings.cmr_encoder.num_values} values)"
+        )
     return f"Deep learning: {'; '.join(sides)}; stages {', '.join(facts.settings.stages)}."
 
 

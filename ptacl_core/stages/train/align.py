@@ -12,6 +12,7 @@ from ptacl_core.models import (
     PatchTransformer,
     TokenEncoder,
     TwoTower,
+    VectorEncoder,
     load_encoder_weights,
 )
 from ptacl_core.runs.bundled import load_pretrained
@@ -37,6 +38,8 @@ def align(run: TrainingRun) -> StageSummary:
     section = settings.align
     towers = build_towers(settings)
     start_from_pretraining(run, towers)
+    if isinstance(towers.cine_encoder, VectorEncoder):
+        standardise_vectors(run, towers.cine_encoder)
     build = _build_autoencoder if section.method == "autoencoder" else _build_alignment
     step = build(settings, towers)
     probe = build_probe(
@@ -63,12 +66,26 @@ def align(run: TrainingRun) -> StageSummary:
     )
 
 
+def standardise_vectors(run: TrainingRun, encoder: VectorEncoder) -> None:
+    """Scale as the vectors of training people are, and say how many pairs there are."""
+    rows = {split: run.reader.rows(split) for split in ("train", "val", "test")}
+    if len(rows["train"]):
+        encoder.standardise(torch.from_numpy(run.reader.read_cine_bytes(rows["train"])))
+    counts = ", ".join(f"{len(part)} {split}" for split, part in rows.items())
+    run.progress.say(
+        f"align: vectors {run.settings.align.vectors} stand in the place of cines; "
+        f"visits with an ECG and a vector: {counts}"
+    )
+
+
 def _build_alignment(settings: RunSettings, towers: TwoTower) -> AlignmentStep:
     section = settings.align
     return AlignmentStep(
         towers,
         build_ecg_views(settings, section.ecg_augmentation),
-        build_cine_views(settings, section.cine_augmentation),
+        None
+        if section.vectors is not None
+        else build_cine_views(settings, section.cine_augmentation),
         AlignmentWeights(
             temperature_global=section.temperature_global,
             temperature_local=section.temperature_local,

@@ -9,6 +9,7 @@ from ptacl_core.config.training import RunSettings
 from ptacl_core.errors import CheckpointError
 from ptacl_core.progress import SILENT, ProgressSink
 from ptacl_core.runs.folder import TrainingRun, open_training_run
+from ptacl_core.runs.vectors import fit_to_vectors
 from ptacl_core.stages.train.align import align
 from ptacl_core.stages.train.finetune import finetune
 from ptacl_core.stages.train.fit import StageSummary, summarise_finished
@@ -104,6 +105,7 @@ def run(
     run has other settings, CohortLockedError when another trainer has it, TrainingDivergedError,
     and Interrupted after SIGTERM or SIGINT, with everything saved.
     """
+    settings = fit_to_vectors(cohort_dir, settings)
     with open_training_run(
         cohort_dir, settings, run_name=run_name, memory_share=memory_share, progress=progress
     ) as opened:

@@ -33,14 +33,15 @@ from ptacl_core.train.views import CineViews, EcgViews
 class AlignmentStep(TrainingStep):
     """Align the ECG and the cine of each patient, as a whole and step by step.
 
-    With `is_cine_frozen` the cine encoder stays as it is and in evaluation mode (ECCL).
+    With `is_cine_frozen` the cine encoder stays as it is and in evaluation mode (ECCL). Without
+    `cine_views` what stands in the place of cines (vectors) is taken as it is.
     """
 
     def __init__(
         self,
         towers: TwoTower,
         ecg_views: EcgViews | BeatViews,
-        cine_views: CineViews,
+        cine_views: CineViews | None,
         weights: AlignmentWeights,
         *,
         is_cine_frozen: bool = False,
@@ -65,6 +66,9 @@ class AlignmentStep(TrainingStep):
     def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
         """A view of each recording, and the beat steps of the ECG."""
         ecg, starts = self.ecg_views.draw(batch, draws, is_training=self.training)
+        if self.cine_views is None:
+            assert batch.cine is not None
+            return {"ecg": ecg, "cine": batch.cine}
         cine = self.cine_views.draw(batch, draws, is_training=self.training)
         tensors = {"ecg": ecg, **self._turn(cine, batch, draws)}
         if self.towers.cine_encoder.grid[0] == self.ecg_views.num_steps:

@@ -44,6 +44,7 @@ def test_the_cohort_comes_first_wherever_it_is_required():
         "targets",
         "unpack",
         "validate",
+        "vectors",
         "export",
     }  # it is optional here
     first = {}
