@@ -279,7 +279,7 @@ def _measure_split(run: TrainingRun, task: StageTask, split: str) -> dict[str, f
     figures = _measure(run, task, batches, order.num_batches, is_tolerant=True)
     if batches.targets is not None:
         assert isinstance(task.module, RegressionStep)
-        figures["mean_predictor_loss"] = task.module.cost_of_means(batches.targets)
+        figures["mean_predictor_loss"] = float(task.module.cost_of_means(batches.targets))
     return figures
 
 

@@ -33,15 +33,21 @@ class RegressionStep(TrainingStep):
         super().__init__()
         self.model = model
         self.views = views
-        self._events = [at for at, share in enumerate(shares) if share is not None]
-        self._values = [at for at, share in enumerate(shares) if share is None]
+        events = [at for at, share in enumerate(shares) if share is not None]
+        values = [at for at, share in enumerate(shares) if share is None]
         known = torch.tensor([share for share in shares if share is not None])
+        self._has_events = bool(events)
         # not part of the checkpoint: measured from the cohort whenever the stage begins
         self.register_buffer("_shares", known, persistent=False)
+        # on the device, since a list of columns would be copied there at every step
+        self.register_buffer("_events", torch.tensor(events, dtype=torch.long), persistent=False)
+        self.register_buffer("_values", torch.tensor(values, dtype=torch.long), persistent=False)
         self._shares: Tensor
-        if self._events:
+        self._events: Tensor
+        self._values: Tensor
+        if events:
             with torch.no_grad():
-                model.head.linear.bias[self._events] = torch.logit(known)
+                model.head.linear.bias[events] = torch.logit(known)
 
     def draw_tensors(self, batch: Batch, draws: StepRandomness) -> dict[str, Tensor]:
         """A view of each recording, and its targets."""
@@ -59,19 +65,23 @@ class RegressionStep(TrainingStep):
             share_of_mean(*self._measure_terms(encoded["prediction"], views.tensors["targets"]))
         )
 
-    def cost_of_means(self, targets: Tensor) -> float:
+    def cost_of_means(self, targets: Tensor) -> Tensor:
         """The loss of predicting every target's training mean or share; 1 where none is known."""
         means = torch.zeros_like(targets)
-        if self._events:
+        if self._has_events:
             means[:, self._events] = torch.logit(self._shares.to(targets))
         total, count = self._measure_terms(means.double(), targets.double())
-        return float(total / count) if count else 1.0
+        return torch.where(count > 0, total / count.clamp(min=1), 1.0)
 
     def _measure_terms(self, predicted: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        if not self._events:
+        if not self._has_events:
             return masked_target_terms(predicted, targets)
         events = masked_event_terms(
-            predicted[:, self._events], targets[:, self._events], self._shares
+            predicted.index_select(1, self._events),
+            targets.index_select(1, self._events),
+            self._shares,
         )
-        values = masked_target_terms(predicted[:, self._values], targets[:, self._values])
+        values = masked_target_terms(
+            predicted.index_select(1, self._values), targets.index_select(1, self._values)
+        )
         return events[0] + values[0], events[1] + values[1]
