@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,15 @@ def wait_for_port(port: int) -> None:
     raise AssertionError(f"nothing listens on {port}")
 
 
-def open_session() -> ClientSession:
-    """A browser that trusts the certificate; the name leads to this machine."""
-    return ClientSession(connector=TCPConnector(ssl=False))
+@asynccontextmanager
+async def open_session() -> AsyncIterator[ClientSession]:
+    """A browser that trusts the certificate; the name leads to this machine.
+
+    A session's end does not wait until its encrypted connections are closed; this one's does.
+    """
+    async with ClientSession(connector=TCPConnector(ssl=False)) as session:
+        yield session
+    await asyncio.sleep(0.5)
 
 
 async def test_page_and_socket_through_tls(site):
