@@ -28,6 +28,19 @@ def as_features(values: np.ndarray, *, name: str) -> Float64[Array, "patient dim
     return features
 
 
+def apply_probe(
+    features: np.ndarray, coefficients: np.ndarray, intercept: np.ndarray | float
+) -> np.ndarray:
+    """A fitted line at each row of `features`. Raises EvaluationError for another width."""
+    matrix = as_features(features, name="features")
+    if matrix.shape[1] != len(coefficients):
+        raise EvaluationError(
+            f"features: the probe was fitted on {len(coefficients)} dimensions, got "
+            f"{matrix.shape[1]}"
+        )
+    return matrix @ coefficients + intercept
+
+
 def as_targets(
     values: np.ndarray, *, name: str, num_patients: int
 ) -> Float64[Array, "patient target"]:

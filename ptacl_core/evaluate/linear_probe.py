@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ptacl_core.arrays import Array, Float64
-from ptacl_core.evaluate.labels import EvaluationError, as_features, as_targets
+from ptacl_core.evaluate.labels import EvaluationError, apply_probe, as_features, as_targets
 from ptacl_core.evaluate.metrics import r2
 
 _MAX_GRAM_CONDITION = 1e6
@@ -27,13 +27,7 @@ class LinearProbe:
 
     def predict(self, features: Float[Array, "patient dim"]) -> Float64[Array, "patient target"]:
         """Targets in the units of the labels."""
-        matrix = as_features(features, name="features")
-        if matrix.shape[1] != len(self.coefficients):
-            raise EvaluationError(
-                f"features: the probe was fitted on {len(self.coefficients)} dimensions, "
-                f"got {matrix.shape[1]}"
-            )
-        return matrix @ self.coefficients + self.intercept
+        return apply_probe(features, self.coefficients, self.intercept)
 
 
 def fit_linear_probe(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptacl_core.arrays import Array, Float64, Int64
-from ptacl_core.evaluate.labels import EvaluationError, as_features
+from ptacl_core.evaluate.labels import EvaluationError, apply_probe, as_features
 
 RIDGE_PENALTIES = tuple(10.0**power for power in range(-4, 3))
 """Per person and squared SD of a feature, summed over features."""
@@ -32,13 +32,7 @@ class SingleProbe:
 
     def score(self, features: Float64[Array, "row dim"]) -> Float64[Array, " row"]:
         """The line at each row. Raises EvaluationError for another width."""
-        matrix = as_features(features, name="features")
-        if matrix.shape[1] != len(self.coefficients):
-            raise EvaluationError(
-                f"features: the probe was fitted on {len(self.coefficients)} dimensions, got "
-                f"{matrix.shape[1]}"
-            )
-        return matrix @ self.coefficients + self.intercept
+        return apply_probe(features, self.coefficients, self.intercept)
 
 
 def fit_ridge_probe(
