@@ -109,11 +109,10 @@ def match_labels(
         persons: set[str] = set()
         visits_of_rows[table.name] = []
         for label in table.labels:
-            folded = fold_identifier(label.subject)
-            patient = known.find("id", folded) or known.find("name", folded)
+            patient = find_person(label.subject, known)
             if patient is None:
                 patient = key.pseudonym(label.subject)
-                known.add("id", folded, patient)
+                known.add("id", fold_identifier(label.subject), patient)
             persons.add(patient)
             subjects[label.subject] = patient
             visit = number_visit(patient, label.visit, known)
@@ -135,6 +134,12 @@ def match_labels(
         for name, rows in visits_of_rows.items()
     }
     return MatchedLabels(values, matched, subjects, without_visit)
+
+
+def find_person(subject: str, known: KnownPeople) -> str | None:
+    """The pseudonym under which a cohort knows an identifier or a name of a source, if it does."""
+    folded = fold_identifier(subject)
+    return known.find("id", folded) or known.find("name", folded)
 
 
 def remember_visits(known: KnownPeople, numbers: Mapping[tuple[str, str], int]) -> None:

@@ -14,7 +14,7 @@ from ptacl_core.cohort.identity.aliases import KnownPeople, read_known
 from ptacl_core.cohort.identity.keys import CohortKey
 from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.errors import CohortError, ConfigError
-from ptacl_core.ingest.labels import number_visit
+from ptacl_core.ingest.labels import find_person, number_visit
 from ptacl_core.io.identity.facts import fold_identifier
 from ptacl_core.io.targets.definitions import TargetFile, TargetTable
 from ptacl_core.io.targets.table import TargetValue, TargetValues, read_target_table
@@ -117,10 +117,7 @@ def put_targets(
     layout = CohortLayout(cohort_dir.absolute())
     known = read_known(layout.shards, key)
     register = open_register(layout, key)
-    with ShardReader.open(cohort_dir) as reader:
-        held: dict[str, set[int]] = defaultdict(set)
-        for row in reader.rows(needs=("ecg",)).tolist():
-            held[reader.patients[row]].add(int(reader.visits[row]))
+    held = read_ecg_visits(cohort_dir)
     values: dict[tuple[str, int, str], tuple[float, int | None]] = {}
     described = {}
     for table in tables:
@@ -148,6 +145,15 @@ def put_targets(
     )
 
 
+def read_ecg_visits(cohort_dir: Path) -> dict[str, set[int]]:
+    """By pseudonym, the visits of a cohort that have an ECG."""
+    held: dict[str, set[int]] = defaultdict(set)
+    with ShardReader.open(cohort_dir) as reader:
+        for row in reader.rows(needs=("ecg",)).tolist():
+            held[reader.patients[row]].add(int(reader.visits[row]))
+    return held
+
+
 def match_targets(
     rows: Sequence[TargetValue],
     rule: TargetTable,
@@ -160,9 +166,7 @@ def match_targets(
     """Values under the pseudonyms and visits of `held` ECGs; of several the nearest, or first."""
     matched = MatchedTargets(num_rows=len(rows))
     for row in rows:
-        folded = fold_identifier(row.subject)
-        patient = known.find("id", folded) or known.find("name", folded)
-        patient = patient or key.pseudonym(row.subject)
+        patient = find_person(row.subject, known) or key.pseudonym(row.subject)
         if patient not in held:
             matched.num_strangers += 1
             continue

@@ -1,7 +1,6 @@
 """Vectors that another model made of people: into the cohort, listed, out again."""
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +13,10 @@ from ptacl_core.cohort.identity.keys import open_key
 from ptacl_core.cohort.identity.register import open_register
 from ptacl_core.cohort.queries.vectors import VectorSummary
 from ptacl_core.errors import CohortError, ConfigError
-from ptacl_core.ingest.labels import number_visit
-from ptacl_core.ingest.targets import publish_vectors
-from ptacl_core.io.identity.facts import fold_identifier
+from ptacl_core.ingest.labels import find_person, number_visit
+from ptacl_core.ingest.targets import publish_vectors, read_ecg_visits
 from ptacl_core.io.targets.vectors import VectorTable, read_vector_table
 from ptacl_core.progress import SILENT, ProgressSink
-from ptacl_core.shards import ShardReader
 from ptacl_core.shards.spec import EVERY_VISIT
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -114,16 +111,8 @@ def _match(
     layout = CohortLayout(cohort_dir.absolute())
     key = open_key(layout)
     known, register = read_known(layout.shards, key), open_register(layout, key)
-    held: dict[str, set[int]] = defaultdict(set)
-    with ShardReader.open(cohort_dir) as reader:
-        for row in reader.rows(needs=("ecg",)).tolist():
-            held[reader.patients[row]].add(int(reader.visits[row]))
-    patients = []
-    for subject in table.subjects:
-        folded = fold_identifier(subject)
-        patients.append(
-            known.find("id", folded) or known.find("name", folded) or key.pseudonym(subject)
-        )
+    held = read_ecg_visits(cohort_dir)
+    patients = [find_person(subject, known) or key.pseudonym(subject) for subject in table.subjects]
     with Cohort.open(cohort_dir) as cohort:
         erased = cohort.find_erased(set(patients))
     counts = _Counts()
